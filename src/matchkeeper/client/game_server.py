@@ -1,0 +1,272 @@
+"""A game server's side of the wire: ask for players, take matches, hear results."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Self
+
+import msgspec
+
+from matchkeeper.client.inbox import Inbox
+from matchkeeper.errors import MatchkeeperError, StoreError, StoreUnavailableError
+from matchkeeper.protocol.answers import Answer, BattleRequest
+from matchkeeper.protocol.limits import id_problem
+from matchkeeper.resilience.breaker import CircuitBreaker
+from matchkeeper.resilience.retry import RetryPolicy
+from matchkeeper.store.connection import Connection, ConnectionOptions
+from matchkeeper.store.coordination import Coordination
+from matchkeeper.store.durability import Durability
+from matchkeeper.store.failures import Outcome
+from matchkeeper.store.matches import HandoffReply, MatchStore
+from matchkeeper.store.streams import RequestStreams, Submitted
+
+_HEARTBEAT_SECONDS = 5.0
+_ASK_AGAIN_SECONDS = (1.0, 2.0, 4.0, 8.0)
+_MEMORY = timedelta(seconds=120)
+
+
+class RefusedError(MatchkeeperError):
+    """Matchkeeper refused a request; `code` is one of the documented codes."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A match offered to this game server. Claim it, confirm it, and only then start it."""
+
+    request: BattleRequest
+    _server: GameServer
+
+    async def claim(self, *, lease: timedelta = timedelta(seconds=10)) -> bool:
+        """Takes the match for `lease`. False: another server has it, or it is too late."""
+        return await self._server.claim(self.request, lease=lease)
+
+    async def started(self) -> bool:
+        """Confirms the start. False: do not start; the players are back in the queue."""
+        return await self._server.started(self.request)
+
+    async def decline(self) -> bool:
+        """Gives a claimed match back, so that another server is asked at once."""
+        return await self._server.decline(self.request)
+
+
+class _Quiet:
+    """The game server's own metrics are its own affair."""
+
+    def operation(self, operation: str, outcome: Outcome, seconds: float, error: str) -> None:
+        """Nothing to tell."""
+
+    def retry(self, operation: str) -> None:
+        """Nothing to tell."""
+
+
+class GameServer:
+    """One game server process, known by its `pod_id`.
+
+    Use it as an async context manager. It listens for battle requests and for results of its
+    players, sends heartbeats, and reconnects by itself. Requests go through the durable stream
+    with an id of their own, and are asked again when no answer comes, which is safe.
+    """
+
+    def __init__(
+        self,
+        redis_url: str,
+        *,
+        pod_id: str,
+        battle_request_channel: str = "battle:request",
+        match_result_channel: str = "pod:{pod_id}:match_result",
+        timeout: timedelta = timedelta(seconds=10),
+        durability: str = "none",
+        max_waiting_requests: int = 100_000,
+        inbox_size: int = 10_000,
+        clock: Callable[[], float] = time.monotonic,
+        rng: random.Random | None = None,
+    ) -> None:
+        if problem := id_problem("pod_id", pod_id):
+            raise MatchkeeperError(f"GameServer: {problem}", hint="Give the pod a short name.")
+        self.pod_id = pod_id
+        rng = rng or random.Random()  # noqa: S311  # jitter, not secrets
+        self._connection = Connection(
+            ConnectionOptions(
+                url=redis_url,
+                timeout=timeout,
+                retry=RetryPolicy(),
+                memory=_MEMORY,
+                durability=Durability.parse(durability),
+                client_name=f"pod-{pod_id}".replace(" ", "_"),
+            ),
+            breaker=CircuitBreaker(
+                failures=5,
+                cooldown=timedelta(seconds=2),
+                cooldown_max=timedelta(seconds=10),
+                clock=clock,
+                rng=rng,
+                on_change=lambda _change: None,
+            ),
+            observer=_Quiet(),
+            clock=clock,
+            rng=rng,
+        )
+        self._coordination = Coordination(
+            self._connection, me=pod_id, new_token=lambda: secrets.token_hex(8)
+        )
+        self._matches = MatchStore(self._connection, tags=())
+        self._limit = max_waiting_requests
+        self._inbox = Inbox(
+            self._connection,
+            battle_channel=battle_request_channel,
+            result_channel=match_result_channel.format(pod_id=pod_id),
+            size=inbox_size,
+            rng=rng,
+        )
+        self._tokens: dict[str, str] = {}
+        self._exit = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Connects; returns once battle requests and results are heard. Raises StoreError."""
+        await self._exit.enter_async_context(self._connection)
+        try:
+            group = await self._exit.enter_async_context(asyncio.TaskGroup())
+            tasks = [group.create_task(self._inbox.run()), group.create_task(self._beat())]
+            self._exit.callback(lambda: [task.cancel() for task in tasks])
+            await self._inbox.ready(self._connection.timeout_seconds)
+            await self._coordination.heartbeat(self.pod_id)
+        except BaseException:
+            await self._exit.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            async with asyncio.timeout(2):
+                await self._coordination.heartbeat(self.pod_id, leaving=True)
+        except (StoreError, TimeoutError):
+            pass  # falling silent says the same, a little later
+        await self._exit.aclose()
+
+    async def enqueue(
+        self, player_id: str, game_mode: str, metadata: Mapping[str, Any] | None = None
+    ) -> None:
+        """Puts a player into the queue of a mode; returns once the player is in Redis.
+
+        Raises RefusedError with a code, or StoreError when no answer came.
+        """
+        await self._ask("enqueue", player_id, game_mode, {"metadata": dict(metadata or {})})
+
+    async def dequeue(self, player_id: str, game_mode: str) -> None:
+        """Takes a player out of a queue. Raises RefusedError (`not_in_queue`, `match_pending`)."""
+        await self._ask("dequeue", player_id, game_mode, {})
+
+    async def battle_requests(self) -> AsyncIterator[Offer]:
+        """Matches offered to this game server, as they come."""
+        while True:
+            yield Offer(request=await self._inbox.battles.get(), _server=self)
+
+    async def results(self) -> AsyncIterator[Answer]:
+        """`MatchFound`, `Expired` and other news of this pod's players that nobody asked for."""
+        while True:
+            yield await self._inbox.news.get()
+
+    async def claim(self, request: BattleRequest, *, lease: timedelta) -> bool:
+        """See `Offer.claim`. Raises StoreError."""
+        token = self._tokens.setdefault(_hand_out(request), secrets.token_hex(8))
+        while len(self._tokens) > 10_000:
+            self._tokens.pop(next(iter(self._tokens)))
+        reply = await self._matches.claim(
+            request.game_mode.lower(),
+            request.match_id,
+            epoch=request.epoch,
+            pod_id=self.pod_id,
+            token=token,
+            lease=lease,
+        )
+        return reply is HandoffReply.CLAIMED
+
+    async def started(self, request: BattleRequest) -> bool:
+        """See `Offer.started`. Raises StoreError."""
+        reply = await self._matches.confirm(
+            request.game_mode.lower(),
+            request.match_id,
+            epoch=request.epoch,
+            pod_id=self.pod_id,
+            token=self._tokens.get(_hand_out(request), ""),
+            memory=_MEMORY,
+        )
+        return reply is HandoffReply.STARTED
+
+    async def decline(self, request: BattleRequest) -> bool:
+        """See `Offer.decline`. Raises StoreError."""
+        reply = await self._matches.decline(
+            request.game_mode.lower(),
+            request.match_id,
+            epoch=request.epoch,
+            pod_id=self.pod_id,
+            token=self._tokens.get(_hand_out(request), ""),
+        )
+        return reply is HandoffReply.DECLINED
+
+    async def _ask(
+        self, kind: str, player_id: str, game_mode: str, fields: Mapping[str, Any]
+    ) -> None:
+        body = msgspec.json.encode(
+            {
+                "player_id": player_id,
+                "game_mode": game_mode,
+                "pod_id": self.pod_id,
+                "request_id": secrets.token_hex(8),
+                **fields,
+            }
+        )
+        streams = RequestStreams(self._connection, tags=(), me=self.pod_id)
+        with self._inbox.expecting(player_id, kind) as answer:
+            for seconds in _ASK_AGAIN_SECONDS:
+                submitted = await streams.submit(game_mode.lower(), kind, body, limit=self._limit)
+                if submitted is not Submitted.ADDED:
+                    raise _not_submitted(submitted, game_mode)
+                try:
+                    async with asyncio.timeout(seconds):
+                        _raise_refusal(await asyncio.shield(answer))
+                        return
+                except TimeoutError:
+                    continue
+        raise StoreUnavailableError(
+            f"No answer to {kind} of {player_id}",
+            hint="The request waits in its stream and counts once a Matchkeeper server runs.",
+        )
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
+            try:
+                await self._coordination.heartbeat(self.pod_id)
+            except StoreError:
+                continue  # the next one tries again
+
+
+def _hand_out(request: BattleRequest) -> str:
+    return f"{request.match_id} {request.epoch}"
+
+
+def _not_submitted(why: Submitted, game_mode: str) -> RefusedError:
+    if why is Submitted.FULL:
+        return RefusedError("backlog_full", "Too many requests wait; is a server running?")
+    return RefusedError(
+        "invalid_game_mode", f"No Matchkeeper server has served {game_mode!r} on this Redis"
+    )
+
+
+def _raise_refusal(answer: Answer) -> None:
+    if answer.kind != "Error" or not isinstance(answer.result_type, dict):
+        return
+    error = answer.result_type["Error"]
+    raise RefusedError(str(error.get("code", "")), str(error.get("message", "")))

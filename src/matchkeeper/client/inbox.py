@@ -1,0 +1,109 @@
+"""What a game server hears: battle requests and results, over a connection that comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import msgspec
+
+from matchkeeper.errors import StoreError, StoreUnavailableError
+from matchkeeper.protocol.answers import (
+    Answer,
+    BattleRequest,
+    decode_answer,
+    decode_battle_request,
+)
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.subscription import subscribed
+
+T = TypeVar("T")
+
+_PAUSE_SECONDS = 0.5
+_WORD = {"enqueue": "EnQueued", "dequeue": "DeQueued"}
+
+
+class Inbox:
+    """Listens until cancelled. Queues are bounded: what is not read in time makes room for news."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        battle_channel: str,
+        result_channel: str,
+        size: int,
+        rng: random.Random,
+    ) -> None:
+        self._connection = connection
+        self._battle_channel = battle_channel
+        self._result_channel = result_channel
+        self._rng = rng
+        self._ready = asyncio.Event()
+        self._expected: dict[str, list[tuple[str, asyncio.Future[Answer]]]] = {}
+        self.battles: asyncio.Queue[BattleRequest] = asyncio.Queue(size)
+        self.news: asyncio.Queue[Answer] = asyncio.Queue(size)
+
+    async def ready(self, seconds: float) -> None:
+        """Returns once Redis has confirmed the subscription. Raises StoreUnavailableError."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ready.wait()
+        except TimeoutError:
+            raise StoreUnavailableError(
+                f"No subscription to {self._battle_channel} after {seconds:g}s",
+                hint="Check that Redis runs and that the URL points to it.",
+            ) from None
+
+    async def run(self) -> None:
+        """Listens, and again after a pause when the connection is lost."""
+        while True:
+            try:
+                await self._listen()
+            except StoreError:
+                self._ready.clear()
+            await asyncio.sleep(_PAUSE_SECONDS * self._rng.uniform(0.5, 1.5))
+
+    @contextmanager
+    def expecting(self, player_id: str, kind: str) -> Iterator[asyncio.Future[Answer]]:
+        """The next answer to a request of this kind for this player."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        waiting = self._expected.setdefault(player_id, [])
+        waiting.append((_WORD[kind], answer))
+        try:
+            yield answer
+        finally:
+            answer.cancel()
+            waiting.remove((_WORD[kind], answer))
+            if not waiting:
+                self._expected.pop(player_id, None)
+
+    async def _listen(self) -> None:
+        channels = [self._battle_channel, self._result_channel]
+        async with subscribed(self._connection, channels) as subscription:
+            self._ready.set()
+            async for channel, payload in subscription.messages():
+                try:
+                    self._take(channel, payload)
+                except msgspec.DecodeError:
+                    continue  # not a message of this wire
+
+    def _take(self, channel: str, payload: bytes) -> None:
+        if channel == self._battle_channel:
+            _put(self.battles, decode_battle_request(payload))
+            return
+        answer = decode_answer(payload)
+        for word, waiting in self._expected.get(answer.player_id, []):
+            if not waiting.done() and answer.kind in (word, "Error"):
+                waiting.set_result(answer)
+                return
+        _put(self.news, answer)
+
+
+def _put(queue: asyncio.Queue[T], item: T) -> None:
+    if queue.full():
+        queue.get_nowait()
+    queue.put_nowait(item)

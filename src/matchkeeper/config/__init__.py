@@ -1,0 +1,39 @@
+"""The configuration: read, checked as a whole, frozen, and shown without its secrets."""
+
+from __future__ import annotations
+
+from matchkeeper.config.catalog import Setting, catalog
+from matchkeeper.config.errors import InvalidSettingsError, Problem
+from matchkeeper.config.inputs import CONFIG_VARIABLE
+from matchkeeper.config.loading import load
+from matchkeeper.config.masking import masked_redis_url
+from matchkeeper.config.matchmaking import GameModeSettings, MatchmakingSettings
+from matchkeeper.config.models import Settings
+from matchkeeper.config.render import masked, to_toml
+from matchkeeper.config.sections import (
+    AlertSettings,
+    LoggingSettings,
+    RedisSettings,
+    RetrySettings,
+    ServerSettings,
+)
+
+__all__ = [
+    "CONFIG_VARIABLE",
+    "AlertSettings",
+    "GameModeSettings",
+    "InvalidSettingsError",
+    "LoggingSettings",
+    "MatchmakingSettings",
+    "Problem",
+    "RedisSettings",
+    "RetrySettings",
+    "ServerSettings",
+    "Setting",
+    "Settings",
+    "catalog",
+    "load",
+    "masked",
+    "masked_redis_url",
+    "to_toml",
+]

@@ -1,0 +1,217 @@
+"""The table [matchmaking] and its [[matchmaking.game_modes]]."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field
+
+from matchkeeper.config.checks import Channel, ModeName, ResultChannel
+from matchkeeper.config.section import DAY, HOUR, Section, allowed
+from matchkeeper.domain.mode import GameMode, Handoff, RatingRules
+
+_CHANNEL = allowed("1 to 256 printable characters without blanks")
+_MAX_RATING = 1_000_000
+
+
+class GameModeSettings(Section):
+    """[[matchmaking.game_modes]]"""
+
+    game_mode: ModeName = Field(
+        description="Name of the mode. Upper and lower case are the same in keys.",
+        json_schema_extra=allowed("1 to 64 printable characters without blanks, { and }"),
+    )
+    required_players: int = Field(default=2, ge=2, le=1000, description="Players of one match.")
+    use_mmr_matching: bool = Field(
+        default=False,
+        description="`true`: closest ratings (`mmr` in the metadata). `false`: first come, first "
+        "served.",
+    )
+    teams: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Number of teams, all of one size; divides `required_players`.",
+        json_schema_extra={"default_text": "`required_players`: everyone for himself"},
+    )
+    handoff: Literal["publish", "claim"] = Field(
+        default="publish",
+        description="`publish`: delivered when `battle_request_channel` had a subscriber. `claim`: "
+        "offered until one game server has claimed it and confirmed the start.",
+    )
+    max_wait_seconds: float = Field(
+        default=0, ge=0, le=30 * DAY, description="After so long a player expires. 0: never."
+    )
+    mmr_window_start: float = Field(
+        default=100, ge=0, le=_MAX_RATING, description="Largest rating difference at first."
+    )
+    mmr_window_growth_per_second: float = Field(
+        default=10, ge=0, le=_MAX_RATING, description="What each second of waiting adds to it."
+    )
+    mmr_window_max: float = Field(
+        default=1000,
+        ge=0,
+        le=_MAX_RATING,
+        description="Where it stops growing. At least `mmr_window_start`.",
+    )
+    mmr_anyone_after_seconds: float = Field(
+        default=0, ge=0, le=30 * DAY, description="After so long anybody will do. 0: never."
+    )
+    mmr_default: float = Field(
+        default=1500,
+        ge=-_MAX_RATING,
+        le=_MAX_RATING,
+        description="Rating of a player whose metadata has none.",
+    )
+
+    def to_domain(self) -> GameMode:
+        """The mode as the rest of the program knows it."""
+        rating = None
+        if self.use_mmr_matching:
+            rating = RatingRules(
+                start=self.mmr_window_start,
+                growth_per_second=self.mmr_window_growth_per_second,
+                maximum=self.mmr_window_max,
+                anyone_after=_unless_zero(self.mmr_anyone_after_seconds),
+                default_rating=self.mmr_default,
+            )
+        return GameMode(
+            name=self.game_mode,
+            required_players=self.required_players,
+            teams=self.teams or self.required_players,
+            rating=rating,
+            handoff=Handoff(self.handoff),
+            max_wait=_unless_zero(self.max_wait_seconds),
+        )
+
+
+def _unless_zero(seconds: float) -> timedelta | None:
+    return timedelta(seconds=seconds) if seconds else None
+
+
+class MatchmakingSettings(Section):
+    """[matchmaking]"""
+
+    redis_operation_timeout_seconds: float = Field(
+        default=10, gt=0, le=300, description="Deadline of every Redis operation."
+    )
+    try_match_tick_interval_seconds: float = Field(
+        default=5,
+        gt=0,
+        le=HOUR,
+        description="Time between two rounds of a queue. Players who arrive start one sooner.",
+    )
+    battle_request_channel: Channel = Field(
+        default="battle:request",
+        description="Channel on which matches are offered to all game servers.",
+        json_schema_extra=_CHANNEL,
+    )
+    enqueue_request_channel: Channel = Field(
+        default="match:enqueue:request",
+        description="Channel of enqueue requests.",
+        json_schema_extra=_CHANNEL,
+    )
+    dequeue_request_channel: Channel = Field(
+        default="match:dequeue:request",
+        description="Channel of dequeue requests.",
+        json_schema_extra=_CHANNEL,
+    )
+    match_result_channel: ResultChannel = Field(
+        default="pod:{pod_id}:match_result",
+        description="Channel of the answers to one game server.",
+        json_schema_extra=allowed(
+            "1 to 256 printable characters without blanks, with {pod_id} and no other { or }"
+        ),
+    )
+    allow_multiple_queues: bool = Field(
+        default=False,
+        description="Whether a player may wait in several queues. The first match takes the player "
+        "out of all.",
+    )
+    max_message_bytes: int = Field(
+        default=65_536, ge=256, le=16_777_216, description="Larger messages are refused unread."
+    )
+    max_tickets_per_round: int = Field(
+        default=10_000,
+        ge=2,
+        le=1_000_000,
+        description="The oldest so many tickets of a queue are looked at in a round. At least the "
+        "`required_players` of every mode.",
+    )
+    commit_batch_size: int = Field(
+        default=200, ge=1, le=10_000, description="Matches committed in one script call."
+    )
+    ingest_batch_size: int = Field(
+        default=500, ge=1, le=10_000, description="Requests written in one script call."
+    )
+    pubsub_backlog: int = Field(
+        default=50_000,
+        ge=1,
+        le=10_000_000,
+        description="Pub/Sub requests that may wait in memory; more are dropped and counted.",
+    )
+    pubsub_duplicate_window_seconds: float = Field(
+        default=5,
+        ge=0,
+        le=HOUR,
+        description="The same Pub/Sub request again within this time is a duplicate.",
+    )
+    read_streams: bool = Field(
+        default=True, description="Whether requests are also read from the durable streams."
+    )
+    offer_timeout_seconds: float = Field(
+        default=5, gt=0, le=HOUR, description="An offered match is claimed within this time."
+    )
+    max_offers: int = Field(
+        default=3, ge=1, le=1000, description="So often a match is offered; then players go back."
+    )
+    claim_lease_seconds: float = Field(
+        default=10, gt=0, le=HOUR, description="A claimed match is confirmed within this time."
+    )
+    pod_heartbeat_timeout_seconds: float = Field(
+        default=15,
+        gt=0,
+        le=HOUR,
+        description="The players of a pod that has sent heartbeats and falls silent for so long "
+        "are set aside.",
+    )
+    unclaimed_threshold: int = Field(
+        default=3,
+        ge=1,
+        le=10_000,
+        description="After so many unclaimed matches in a row a pod's players are held back.",
+    )
+    unclaimed_hold_seconds: float = Field(
+        default=5, gt=0, le=HOUR, description="How long at first; doubled with each further one."
+    )
+    unclaimed_hold_max_seconds: float = Field(
+        default=60,
+        gt=0,
+        le=DAY,
+        description="Where that stops growing. At least `unclaimed_hold_seconds`.",
+    )
+    max_dead_letters: int = Field(
+        default=10_000, ge=1, le=10_000_000, description="Dead letters kept of each mode."
+    )
+    match_memory_seconds: float = Field(
+        default=120,
+        gt=0,
+        le=DAY,
+        description="How long a finished match is remembered. Longer than all attempts at one "
+        "operation take together.",
+    )
+    game_modes: tuple[GameModeSettings, ...] = Field(
+        default=(
+            GameModeSettings(game_mode="Normal"),
+            GameModeSettings(game_mode="Ranked", use_mmr_matching=True),
+        ),
+        strict=False,
+        min_length=1,
+        max_length=1000,
+        description="The game modes, each a table of its own.",
+        json_schema_extra=allowed(
+            "one or more tables [[matchmaking.game_modes]] (at most 1000)",
+            default="`Normal`; `Ranked` with `use_mmr_matching = true`",
+        ),
+    )

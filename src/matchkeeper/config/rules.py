@@ -1,0 +1,149 @@
+"""What settings must be in relation to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from matchkeeper.config.matchmaking import MatchmakingSettings
+from matchkeeper.config.sections import RedisSettings, RetrySettings
+
+if TYPE_CHECKING:
+    from matchkeeper.config.models import Settings
+
+Location = tuple[str | int, ...]
+_MODES: Location = ("matchmaking", "game_modes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contradiction:
+    """Settings that are well one by one, and impossible together."""
+
+    at: Location
+    found: str
+    allowed: str
+    others: tuple[Location, ...]
+    """The other settings that take part."""
+
+
+def contradictions(settings: Settings) -> Iterator[Contradiction]:
+    """All contradictions of the settings."""
+    matchmaking = settings.matchmaking
+    yield from _limits(settings)
+    yield from _memories(settings)
+    yield from _channels(matchmaking)
+    yield from _names(matchmaking)
+    yield from _modes(matchmaking)
+
+
+def longest_operation_seconds(
+    redis: RedisSettings, retry: RetrySettings, matchmaking: MatchmakingSettings
+) -> float:
+    """How long all attempts at one operation and the pauses between them take at most."""
+    attempt = matchmaking.redis_operation_timeout_seconds
+    if redis.durability != "none":
+        attempt += redis.durability_timeout_seconds
+    pauses = (
+        min(retry.max_delay_seconds, retry.base_delay_seconds * float(2**i))
+        for i in range(retry.max_attempts - 1)
+    )
+    return retry.max_attempts * attempt + sum(pauses)
+
+
+def _limits(settings: Settings) -> Iterator[Contradiction]:
+    pairs = (
+        ("redis", "breaker_cooldown_seconds", "breaker_cooldown_max_seconds"),
+        ("retry", "base_delay_seconds", "max_delay_seconds"),
+        ("matchmaking", "unclaimed_hold_seconds", "unclaimed_hold_max_seconds"),
+    )
+    for name, low_name, high_name in pairs:
+        section = getattr(settings, name)
+        low: float = getattr(section, low_name)
+        high: float = getattr(section, high_name)
+        if high < low:
+            yield Contradiction(
+                at=(name, high_name),
+                found=f"is {high:g}",
+                allowed=f"allowed is at least {name}.{low_name}, which is {low:g}",
+                others=((name, low_name),),
+            )
+
+
+def _memories(settings: Settings) -> Iterator[Contradiction]:
+    redis, retry, matchmaking = settings.redis, settings.retry, settings.matchmaking
+    longest = longest_operation_seconds(redis, retry, matchmaking)
+    memories: tuple[tuple[Location, float], ...] = (
+        (("retry", "request_memory_seconds"), retry.request_memory_seconds),
+        (("matchmaking", "match_memory_seconds"), matchmaking.match_memory_seconds),
+    )
+    for at, seconds in memories:
+        if seconds <= longest:
+            yield Contradiction(
+                at=at,
+                found=f"is {seconds:g}",
+                allowed=f"allowed is more than {longest:g}, the seconds that retry.max_attempts = "
+                f"{retry.max_attempts} attempts and their pauses may take",
+                others=(
+                    ("retry", "max_attempts"),
+                    ("retry", "base_delay_seconds"),
+                    ("retry", "max_delay_seconds"),
+                    ("matchmaking", "redis_operation_timeout_seconds"),
+                    ("redis", "durability"),
+                    ("redis", "durability_timeout_seconds"),
+                ),
+            )
+
+
+def _channels(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:
+    taken: dict[str, str] = {}
+    for name in ("battle_request_channel", "enqueue_request_channel", "dequeue_request_channel"):
+        first = taken.setdefault(getattr(matchmaking, name), name)
+        if first != name:
+            yield Contradiction(
+                at=("matchmaking", name),
+                found=f"is the same as matchmaking.{first}",
+                allowed="allowed is a channel of its own",
+                others=(("matchmaking", first),),
+            )
+
+
+def _names(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:
+    first: dict[str, int] = {}
+    for index, mode in enumerate(matchmaking.game_modes):
+        earlier = first.setdefault(mode.game_mode.lower(), index)
+        if earlier != index:
+            yield Contradiction(
+                at=(*_MODES, index, "game_mode"),
+                found=f"is the name of matchmaking.game_modes[{earlier}], too",
+                allowed="allowed is a name that differs in more than upper and lower case",
+                others=((*_MODES, earlier, "game_mode"),),
+            )
+
+
+def _modes(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:
+    for index, mode in enumerate(matchmaking.game_modes):
+        players = mode.required_players
+        if mode.teams is not None and players % mode.teams:
+            divisors = [n for n in range(1, players + 1) if players % n == 0]
+            yield Contradiction(
+                at=(*_MODES, index, "teams"),
+                found=f"is {mode.teams}, which does not divide required_players = {players}",
+                allowed=f"allowed is one of {', '.join(map(str, divisors))}",
+                others=((*_MODES, index, "required_players"),),
+            )
+        if mode.mmr_window_max < mode.mmr_window_start:
+            yield Contradiction(
+                at=(*_MODES, index, "mmr_window_max"),
+                found=f"is {mode.mmr_window_max:g}",
+                allowed=f"allowed is at least mmr_window_start, which is {mode.mmr_window_start:g}",
+                others=((*_MODES, index, "mmr_window_start"),),
+            )
+        if players > matchmaking.max_tickets_per_round:
+            yield Contradiction(
+                at=(*_MODES, index, "required_players"),
+                found=f"is {players}",
+                allowed="allowed is at most matchmaking.max_tickets_per_round, which is "
+                f"{matchmaking.max_tickets_per_round}",
+                others=(("matchmaking", "max_tickets_per_round"),),
+            )

@@ -1,0 +1,217 @@
+"""The tables [server], [logging], [redis], [retry] and [alerts]."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from matchkeeper.config.checks import (
+    AppriseUrl,
+    DurabilityText,
+    Folder,
+    Host,
+    HttpUrl,
+    Label,
+    RedisUrl,
+    ServerId,
+    Token,
+)
+from matchkeeper.config.section import DAY, HOUR, Section, allowed
+
+
+class ServerSettings(Section):
+    """[server]"""
+
+    host: Host = Field(
+        default="127.0.0.1",
+        description="Address on which HTTP listens. `0.0.0.0` is every interface: only behind a "
+        "firewall, or in a container.",
+        json_schema_extra=allowed("an address or host name"),
+    )
+    port: int = Field(
+        default=8080, ge=0, le=65535, description="TCP port of HTTP. 0: any free port."
+    )
+    api_token: Token | None = Field(
+        default=None,
+        description="Bearer token for API calls that change something. Without one, those calls "
+        "are off.",
+        json_schema_extra=allowed("a text of visible ASCII characters without blanks"),
+    )
+    shutdown_deadline_seconds: float = Field(
+        default=25,
+        gt=0,
+        le=HOUR,
+        description="After SIGTERM everything has ended within this time.",
+    )
+    server_id: ServerId | None = Field(
+        default=None,
+        description="Name of this server among several on one Redis; must differ for each.",
+        json_schema_extra=allowed(
+            "1 to 64 letters, digits, and . _ : -", default="host, process and a random part"
+        ),
+    )
+
+
+class LoggingSettings(Section):
+    """[logging]"""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        default="INFO", description="Lines below this level are not written."
+    )
+    format: Literal["console", "json"] = Field(
+        default="console", description="`console` for people, `json` (one object a line) for tools."
+    )
+    repeat_interval_seconds: float = Field(
+        default=10,
+        ge=0,
+        le=DAY,
+        description="A line about bad messages appears at most once in this time, with the number "
+        "left out. 0: always.",
+    )
+
+
+class RedisSettings(Section):
+    """[redis]"""
+
+    url: RedisUrl | None = Field(
+        default=None,
+        description="Address of Redis or Valkey, with user and password if it wants them. Without "
+        "one, an embedded server is started.",
+        json_schema_extra=allowed(
+            "redis://user:password@host:6379/0, with redis, rediss, valkey or valkeys; or "
+            "unix:///path/of/the.sock",
+            default="an embedded server",
+        ),
+    )
+    durability: DurabilityText = Field(
+        default="none",
+        description="How safe a player must be before `EnQueued` is sent. `none`: in the memory of "
+        "Redis. `fsync`: on its disk (Redis 7.2 or Valkey with `appendonly yes`). `replicas:N`: on "
+        "N replicas.",
+        json_schema_extra=allowed('"none", "fsync", or "replicas:N" with N from 1 to 999'),
+    )
+    embedded_dir: Folder = Field(
+        default=Path(".matchkeeper/valkey"),
+        strict=False,
+        description="Where the embedded server keeps its data.",
+        json_schema_extra=allowed(
+            "the path of a folder of its own, relative to the working directory or absolute"
+        ),
+    )
+    max_connections: int = Field(
+        default=32, ge=2, le=10_000, description="Most connections that this server opens."
+    )
+    durability_timeout_seconds: float = Field(
+        default=5, gt=0, le=300, description="Longest wait for the disk or the replicas."
+    )
+    breaker_failures: int = Field(
+        default=5,
+        ge=1,
+        le=10_000,
+        description="So many failures in a row open the circuit breaker.",
+    )
+    breaker_cooldown_seconds: float = Field(
+        default=60, gt=0, le=DAY, description="How long an open breaker sends nothing."
+    )
+    breaker_cooldown_growth: float = Field(
+        default=1.5,
+        ge=1,
+        le=10,
+        description="The cooldown is multiplied by this when a probe fails.",
+    )
+    breaker_cooldown_max_seconds: float = Field(
+        default=120,
+        gt=0,
+        le=DAY,
+        description="Where the cooldown stops growing. At least `breaker_cooldown_seconds`.",
+    )
+    breaker_jitter: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Up to this share of the cooldown is added at random, so that servers do not "
+        "probe together.",
+    )
+    slow_call_seconds: float = Field(
+        default=0,
+        ge=0,
+        le=HOUR,
+        description="A call of this length is a failure to the breaker. 0: it is not.",
+    )
+
+
+class RetrySettings(Section):
+    """[retry]"""
+
+    max_attempts: int = Field(
+        default=3, ge=1, le=20, description="Attempts at one Redis operation, the first included."
+    )
+    base_delay_seconds: float = Field(
+        default=0.1,
+        gt=0,
+        le=60,
+        description="Longest pause before the second attempt; doubled before each further one. The "
+        "pause is a random part of it.",
+    )
+    max_delay_seconds: float = Field(
+        default=2, gt=0, le=300, description="Longest pause. At least `base_delay_seconds`."
+    )
+    request_memory_seconds: float = Field(
+        default=120,
+        gt=0,
+        le=DAY,
+        description="How long Redis remembers what was answered, so that a repeated request has "
+        "the effect of one. Longer than all attempts at one operation take together.",
+    )
+
+
+class AlertSettings(Section):
+    """[alerts]"""
+
+    game_server_failure_threshold: int = Field(
+        default=10,
+        ge=1,
+        le=100_000,
+        description="Alert after so many attempts in a row that reached no game server.",
+    )
+    repeat_interval_seconds: float = Field(
+        default=300,
+        ge=1,
+        le=7 * DAY,
+        description="The same alert is sent at most once in this time.",
+    )
+    urls: tuple[AppriseUrl, ...] = Field(
+        default=(),
+        strict=False,
+        description="Where alerts go: chat, e-mail, webhooks. They hold keys, so they are masked "
+        "everywhere.",
+        json_schema_extra=allowed(
+            "a list, each item an Apprise URL such as slack://… or json://host/path", default="none"
+        ),
+    )
+    pagerduty_routing_key: Token | None = Field(
+        default=None,
+        description="Integration key of PagerDuty's Events API v2. Without one, nobody is paged.",
+        json_schema_extra=allowed("a text of visible ASCII characters without blanks"),
+    )
+    pagerduty_url: HttpUrl = Field(
+        default="https://events.pagerduty.com/v2/enqueue",
+        description="Where PagerDuty takes events.",
+        json_schema_extra=allowed("an http or https URL with a host and without a password"),
+    )
+    send_timeout_seconds: float = Field(
+        default=10, gt=0, le=300, description="Deadline for each attempt to send an alert."
+    )
+    queue_size: int = Field(
+        default=100,
+        ge=1,
+        le=10_000,
+        description="Alerts that may wait to be sent; more are dropped.",
+    )
+    source: Label = Field(
+        default="matchkeeper",
+        description="What an alert names as its origin.",
+        json_schema_extra=allowed("1 to 255 printable characters"),
+    )

@@ -1,0 +1,439 @@
+"""The one place that wires everything together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from matchkeeper.config import Settings
+from matchkeeper.domain.mode import GameMode
+from matchkeeper.handoff.pods import HoldRules, PodRecords
+from matchkeeper.loops.committed import CommittedMatches
+from matchkeeper.loops.departures import Departures
+from matchkeeper.loops.game_servers import GameServers
+from matchkeeper.loops.ingest import Ingest, IngestRules
+from matchkeeper.loops.intake import PubSubIntake, StreamIntake
+from matchkeeper.loops.queue_loop import QueueLoop
+from matchkeeper.loops.reaper import HandoffRules, Reaper
+from matchkeeper.loops.redis_events import RedisEvents
+from matchkeeper.loops.round import Round, RoundRules
+from matchkeeper.loops.server import MatchServer, Task
+from matchkeeper.loops.watch import HandoffEvents, Watch, watch_lag
+from matchkeeper.matching.strategy import strategy_for
+from matchkeeper.observe.alert_channels import channels_from
+from matchkeeper.observe.alerts import Alerter
+from matchkeeper.observe.events import Throttle
+from matchkeeper.observe.game_servers import GameServerMonitor
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.protocol.requests import RequestKind
+from matchkeeper.resilience.breaker import CircuitBreaker
+from matchkeeper.resilience.retry import RetryPolicy
+from matchkeeper.store.connection import Connection, ConnectionOptions
+from matchkeeper.store.coordination import Coordination
+from matchkeeper.store.dead_letters import DeadLetterStore
+from matchkeeper.store.durability import Durability
+from matchkeeper.store.matches import MatchStore
+from matchkeeper.store.streams import RequestStreams
+from matchkeeper.store.tickets import TicketStore
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """Everything that speaks to one Redis."""
+
+    connection: Connection
+    tickets: TicketStore
+    matches: MatchStore
+    dead_letters: DeadLetterStore
+    streams: RequestStreams
+    coordination: Coordination
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """A wired server and the parts that others look at."""
+
+    settings: Settings
+    modes: tuple[GameMode, ...]
+    server: MatchServer
+    stores: Stores
+    breaker: CircuitBreaker
+    metrics: Metrics
+    alerter: Alerter
+    pods: PodRecords
+    game_servers: GameServers
+    pubsub: PubSubIntake
+
+
+def new_server_id() -> str:
+    """A name for this process that no other has had."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+def new_token() -> str:
+    """An id that is never made twice: 16 random bytes as hex."""
+    return secrets.token_hex(16)
+
+
+def breaker_for(
+    settings: Settings, *, events: RedisEvents, clock: Clock, rng: random.Random
+) -> CircuitBreaker:
+    """The circuit breaker of one Redis."""
+    redis = settings.redis
+    return CircuitBreaker(
+        failures=redis.breaker_failures,
+        cooldown=timedelta(seconds=redis.breaker_cooldown_seconds),
+        growth=redis.breaker_cooldown_growth,
+        cooldown_max=timedelta(seconds=redis.breaker_cooldown_max_seconds),
+        jitter=redis.breaker_jitter,
+        slow_call=timedelta(seconds=redis.slow_call_seconds) if redis.slow_call_seconds else None,
+        probe_lease=timedelta(
+            seconds=2 * settings.matchmaking.redis_operation_timeout_seconds
+            + redis.durability_timeout_seconds
+        ),
+        clock=clock,
+        rng=rng,
+        on_change=events.breaker_changed,
+    )
+
+
+def stores_for(
+    settings: Settings,
+    url: str,
+    *,
+    me: str,
+    breaker: CircuitBreaker,
+    events: RedisEvents,
+    clock: Clock,
+    rng: random.Random,
+    stop: asyncio.Event | None = None,
+) -> Stores:
+    """The stores of one Redis, as the settings say."""
+    matchmaking, retry = settings.matchmaking, settings.retry
+    connection = Connection(
+        ConnectionOptions(
+            url=url,
+            timeout=timedelta(seconds=matchmaking.redis_operation_timeout_seconds),
+            max_connections=settings.redis.max_connections,
+            retry=RetryPolicy(
+                max_attempts=retry.max_attempts,
+                base_delay=timedelta(seconds=retry.base_delay_seconds),
+                max_delay=timedelta(seconds=retry.max_delay_seconds),
+            ),
+            memory=timedelta(seconds=retry.request_memory_seconds),
+            durability=Durability.parse(
+                settings.redis.durability,
+                timeout_seconds=settings.redis.durability_timeout_seconds,
+            ),
+        ),
+        breaker=breaker,
+        observer=events,
+        clock=clock,
+        rng=rng,
+        stop=stop,
+    )
+    tags = [mode.tag for mode in settings.modes()]
+    return Stores(
+        connection=connection,
+        tickets=TicketStore(
+            connection,
+            tags=tags,
+            me=me,
+            several_queues=matchmaking.allow_multiple_queues,
+            duplicate_window=timedelta(seconds=matchmaking.pubsub_duplicate_window_seconds),
+        ),
+        matches=MatchStore(connection, tags=tags),
+        dead_letters=DeadLetterStore(connection, tags=tags),
+        streams=RequestStreams(connection, tags=tags, me=me),
+        coordination=Coordination(connection, me=me, new_token=new_token),
+    )
+
+
+def build(
+    settings: Settings,
+    url: str,
+    *,
+    clock: Clock = time.monotonic,
+    rng: random.Random | None = None,
+) -> Context:
+    """A server for the Redis at `url`, ready to run. Raises ConfigError."""
+    rng = rng or random.Random()  # noqa: S311  # jitter, not secrets
+    stopping = asyncio.Event()
+    metrics = Metrics()
+    alerter = Alerter(
+        channels_from(
+            urls=[each.get_secret_value() for each in settings.alerts.urls],
+            pagerduty_routing_key=_secret(settings.alerts.pagerduty_routing_key),
+            pagerduty_url=settings.alerts.pagerduty_url,
+            source=settings.alerts.source,
+        ),
+        interval=timedelta(seconds=settings.alerts.repeat_interval_seconds),
+        queue_size=settings.alerts.queue_size,
+        send_timeout=timedelta(seconds=settings.alerts.send_timeout_seconds),
+        metrics=metrics,
+    )
+    events = RedisEvents(
+        metrics=metrics,
+        alerter=alerter,
+        timeout_seconds=settings.matchmaking.redis_operation_timeout_seconds,
+    )
+    breaker = breaker_for(settings, events=events, clock=clock, rng=rng)
+    stores = stores_for(
+        settings,
+        url,
+        me=settings.server.server_id or new_server_id(),
+        breaker=breaker,
+        events=events,
+        clock=clock,
+        rng=rng,
+        stop=stopping,
+    )
+    alerter.permission = stores.coordination
+    return _Wiring(
+        settings=settings,
+        stores=stores,
+        breaker=breaker,
+        metrics=metrics,
+        alerter=alerter,
+        clock=clock,
+        rng=rng,
+        stopping=stopping,
+    ).context()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wiring:
+    """The loops of one server."""
+
+    settings: Settings
+    stores: Stores
+    breaker: CircuitBreaker
+    metrics: Metrics
+    alerter: Alerter
+    clock: Clock
+    rng: random.Random
+    stopping: asyncio.Event
+
+    def context(self) -> Context:
+        settings = self.settings
+        modes = settings.modes()
+        pods = PodRecords(self._hold_rules(), clock=self.clock)
+        queues: dict[str, QueueLoop] = {}
+        game_servers = GameServers(
+            GameServerMonitor(
+                threshold=settings.alerts.game_server_failure_threshold,
+                repeat_interval=timedelta(seconds=settings.alerts.repeat_interval_seconds),
+                clock=self.clock,
+            ),
+            channel=settings.matchmaking.battle_request_channel,
+            alerter=self.alerter,
+            metrics=self.metrics,
+            on_recovery=lambda: [queue.try_now() for queue in queues.values()],
+        )
+        committed = CommittedMatches(pods, self.metrics)
+        for mode in modes:
+            queues[mode.tag] = self._queue(mode, pods, game_servers, committed)
+        pubsub, intakes = self._intakes(modes, lambda tag, length: queues[tag].arrived(length))
+        reaper = self._reaper(modes, pods, lambda tag: queues[tag].try_now())
+        watch = self._watch(modes, pods, game_servers)
+        heard = HandoffEvents(self.stores.connection, committed, stop=self.stopping)
+        tasks = [
+            *intakes,
+            *self._queue_tasks(queues),
+            Task(name="reaper", run=reaper.run),
+            Task(name="watch", run=watch.run),
+            Task(name="handoff events", run=heard.run),
+            Task(name="lag", run=self._lag),
+            Task(name="alerts", run=self.alerter.run, finishes=False),
+        ]
+        return Context(
+            settings=settings,
+            modes=modes,
+            server=MatchServer(
+                tasks,
+                stopping=self.stopping,
+                deadline=timedelta(seconds=settings.server.shutdown_deadline_seconds),
+                rng=self.rng,
+            ),
+            stores=self.stores,
+            breaker=self.breaker,
+            metrics=self.metrics,
+            alerter=self.alerter,
+            pods=pods,
+            game_servers=game_servers,
+            pubsub=pubsub,
+        )
+
+    def _queue_tasks(self, queues: Mapping[str, QueueLoop]) -> list[Task]:
+        return [
+            task
+            for tag, queue in queues.items()
+            for task in (
+                Task(name=f"rounds of {tag}", run=queue.rounds),
+                Task(name=f"ticks of {tag}", run=queue.ticks),
+            )
+        ]
+
+    def _queue(
+        self,
+        mode: GameMode,
+        pods: PodRecords,
+        game_servers: GameServers,
+        committed: CommittedMatches,
+    ) -> QueueLoop:
+        matchmaking = self.settings.matchmaking
+        round_ = Round(
+            mode,
+            strategy_for(mode),
+            tickets=self.stores.tickets,
+            matches=self.stores.matches,
+            departures=Departures(
+                self.stores.tickets,
+                self.stores.connection,
+                result_channel=self._result_channel,
+                max_dead_letters=matchmaking.max_dead_letters,
+                metrics=self.metrics,
+                new_token=new_token,
+            ),
+            pods=pods,
+            game_servers=game_servers,
+            committed=committed,
+            rules=RoundRules(
+                channel=matchmaking.battle_request_channel,
+                result_channel=self._result_channel,
+                max_tickets=matchmaking.max_tickets_per_round,
+                commit_batch=matchmaking.commit_batch_size,
+                offer_timeout=timedelta(seconds=matchmaking.offer_timeout_seconds),
+                memory=timedelta(seconds=matchmaking.match_memory_seconds),
+                metadata_grace=timedelta(seconds=matchmaking.metadata_grace_seconds),
+            ),
+            metrics=self.metrics,
+            new_id=new_token,
+            stop=self.stopping,
+        )
+        return QueueLoop(
+            round_,
+            tick=timedelta(seconds=matchmaking.try_match_tick_interval_seconds),
+            breaker=self.breaker,
+            game_servers=game_servers,
+            metrics=self.metrics,
+            clock=self.clock,
+            stop=self.stopping,
+        )
+
+    def _intakes(
+        self, modes: tuple[GameMode, ...], wake: Callable[[str, int], None]
+    ) -> tuple[PubSubIntake, list[Task]]:
+        matchmaking = self.settings.matchmaking
+        throttle = Throttle(
+            interval=timedelta(seconds=self.settings.logging.repeat_interval_seconds),
+            clock=self.clock,
+        )
+        ingest = Ingest(
+            modes,
+            tickets=self.stores.tickets,
+            streams=self.stores.streams,
+            coordination=self.stores.coordination,
+            connection=self.stores.connection,
+            rules=IngestRules(
+                max_bytes=matchmaking.max_message_bytes,
+                memory=timedelta(seconds=matchmaking.pubsub_duplicate_window_seconds),
+                result_channel=self._result_channel,
+            ),
+            wake=wake,
+            metrics=self.metrics,
+            throttle=throttle,
+            new_token=new_token,
+        )
+        pubsub = PubSubIntake(
+            ingest,
+            self.stores.connection,
+            channels={
+                matchmaking.enqueue_request_channel: RequestKind.ENQUEUE,
+                matchmaking.dequeue_request_channel: RequestKind.DEQUEUE,
+            },
+            backlog=matchmaking.pubsub_backlog,
+            batch=matchmaking.ingest_batch_size,
+            stop=self.stopping,
+            metrics=self.metrics,
+            throttle=throttle,
+        )
+        tasks = [
+            Task(name="listening", run=pubsub.listen),
+            Task(name="pub/sub requests", run=pubsub.work),
+        ]
+        if matchmaking.read_streams:
+            stream = StreamIntake(
+                ingest,
+                self.stores.streams,
+                batch=matchmaking.ingest_batch_size,
+                take_over_after=timedelta(seconds=3 * matchmaking.redis_operation_timeout_seconds),
+                stop=self.stopping,
+            )
+            tasks.append(Task(name="stream requests", run=stream.run))
+        return pubsub, tasks
+
+    def _reaper(
+        self, modes: tuple[GameMode, ...], pods: PodRecords, wake: Callable[[str], None]
+    ) -> Reaper:
+        matchmaking = self.settings.matchmaking
+        return Reaper(
+            modes,
+            matches=self.stores.matches,
+            connection=self.stores.connection,
+            pods=pods,
+            rules=HandoffRules(
+                channel=matchmaking.battle_request_channel,
+                result_channel=self._result_channel,
+                offer_timeout=timedelta(seconds=matchmaking.offer_timeout_seconds),
+                max_offers=matchmaking.max_offers,
+            ),
+            wake=wake,
+            metrics=self.metrics,
+            new_token=new_token,
+            stop=self.stopping,
+        )
+
+    def _watch(
+        self, modes: tuple[GameMode, ...], pods: PodRecords, game_servers: GameServers
+    ) -> Watch:
+        return Watch(
+            modes,
+            channel=self.settings.matchmaking.battle_request_channel,
+            tickets=self.stores.tickets,
+            dead_letters=self.stores.dead_letters,
+            coordination=self.stores.coordination,
+            pods=pods,
+            game_servers=game_servers,
+            metrics=self.metrics,
+            stop=self.stopping,
+        )
+
+    async def _lag(self) -> None:
+        await watch_lag(self.metrics, clock=self.clock, stop=self.stopping)
+
+    def _result_channel(self, pod_id: str) -> str:
+        return self.settings.matchmaking.match_result_channel.replace("{pod_id}", pod_id)
+
+    def _hold_rules(self) -> HoldRules:
+        matchmaking = self.settings.matchmaking
+        return HoldRules(
+            silent_after=timedelta(seconds=matchmaking.pod_heartbeat_timeout_seconds),
+            unclaimed_threshold=matchmaking.unclaimed_threshold,
+            hold=timedelta(seconds=matchmaking.unclaimed_hold_seconds),
+            hold_max=timedelta(seconds=matchmaking.unclaimed_hold_max_seconds),
+        )
+
+
+def _secret(value: object) -> str | None:
+    reveal = getattr(value, "get_secret_value", None)
+    return str(reveal()) if reveal is not None else None

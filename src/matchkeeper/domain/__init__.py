@@ -1,0 +1,1 @@
+"""Ticket, mode and match: frozen data, no I/O."""

@@ -1,0 +1,58 @@
+"""A game mode: how many players, how they are chosen, and how a match is handed over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+
+class Handoff(StrEnum):
+    """How a game server takes a match."""
+
+    PUBLISH = "publish"
+    """Delivered as soon as `battle:request` had a subscriber."""
+    CLAIM = "claim"
+    """Offered until one game server has claimed it and confirmed the start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatingRules:
+    """How far apart in rating (MMR points) two players of one match may be.
+
+    The window of a ticket that has waited `w` seconds is
+    `min(maximum, start + growth_per_second * w)`, and unbounded from `anyone_after` on.
+    """
+
+    start: float = 100.0
+    growth_per_second: float = 10.0
+    maximum: float = 1000.0
+    anyone_after: timedelta | None = None
+    default_rating: float = 1500.0
+
+    def window(self, waited_seconds: float) -> float:
+        """The largest rating difference accepted after `waited_seconds` in the queue."""
+        waited = max(0.0, waited_seconds)
+        if self.anyone_after is not None and waited >= self.anyone_after.total_seconds():
+            return float("inf")
+        return min(self.maximum, self.start + self.growth_per_second * waited)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameMode:
+    """One configured kind of game."""
+
+    name: str
+    required_players: int = 2
+    teams: int = 2
+    """Number of teams; divides `required_players`."""
+    rating: RatingRules | None = None
+    """None: first come, first served."""
+    handoff: Handoff = Handoff.PUBLISH
+    max_wait: timedelta | None = None
+    """After so long in the queue a ticket expires. None: never."""
+
+    @property
+    def tag(self) -> str:
+        """The name as it stands in keys: `Normal` is `queue:{normal}`."""
+        return self.name.lower()

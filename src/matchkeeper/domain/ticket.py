@@ -1,0 +1,35 @@
+"""One entry of a queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A player waiting in one queue."""
+
+    player_id: str
+    enqueued_at: float
+    """Unix time in seconds, from the clock of Redis. The ticket's place in the queue."""
+    pod_id: str
+    """The game server that asked, and is told the result."""
+    metadata: str
+    """The JSON object as text, as it came."""
+    rating: float | None = None
+    """MMR points; None where the metadata gives none."""
+    hand_made: bool = False
+    """The metadata stands in a key of its own, `metadata:<player_id>`, put there by hand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoisonedTicket:
+    """A queue entry that cannot be used, with the reason."""
+
+    player_id: str
+    enqueued_at: float
+    raw_metadata: str | None
+    reason: str
+    pod_id: str | None = None
+    """The pod to answer, where it could be read in spite of all."""
+    hand_made: bool = False

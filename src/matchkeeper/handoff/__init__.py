@@ -1,0 +1,1 @@
+"""What becomes of a committed match: decisions as pure functions."""

@@ -1,0 +1,37 @@
+"""Proposals made ready to be committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from matchkeeper.domain.match import Proposal
+from matchkeeper.domain.mode import GameMode, Handoff
+from matchkeeper.protocol.answers import battle_request, match_found
+from matchkeeper.store.matches import NewMatch
+
+
+def new_match(
+    proposal: Proposal,
+    mode: GameMode,
+    *,
+    match_id: str,
+    claim_within_seconds: float,
+    result_channel: Callable[[str], str],
+) -> NewMatch:
+    """A proposal with its battle request and the notices for its players' pods."""
+    claimed = mode.handoff is Handoff.CLAIM
+    return NewMatch(
+        match_id=match_id,
+        teams=proposal.teams,
+        offer=battle_request(
+            proposal.teams,
+            mode,
+            match_id=match_id,
+            epoch=1,
+            claim_within_seconds=claim_within_seconds if claimed else 0.0,
+        ),
+        notices=tuple(
+            (result_channel(pod_id), payload)
+            for pod_id, payload in match_found(proposal, mode, match_id)
+        ),
+    )

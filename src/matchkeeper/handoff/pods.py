@@ -1,0 +1,97 @@
+"""Which tickets are left alone for a while, because their pod is silent or never claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from matchkeeper.domain.ticket import Ticket
+
+_FORGET = 10_000
+"""Pods with a record; beyond that the oldest record is dropped."""
+
+
+class Hold(StrEnum):
+    """Why a ticket is matched with nobody now."""
+
+    POD_SILENT = "pod_silent"
+    POD_UNCLAIMED = "pod_unclaimed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldRules:
+    """When a pod's tickets are held. Holds double with each further unclaimed match."""
+
+    silent_after: timedelta = timedelta(seconds=15)
+    unclaimed_threshold: int = 3
+    hold: timedelta = timedelta(seconds=5)
+    hold_max: timedelta = timedelta(seconds=60)
+
+
+@dataclass(slots=True)
+class _Record:
+    unclaimed: int = 0
+    held_until: float = 0.0
+
+
+class PodRecords:
+    """What this server has seen of the pods. Forgotten with the process, and learnt again."""
+
+    def __init__(self, rules: HoldRules, *, clock: Callable[[], float]) -> None:
+        self._rules = rules
+        self._clock = clock
+        self._records: dict[str, _Record] = {}
+        self._silent: frozenset[str] = frozenset()
+
+    @property
+    def silent(self) -> frozenset[str]:
+        """Pods that sent heartbeats and have stopped."""
+        return self._silent
+
+    def heard(self, seconds_ago: Mapping[str, float]) -> tuple[frozenset[str], frozenset[str]]:
+        """Takes in the heartbeats; returns pods (newly silent, back again)."""
+        limit = self._rules.silent_after.total_seconds()
+        now_silent = frozenset(pod for pod, seconds in seconds_ago.items() if seconds > limit)
+        fell, came_back = now_silent - self._silent, self._silent - now_silent
+        self._silent = now_silent
+        return fell, came_back
+
+    def claimed(self, pods: Iterable[str]) -> None:
+        """A match with players of these pods was claimed."""
+        for pod in pods:
+            self._records.pop(pod, None)
+
+    def unclaimed(self, pods: Iterable[str]) -> dict[str, int]:
+        """A match with players of these pods was claimed by nobody. Returns those whose tickets
+        are held from now on, with the number of matches in a row.
+        """
+        held = {}
+        for pod in set(pods):
+            record = self._records.setdefault(pod, _Record())
+            record.unclaimed += 1
+            beyond = record.unclaimed - self._rules.unclaimed_threshold
+            if beyond >= 0:
+                seconds = min(
+                    self._rules.hold.total_seconds() * 2 ** min(beyond, 30),
+                    self._rules.hold_max.total_seconds(),
+                )
+                record.held_until = self._clock() + seconds
+                held[pod] = record.unclaimed
+        while len(self._records) > _FORGET:
+            self._records.pop(next(iter(self._records)))
+        return held
+
+    def unclaimed_in_a_row(self) -> dict[str, int]:
+        """Pods with unclaimed matches, and how many."""
+        return {pod: record.unclaimed for pod, record in self._records.items()}
+
+    def hold(self, ticket: Ticket) -> Hold | None:
+        """Why a ticket is to be left alone now, or None."""
+        if ticket.pod_id in self._silent:
+            return Hold.POD_SILENT
+        record = self._records.get(ticket.pod_id)
+        if record is not None and self._clock() < record.held_until:
+            return Hold.POD_UNCLAIMED
+        return None

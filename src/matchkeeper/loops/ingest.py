@@ -1,0 +1,234 @@
+"""Requests in: decoded, put into the store in batches, answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import groupby
+
+from matchkeeper.domain.mode import GameMode
+from matchkeeper.errors import StoreError, StoreRefusedError
+from matchkeeper.loops.answering import Told, refusal, told
+from matchkeeper.observe.events import Event, Throttle, emit
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.protocol.codes import ErrorCode, WireError
+from matchkeeper.protocol.metadata import BadMetadataError, check
+from matchkeeper.protocol.requests import Request, RequestKind, decode, fingerprint
+from matchkeeper.store.connection import Connection, NotDurableError
+from matchkeeper.store.coordination import Coordination
+from matchkeeper.store.streams import Entry, RequestStreams
+from matchkeeper.store.tickets import Heard, Outcome, Reply, TicketStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A request as it came in; `entry` is set where it came by stream."""
+
+    kind: RequestKind
+    payload: bytes
+    entry: Entry | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestRules:
+    """The limits of requests."""
+
+    max_bytes: int
+    memory: timedelta
+    result_channel: Callable[[str], str]
+
+
+class Ingest:
+    """Takes batches of messages in. One batch is one script call per queue and kind."""
+
+    def __init__(
+        self,
+        modes: Sequence[GameMode],
+        *,
+        tickets: TicketStore,
+        streams: RequestStreams,
+        coordination: Coordination,
+        connection: Connection,
+        rules: IngestRules,
+        wake: Callable[[str, int], None],
+        metrics: Metrics,
+        throttle: Throttle,
+        new_token: Callable[[], str],
+    ) -> None:
+        self._modes: Mapping[str, GameMode] = {mode.tag: mode for mode in modes}
+        self._tickets = tickets
+        self._streams = streams
+        self._coordination = coordination
+        self._connection = connection
+        self._rules = rules
+        self._wake = wake
+        self._metrics = metrics
+        self._throttle = throttle
+        self._new_token = new_token
+
+    async def take(self, messages: Sequence[Message]) -> None:
+        """Handles a batch, in order for each player. Raises StoreError where a batch from a stream
+        could not be handled; it stays in the stream then.
+        """
+        by_tag: dict[str, list[Heard]] = {}
+        for message in messages:
+            self._metrics.request(message.kind, "stream" if message.entry else "pubsub")
+            try:
+                heard = self._heard(message)
+            except WireError as error:
+                await self._refuse(message, error)
+            else:
+                by_tag.setdefault(heard.request.game_mode, []).append(heard)
+        failure: StoreError | None = None
+        for tag, batch in by_tag.items():
+            try:
+                await self._queue_batch(self._modes[tag], batch)
+            except StoreError as error:
+                failure = error
+        if failure is not None:
+            raise failure
+
+    def _heard(self, message: Message) -> Heard:
+        """The checked request; its `game_mode` is the mode's tag. Raises WireError."""
+        request = decode(message.kind, message.payload, max_bytes=self._rules.max_bytes)
+        mode = self._modes.get(request.game_mode.lower())
+        if mode is None or (message.entry is not None and message.entry.tag != mode.tag):
+            known = ", ".join(sorted(mode.name for mode in self._modes.values()))
+            raise WireError(
+                ErrorCode.INVALID_GAME_MODE,
+                f"No game mode {request.game_mode[:64]!r} here; known are {known}",
+                player_id=request.player_id,
+                pod_id=request.pod_id,
+            )
+        if request.kind is RequestKind.ENQUEUE:
+            _check_metadata(request, mode)
+        request = replace(request, game_mode=mode.tag)
+        if message.entry is None:
+            return Heard(request=request, token=self._new_token())
+        if not request.has_id:
+            request = replace(
+                request,
+                fingerprint=fingerprint(
+                    request.kind, message.payload, message.entry.entry_id, request.player_id
+                ),
+                has_id=True,
+            )
+        return Heard(request=request, token=self._new_token(), entry_id=message.entry.entry_id)
+
+    async def _queue_batch(self, mode: GameMode, batch: Sequence[Heard]) -> None:
+        for kind, run in groupby(batch, key=lambda heard: heard.request.kind):
+            heard = list(run)
+            try:
+                outcomes = await self._apply(mode, kind, heard)
+            except NotDurableError as error:
+                await self._apologise(heard, ErrorCode.NOT_DURABLE, error)
+            except StoreRefusedError as error:
+                await self._apologise(heard, ErrorCode.INTERNAL_ERROR, error)
+                for each in heard:
+                    if each.entry_id:
+                        await self._streams.discard(mode.tag, each.entry_id)
+            except StoreError as error:
+                heard_only = [each for each in heard if not each.entry_id]
+                await self._apologise(heard_only, ErrorCode.INTERNAL_ERROR, error)
+                if len(heard_only) < len(heard):
+                    raise
+            else:
+                await self._answer(mode, outcomes)
+
+    async def _apply(
+        self, mode: GameMode, kind: RequestKind, heard: Sequence[Heard]
+    ) -> list[Outcome]:
+        if kind is RequestKind.DEQUEUE:
+            return await self._tickets.dequeue(mode.tag, heard)
+        length, outcomes = await self._tickets.enqueue(mode.tag, heard)
+        if any(outcome.reply is Reply.QUEUED for outcome in outcomes):
+            self._wake(mode.tag, length)
+        return outcomes
+
+    async def _answer(self, mode: GameMode, outcomes: Sequence[Outcome]) -> None:
+        answers = []
+        for outcome in outcomes:
+            self._count(mode, outcome)
+            answer = told(outcome)
+            if answer is not None:
+                answers.append(answer)
+        await self._send(mode.name, answers)
+
+    def _count(self, mode: GameMode, outcome: Outcome) -> None:
+        if outcome.reply is Reply.QUEUED:
+            self._metrics.enqueued(mode.name)
+        elif outcome.reply is Reply.DEQUEUED:
+            self._metrics.dequeued(mode.name)
+        elif outcome.reply in (Reply.AGAIN, Reply.DUPLICATE):
+            self._metrics.duplicate(mode.name)
+            if outcome.reply is Reply.AGAIN:
+                player = outcome.heard.request.player_id
+                emit(Event.DUPLICATE_REQUEST, mode=mode.name, player_id=player)
+
+    async def _send(self, mode: str, answers: Sequence[Told]) -> None:
+        for answer in answers:
+            self._metrics.answer(answer.word)
+            if answer.code is not None:
+                self._metrics.refused(mode, answer.code)
+        try:
+            await self._connection.publish(
+                [
+                    (self._rules.result_channel(answer.pod_id), answer.payload)
+                    for answer in answers
+                    if answer.pod_id
+                ]
+            )
+        except StoreError as error:
+            # The requests are done; Pub/Sub promises no more. Who asks again is told again.
+            emit(Event.ANSWERS_LOST, count=len(answers), error=error.message)
+
+    async def _apologise(self, heard: Sequence[Heard], code: ErrorCode, error: StoreError) -> None:
+        if heard:
+            emit(Event.REQUESTS_FAILED, count=len(heard), error=error.message)
+        await self._send(
+            heard[0].request.game_mode if heard else "",
+            [
+                refusal(each.request.pod_id, each.request.player_id, code, error.message)
+                for each in heard
+            ],
+        )
+
+    async def _refuse(self, message: Message, error: WireError) -> None:
+        self._metrics.refused("", error.code)
+        self._throttle.emit(
+            Event.REQUEST_REFUSED,
+            key=error.code.value,
+            code=error.code.value,
+            reason=error.message,
+            player_id=error.player_id,
+            pod_id=error.pod_id or "",
+        )
+        if message.entry is not None:
+            await self._streams.discard(message.entry.tag, message.entry.entry_id)
+        if error.pod_id is None:
+            return
+        self._metrics.answer("Error")
+        answer = refusal(error.pod_id, error.player_id, error.code, error.message)
+        mark = message.entry.entry_id if message.entry else None
+        try:
+            await self._coordination.answer_once(
+                fingerprint(message.kind, message.payload, mark, error.player_id),
+                self._rules.result_channel(error.pod_id),
+                answer.payload,
+                memory=self._rules.memory,
+            )
+        except StoreError as failure:
+            emit(Event.ANSWERS_LOST, count=1, error=failure.message)
+
+
+def _check_metadata(request: Request, mode: GameMode) -> None:
+    try:
+        check(request.metadata, mode)
+    except BadMetadataError as error:
+        raise WireError(
+            ErrorCode.INVALID_METADATA,
+            str(error),
+            player_id=request.player_id,
+            pod_id=request.pod_id,
+        ) from None

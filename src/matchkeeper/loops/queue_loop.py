@@ -1,0 +1,107 @@
+"""When a queue's rounds run: at every tick, and at once when enough players have arrived."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+from matchkeeper.errors import CircuitOpenError, StoreError
+from matchkeeper.loops.game_servers import GameServers
+from matchkeeper.loops.round import Round, RoundResult
+from matchkeeper.loops.waiting import pause, unless
+from matchkeeper.observe.events import Event, emit
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.resilience.breaker import BreakerState, CircuitBreaker
+from matchkeeper.resilience.single_flight import SingleFlight
+
+_SHORTEST_GAP_SECONDS = 0.002
+
+
+class QueueLoop:
+    """One round at a time for one queue.
+
+    A tick that finds a round running is skipped. Arrivals start a round early, but not sooner after
+    the last one than that took, so that a long queue which cannot be matched is not read without
+    pause; and not while no game server hears the offers: then only ticks try.
+    """
+
+    def __init__(
+        self,
+        round_: Round,
+        *,
+        tick: timedelta,
+        breaker: CircuitBreaker,
+        game_servers: GameServers,
+        metrics: Metrics,
+        clock: Callable[[], float],
+        stop: asyncio.Event,
+    ) -> None:
+        self._round = round_
+        self._mode = round_.mode
+        self._tick_seconds = tick.total_seconds()
+        self._breaker = breaker
+        self._game_servers = game_servers
+        self._metrics = metrics
+        self._clock = clock
+        self._stop = stop
+        self._due = asyncio.Event()
+        self._flight = SingleFlight()
+        self._gap_seconds = _SHORTEST_GAP_SECONDS
+
+    def arrived(self, queue_length: int) -> None:
+        """Players came; enough for a match starts a round."""
+        if queue_length >= self._mode.required_players and not self._game_servers.missing:
+            self._due.set()
+
+    def try_now(self) -> None:
+        """Something changed for the better: do not wait for the tick."""
+        self._due.set()
+
+    async def ticks(self) -> None:
+        """Makes a round due at every tick, until the server stops."""
+        while not await pause(self._stop, self._tick_seconds):
+            if self._breaker.state in (BreakerState.OPEN, BreakerState.FORCED_OPEN):
+                emit(Event.CIRCUIT_OPEN_SKIP, mode=self._mode.name)
+                self._metrics.skipped_tick(self._mode.name, "circuit_open")
+            elif self._flight.running:
+                emit(Event.TICK_SKIPPED, mode=self._mode.name)
+                self._metrics.skipped_tick(self._mode.name, "running")
+            else:
+                self._due.set()
+
+    async def rounds(self) -> None:
+        """Runs what is due; returns when the server stops, after the round that runs then."""
+        while not self._stop.is_set():
+            await unless(self._stop, self._due.wait())
+            if self._stop.is_set():
+                return
+            self._due.clear()
+            with self._flight.hold() as mine:
+                if mine:
+                    await self._run()
+            if await pause(self._stop, self._gap_seconds):
+                return
+
+    async def _run(self) -> None:
+        begun = self._clock()
+        outcome = "failed"
+        try:
+            result = await self._round.run()
+            outcome = "no_server" if result.no_server else "ok"
+            self._after(result)
+        except CircuitOpenError:
+            outcome = "circuit_open"
+        except StoreError as error:
+            emit(Event.ROUND_FAILED, mode=self._mode.name, error=error.message)
+        finally:
+            seconds = self._clock() - begun
+            self._gap_seconds = max(_SHORTEST_GAP_SECONDS, seconds)
+            self._metrics.round(self._mode.name, outcome, seconds)
+
+    def _after(self, result: RoundResult) -> None:
+        if result.bound_hit:
+            emit(Event.ROUND_BOUND_HIT, mode=self._mode.name)
+        # There is more to read, and reading it pays.
+        if result.bound_hit and result.matches and not result.no_server:
+            self._due.set()

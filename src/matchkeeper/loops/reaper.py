@@ -1,0 +1,159 @@
+"""Matches that nobody claimed, or nobody started after claiming: offered again, or given back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from matchkeeper.domain.mode import GameMode
+from matchkeeper.errors import StoreError
+from matchkeeper.handoff.decide import Cause, Step, next_step
+from matchkeeper.handoff.pods import PodRecords
+from matchkeeper.loops.waiting import pause
+from matchkeeper.observe.events import Event, emit
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.protocol import answers
+from matchkeeper.protocol.metadata import pod_of
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.matches import MatchStore, PendingMatch
+
+_EVERY_SECONDS = 0.5
+_BATCH = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandoffRules:
+    """How often and how long a match is offered."""
+
+    channel: str
+    result_channel: Callable[[str], str]
+    offer_timeout: timedelta = timedelta(seconds=5)
+    max_offers: int = 3
+
+
+class Reaper:
+    """Looks after pending matches of all modes."""
+
+    def __init__(
+        self,
+        modes: Sequence[GameMode],
+        *,
+        matches: MatchStore,
+        connection: Connection,
+        pods: PodRecords,
+        rules: HandoffRules,
+        wake: Callable[[str], None],
+        metrics: Metrics,
+        new_token: Callable[[], str],
+        stop: asyncio.Event,
+    ) -> None:
+        self._modes = modes
+        self._matches = matches
+        self._connection = connection
+        self._pods = pods
+        self._rules = rules
+        self._wake = wake
+        self._metrics = metrics
+        self._new_token = new_token
+        self._stop = stop
+
+    async def run(self) -> None:
+        """Until the server stops. Raises StoreError; starting again is safe."""
+        while not await pause(self._stop, _EVERY_SECONDS):
+            for mode in self._modes:
+                await self.sweep(mode)
+
+    async def sweep(self, mode: GameMode) -> None:
+        """Deals with the overdue matches of one mode. Raises StoreError."""
+        pending, overdue = await self._matches.overdue(mode.tag, count=_BATCH)
+        self._metrics.pending_handoffs(mode.name, pending)
+        for match_id in overdue:
+            match = await self._matches.pending(mode, match_id)
+            if match is not None:
+                await self._deal_with(mode, match)
+
+    async def _deal_with(self, mode: GameMode, match: PendingMatch) -> None:
+        step, cause = next_step(match, max_offers=self._rules.max_offers)
+        if cause is Cause.UNCLAIMED:
+            self._count_unclaimed(match)
+        if step is Step.REDELIVER:
+            heard = await self._redeliver(mode, match)
+            if heard != 0:
+                return
+            # Nobody listens any more. The new offer is the one to end.
+            await self._give_back(mode, match, epoch=match.epoch + 1, cause=Cause.NO_GAME_SERVER)
+            return
+        await self._give_back(mode, match, epoch=match.epoch, cause=cause)
+
+    async def _redeliver(self, mode: GameMode, match: PendingMatch) -> int | None:
+        offer = answers.battle_request(
+            match.teams,
+            mode,
+            match_id=match.match_id,
+            epoch=match.epoch + 1,
+            claim_within_seconds=self._rules.offer_timeout.total_seconds(),
+        )
+        heard = await self._matches.redeliver(
+            mode,
+            match,
+            token=self._new_token(),
+            channel=self._rules.channel,
+            offer=offer,
+            offer_timeout=self._rules.offer_timeout,
+        )
+        if heard is not None:
+            self._metrics.redelivered(mode.name)
+            emit(
+                Event.MATCH_REDELIVERED,
+                mode=mode.name,
+                match_id=match.match_id,
+                offer=match.offers + 1,
+                subscribers=heard,
+            )
+        return heard
+
+    async def _give_back(
+        self, mode: GameMode, match: PendingMatch, *, epoch: int, cause: Cause
+    ) -> None:
+        done = await self._matches.give_back(
+            mode.tag,
+            match.match_id,
+            epoch=epoch,
+            cause=cause.value,
+            token=self._new_token(),
+            force=cause is Cause.NO_GAME_SERVER,
+        )
+        if done is None:
+            return
+        self._metrics.reenqueued(mode.name, cause.value, done.put_back)
+        emit(
+            Event.MATCH_GIVEN_BACK,
+            mode=mode.name,
+            match_id=match.match_id,
+            players=done.put_back,
+            cause=cause.value,
+            pod_id=match.claimed_by or "",
+        )
+        self._wake(mode.tag)
+        await self._tell_who_left(done.left)
+
+    async def _tell_who_left(self, left: Sequence[tuple[str, str]]) -> None:
+        messages = []
+        for player_id, metadata in left:
+            self._metrics.answer(answers.DEQUEUED)
+            if pod_id := pod_of(metadata.encode()):
+                channel = self._rules.result_channel(pod_id)
+                messages.append((channel, answers.plain(player_id, answers.DEQUEUED)))
+        try:
+            await self._connection.publish(messages)
+        except StoreError as error:
+            emit(Event.ANSWERS_LOST, count=len(messages), error=error.message)
+
+    def _count_unclaimed(self, match: PendingMatch) -> None:
+        pods = {ticket.pod_id for ticket in match.tickets}
+        for pod_id in pods:
+            self._metrics.unclaimed(pod_id)
+        for pod_id, in_a_row in self._pods.unclaimed(pods).items():
+            emit(Event.POD_UNCLAIMED, pod_id=pod_id, matches=in_a_row)

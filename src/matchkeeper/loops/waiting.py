@@ -1,0 +1,66 @@
+"""Waiting for one of two things, and running a loop again when it failed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from matchkeeper.errors import StoreError
+from matchkeeper.observe.events import Event, emit
+
+T = TypeVar("T")
+
+_FIRST_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 5.0
+
+
+async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """The result of `work`, or None when `stop` is set first; `work` is cancelled then."""
+    task = asyncio.ensure_future(work)
+    stopped = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        for each in (task, stopped):
+            each.cancel()
+        await asyncio.gather(task, stopped, return_exceptions=True)
+
+
+async def pause(stop: asyncio.Event, seconds: float) -> bool:
+    """Waits; True as soon as `stop` is set."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+async def supervised(
+    name: str,
+    loop: Callable[[], Awaitable[None]],
+    *,
+    stop: asyncio.Event,
+    rng: random.Random,
+) -> None:
+    """Runs a loop until it returns, again after a pause whenever it fails."""
+    pause_seconds = _FIRST_PAUSE_SECONDS
+    while True:
+        begun = asyncio.get_running_loop().time()
+        try:
+            await loop()
+        except StoreError as error:
+            emit(Event.LOOP_INTERRUPTED, loop=name, error=error.message)
+        except Exception as error:  # noqa: BLE001  # the last line of defence: told, then run again
+            emit(Event.LOOP_FAILED, loop=name, error=repr(error), exc_info=error)
+        else:
+            return
+        if asyncio.get_running_loop().time() - begun > 10 * _LONGEST_PAUSE_SECONDS:
+            pause_seconds = _FIRST_PAUSE_SECONDS
+        # Jitter, so that several servers do not come back in one moment.
+        if await pause(stop, pause_seconds * rng.uniform(0.5, 1.5)):
+            return
+        pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)

@@ -1,0 +1,116 @@
+"""Looks at everything now and then, for the metrics and for what changes without us."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from matchkeeper.domain.mode import GameMode
+from matchkeeper.handoff.pods import PodRecords
+from matchkeeper.loops.committed import CommittedMatches
+from matchkeeper.loops.game_servers import GameServers
+from matchkeeper.loops.waiting import pause, unless
+from matchkeeper.observe.events import Event, emit
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.store import keys
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.coordination import Coordination
+from matchkeeper.store.dead_letters import DeadLetterStore
+from matchkeeper.store.matches import decode_event
+from matchkeeper.store.subscription import subscribed
+from matchkeeper.store.tickets import TicketStore
+
+_EVERY_SECONDS = 2.0
+_EVERY_SECONDS_IN_OUTAGE = 1.0
+_LAG_EVERY_SECONDS = 0.25
+
+
+class Watch:
+    """Gauges, heartbeats, and the return of the game servers."""
+
+    def __init__(
+        self,
+        modes: Sequence[GameMode],
+        *,
+        channel: str,
+        tickets: TicketStore,
+        dead_letters: DeadLetterStore,
+        coordination: Coordination,
+        pods: PodRecords,
+        game_servers: GameServers,
+        metrics: Metrics,
+        stop: asyncio.Event,
+    ) -> None:
+        self._modes = modes
+        self._channel = channel
+        self._tickets = tickets
+        self._dead_letters = dead_letters
+        self._coordination = coordination
+        self._pods = pods
+        self._game_servers = game_servers
+        self._metrics = metrics
+        self._stop = stop
+
+    async def run(self) -> None:
+        """Until the server stops. Raises StoreError; starting again is safe."""
+        while True:
+            await self.look()
+            every = _EVERY_SECONDS_IN_OUTAGE if self._game_servers.missing else _EVERY_SECONDS
+            if await pause(self._stop, every):
+                return
+
+    async def look(self) -> None:
+        """One look at everything. Raises StoreError."""
+        await self._look_at_pods()
+        for mode in self._modes:
+            length, oldest = await self._tickets.length_and_oldest(mode.tag)
+            self._metrics.queue_length(mode.name, length)
+            self._metrics.oldest_wait(mode.name, oldest or 0.0)
+            self._metrics.dead_letters(mode.name, await self._dead_letters.length(mode.tag))
+
+    async def _look_at_pods(self) -> None:
+        subscribers = await self._coordination.subscribers(self._channel)
+        self._metrics.subscribers(subscribers)
+        if subscribers and self._game_servers.missing:
+            self._game_servers.succeeded(subscribers)
+        fell, came_back = self._pods.heard(await self._coordination.pods())
+        self._metrics.pods_silent(len(self._pods.silent))
+        for pod_id in sorted(fell):
+            emit(Event.POD_SILENT, pod_id=pod_id)
+        for pod_id in sorted(came_back):
+            emit(Event.POD_BACK, pod_id=pod_id)
+
+
+class HandoffEvents:
+    """Hears what game servers do with matches."""
+
+    def __init__(
+        self, connection: Connection, committed: CommittedMatches, *, stop: asyncio.Event
+    ) -> None:
+        self._connection = connection
+        self._committed = committed
+        self._stop = stop
+
+    async def run(self) -> None:
+        """Until the server stops. Raises StoreError."""
+        await unless(self._stop, self._listen())
+
+    async def _listen(self) -> None:
+        async with subscribed(self._connection, [keys.EVENTS]) as subscription:
+            async for _, payload in subscription.messages():
+                try:
+                    event = decode_event(payload)
+                except msgspec.DecodeError:
+                    continue  # somebody else's message on our channel
+                self._committed.heard(event)
+
+
+async def watch_lag(metrics: Metrics, *, clock: Callable[[], float], stop: asyncio.Event) -> None:
+    """Measures how late the event loop comes to what is due."""
+    while True:
+        begun = clock()
+        if await pause(stop, _LAG_EVERY_SECONDS):
+            return
+        metrics.loop_lag(max(0.0, clock() - begun - _LAG_EVERY_SECONDS))

@@ -1,0 +1,1 @@
+"""Strategies: pure functions from tickets to proposals."""

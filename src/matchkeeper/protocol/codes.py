@@ -1,0 +1,74 @@
+"""Why a request was refused: the `code` of an `Error` answer."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ErrorCode(StrEnum):
+    """Stable codes; the message beside them may change."""
+
+    INVALID_GAME_MODE = "invalid_game_mode"
+    ALREADY_IN_QUEUE = "already_in_queue"
+    IN_OTHER_QUEUE = "in_other_queue"
+    MATCH_PENDING = "match_pending"
+    NOT_IN_QUEUE = "not_in_queue"
+    INVALID_MESSAGE_FORMAT = "invalid_message_format"
+    INVALID_PLAYER_ID = "invalid_player_id"
+    INVALID_POD_ID = "invalid_pod_id"
+    INVALID_METADATA = "invalid_metadata"
+    MESSAGE_TOO_LARGE = "message_too_large"
+    MESSAGE_TOO_DEEP = "message_too_deep"
+    NOT_DURABLE = "not_durable"
+    SERVER_SHUTTING_DOWN = "server_shutting_down"
+    INTERNAL_ERROR = "internal_error"
+
+    @property
+    def meaning(self) -> str:
+        """One sentence for the reference, and what the sender can do."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    ErrorCode.INVALID_GAME_MODE: "No such game mode is configured. Check the spelling.",
+    ErrorCode.ALREADY_IN_QUEUE: "The player waits in this queue already. Nothing to do.",
+    ErrorCode.IN_OTHER_QUEUE: (
+        "The player waits in the queue that the message names. Dequeue there first."
+    ),
+    ErrorCode.MATCH_PENDING: (
+        "The player is in the pending match that the message names. An enqueue can be tried again "
+        "after it; a dequeue is remembered and takes effect if the match falls through."
+    ),
+    ErrorCode.NOT_IN_QUEUE: "The player does not wait in this queue.",
+    ErrorCode.INVALID_MESSAGE_FORMAT: (
+        "The message is no JSON object, or a field is missing or of the wrong type."
+    ),
+    ErrorCode.INVALID_PLAYER_ID: (
+        "`player_id` is empty, over 128 characters, or has control characters."
+    ),
+    ErrorCode.INVALID_POD_ID: "`pod_id` is empty, over 128 characters, or has control characters.",
+    ErrorCode.INVALID_METADATA: (
+        "`metadata` is no JSON object, nor a string that holds one, or its `mmr` is no number."
+    ),
+    ErrorCode.MESSAGE_TOO_LARGE: "The message is over `matchmaking.max_message_bytes`.",
+    ErrorCode.MESSAGE_TOO_DEEP: "The message is nested deeper than 32 levels.",
+    ErrorCode.NOT_DURABLE: (
+        "The request took effect, but is not yet as durable as `redis.durability` asks. Send it "
+        "again: the answer comes once it is."
+    ),
+    ErrorCode.SERVER_SHUTTING_DOWN: "The server stops and took no notice of the request.",
+    ErrorCode.INTERNAL_ERROR: "Redis could not be reached in time. Send the request again.",
+}
+
+
+class WireError(Exception):
+    """A message that must be refused. `pod_id` is set where an answer can be sent."""
+
+    def __init__(
+        self, code: ErrorCode, message: str, *, player_id: str = "", pod_id: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.player_id = player_id
+        self.pod_id = pod_id

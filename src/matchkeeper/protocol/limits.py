@@ -1,0 +1,41 @@
+"""Checks that hold for everything that comes from outside: depth, ids, text."""
+
+from __future__ import annotations
+
+import re
+
+MAX_DEPTH = 32
+MAX_ID_CHARACTERS = 128
+
+# C0, DEL, C1 and lone surrogates: none of them can be typed, logged or sent safely.
+_UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+
+
+def id_problem(name: str, value: object) -> str | None:
+    """What makes `value` unusable as an id (`name` is the field), or None."""
+    if not isinstance(value, str):
+        return f"{name} is not a string"
+    if not value:
+        return f"{name} is empty"
+    if len(value) > MAX_ID_CHARACTERS:
+        return f"{name} has {len(value)} characters, {MAX_ID_CHARACTERS} are allowed"
+    if _UNUSABLE.search(value):
+        return f"{name} has control characters"
+    return None
+
+
+def too_deep(text: bytes, limit: int = MAX_DEPTH) -> bool:
+    """Whether JSON text nests objects and arrays deeper than `limit`. Reads, does not parse."""
+    if text.count(b"{") + text.count(b"[") <= limit:
+        return False
+    depth = 0
+    for match in _STRUCTURE.finditer(text):
+        token = match.group()
+        if token in (b"{", b"["):
+            depth += 1
+            if depth > limit:
+                return True
+        elif token in (b"}", b"]"):
+            depth -= 1
+    return False

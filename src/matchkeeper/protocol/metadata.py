@@ -1,0 +1,124 @@
+"""Metadata: what travels with a ticket, checked at the door and again when the queue is read."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+
+from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.ticket import PoisonedTicket, Ticket
+from matchkeeper.protocol.limits import MAX_DEPTH, id_problem, too_deep
+
+
+class BadMetadataError(ValueError):
+    """The sentence says what is wrong with the metadata."""
+
+
+class _Known(msgspec.Struct):
+    """The fields Matchkeeper itself reads; all others pass through."""
+
+    pod_id: Any = None
+    mmr: Any = None
+
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_known = msgspec.json.Decoder(_Known)
+_encode = msgspec.json.Encoder().encode
+
+
+def normalise(raw: bytes, pod_id: str) -> str:
+    """The metadata of a request as it is stored: one JSON object, with the pod in it.
+
+    `raw` is JSON: an object, a string that holds one, or null for none.
+    Raises BadMetadataError.
+    """
+    try:
+        if raw.startswith(b'"'):
+            raw = msgspec.json.decode(raw, type=str).encode()
+        if too_deep(raw):
+            raise BadMetadataError(f"metadata is nested deeper than {MAX_DEPTH} levels")
+        fields = {} if raw in (b"", b"null") else _fields.decode(raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise BadMetadataError(f"metadata is not a JSON object: {error}") from None
+    fields["pod_id"] = msgspec.Raw(_encode(pod_id))
+    return _encode(fields).decode()
+
+
+def rating_of(mmr: object) -> float | None:
+    """The rating that the `mmr` field gives. Raises BadMetadataError when it is no number."""
+    if mmr is None:
+        return None
+    if isinstance(mmr, bool) or not isinstance(mmr, (int, float)):
+        raise BadMetadataError(f"mmr is not a number but {type(mmr).__name__}")
+    try:
+        rating = float(mmr)
+    except OverflowError:
+        rating = math.inf
+    if not math.isfinite(rating):
+        raise BadMetadataError("mmr is out of range")
+    return rating
+
+
+def check(metadata: str, mode: GameMode) -> None:
+    """Raises BadMetadataError where a ticket with this metadata would be poisoned in `mode`."""
+    if mode.rating is not None:
+        rating_of(_known.decode(metadata).mmr)
+
+
+def read_ticket(
+    player_id: str, enqueued_at: float, raw: bytes, mode: GameMode, *, hand_made: bool = False
+) -> Ticket | PoisonedTicket:
+    """The ticket that stands in Redis, or the reason why it cannot be used."""
+    pod_id: str | None = None
+    try:
+        if problem := id_problem("player_id", player_id):
+            raise BadMetadataError(problem)
+        text, known = _parse(raw)
+        if known.pod_id is None:
+            raise BadMetadataError("pod_id not found")
+        if problem := id_problem("pod_id", known.pod_id):
+            raise BadMetadataError(problem)
+        pod_id = known.pod_id
+        rating = rating_of(known.mmr) if mode.rating is not None else None
+    except BadMetadataError as error:
+        return PoisonedTicket(
+            player_id=player_id,
+            enqueued_at=enqueued_at,
+            raw_metadata=raw.decode("utf-8", "replace"),
+            reason=str(error),
+            pod_id=pod_id,
+            hand_made=hand_made,
+        )
+    return Ticket(
+        player_id=player_id,
+        enqueued_at=enqueued_at,
+        pod_id=known.pod_id,
+        metadata=text,
+        rating=rating,
+        hand_made=hand_made,
+    )
+
+
+def _parse(raw: bytes) -> tuple[str, _Known]:
+    try:
+        text = raw.decode()
+        if too_deep(raw):
+            raise BadMetadataError(f"Invalid JSON: nested deeper than {MAX_DEPTH} levels")
+        return text, _known.decode(raw)
+    except msgspec.ValidationError:
+        raise BadMetadataError("metadata is not a JSON object") from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise BadMetadataError(f"Invalid JSON: {error}") from None
+
+
+def pod_of(raw: bytes | None) -> str | None:
+    """The pod named in stored metadata, where it can be read."""
+    if not raw:
+        return None
+    try:
+        pod_id = _parse(raw)[1].pod_id
+    except BadMetadataError:
+        return None
+    return None if id_problem("pod_id", pod_id) else str(pod_id)

@@ -1,0 +1,143 @@
+"""Requests in: enqueue and dequeue, decoded with every limit checked before anything else."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from matchkeeper.protocol.codes import ErrorCode, WireError
+from matchkeeper.protocol.limits import MAX_DEPTH, id_problem, too_deep
+from matchkeeper.protocol.metadata import BadMetadataError, normalise
+
+
+class RequestKind(StrEnum):
+    """What a game server can ask."""
+
+    ENQUEUE = "enqueue"
+    DEQUEUE = "dequeue"
+
+
+class EnqueueRequest(msgspec.Struct, frozen=True):
+    """`match:enqueue:request`: put a player into the queue of a mode."""
+
+    player_id: str
+    game_mode: str
+    pod_id: str
+    metadata: msgspec.Raw = msgspec.Raw(b"{}")
+    """An object, or a string that holds one."""
+    request_id: str | None = None
+    """Two messages with the same id are one request, however far apart."""
+
+
+class DequeueRequest(msgspec.Struct, frozen=True):
+    """`match:dequeue:request`: take a player out of the queue of a mode."""
+
+    player_id: str
+    game_mode: str
+    pod_id: str | None = None
+    """Who is told, where the player is in no queue. Else the pod that enqueued is told."""
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A checked request. `metadata` is normalised JSON text; empty for a dequeue."""
+
+    kind: RequestKind
+    player_id: str
+    game_mode: str
+    pod_id: str | None
+    metadata: str
+    fingerprint: str
+    """The same for the same request sent again: of its id, else of its whole text."""
+    has_id: bool
+
+
+_enqueue = msgspec.json.Decoder(EnqueueRequest)
+_dequeue = msgspec.json.Decoder(DequeueRequest)
+_anything = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def decode(kind: RequestKind, payload: bytes, *, max_bytes: int) -> Request:
+    """A request from its wire text. Raises WireError with a code and, where known, the pod."""
+    if len(payload) > max_bytes:
+        raise WireError(
+            ErrorCode.MESSAGE_TOO_LARGE, f"{len(payload)} bytes, {max_bytes} are allowed"
+        )
+    if too_deep(payload):
+        raise WireError(ErrorCode.MESSAGE_TOO_DEEP, f"nested deeper than {MAX_DEPTH} levels")
+    message = _parse(kind, payload)
+    _check_ids(message)
+    metadata = ""
+    if isinstance(message, EnqueueRequest):
+        try:
+            metadata = normalise(bytes(message.metadata), message.pod_id)
+        except BadMetadataError as error:
+            raise WireError(
+                ErrorCode.INVALID_METADATA,
+                str(error),
+                player_id=message.player_id,
+                pod_id=message.pod_id,
+            ) from None
+    return Request(
+        kind=kind,
+        player_id=message.player_id,
+        game_mode=message.game_mode,
+        pod_id=message.pod_id,
+        metadata=metadata,
+        fingerprint=fingerprint(kind, payload, message.request_id, message.player_id),
+        has_id=message.request_id is not None,
+    )
+
+
+def fingerprint(kind: RequestKind, payload: bytes, request_id: str | None, player_id: str) -> str:
+    """Names the request in Redis: 16 bytes as hex."""
+    # An id is only as unique as its sender; the player and kind keep two senders apart.
+    text = payload if request_id is None else f"{request_id}\n{player_id}".encode()
+    return hashlib.blake2b(text, digest_size=16, person=kind.encode()).hexdigest()
+
+
+def _parse(kind: RequestKind, payload: bytes) -> EnqueueRequest | DequeueRequest:
+    decoder = _enqueue if kind is RequestKind.ENQUEUE else _dequeue
+    try:
+        payload.decode()  # Raw fields are not checked by the decoder
+        return decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        player_id, pod_id = _salvage(payload)
+        raise WireError(
+            ErrorCode.INVALID_MESSAGE_FORMAT, str(error), player_id=player_id, pod_id=pod_id
+        ) from None
+
+
+def _salvage(payload: bytes) -> tuple[str, str | None]:
+    """Player and pod of a message that cannot be used, so that somebody can be told."""
+    try:
+        fields = _anything.decode(payload)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return "", None
+    found: dict[str, str] = {}
+    for name in ("player_id", "pod_id"):
+        try:
+            value = msgspec.json.decode(fields.get(name, b"null"), type=str)
+        except (msgspec.DecodeError, UnicodeError):
+            continue
+        if id_problem(name, value) is None:
+            found[name] = value
+    return found.get("player_id", ""), found.get("pod_id")
+
+
+def _check_ids(message: EnqueueRequest | DequeueRequest) -> None:
+    pod_id = message.pod_id
+    pod_problem = None if pod_id is None else id_problem("pod_id", pod_id)
+    told = None if pod_problem else pod_id
+    if problem := id_problem("player_id", message.player_id):
+        raise WireError(ErrorCode.INVALID_PLAYER_ID, problem, pod_id=told)
+    if pod_problem:
+        raise WireError(ErrorCode.INVALID_POD_ID, pod_problem, player_id=message.player_id)
+    if message.request_id is not None and (problem := id_problem("request_id", message.request_id)):
+        raise WireError(
+            ErrorCode.INVALID_MESSAGE_FORMAT, problem, player_id=message.player_id, pod_id=told
+        )

@@ -1,0 +1,251 @@
+"""Every operation on Redis goes through here: deadline, circuit breaker, retries, durability."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Protocol, Self, TypeVar
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError
+
+from matchkeeper.errors import ConfigError, StoreError, StoreNotReadyError
+from matchkeeper.resilience.breaker import CircuitBreaker
+from matchkeeper.resilience.deadline import within
+from matchkeeper.resilience.retry import RetryBudget, RetryPolicy, retrying
+from matchkeeper.store import scripts
+from matchkeeper.store.durability import Durability
+from matchkeeper.store.failures import Outcome, counts_as_outage, outcome_of, translate
+from matchkeeper.store.scripts import Argument, Script
+
+T = TypeVar("T")
+
+
+class StoreObserver(Protocol):
+    """Is told of every operation, for logs and metrics."""
+
+    def operation(self, operation: str, outcome: Outcome, seconds: float, error: str) -> None:
+        """One attempt has ended."""
+
+    def retry(self, operation: str) -> None:
+        """An attempt failed and is made again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionOptions:
+    """How Redis is spoken to."""
+
+    url: str
+    timeout: timedelta = timedelta(seconds=10)
+    max_connections: int = 32
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    memory: timedelta = timedelta(seconds=120)
+    """How long scripts remember what they answered; longer than all retries take together."""
+    durability: Durability = field(default_factory=Durability)
+    client_name: str = "matchkeeper"
+
+
+class Connection:
+    """A pool of connections to one Redis. Raises StoreError and nothing else of Redis's.
+
+    A command that is cancelled or times out closes its connection, so that its late reply can
+    never be taken for the next command's.
+    """
+
+    def __init__(
+        self,
+        options: ConnectionOptions,
+        *,
+        breaker: CircuitBreaker,
+        observer: StoreObserver,
+        clock: Callable[[], float],
+        rng: random.Random,
+        stop: asyncio.Event | None = None,
+    ) -> None:
+        self.options = options
+        self.breaker = breaker
+        self._observer = observer
+        self._clock = clock
+        self._rng = rng
+        self._stop = stop or asyncio.Event()
+        self._budget = RetryBudget(clock=clock)
+        self.redis = _client(options)
+
+    @property
+    def timeout_seconds(self) -> float:
+        """The deadline of an ordinary operation."""
+        return self.options.timeout.total_seconds()
+
+    @property
+    def memory_ms(self) -> int:
+        """How long scripts remember what they answered."""
+        return int(self.options.memory.total_seconds() * 1000)
+
+    async def once(
+        self,
+        operation: str,
+        call: Callable[[Redis], Awaitable[T]],
+        *,
+        seconds: float | None = None,
+    ) -> T:
+        """One attempt, within its deadline and past the breaker. `seconds` is added to the deadline
+        by calls that wait on purpose.
+        """
+        begun = self._clock()
+        failure: StoreError | None = None
+        try:
+            with self.breaker.attempt(
+                is_failure=counts_as_outage, allowance_seconds=seconds or 0.0
+            ):
+                return await self._translated(
+                    operation, call, self.timeout_seconds + (seconds or 0)
+                )
+        except StoreError as error:
+            failure = error
+            raise
+        finally:
+            self._observer.operation(
+                operation, outcome_of(failure), self._clock() - begun, str(failure or "")
+            )
+
+    async def run(
+        self,
+        operation: str,
+        call: Callable[[Redis], Awaitable[T]],
+        *,
+        seconds: float | None = None,
+    ) -> T:
+        """As `once`, with retries. Only for calls that are safe to repeat."""
+        return await retrying(
+            self.options.retry,
+            operation,
+            lambda _attempt: self.once(operation, call, seconds=seconds),
+            retry_on=counts_as_outage,
+            stop=self._stop,
+            rng=self._rng,
+            budget=self._budget,
+            on_retry=lambda _attempt, _error: self._observer.retry(operation),
+        )
+
+    async def script(
+        self,
+        script: Script,
+        keys: Sequence[str | bytes],
+        args: Sequence[Argument] = (),
+        *,
+        durable: bool = False,
+    ) -> Any:
+        """Runs a script, again if its reply was lost: every script is safe to repeat.
+
+        With `durable`, returns once the change is as safe as `redis.durability` asks.
+        """
+        command = self.options.durability.command if durable else None
+        if command is None:
+            return await self.run(
+                script.value, lambda redis: scripts.call(redis, script, keys, args)
+            )
+        return await self.run(
+            script.value,
+            lambda redis: self._durably(redis, script, keys, args),
+            seconds=self.options.durability.timeout_ms / 1000,
+        )
+
+    async def _durably(
+        self,
+        redis: Redis,
+        script: Script,
+        keys: Sequence[str | bytes],
+        args: Sequence[Argument],
+    ) -> Any:
+        durability = self.options.durability
+        assert durability.command is not None  # noqa: S101  # only called where there is one
+        for _ in range(2):
+            async with redis.pipeline(transaction=False) as pipe:
+                pipe.execute_command("EVALSHA", scripts.sha(script), len(keys), *keys, *args)
+                pipe.execute_command(*durability.command)
+                reply, reached = await pipe.execute(raise_on_error=False)
+            if not isinstance(reply, NoScriptError):
+                break
+            await scripts.load(redis, script)
+        for answer in (reply, reached):
+            if isinstance(answer, Exception):
+                raise answer
+        if not durability.reached(reached):
+            raise NotDurableError(
+                f"{script.value} is done but not durable within {durability.timeout_ms} ms",
+                hint="The disk or the replicas of Redis are too slow, or away.",
+            )
+        return reply
+
+    async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Publishes many messages in one round trip. What fails is not repeated."""
+        if not messages:
+            return
+
+        async def send(redis: Redis) -> None:
+            async with redis.pipeline(transaction=False) as pipe:
+                for channel, payload in messages:
+                    pipe.publish(channel, payload)
+                await pipe.execute()
+
+        await self.once("publish", send)
+
+    async def _translated(
+        self, operation: str, call: Callable[[Redis], Awaitable[T]], seconds: float
+    ) -> T:
+        try:
+            return await within(seconds, operation, call(self.redis))
+        except Exception as error:
+            failure = translate(operation, error)
+            if failure is None:
+                raise
+            if isinstance(failure, StoreNotReadyError):
+                # After a failover the same address may lead to another server.
+                await self.redis.connection_pool.disconnect(inuse_connections=False)
+            if failure is error:
+                raise
+            raise failure from error
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self.redis.aclose(close_connection_pool=True)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class NotDurableError(StoreNotReadyError):
+    """The change was made, but is not yet as durable as was asked."""
+
+
+def _client(options: ConnectionOptions) -> Redis:
+    seconds = options.timeout.total_seconds()
+    url = options.url.replace("valkey://", "redis://").replace("valkeys://", "rediss://")
+    try:
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=options.max_connections,
+            timeout=seconds,
+            socket_connect_timeout=seconds,
+            # Deadlines are ours; redis-py must not repeat what may have been done.
+            socket_timeout=None,
+            retry=Retry(NoBackoff(), 0),
+            retry_on_error=[],
+            client_name=options.client_name,
+            # One shape of replies, whatever the server could do.
+            protocol=2,
+        )
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            f"redis.url cannot be used: {error}",
+            hint="It looks like redis://user:password@host:6379/0, rediss://… or unix:///path.",
+        ) from None
+    return Redis(connection_pool=pool)

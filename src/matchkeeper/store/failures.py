@@ -1,0 +1,86 @@
+"""What an error of Redis means for us."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from matchkeeper.errors import (
+    CircuitOpenError,
+    StoreError,
+    StoreNotReadyError,
+    StoreRefusedError,
+    StoreTimeoutError,
+    StoreUnavailableError,
+)
+
+_NOT_READY = ("BUSY ", "MISCONF", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "OOM ")
+_BUSY = (BusyLoadingError, ReadOnlyError, OutOfMemoryError)
+_NO_RIGHT = (AuthenticationError, AuthorizationError, NoPermissionError)
+
+
+class Outcome(StrEnum):
+    """How an operation on Redis ended."""
+
+    OK = "ok"
+    TIMEOUT = "timeout"
+    NETWORK = "network"
+    NOT_READY = "not_ready"
+    REFUSED = "refused"
+    CIRCUIT_OPEN = "circuit_open"
+
+
+_OUTCOMES: dict[type[StoreError], Outcome] = {
+    StoreTimeoutError: Outcome.TIMEOUT,
+    StoreUnavailableError: Outcome.NETWORK,
+    StoreNotReadyError: Outcome.NOT_READY,
+    StoreRefusedError: Outcome.REFUSED,
+    CircuitOpenError: Outcome.CIRCUIT_OPEN,
+}
+
+
+def outcome_of(error: BaseException | None) -> Outcome:
+    """The outcome that an error of ours stands for; None is OK."""
+    return Outcome.OK if error is None else _OUTCOMES.get(type(error), Outcome.REFUSED)  # type: ignore[arg-type]  # a type that is no key is simply not found
+
+
+def translate(operation: str, error: Exception) -> StoreError | None:
+    """The error of ours that a library's error means, or None when it is none of Redis's."""
+    if isinstance(error, StoreError):
+        return error
+    text = str(error) or type(error).__name__
+    if isinstance(error, RedisTimeoutError):
+        return StoreTimeoutError(f"{operation} timeout: {text}")
+    if isinstance(error, _NO_RIGHT):
+        return StoreRefusedError(
+            f"Redis refuses {operation}: {text}",
+            hint="Check the user and password in redis.url and the rights of that user (ACL).",
+        )
+    if isinstance(error, _BUSY) or text.startswith(_NOT_READY):
+        return StoreNotReadyError(
+            f"Redis is not ready for {operation}: {text}",
+            hint="It may be loading, a replica, out of memory, or busy; see `matchkeeper doctor`.",
+        )
+    if isinstance(error, (RedisConnectionError, OSError)):
+        return StoreUnavailableError(
+            f"{operation} network error: {text}",
+            hint="Check that Redis runs and that redis.url points to it.",
+        )
+    known = isinstance(error, RedisError)
+    return StoreRefusedError(f"Redis refuses {operation}: {text}") if known else None
+
+
+def counts_as_outage(error: BaseException) -> bool:
+    """Whether the circuit breaker counts this error: Redis did not do its work."""
+    return isinstance(error, (StoreTimeoutError, StoreUnavailableError, StoreNotReadyError))

@@ -1,0 +1,101 @@
+"""Every key that Matchkeeper uses. `tag` is a mode's name as it stands in keys, lower-cased."""
+
+from __future__ import annotations
+
+PODS = "pods"
+GROUP = "matchkeeper"
+"""The consumer group of the request streams."""
+EVENTS = "matchkeeper:events"
+"""Pub/Sub channel: what game servers do with matches, for the servers' metrics."""
+
+
+def queue(tag: str) -> str:
+    """ZSET: player -> enqueue time."""
+    return f"queue:{{{tag}}}"
+
+
+def metadata(tag: str) -> str:
+    """HASH: player -> metadata JSON."""
+    return f"metadata:{{{tag}}}"
+
+
+def hand_made_metadata(player_id: str | bytes) -> bytes:
+    """STRING: the metadata of a player whom an operator put into a queue by hand."""
+    return b"metadata:" + raw(player_id)
+
+
+def pending(tag: str) -> str:
+    """ZSET: match id -> deadline of its hand-out, Unix seconds."""
+    return f"pending:{{{tag}}}"
+
+
+def match(tag: str, match_id: str) -> str:
+    """HASH: one match."""
+    return f"match:{{{tag}}}:{match_id}"
+
+
+def matched(tag: str) -> str:
+    """HASH: player -> match id, for players of pending matches."""
+    return f"matched:{{{tag}}}"
+
+
+def leaving(tag: str) -> str:
+    """HASH: player -> match id, for those who asked to leave while their match was pending."""
+    return f"leaving:{{{tag}}}"
+
+
+def dead(tag: str) -> str:
+    """STREAM: tickets that could not be read."""
+    return f"dead:{{{tag}}}"
+
+
+def requests(tag: str) -> str:
+    """STREAM: enqueue and dequeue requests."""
+    return f"match:requests:{{{tag}}}"
+
+
+def seen(tag: str, fingerprint: str) -> str:
+    """STRING with TTL: what came of a request."""
+    return f"seen:{{{tag}}}:{fingerprint}"
+
+
+def answered(tag: str, token: str) -> str:
+    """STRING with TTL: the reply of a script call, for when it is sent again."""
+    return f"answered:{{{tag}}}:{token}"
+
+
+def refused(fingerprint: str) -> str:
+    """STRING with TTL: a request whose refusal was answered."""
+    return f"refused:{fingerprint}"
+
+
+def alert(name: str, part: str) -> str:
+    """STRING with TTL: `sent`, `open` or `resolved` of an alert."""
+    return f"alert:{{{name}}}:{part}"
+
+
+PATTERNS = (
+    "queue:{*}",
+    "metadata:*",
+    "pending:{*}",
+    "match:*",
+    "matched:{*}",
+    "leaving:{*}",
+    "dead:{*}",
+    "seen:{*}:*",
+    "answered:{*}:*",
+    "refused:*",
+    "alert:{*}:*",
+    PODS,
+)
+"""All of the above, as patterns for an ACL."""
+
+
+def raw(text: str | bytes) -> bytes:
+    """A player id as its bytes in Redis, even where those are no UTF-8."""
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+
+
+def text(value: bytes) -> str:
+    """The inverse of `raw`."""
+    return value.decode("utf-8", "surrogateescape")

@@ -1,0 +1,11 @@
+#!lua
+-- One server of several may send an alert, once an interval.
+-- KEYS   1 alert:<name>:sent  2 alert:<name>:open
+-- ARGV   1 token of this attempt  2 interval in milliseconds  3 longest outage in milliseconds
+-- REPLY  1 when the caller is to send it, else 0
+-- AGAIN  safe: the token that may send is told so again.
+local holder = redis.call('GET', KEYS[1])
+if holder then return holder == ARGV[1] and 1 or 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[3])
+return 1

@@ -1,0 +1,70 @@
+#!lua
+-- Puts many players into the queue of one mode.
+-- KEYS   1 queue:{tag}  2 metadata:{tag}  3 match:requests:{tag}
+--        then one seen:{tag}:<fingerprint> for each request
+--        then, for each mode, matched:{tag} and, for each other mode, queue:{tag}
+-- ARGV   1 msgpack {me, group, several, window_seconds, memory_ms, places, requests}
+--          several   whether a player may wait in several queues
+--          places    [[tag, index of matched key, index of queue key or 0]]
+--          window_seconds  for how long another server is taken to have heard the same message
+--          requests  [{player, metadata, token, entry, has_id}]; entry '' = Pub/Sub
+-- REPLY  {queue length, code, detail, code, detail, …}, a pair for each request:
+--          queued | again (sent twice: the first answer holds) | duplicate (tell nobody)
+--          already_in_queue | in_other_queue <tag> | match_pending <tag> <match id>
+-- AGAIN  safe: a request is remembered with its token, and the same token gets the same pair.
+-- include: time
+-- include: seen
+-- include: places
+local call = cmsgpack.unpack(ARGV[1])
+local queue, metadata, stream = KEYS[1], KEYS[2], KEYS[3]
+local now = unix_seconds()
+
+local ids, places, answers = {}, {}, {0}
+for i, request in ipairs(call.requests) do ids[i] = request.player end
+for i, place in ipairs(call.places) do
+  places[i] = {place[1], KEYS[place[2]], place[3] > 0 and KEYS[place[3]] or ''}
+end
+local pending = pending_matches(places, ids)
+local elsewhere = call.several and {} or other_queues(places, ids)
+
+-- The place of the next player, in microseconds: never before those who came earlier, although a
+-- batch is spread over more microseconds than it took. A score from the future, put there by hand,
+-- does not draw the others after it.
+local last = redis.call('ZRANGE', queue, -1, -1, 'WITHSCORES')[2]
+local place_us = math.floor(now * 1000000)
+if last and tonumber(last) - now < 1 then
+  place_us = math.max(place_us, math.floor(tonumber(last) * 1000000 + 0.5))
+end
+
+local function next_place()
+  place_us = place_us + 1
+  return string.format('%d.%06d', math.floor(place_us / 1000000), place_us % 1000000)
+end
+
+local function decide(request)
+  if redis.call('ZSCORE', queue, request.player) then return 'already_in_queue', '' end
+  if pending[request.player] then return 'match_pending', pending[request.player] end
+  if elsewhere[request.player] then return 'in_other_queue', elsewhere[request.player] end
+  redis.call('ZADD', queue, next_place(), request.player)
+  redis.call('HSET', metadata, request.player, request.metadata)
+  return 'queued', ''
+end
+
+local function handle(key, request)
+  local seen, code, detail = seen_before(key, request, call, now)
+  local mine = acknowledge(stream, call.group, request)
+  if seen == 'same' then return code, detail end
+  if seen == 'elsewhere' or not mine then return 'duplicate', '' end
+  if seen == 'again' then
+    local holds = request.has_id or ((code == 'queued' or code == 'again') and redis.call('ZSCORE', queue, request.player))
+    if holds then return remember_request(key, request, call, code == 'queued' and 'again' or code, detail, now) end
+  end
+  code, detail = decide(request)
+  return remember_request(key, request, call, code, detail, now)
+end
+
+for i, request in ipairs(call.requests) do
+  answers[2 * i], answers[2 * i + 1] = handle(KEYS[3 + i], request)
+end
+answers[1] = redis.call('ZCARD', queue)
+return answers

@@ -1,0 +1,22 @@
+#!lua
+-- Takes tickets that have waited too long out of the queue.
+-- KEYS   1 remembered answer  2 queue:{tag}  3 metadata:{tag}, then metadata:<player_id> for each
+-- ARGV   1 memory in milliseconds  2 longest wait in seconds  3 msgpack [{player, score}]
+-- REPLY  the players that this call has taken out
+-- AGAIN  safe: the answer is remembered.
+-- include: time
+-- include: replay
+local answer = replayed()
+if answer then return answer end
+local latest, done = unix_seconds() - tonumber(ARGV[2]), {}
+for i, ticket in ipairs(cmsgpack.unpack(ARGV[3])) do
+  local score = tonumber(redis.call('ZSCORE', KEYS[2], ticket.player) or 'nan')
+  if score == tonumber(ticket.score) and score <= latest then
+    redis.call('ZREM', KEYS[2], ticket.player)
+    redis.call('HDEL', KEYS[3], ticket.player)
+    redis.call('UNLINK', KEYS[3 + i])
+    done[#done + 1] = ticket.player
+  end
+end
+if #done == 0 then return done end
+return remember(done)

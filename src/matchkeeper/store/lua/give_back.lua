@@ -1,0 +1,53 @@
+#!lua
+-- Ends a pending match: its players go back to the queue with the place they had. Who asked to
+-- leave meanwhile goes nowhere and is to be told so.
+-- KEYS   1 remembered answer  2 match:{tag}:<match_id>  3 pending:{tag}  4 matched:{tag}
+--        5 leaving:{tag}  6 queue:{tag}  7 metadata:{tag}, then queue:{tag} and metadata:{tag} of
+--        the other modes, whose tags are in ARGV from 6 on
+-- ARGV   1 memory in milliseconds  2 match id  3 epoch  4 cause  5 '1' = even before the deadline
+-- REPLY  {given_back, number put back, [player, metadata, …] who left} | {gone, 0, []}
+-- AGAIN  safe: the answer is remembered.
+-- include: time
+-- include: replay
+local answer = replayed()
+if answer then return answer end
+local match = redis.call('HMGET', KEYS[2], 'state', 'epoch', 'tickets', 'elsewhere')
+local deadline = redis.call('ZSCORE', KEYS[3], ARGV[2])
+if (match[1] ~= 'offered' and match[1] ~= 'claimed') or match[2] ~= ARGV[3] or not deadline then
+  return {'gone', 0, {}}
+end
+if ARGV[5] ~= '1' and unix_seconds() < tonumber(deadline) then return {'gone', 0, {}} end
+
+local queues = {}
+for i = 6, #ARGV do queues[ARGV[i]] = {KEYS[2 * i - 6], KEYS[2 * i - 5]} end
+
+local function put_back(queue, metadata, id, score, text)
+  redis.call('ZADD', queue, 'LT', score, id)
+  if text ~= '' then redis.call('HSET', metadata, id, text) end
+end
+
+local back, left, leaving = 0, {}, {}
+for _, team in ipairs(cjson.decode(match[3])) do
+  for _, ticket in ipairs(team) do
+    local id = ticket[1]
+    if redis.call('HGET', KEYS[5], id) == ARGV[2] then
+      leaving[id] = true
+      left[#left + 1] = id
+      left[#left + 1] = ticket[3]
+    else
+      put_back(KEYS[6], KEYS[7], id, ticket[2], ticket[3])
+      back = back + 1
+    end
+    redis.call('HDEL', KEYS[4], id)
+    redis.call('HDEL', KEYS[5], id)
+  end
+end
+for _, place in ipairs(cmsgpack.unpack(match[4])) do
+  local keys = queues[place[1]]
+  if keys and not leaving[place[2]] then put_back(keys[1], keys[2], place[2], place[3], place[4]) end
+end
+redis.call('ZREM', KEYS[3], ARGV[2])
+redis.call('HSET', KEYS[2], 'state', 'given_back', 'cause', ARGV[4])
+redis.call('HDEL', KEYS[2], 'tickets', 'ids', 'notices', 'elsewhere')
+redis.call('PEXPIRE', KEYS[2], ARGV[1])
+return remember({'given_back', back, left})

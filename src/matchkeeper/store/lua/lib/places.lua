@@ -1,0 +1,23 @@
+-- Where players are, beside the queue at hand. `places` is a list of {tag, matched key, queue key
+-- or ''}; the answers are tables player -> tag (and match id), one command a place for them all.
+local function pending_matches(places, ids)
+  local found = {}
+  for _, place in ipairs(places) do
+    for i, match_id in ipairs(redis.call('HMGET', place[2], unpack(ids))) do
+      if match_id then found[ids[i]] = place[1] .. ' ' .. match_id end
+    end
+  end
+  return found
+end
+
+local function other_queues(places, ids)
+  local found = {}
+  for _, place in ipairs(places) do
+    if place[3] ~= '' then
+      for i, score in ipairs(redis.call('ZMSCORE', place[3], unpack(ids))) do
+        if score then found[ids[i]] = place[1] end
+      end
+    end
+  end
+  return found
+end

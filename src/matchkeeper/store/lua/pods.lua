@@ -1,0 +1,7 @@
+#!lua flags=no-writes
+-- Reads when each pod that sends heartbeats was last heard.
+-- KEYS   1 pods
+-- REPLY  {now, [pod id, Unix seconds, …]}
+-- AGAIN  safe: changes nothing.
+-- include: time
+return {string.format('%.6f', unix_seconds()), redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')}

@@ -1,0 +1,27 @@
+#!lua
+-- Takes tickets that cannot be read out of the queue and into the dead letters.
+-- KEYS   1 remembered answer  2 queue:{tag}  3 metadata:{tag}  4 dead:{tag}
+--        then metadata:<player_id> for each ticket
+-- ARGV   1 memory in milliseconds  2 how many dead letters are kept
+--        then four for each ticket: player, score, raw metadata, reason
+-- REPLY  the players that this call has set aside
+-- AGAIN  safe: the answer is remembered.
+-- include: time
+-- include: replay
+local answer = replayed()
+if answer then return answer end
+local done = {}
+for i = 3, #ARGV, 4 do
+  local player, raw, reason = ARGV[i], ARGV[i + 2], ARGV[i + 3]
+  local score = redis.call('ZSCORE', KEYS[2], player)
+  if score and tonumber(score) == tonumber(ARGV[i + 1]) then
+    redis.call('XADD', KEYS[4], 'MAXLEN', ARGV[2], '*', 'player_id', player, 'metadata', raw,
+      'reason', reason, 'enqueued_at', score, 'time', string.format('%.6f', unix_seconds()))
+    redis.call('ZREM', KEYS[2], player)
+    redis.call('HDEL', KEYS[3], player)
+    redis.call('UNLINK', KEYS[4 + (i + 1) / 4])
+    done[#done + 1] = player
+  end
+end
+if #done == 0 then return done end
+return remember(done)

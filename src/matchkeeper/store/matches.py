@@ -1,0 +1,369 @@
+"""Committed matches: made, handed over, given back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from matchkeeper.domain.match import MatchState
+from matchkeeper.domain.mode import GameMode, Handoff
+from matchkeeper.domain.ticket import PoisonedTicket, Ticket
+from matchkeeper.protocol.answers import CLAIMED_BY_PLACEHOLDER
+from matchkeeper.protocol.metadata import read_ticket
+from matchkeeper.store import keys
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.places import places
+from matchkeeper.store.scripts import Script
+from matchkeeper.store.tickets import pack
+
+_to_json = msgspec.json.Encoder().encode
+_stored_teams = msgspec.json.Decoder(list[list[tuple[str, str, str]]])
+
+
+class CommitReply(StrEnum):
+    """What came of a proposal."""
+
+    COMMITTED = "committed"
+    NO_SERVER = "no_server"
+    """Nobody heard the offer; nothing left the queue."""
+    STALE = "stale"
+    """A player left, or is in another match, since the queue was read."""
+
+
+class HandoffReply(StrEnum):
+    """What came of a game server's claim, confirm or decline."""
+
+    CLAIMED = "claimed"
+    STARTED = "started"
+    DECLINED = "declined"
+    ALREADY_CLAIMED = "already_claimed"
+    NOT_CLAIMED = "not_claimed"
+    OLD_EPOCH = "old_epoch"
+    TOO_LATE = "too_late"
+    UNKNOWN_MATCH = "unknown_match"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewMatch:
+    """A proposal made ready to be committed."""
+
+    match_id: str
+    teams: tuple[tuple[Ticket, ...], ...]
+    offer: bytes
+    """The battle request."""
+    notices: tuple[tuple[str, bytes], ...]
+    """(channel, payload) for the pods of the players, sent when the match starts."""
+
+    @property
+    def tickets(self) -> tuple[Ticket, ...]:
+        """All tickets, team after team."""
+        return tuple(ticket for team in self.teams for ticket in team)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What came of one new match. `detail`: subscribers, or the player who is gone."""
+
+    match: NewMatch
+    reply: CommitReply
+    subscribers: int = 0
+    stale_player: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingMatch:
+    """A match that waits to be claimed or confirmed."""
+
+    match_id: str
+    state: MatchState
+    epoch: int
+    offers: int
+    created_at: float
+    teams: tuple[tuple[Ticket, ...], ...]
+    claimed_by: str | None
+    declined_by: str | None
+
+    @property
+    def tickets(self) -> tuple[Ticket, ...]:
+        """All tickets, team after team."""
+        return tuple(ticket for team in self.teams for ticket in team)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenBack:
+    """A match that ended without a start."""
+
+    put_back: int
+    left: tuple[tuple[str, str], ...]
+    """(player, metadata) of those who asked to leave meanwhile, to be told `DeQueued`."""
+
+
+class MatchStore:
+    """The matches of all modes. Methods raise StoreError."""
+
+    def __init__(self, connection: Connection, *, tags: Sequence[str]) -> None:
+        self._connection = connection
+        self._tags = tuple(tags)
+
+    async def commit(
+        self,
+        mode: GameMode,
+        matches: Sequence[NewMatch],
+        *,
+        channel: str,
+        offer_timeout: timedelta,
+        memory: timedelta,
+    ) -> list[Committed]:
+        """Makes matches of proposals, each wholly or not at all."""
+        tag = mode.tag
+        more, table = places(tag, self._tags).left(5)
+        names: list[str | bytes] = [
+            keys.queue(tag),
+            keys.metadata(tag),
+            keys.pending(tag),
+            keys.matched(tag),
+            *more,
+        ]
+        proposals = [_proposal(tag, match, names) for match in matches]
+        args = pack(
+            {
+                "claim": mode.handoff is Handoff.CLAIM,
+                "channel": channel,
+                "offer_seconds": offer_timeout.total_seconds(),
+                "memory_ms": int(memory.total_seconds() * 1000),
+                "places": table,
+                "proposals": proposals,
+            }
+        )
+        reply = await self._connection.script(Script.COMMIT, names, [args], durable=True)
+        pairs = zip(matches, reply[::2], reply[1::2], strict=True)
+        return [
+            _committed(match, CommitReply(code.decode()), detail) for match, code, detail in pairs
+        ]
+
+    async def overdue(self, tag: str, *, count: int) -> tuple[int, list[str]]:
+        """The number of pending matches, and the ids of those whose deadline has passed."""
+        reply = await self._connection.script(Script.OVERDUE, [keys.pending(tag)], [count])
+        return int(reply[1]), [match_id.decode() for match_id in reply[2]]
+
+    async def pending(self, mode: GameMode, match_id: str) -> PendingMatch | None:
+        """A match that is offered or claimed; None when it is over."""
+
+        async def get(redis: Redis) -> dict[bytes, bytes]:
+            fields: Any = await redis.hgetall(keys.match(mode.tag, match_id))
+            return dict(fields)
+
+        fields = await self._connection.run("pending match", get)
+        if fields.get(b"state") not in (b"offered", b"claimed"):
+            return None
+        return _pending(mode, match_id, fields)
+
+    async def redeliver(
+        self,
+        mode: GameMode,
+        match: PendingMatch,
+        *,
+        token: str,
+        channel: str,
+        offer: bytes,
+        offer_timeout: timedelta,
+    ) -> int | None:
+        """Offers an unclaimed match again; returns who heard it, None when it is not due."""
+        reply = await self._connection.script(
+            Script.REDELIVER,
+            [
+                keys.answered(mode.tag, token),
+                keys.match(mode.tag, match.match_id),
+                keys.pending(mode.tag),
+            ],
+            [
+                self._connection.memory_ms,
+                match.match_id,
+                match.epoch,
+                channel,
+                offer,
+                offer_timeout.total_seconds(),
+            ],
+        )
+        return int(reply[1]) if reply[0] == b"offered" else None
+
+    async def give_back(
+        self, tag: str, match_id: str, *, epoch: int, cause: str, token: str, force: bool = False
+    ) -> GivenBack | None:
+        """Ends a pending match; its players keep their place. None when somebody was faster."""
+        seen = places(tag, self._tags)
+        names = [
+            keys.answered(tag, token),
+            keys.match(tag, match_id),
+            keys.pending(tag),
+            keys.matched(tag),
+            keys.leaving(tag),
+        ]
+        for each in (tag, *seen.others):
+            names += [keys.queue(each), keys.metadata(each)]
+        reply = await self._connection.script(
+            Script.GIVE_BACK,
+            names,
+            [
+                self._connection.memory_ms,
+                match_id,
+                epoch,
+                cause,
+                "1" if force else "0",
+                tag,
+                *seen.others,
+            ],
+        )
+        if reply[0] != b"given_back":
+            return None
+        left = reply[2]
+        return GivenBack(
+            put_back=int(reply[1]),
+            left=tuple(
+                (player.decode(), text.decode())
+                for player, text in zip(left[::2], left[1::2], strict=True)
+            ),
+        )
+
+    async def claim(
+        self, tag: str, match_id: str, *, epoch: int, pod_id: str, token: str, lease: timedelta
+    ) -> HandoffReply:
+        """A game server takes an offered match for `lease`."""
+        reply = await self._connection.script(
+            Script.CLAIM,
+            [keys.match(tag, match_id), keys.pending(tag)],
+            [match_id, epoch, pod_id, token, lease.total_seconds(), keys.EVENTS],
+            durable=True,
+        )
+        return HandoffReply(reply[0].decode())
+
+    async def confirm(
+        self, tag: str, match_id: str, *, epoch: int, pod_id: str, token: str, memory: timedelta
+    ) -> HandoffReply:
+        """The game server that claimed a match starts it. Who is refused must not start."""
+        reply = await self._connection.script(
+            Script.CONFIRM,
+            [
+                keys.match(tag, match_id),
+                keys.pending(tag),
+                keys.matched(tag),
+                keys.leaving(tag),
+            ],
+            [
+                match_id,
+                epoch,
+                token,
+                int(memory.total_seconds() * 1000),
+                CLAIMED_BY_PLACEHOLDER,
+                keys.EVENTS,
+                pod_id,
+            ],
+            durable=True,
+        )
+        return HandoffReply(reply[0].decode())
+
+    async def decline(
+        self, tag: str, match_id: str, *, epoch: int, pod_id: str, token: str
+    ) -> HandoffReply:
+        """The game server that claimed a match will not start it."""
+        reply = await self._connection.script(
+            Script.DECLINE,
+            [keys.match(tag, match_id), keys.pending(tag)],
+            [match_id, epoch, pod_id, token],
+            durable=True,
+        )
+        return HandoffReply(reply[0].decode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandoffEvent:
+    """What a game server did with a match, as the scripts tell it on `keys.EVENTS`."""
+
+    what: str
+    """`claimed`, `started`, or the step and the code it was refused with: `claim too_late`."""
+    match_id: str
+    pod_id: str
+    at: float
+    """Unix time in seconds, of Redis."""
+
+
+_event = msgspec.json.Decoder(tuple[str, str, str, str])
+
+
+def decode_event(payload: bytes) -> HandoffEvent:
+    """An event from its text. Raises msgspec.DecodeError."""
+    what, match_id, pod_id, at = _event.decode(payload)
+    return HandoffEvent(what=what, match_id=match_id, pod_id=pod_id, at=float(at))
+
+
+def _proposal(tag: str, match: NewMatch, names: list[str | bytes]) -> dict[str, object]:
+    """The fields of one proposal; appends the keys it needs to `names`."""
+    names.append(keys.match(tag, match.match_id))
+    key = len(names)
+    hand_made = []
+    for ticket in match.tickets:
+        if ticket.hand_made:
+            names.append(keys.hand_made_metadata(ticket.player_id))
+            hand_made.append(len(names))
+    teams = [
+        [(ticket.player_id, repr(ticket.enqueued_at), ticket.metadata) for ticket in team]
+        for team in match.teams
+    ]
+    return {
+        "key": key,
+        "match_id": match.match_id,
+        "ids": [ticket.player_id for ticket in match.tickets],
+        "scores": [repr(ticket.enqueued_at) for ticket in match.tickets],
+        "tickets": _to_json(teams).decode(),
+        "offer": match.offer.decode(),
+        "notices": [(channel, payload.decode()) for channel, payload in match.notices],
+        "hand_made": hand_made,
+    }
+
+
+def _committed(match: NewMatch, reply: CommitReply, detail: bytes) -> Committed:
+    return Committed(
+        match=match,
+        reply=reply,
+        subscribers=int(detail) if reply is CommitReply.COMMITTED else 0,
+        stale_player=detail.decode() if reply is CommitReply.STALE else "",
+    )
+
+
+def _pending(mode: GameMode, match_id: str, fields: dict[bytes, bytes]) -> PendingMatch:
+    def text(name: bytes) -> str | None:
+        value = fields.get(name)
+        return None if value is None else value.decode()
+
+    return PendingMatch(
+        match_id=match_id,
+        state=MatchState(fields[b"state"].decode()),
+        epoch=int(fields[b"epoch"]),
+        offers=int(fields[b"offers"]),
+        created_at=float(fields[b"created"]),
+        teams=tuple(
+            tuple(_ticket(mode, player, score, metadata) for player, score, metadata in team)
+            for team in _stored_teams.decode(fields[b"tickets"])
+        ),
+        claimed_by=text(b"claimed_by"),
+        declined_by=text(b"declined_by"),
+    )
+
+
+def _ticket(mode: GameMode, player_id: str, score: str, metadata: str) -> Ticket:
+    ticket = read_ticket(player_id, float(score), metadata.encode(), mode)
+    if isinstance(ticket, PoisonedTicket):
+        # Only a mode whose rules changed since the commit gets here: the match itself is whole.
+        return Ticket(
+            player_id=player_id,
+            enqueued_at=float(score),
+            pod_id=ticket.pod_id or "",
+            metadata=metadata,
+        )
+    return ticket

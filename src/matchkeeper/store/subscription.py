@@ -1,0 +1,107 @@
+"""Listening on Pub/Sub: subscribe, notice a connection that has gone silent, end it cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+
+from matchkeeper.errors import StoreTimeoutError
+from matchkeeper.resilience.deadline import within
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.failures import translate
+
+_POLL_SECONDS = 1.0
+
+
+class Subscription:
+    """The messages of some channels, as long as the connection lives.
+
+    Silence is not taken for health: a PING is sent over the same connection, and a Redis that does
+    not answer it within the operation timeout ends the subscription with StoreTimeoutError.
+    """
+
+    def __init__(
+        self,
+        pubsub: PubSub,
+        *,
+        timeout_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._pubsub = pubsub
+        self._timeout_seconds = timeout_seconds
+        self._clock = clock
+        self._heard_at = clock()
+        self._pinged_at: float | None = None
+
+    async def messages(self) -> AsyncIterator[tuple[str, bytes]]:
+        """(channel, payload), for ever. Raises StoreError when the connection is lost."""
+        while True:
+            message = await self._next()
+            if message is not None:
+                yield message
+
+    async def _next(self) -> tuple[str, bytes] | None:
+        try:
+            await self._watch()
+            wait = min(_POLL_SECONDS, self._timeout_seconds)
+            message: dict[str, Any] | None = await within(
+                wait + self._timeout_seconds, "listen", self._pubsub.get_message(timeout=wait)
+            )
+        except Exception as error:
+            failure = translate("listen", error)
+            if failure is None or failure is error:
+                raise
+            raise failure from error
+        if message is None:
+            return None
+        self._heard_at, self._pinged_at = self._clock(), None
+        if message["type"] != "message":
+            return None
+        return message["channel"].decode("utf-8", "replace"), message["data"]
+
+    async def _watch(self) -> None:
+        now = self._clock()
+        if self._pinged_at is not None:
+            if now - self._pinged_at >= self._timeout_seconds:
+                raise StoreTimeoutError(f"listen timeout after {self._timeout_seconds:g}s")
+        elif now - self._heard_at >= min(5.0, self._timeout_seconds / 2):
+            self._pinged_at = now
+            await within(self._timeout_seconds, "listen", self._pubsub.ping())
+
+
+@asynccontextmanager
+async def subscribed(
+    connection: Connection, channels: Sequence[str]
+) -> AsyncGenerator[Subscription]:
+    """A subscription that Redis has confirmed for every channel. Raises StoreError."""
+    pubsub = connection.redis.pubsub()
+
+    async def subscribe(_: Redis) -> None:
+        await pubsub.subscribe(*channels)
+        confirmed = 0
+        while confirmed < len(channels):
+            message = await pubsub.get_message(timeout=connection.timeout_seconds)
+            if message is not None and message["type"] == "subscribe":
+                confirmed += 1
+
+    try:
+        await connection.once("subscribe", subscribe)
+        yield Subscription(pubsub, timeout_seconds=connection.timeout_seconds)
+    finally:
+        await _close(pubsub)
+
+
+async def _close(pubsub: PubSub) -> None:
+    try:
+        async with asyncio.timeout(1):
+            await pubsub.aclose()
+    except Exception as error:
+        # The connection is broken, which is why it is being closed.
+        if translate("unsubscribe", error) is None and not isinstance(error, TimeoutError):
+            raise

@@ -1,0 +1,120 @@
+"""A real server for every test that needs one: the embedded Valkey and, where installed, Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from matchkeeper.store.embedded import executable
+
+SERVERS = {"valkey": str(executable()), "redis": shutil.which("redis-server")}
+
+
+class RealServer:
+    """A Valkey or Redis process that a test may stop, freeze, kill and start again."""
+
+    def __init__(self, program: str, folder: Path, *options: str) -> None:
+        self._program = program
+        self._folder = folder
+        self._options = options
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [
+                self._program,
+                *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)),
+                *("--save", "", "--appendonly", "yes", "--appendfsync", "everysec"),
+                *("--enable-debug-command", "yes", *self._options),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 10
+        while not self._answers():
+            assert time.monotonic() < deadline, f"{self._program} did not start"
+            assert self.process.poll() is None, f"{self._program} ended at once"
+            time.sleep(0.01)  # the test's own server is a process; there is nothing to await
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
+
+    def signal(self, number: int) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(10)
+            self.process = None
+
+
+@pytest.fixture(params=list(SERVERS))
+def server_program(request: pytest.FixtureRequest) -> str:
+    """Each kind of server that is installed here."""
+    program = SERVERS[request.param]
+    if program is None:
+        pytest.skip(f"no {request.param}-server on this machine")
+    return program
+
+
+@pytest.fixture
+def any_server(server_program: str, tmp_path: Path) -> Iterator[RealServer]:
+    """The test runs once on the embedded Valkey and once on Redis, where that is installed."""
+    server = RealServer(server_program, tmp_path)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[RealServer]:
+    """The embedded Valkey, for tests where the kind of server does not matter."""
+    server = RealServer(str(executable()), tmp_path)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+async def redis(any_server: RealServer) -> AsyncIterator[Redis]:
+    """A plain client beside ours, to look at what stands in Redis."""
+    async with Redis.from_url(any_server.url, decode_responses=True) as client:
+        yield client
+
+
+async def wait_until(
+    check: Callable[[], Awaitable[bool] | bool], *, seconds: float = 10.0, what: str = ""
+) -> None:
+    """Polls until `check` holds. Fails with `what` when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        held = check()
+        if isinstance(held, bool):
+            if held:
+                return
+        elif await held:
+            return
+        assert time.monotonic() < deadline, f"not within {seconds:g}s: {what or check}"
+        await asyncio.sleep(0.01)

@@ -1,0 +1,69 @@
+"""A TCP proxy that loses or delays what Redis answers: faults that no server makes to order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Proxy:
+    """`lose_replies`: so many chunks from the server are thrown away, and the connection cut."""
+
+    port: int = 0
+    lose_replies_to: bytes | None = None
+    """Commands that contain these bytes are passed on, and their reply is lost."""
+    lost: int = 0
+    lose_at_most: int = 1
+    delay_seconds: float = 0.0
+    requests: list[bytes] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+
+@asynccontextmanager
+async def proxy_to(port: int) -> AsyncIterator[Proxy]:
+    """A proxy in front of the server at `port`."""
+    proxy = Proxy()
+    open_writers: set[asyncio.StreamWriter] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", port)
+        open_writers.update((writer, up_writer))
+        losing = asyncio.Event()
+
+        async def requests() -> None:
+            while data := await reader.read(65536):
+                proxy.requests.append(data)
+                target = proxy.lose_replies_to
+                if target is not None and target in data and proxy.lost < proxy.lose_at_most:
+                    proxy.lost += 1
+                    losing.set()
+                up_writer.write(data)
+            up_writer.close()
+
+        async def replies() -> None:
+            while data := await up_reader.read(65536):
+                if losing.is_set():
+                    break
+                if proxy.delay_seconds:
+                    await asyncio.sleep(proxy.delay_seconds)
+                writer.write(data)
+            writer.close()
+
+        with suppress(ConnectionError):
+            await asyncio.gather(requests(), replies())
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    proxy.port = server.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        server.close()
+        for writer in open_writers:
+            writer.close()
+        await asyncio.sleep(0)

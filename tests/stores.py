@@ -1,0 +1,191 @@
+"""Stores on a real server, as the wiring makes them, for tests that speak to the store itself."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
+
+from matchkeeper.domain.match import Proposal
+from matchkeeper.domain.mode import GameMode, Handoff
+from matchkeeper.handoff.offers import new_match
+from matchkeeper.protocol.requests import Request, RequestKind, decode
+from matchkeeper.resilience.breaker import Change, CircuitBreaker
+from matchkeeper.resilience.retry import RetryPolicy
+from matchkeeper.store.connection import Connection, ConnectionOptions
+from matchkeeper.store.coordination import Coordination
+from matchkeeper.store.dead_letters import DeadLetterStore
+from matchkeeper.store.durability import Durability
+from matchkeeper.store.failures import Outcome as OperationOutcome
+from matchkeeper.store.matches import MatchStore, NewMatch
+from matchkeeper.store.streams import RequestStreams
+from matchkeeper.store.tickets import Heard, Outcome, TicketStore
+
+NORMAL = GameMode(name="Normal")
+RANKED = GameMode(name="Ranked")
+CLAIMED = GameMode(name="Squad", handoff=Handoff.CLAIM)
+TAGS = ("normal", "ranked", "squad")
+CHANNEL = "battle:request"
+
+_numbers = count(1)
+
+
+def token() -> str:
+    """A token that is never made twice in a test run."""
+    return f"token-{next(_numbers)}"
+
+
+@dataclass
+class Seen:
+    """What the store told its observer."""
+
+    operations: list[tuple[str, OperationOutcome]] = field(default_factory=list)
+    retries: list[str] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+
+    def operation(
+        self, operation: str, outcome: OperationOutcome, seconds: float, error: str
+    ) -> None:
+        self.operations.append((operation, outcome))
+
+    def retry(self, operation: str) -> None:
+        self.retries.append(operation)
+
+
+@dataclass(kw_only=True)
+class Stores:
+    """All stores of one server."""
+
+    connection: Connection
+    tickets: TicketStore
+    matches: MatchStore
+    dead_letters: DeadLetterStore
+    streams: RequestStreams
+    coordination: Coordination
+    seen: Seen
+    stop: asyncio.Event
+
+    async def enqueue(
+        self, player_id: str, mode: GameMode = NORMAL, *, metadata: str = "{}", pod: str = "pod-a"
+    ) -> Outcome:
+        """One player into a queue, as a request of its own."""
+        _, outcomes = await self.tickets.enqueue(
+            mode.tag, [heard(enqueue_request(player_id, mode, metadata=metadata, pod=pod))]
+        )
+        return outcomes[0]
+
+    async def dequeue(self, player_id: str, mode: GameMode = NORMAL) -> Outcome:
+        """One player out of a queue, as a request of its own."""
+        outcomes = await self.tickets.dequeue(mode.tag, [heard(dequeue_request(player_id, mode))])
+        return outcomes[0]
+
+    async def new_match(self, mode: GameMode = NORMAL, *, match_id: str | None = None) -> NewMatch:
+        """The first players of a queue as a match that is not committed yet."""
+        page = await self.tickets.read(mode, start=0, count=mode.required_players)
+        return new_match(
+            Proposal(teams=tuple((ticket,) for ticket in page.tickets)),
+            mode,
+            match_id=match_id or token(),
+            claim_within_seconds=5.0,
+            result_channel=lambda pod: f"pod:{pod}:match_result",
+        )
+
+    async def commit(
+        self, mode: GameMode, *matches: NewMatch, offer_timeout: float = 5.0
+    ) -> list[str]:
+        """Commits, and returns the replies as words."""
+        done = await self.matches.commit(
+            mode,
+            matches,
+            channel=CHANNEL,
+            offer_timeout=timedelta(seconds=offer_timeout),
+            memory=timedelta(seconds=60),
+        )
+        return [each.reply.value for each in done]
+
+
+@asynccontextmanager
+async def open_stores(
+    url: str,
+    *,
+    me: str = "server-1",
+    timeout: float = 2.0,
+    attempts: int = 3,
+    failures: int = 5,
+    several_queues: bool = False,
+    durability: str = "none",
+    duplicate_window: float = 5.0,
+    tags: Sequence[str] = TAGS,
+) -> AsyncIterator[Stores]:
+    """Stores for one server on the Redis at `url`."""
+    seen = Seen()
+    stop = asyncio.Event()
+    rng = random.Random(1)
+    connection = Connection(
+        ConnectionOptions(
+            url=url,
+            timeout=timedelta(seconds=timeout),
+            retry=RetryPolicy(max_attempts=attempts, base_delay=timedelta(milliseconds=10)),
+            durability=Durability.parse(durability, timeout_seconds=1.0),
+        ),
+        breaker=CircuitBreaker(
+            failures=failures, clock=time.monotonic, rng=rng, on_change=seen.changes.append
+        ),
+        observer=seen,
+        clock=time.monotonic,
+        rng=rng,
+        stop=stop,
+    )
+    async with connection:
+        yield Stores(
+            connection=connection,
+            tickets=TicketStore(
+                connection,
+                tags=tags,
+                me=me,
+                several_queues=several_queues,
+                duplicate_window=timedelta(seconds=duplicate_window),
+            ),
+            matches=MatchStore(connection, tags=tags),
+            dead_letters=DeadLetterStore(connection, tags=tags),
+            streams=RequestStreams(connection, tags=tags, me=me),
+            coordination=Coordination(connection, me=me, new_token=token),
+            seen=seen,
+            stop=stop,
+        )
+
+
+def enqueue_request(
+    player_id: str,
+    mode: GameMode = NORMAL,
+    *,
+    metadata: str = "{}",
+    pod: str = "pod-a",
+    request_id: str | None = None,
+) -> Request:
+    """A decoded enqueue request; without an id each call makes a request of its own."""
+    unique = f',"request_id":"{request_id}"' if request_id else f',"n":{next(_numbers)}'
+    payload = (
+        f'{{"player_id":"{player_id}","game_mode":"{mode.name}","pod_id":"{pod}",'
+        f'"metadata":{metadata}{unique}}}'
+    )
+    return decode(RequestKind.ENQUEUE, payload.encode(), max_bytes=65536)
+
+
+def dequeue_request(
+    player_id: str, mode: GameMode = NORMAL, *, request_id: str | None = None
+) -> Request:
+    """A decoded dequeue request."""
+    unique = f',"request_id":"{request_id}"' if request_id else f',"n":{next(_numbers)}'
+    payload = f'{{"player_id":"{player_id}","game_mode":"{mode.name}"{unique}}}'
+    return decode(RequestKind.DEQUEUE, payload.encode(), max_bytes=65536)
+
+
+def heard(request: Request, *, entry_id: str = "", as_token: str | None = None) -> Heard:
+    """A request as one server has heard it."""
+    return Heard(request=request, token=as_token or token(), entry_id=entry_id)
