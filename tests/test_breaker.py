@@ -33,7 +33,7 @@ def test_the_defaults_are_five_failures_and_sixty_seconds() -> None:
     changes: list[Change] = []
     breaker = CircuitBreaker(
         clock=lambda: 0.0,
-        rng=random.Random(1),  # noqa: S311  # jitter, not a secret
+        rng=random.Random(1),
         on_change=changes.append,
     )
     for _ in range(4):
@@ -269,6 +269,15 @@ def test_a_released_breaker_whose_probe_fails_opens_with_the_first_cooldown() ->
     assert bench.breaker.state is OPEN
     assert bench.changes[-1].cooldown_seconds == 60.0
     assert bench.changes[-1].failures == 5
+
+
+def test_after_a_release_one_failure_is_enough_to_open() -> None:
+    bench = Bench()
+    bench.breaker.force_open()
+    bench.breaker.release()
+    bench.fail()
+    assert bench.breaker.state is OPEN
+    assert bench.changes[-1] == Change(old=HALF_OPEN, new=OPEN, failures=1, cooldown_seconds=60.0)
 
 
 def test_releasing_what_was_not_forced_does_nothing() -> None:

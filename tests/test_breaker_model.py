@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -12,13 +14,25 @@ from matchkeeper.errors import CircuitOpenError
 from matchkeeper.resilience.breaker import BreakerState, Permit
 from tests.breaker_bench import CLOSED, FORCED, HALF_OPEN, OPEN, Bench
 
+FAILURES, FIRST, GROWTH, LONGEST, JITTER, LEASE = 2, 60.0, 1.5, 120.0, 0.25, 20.0
+ENDS = st.sampled_from(["success", "failure", "failure", "cancelled"])
+
 
 @dataclass
 class Held:
-    """A permit in somebody's hands, and the model's view of it."""
+    """A permit in somebody's hands, and the era in which it was given."""
 
     permit: Permit
     era: int
+
+
+def end_call(permit: Permit, end: str) -> None:
+    if end == "success":
+        permit.success(0.1)
+    elif end == "failure":
+        permit.failure()
+    else:
+        permit.cancelled()
 
 
 class BreakerModel(RuleBasedStateMachine):
@@ -30,91 +44,110 @@ class BreakerModel(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.bench = Bench({"jitter": 0.25, "probe_lease": timedelta(seconds=20)})
+        self.bench = Bench(
+            {"failures": FAILURES, "jitter": JITTER, "probe_lease": timedelta(seconds=LEASE)}
+        )
         self.held: list[Held] = []
+        self.ended: list[Permit] = []
         self.state = CLOSED
         self.era = 0
-        self.in_a_row = 0
-        self.since_opening = 0
-        self.cooldown = 60.0
-        self.opened_at = 0.0
+        self.failures = 0
+        self.cooldown = 0.0
+        """Of the last opening; 0: the next is the first."""
+        self.opened_at = -math.inf
         self.probe_since: float | None = None
 
     def enter(self, state: BreakerState) -> None:
         self.state = state
         self.era += 1
-        self.in_a_row = 0
 
-    @rule()
-    def call(self) -> None:
+    def take(self) -> Held | None:
+        """A call is begun: it must be let through exactly when the rules say so."""
+        now = self.bench.now
         try:
             permit = self.bench.breaker.acquire()
         except CircuitOpenError:
-            assert self.state is not CLOSED
-            if self.state is OPEN:
-                assert self.bench.now < self.opened_at + self.cooldown * 1.25
-            if self.state is HALF_OPEN:
-                assert self.probe_since is not None
-                assert self.bench.now < self.probe_since + 20
-            return
-        assert self.state is not FORCED
-        if self.state is OPEN:
-            assert self.bench.now >= self.opened_at + self.cooldown
-        if self.state is HALF_OPEN and self.probe_since is not None:
-            assert self.bench.now >= self.probe_since + 20
+            assert self.must_refuse(now) is not False
+            return None
+        assert self.must_refuse(now) is not True
         if self.state is not CLOSED:
             self.enter(HALF_OPEN)
-            self.probe_since = self.bench.now
-        self.held.append(Held(permit, self.era))
+            self.probe_since = now
+        return Held(permit, self.era)
 
-    @precondition(lambda self: self.held)
-    @rule(data=st.data(), end=st.sampled_from(["success", "failure", "cancelled"]))
-    def finish(self, data: st.DataObject, end: str) -> None:
-        held = self.held.pop(data.draw(st.integers(0, len(self.held) - 1)))
-        if end == "success":
-            held.permit.success(0.1)
-        elif end == "failure":
-            held.permit.failure()
-        else:
-            held.permit.cancelled()
-        if held.era == self.era:
-            self.expect(end)
+    def must_refuse(self, now: float) -> bool | None:
+        """None: the jitter decides."""
+        if self.state is FORCED:
+            return True
+        if self.state is OPEN:
+            if now < self.opened_at + self.cooldown:
+                return True
+            return None if now < self.opened_at + self.cooldown * (1 + JITTER) else False
+        probing = self.state is HALF_OPEN and self.probe_since is not None
+        return probing and now < (self.probe_since or 0.0) + LEASE
 
-    def expect(self, end: str) -> None:
-        half = self.state is HALF_OPEN
+    def give_back(self, held: Held, end: str) -> None:
+        end_call(held.permit, end)
+        self.ended.append(held.permit)
+        if held.era != self.era:
+            return
         if end == "cancelled":
             self.probe_since = None
-        elif end == "success":
-            self.in_a_row = 0
-            if half:
-                assert self.bench.changes[-1].failures == self.since_opening
-                self.enter(CLOSED)
-                self.cooldown, self.since_opening = 60.0, 0
+        elif end == "failure":
+            self.failures += 1
+            if self.state is HALF_OPEN or self.failures == FAILURES:
+                self.open()
+        elif self.state is HALF_OPEN:
+            assert self.bench.changes[-1].failures == self.failures
+            self.enter(CLOSED)
+            self.cooldown, self.failures = 0.0, 0
         else:
-            self.in_a_row += 1
-            if half:
-                # The first cooldown after an operator's release is not a grown one.
-                grown = min(self.cooldown * 1.5, 120.0)
-                self.cooldown = 60.0 if self.cooldown == 0 else grown
-                self.open(self.since_opening + 1)
-            elif self.in_a_row == 3:
-                self.open(3)
+            self.failures = 0
 
-    def open(self, failures: int) -> None:
+    def open(self) -> None:
         self.enter(OPEN)
-        self.since_opening = failures
+        self.cooldown = min(self.cooldown * GROWTH, LONGEST) if self.cooldown else FIRST
         self.opened_at = self.bench.now
         change = self.bench.changes[-1]
-        assert (change.new, change.failures) == (OPEN, failures)
+        assert (change.new, change.failures) == (OPEN, self.failures)
         assert change.cooldown_seconds == self.cooldown
 
-    @rule(seconds=st.sampled_from([0.5, 19.5, 20.0, 59.0, 60.0, 75.0, 150.0]))
+    @rule()
+    def begin(self) -> None:
+        held = self.take()
+        if held is not None:
+            self.held.append(held)
+
+    @rule(end=ENDS)
+    def begin_and_end(self, end: str) -> None:
+        held = self.take()
+        if held is not None:
+            self.give_back(held, end)
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data(), end=ENDS)
+    def end(self, data: st.DataObject, end: str) -> None:
+        self.give_back(self.held.pop(data.draw(st.integers(0, len(self.held) - 1))), end)
+
+    @precondition(lambda self: self.ended)
+    @rule(data=st.data(), end=ENDS)
+    def end_again(self, data: st.DataObject, end: str) -> None:
+        end_call(data.draw(st.sampled_from(self.ended)), end)
+
+    @rule(seconds=st.sampled_from([0.5, 19.5, 20.0, 59.0, 150.0]))
     def wait(self, seconds: float) -> None:
         self.bench.now += seconds
+
+    @precondition(lambda self: self.state in (OPEN, HALF_OPEN))
+    @rule()
+    def wait_until_a_probe_is_due(self) -> None:
+        self.bench.now += self.bench.breaker.seconds_until_probe()
 
     @rule()
     def force(self) -> None:
         self.bench.breaker.force_open()
+        if self.state is CLOSED:
+            self.failures = 0
         if self.state is not FORCED:
             self.enter(FORCED)
 
@@ -126,21 +159,25 @@ class BreakerModel(RuleBasedStateMachine):
             self.cooldown, self.probe_since = 0.0, None
 
     @invariant()
-    def states_agree(self) -> None:
-        seen = self.bench.breaker.state
-        if self.state is OPEN and seen is HALF_OPEN:
-            assert self.bench.now >= self.opened_at + self.cooldown
-        else:
-            assert seen is self.state
+    def what_is_seen_agrees(self) -> None:
+        breaker, refuse = self.bench.breaker, self.must_refuse(self.bench.now)
+        expected = self.state
+        if self.state is OPEN and breaker.seconds_until_probe() == 0:
+            expected = HALF_OPEN
+        assert breaker.state is expected
+        assert breaker.failures == self.failures
+        assert refuse in (None, breaker.seconds_until_probe() > 0)
 
     @invariant()
     def changes_follow_one_another(self) -> None:
-        states = [CLOSED]
+        state = CLOSED
         for change in self.bench.changes:
-            assert change.old is states[-1]
+            assert change.old is state
             assert change.new is not change.old
-            states.append(change.new)
-        assert states[-1] is self.state
+            state = change.new
+        assert state is self.state
 
 
 TestBreakerModel = BreakerModel.TestCase
+# The same examples every time: a run of the tests says something about the code, not about luck.
+TestBreakerModel.settings = settings(max_examples=150, derandomize=True, deadline=None)

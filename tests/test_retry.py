@@ -54,7 +54,7 @@ class Naps:
 
 
 def seeded(seed: int) -> random.Random:
-    return random.Random(seed)  # noqa: S311  # jitter, not a secret
+    return random.Random(seed)
 
 
 def network(text: str = "reset") -> StoreUnavailableError:

@@ -237,7 +237,7 @@ class _Wiring:
             channel=settings.matchmaking.battle_request_channel,
             alerter=self.alerter,
             metrics=self.metrics,
-            on_recovery=lambda: [queue.try_now() for queue in queues.values()],
+            on_recovery=lambda: _try_all(queues),
         )
         committed = CommittedMatches(pods, self.metrics)
         for mode in modes:
@@ -432,6 +432,11 @@ class _Wiring:
             hold=timedelta(seconds=matchmaking.unclaimed_hold_seconds),
             hold_max=timedelta(seconds=matchmaking.unclaimed_hold_max_seconds),
         )
+
+
+def _try_all(queues: Mapping[str, QueueLoop]) -> None:
+    for queue in queues.values():
+        queue.try_now()
 
 
 def _secret(value: object) -> str | None:

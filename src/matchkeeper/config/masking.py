@@ -16,7 +16,7 @@ URL_OPTIONS = ("db", "username", "password", "protocol", "socket_keepalive")
 `retry_on_timeout`, would take the place of deadlines and retries that Matchkeeper sets itself."""
 
 _MAX_SHOWN = 60
-_USER_INFO = re.compile(r"(?<=://)\S*@")
+_USER_INFO = re.compile(r"(?<=://).*@", re.DOTALL)
 _NAMEABLE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 

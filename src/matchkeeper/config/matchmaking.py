@@ -139,11 +139,18 @@ class MatchmakingSettings(Section):
         description="The oldest so many tickets of a queue are looked at in a round. At least the "
         "`required_players` of every mode.",
     )
+    metadata_grace_seconds: float = Field(
+        default=10,
+        ge=0,
+        le=HOUR,
+        description="A ticket put into a queue by hand may be so old before its missing metadata "
+        "counts as an error.",
+    )
     commit_batch_size: int = Field(
         default=200, ge=1, le=10_000, description="Matches committed in one script call."
     )
     ingest_batch_size: int = Field(
-        default=500, ge=1, le=10_000, description="Requests written in one script call."
+        default=500, ge=1, le=5_000, description="Requests written in one script call."
     )
     pubsub_backlog: int = Field(
         default=50_000,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from matchkeeper.observe.alerts import Alert, Alerter, AlertKind, Severity
-from matchkeeper.observe.events import Event, emit
+from matchkeeper.observe.events import Event, emit, sentence
 from matchkeeper.observe.game_servers import GameServerMonitor
 from matchkeeper.observe.metrics import Metrics
 
@@ -49,7 +49,7 @@ class GameServers:
                 name=ALERT,
                 kind=AlertKind.TRIGGER,
                 severity=Severity.CRITICAL,
-                summary=Event.GAME_SERVER_UNAVAILABLE.sentence(**fields),
+                summary=sentence(Event.GAME_SERVER_UNAVAILABLE, **fields),
                 details=fields,
             )
         )
@@ -68,7 +68,7 @@ class GameServers:
                     name=ALERT,
                     kind=AlertKind.RESOLVE,
                     severity=Severity.CRITICAL,
-                    summary=Event.GAME_SERVER_RECOVERED.sentence(**fields),
+                    summary=sentence(Event.GAME_SERVER_RECOVERED, **fields),
                     details=fields,
                 )
             )

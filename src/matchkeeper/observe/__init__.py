@@ -1,1 +1,1 @@
-
+"""What people on call see: logs, metrics, alerts."""

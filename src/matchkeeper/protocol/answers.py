@@ -26,7 +26,7 @@ class MatchFound(msgspec.Struct, frozen=True, kw_only=True):
     """The player is in a match that starts."""
 
     opponent_id: str
-    """The first player of another team."""
+    """The first player of another team, or another player where there is one team."""
     match_id: str
     game_mode: str
     player_ids: tuple[str, ...]
@@ -78,16 +78,25 @@ def match_found(proposal: Proposal, mode: GameMode, match_id: str) -> list[tuple
     """One (pod_id, payload) for each player of the match."""
     players = tuple(ticket.player_id for ticket in proposal.tickets)
     notices = []
-    for index, team in enumerate(proposal.teams):
-        opponent = proposal.teams[1 - index if index < 2 else 0][0].player_id
+    for team in proposal.teams:
         for ticket in team:
             found = MatchFound(
-                opponent_id=opponent, match_id=match_id, game_mode=mode.name, player_ids=players
+                opponent_id=_opponent(proposal, team, ticket),
+                match_id=match_id,
+                game_mode=mode.name,
+                player_ids=players,
             )
             notices.append(
                 (ticket.pod_id, _encode(Answer(ticket.player_id, {"MatchFound": found})))
             )
     return notices
+
+
+def _opponent(proposal: Proposal, team: Sequence[Ticket], ticket: Ticket) -> str:
+    """The first player of another team; in a mode of one team, the first other player."""
+    others = [each for each in proposal.teams if each is not team]
+    candidates = others[0] if others else [each for each in team if each is not ticket]
+    return candidates[0].player_id
 
 
 class BattlePlayer(msgspec.Struct, frozen=True):

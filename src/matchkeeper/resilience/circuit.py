@@ -128,8 +128,6 @@ def settle(
 
 def force_open(circuit: Circuit) -> Circuit:
     """Refuses every call until `release`."""
-    if circuit.state is BreakerState.FORCED_OPEN:
-        return circuit
     return replace(
         circuit,
         state=BreakerState.FORCED_OPEN,

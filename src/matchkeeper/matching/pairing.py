@@ -1,0 +1,27 @@
+"""What a strategy is: a pure function from the tickets of a queue to proposals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from matchkeeper.domain.match import Proposal
+from matchkeeper.domain.ticket import Ticket
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairing:
+    """Every ticket given to a strategy is in exactly one proposal, or unmatched."""
+
+    proposals: tuple[Proposal, ...]
+    unmatched: tuple[Ticket, ...]
+
+
+class Strategy(Protocol):
+    """Chooses who plays with whom. `now` is Unix time in seconds, of the clock that wrote
+    `enqueued_at`.
+    """
+
+    def __call__(self, tickets: Sequence[Ticket], now: float) -> Pairing:
+        """Proposals in the order in which they are to be committed."""

@@ -1,0 +1,34 @@
+"""Players of one match into teams of equal size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matchkeeper.domain.ticket import Ticket
+
+Teams = tuple[tuple[Ticket, ...], ...]
+
+
+def in_order(tickets: Sequence[Ticket], teams: int) -> Teams:
+    """Dealt round in the order given: the first to team 1, the second to team 2, …"""
+    return tuple(tuple(tickets[team::teams]) for team in range(teams))
+
+
+def balanced(tickets: Sequence[Ticket], ratings: Sequence[float], teams: int) -> Teams:
+    """Sums of ratings as equal as a greedy choice makes them: the strongest first, each to the
+    weakest team that has room (R. L. Graham's "longest processing time first", 1969, with a limit
+    on the size of a team). `ratings` belong to `tickets`, one each.
+    """
+    size = len(tickets) // teams
+    if size == 1:
+        return tuple((ticket,) for ticket in tickets)
+    sums = [0.0] * teams
+    members: list[list[Ticket]] = [[] for _ in range(teams)]
+    for index in sorted(range(len(tickets)), key=lambda index: -ratings[index]):
+        team = min(
+            (team for team in range(teams) if len(members[team]) < size),
+            key=lambda team: (sums[team], team),
+        )
+        sums[team] += ratings[index]
+        members[team].append(tickets[index])
+    return tuple(tuple(team) for team in members)

@@ -1,0 +1,151 @@
+"""Alerts: sent in the background, once for all servers, each with a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from matchkeeper.errors import MatchkeeperError, StoreError
+from matchkeeper.observe.events import Event, emit
+from matchkeeper.observe.metrics import Metrics
+
+
+class AlertKind(StrEnum):
+    """Whether an outage begins (or goes on), or ends."""
+
+    TRIGGER = "trigger"
+    RESOLVE = "resolve"
+
+
+class Severity(StrEnum):
+    """As PagerDuty names them."""
+
+    CRITICAL = "critical"
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One message to the people on call."""
+
+    name: str
+    """What is wrong; the same for begin and end, and for all servers."""
+    kind: AlertKind
+    severity: Severity
+    summary: str
+    details: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def dedup_key(self) -> str:
+        """Joins begin and end of one outage at the receiver."""
+        return f"matchkeeper/{self.name}"
+
+
+class AlertError(MatchkeeperError):
+    """A channel did not take an alert."""
+
+
+class Channel(Protocol):
+    """A way to the people on call."""
+
+    @property
+    def name(self) -> str:
+        """What it is, without its secrets."""
+
+    async def send(self, alert: Alert) -> None:
+        """Delivers it. Raises AlertError."""
+
+
+class AlertPermission(Protocol):
+    """Decides which of several servers sends."""
+
+    async def may_send(self, name: str, interval: timedelta) -> bool:
+        """Whether this server sends in this interval. Raises StoreError."""
+
+    async def may_resolve(self, name: str) -> bool:
+        """Whether this server tells the end. Raises StoreError."""
+
+
+class Alerter:
+    """Takes alerts without waiting and sends them one after another, to all channels at a time."""
+
+    def __init__(
+        self,
+        channels: Sequence[Channel],
+        *,
+        interval: timedelta,
+        queue_size: int,
+        send_timeout: timedelta,
+        metrics: Metrics,
+    ) -> None:
+        self.channels = tuple(channels)
+        self.permission: AlertPermission | None = None
+        """Set once there is a Redis to ask; None: this server is alone."""
+        self._interval = interval
+        self._send_timeout_seconds = send_timeout.total_seconds()
+        self._metrics = metrics
+        self._waiting: asyncio.Queue[Alert] = asyncio.Queue(queue_size)
+
+    def submit(self, alert: Alert) -> None:
+        """Hands an alert over; returns at once, also when the channels hang."""
+        try:
+            self._waiting.put_nowait(alert)
+        except asyncio.QueueFull:
+            self._metrics.alert(alert.name, "dropped")
+            emit(Event.ALERT_DROPPED, name=alert.name, action=alert.kind.value)
+
+    async def run(self) -> None:
+        """Sends what is handed over, until cancelled."""
+        while True:
+            alert = await self._waiting.get()
+            try:
+                if await self._permitted(alert):
+                    await self.deliver(alert)
+            finally:
+                self._waiting.task_done()
+
+    async def drain(self, seconds: float) -> None:
+        """Waits until everything is sent, or the time is over. `run` must be running."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._waiting.join()
+        except TimeoutError:
+            return
+
+    async def deliver(self, alert: Alert) -> bool:
+        """Sends to all channels at a time; whether all took it."""
+        return all(await asyncio.gather(*(self._send(each, alert) for each in self.channels)))
+
+    async def _permitted(self, alert: Alert) -> bool:
+        if self.permission is None:
+            return True
+        try:
+            if alert.kind is AlertKind.TRIGGER:
+                return await self.permission.may_send(alert.name, self._interval)
+            return await self.permission.may_resolve(alert.name)
+        except StoreError:
+            # Redis itself may be what the alert is about: better twice than never.
+            return True
+
+    async def _send(self, channel: Channel, alert: Alert) -> bool:
+        error = ""
+        try:
+            async with asyncio.timeout(self._send_timeout_seconds):
+                await channel.send(alert)
+        except TimeoutError:
+            error = f"no answer within {self._send_timeout_seconds:g} s"
+        except AlertError as failure:
+            error = failure.message
+        fields = {"name": alert.name, "action": alert.kind.value, "channel": channel.name}
+        self._metrics.alert(alert.name, "failed" if error else "sent")
+        if error:
+            emit(Event.ALERT_FAILED, **fields, error=error)
+        else:
+            emit(Event.ALERT_SENT, **fields)
+        return not error

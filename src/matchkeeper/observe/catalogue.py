@@ -1,0 +1,291 @@
+"""The catalogue of events, from which `docs/operations.md` is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """How loud an event is."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+    CRITICAL = "CRITICAL"
+
+
+class Event(StrEnum):
+    """One name per kind of log line; it stands in the field `kind`."""
+
+    STARTED = "started"
+    EMBEDDED_STARTED = "embedded_started"
+    SUBSCRIBED = "subscribed"
+    SHUTDOWN_STARTED = "shutdown_started"
+    SHUTDOWN_AT_ONCE = "shutdown_at_once"
+    SHUTDOWN_CUT_OFF = "shutdown_cut_off"
+    SHUTDOWN_DONE = "shutdown_done"
+    LOOP_INTERRUPTED = "loop_interrupted"
+    LOOP_FAILED = "loop_failed"
+    REDIS_TIMEOUT = "redis_timeout"
+    REDIS_NETWORK_ERROR = "redis_network_error"
+    REDIS_NOT_READY = "redis_not_ready"
+    REDIS_REFUSED = "redis_refused"
+    BREAKER_OPEN = "breaker_open"
+    BREAKER_PROBE = "breaker_probe"
+    BREAKER_CLOSED = "breaker_closed"
+    BREAKER_FORCED = "breaker_forced"
+    CIRCUIT_OPEN_SKIP = "circuit_open_skip"
+    TICK_SKIPPED = "tick_skipped"
+    ROUND_FAILED = "round_failed"
+    ROUND_BOUND_HIT = "round_bound_hit"
+    MATCH_COMMITTED = "match_committed"
+    PROPOSAL_STALE = "proposal_stale"
+    REENQUEUED = "reenqueued"
+    POISONED = "poisoned"
+    EXPIRED = "expired"
+    MATCH_CLAIMED = "match_claimed"
+    MATCH_STARTED = "match_started"
+    CLAIM_REFUSED = "claim_refused"
+    MATCH_REDELIVERED = "match_redelivered"
+    MATCH_GIVEN_BACK = "match_given_back"
+    POD_UNCLAIMED = "pod_unclaimed"
+    POD_SILENT = "pod_silent"
+    POD_BACK = "pod_back"
+    GAME_SERVER_MISSING = "game_server_missing"
+    GAME_SERVER_UNAVAILABLE = "game_server_unavailable"
+    GAME_SERVER_RECOVERED = "game_server_recovered"
+    REQUEST_REFUSED = "request_refused"
+    DUPLICATE_REQUEST = "duplicate_request"
+    REQUESTS_FAILED = "requests_failed"
+    REQUESTS_TAKEN_OVER = "requests_taken_over"
+    UNKNOWN_REQUEST_KIND = "unknown_request_kind"
+    ANSWERS_LOST = "answers_lost"
+    BACKLOG_FULL = "backlog_full"
+    ALERT_SENT = "alert_sent"
+    ALERT_FAILED = "alert_failed"
+    ALERT_DROPPED = "alert_dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What stands in the log, what it means, and what to do."""
+
+    level: Level
+    sentence: str
+    meaning: str
+    action: str
+
+
+_D, _I, _W, _E, _C = Level.DEBUG, Level.INFO, Level.WARNING, Level.ERROR, Level.CRITICAL
+_NOTHING = "Nothing."
+_REDIS = "Run `matchkeeper doctor`; look at Redis and the network between."
+
+CATALOGUE: dict[Event, Entry] = {
+    Event.STARTED: Entry(
+        _I, "Matchkeeper {version} serves {modes} on {redis}, HTTP on {http}",
+        "The server is up.", _NOTHING,
+    ),
+    Event.EMBEDDED_STARTED: Entry(
+        _I, "No redis.url is set: embedded Valkey on {redis}, data in {folder}",
+        "The server brought its own Valkey, fit for development.",
+        "In production, set `redis.url`.",
+    ),
+    Event.SUBSCRIBED: Entry(
+        _I, "Listening on {channels}",
+        "Requests by Pub/Sub are heard from now on; logged again after each reconnect.", _NOTHING,
+    ),
+    Event.SHUTDOWN_STARTED: Entry(
+        _I, "Stopping: no new rounds, no new requests, {seconds} s to end what runs",
+        "SIGTERM or SIGINT came.", _NOTHING,
+    ),
+    Event.SHUTDOWN_AT_ONCE: Entry(
+        _W, "Stopping at once", "A second signal came. Nobody is lost by it.", _NOTHING
+    ),
+    Event.SHUTDOWN_CUT_OFF: Entry(
+        _W, "Cut off at the deadline: {tasks}",
+        "Something did not end in time. Nobody is lost by it.",
+        "If it happens often, raise `server.shutdown_deadline_seconds`.",
+    ),
+    Event.SHUTDOWN_DONE: Entry(_I, "Stopped", "The server is down.", _NOTHING),
+    Event.LOOP_INTERRUPTED: Entry(
+        _W, "{loop} interrupted: {error}",
+        "A part of the server lost Redis and starts again by itself.", _REDIS,
+    ),
+    Event.LOOP_FAILED: Entry(
+        _E, "{loop} failed: {error}",
+        "A defect. The part starts again by itself, nobody is lost.",
+        "Report it with the traceback.",
+    ),
+    Event.REDIS_TIMEOUT: Entry(
+        _W, "{operation} timeout after {seconds}s",
+        "Redis did not answer in time. It is tried again where that is safe.", _REDIS,
+    ),
+    Event.REDIS_NETWORK_ERROR: Entry(
+        _W, "{error}",
+        "The connection to Redis failed (not a timeout). It is tried again where that is safe.",
+        _REDIS,
+    ),
+    Event.REDIS_NOT_READY: Entry(
+        _W, "{error}",
+        "Redis answers but cannot work: loading, a replica, out of memory, busy.", _REDIS,
+    ),
+    Event.REDIS_REFUSED: Entry(
+        _E, "{error}",
+        "Redis refuses for good: a wrong type under a key, or a missing right.",
+        "Mend the key that is named, or the rights of the user (`matchkeeper doctor`).",
+    ),
+    Event.BREAKER_OPEN: Entry(
+        _E,
+        "Circuit breaker OPEN! {failures} consecutive failures. Blocking operations for {seconds}s",
+        "Redis is out of reach. Nothing is sent for a while; players stay where they are.", _REDIS,
+    ),
+    Event.BREAKER_PROBE: Entry(
+        _I, "Circuit breaker HALF-OPEN: trying one operation",
+        "The pause is over; one operation finds out whether Redis is back.", _NOTHING,
+    ),
+    Event.BREAKER_CLOSED: Entry(
+        _I, "Circuit breaker CLOSED (recovered after {failures} failures)",
+        "Redis is back; matching goes on by itself.", _NOTHING,
+    ),
+    Event.BREAKER_FORCED: Entry(
+        _W, "Circuit breaker forced open by an operator",
+        "Nothing is sent to Redis until an operator releases it.",
+        "`POST /api/v1/breaker/release` when Redis may be used again.",
+    ),
+    Event.CIRCUIT_OPEN_SKIP: Entry(
+        _W, "Redis circuit open, skipping TryMatch",
+        "A round was due, but Redis is out of reach.", _REDIS,
+    ),
+    Event.TICK_SKIPPED: Entry(
+        _W, "TryMatch already running, skipping this tick",
+        "A round takes longer than the tick interval: Redis is slow or the queue is long.",
+        "Look at `round_duration_seconds` and `redis_operation_seconds`.",
+    ),
+    Event.ROUND_FAILED: Entry(
+        _W, "TryMatch of {mode} failed: {error}",
+        "The round ended early. What it committed stands; everybody else still waits.", _REDIS,
+    ),
+    Event.ROUND_BOUND_HIT: Entry(
+        _I, "TryMatch of {mode} looked at its bound of tickets; the next round reads on",
+        "The queue is longer than `matchmaking.max_tickets_per_round`.",
+        "If waits grow, raise the bound or add game servers.",
+    ),
+    Event.MATCH_COMMITTED: Entry(
+        _D, "Match {match_id} of {mode}: {players} ({subscribers} subscriber(s))",
+        "A match was made and published.", _NOTHING,
+    ),
+    Event.PROPOSAL_STALE: Entry(
+        _D, "Proposal in {mode} dropped: {player_id} is not there any more",
+        "A player left, or another server was faster. The others still wait.", _NOTHING,
+    ),
+    Event.REENQUEUED: Entry(
+        _I, "Re-enqueued {players} player(s) of {mode}: {cause}",
+        "A match was wanted and not made; the players keep their place.",
+        "`no_game_server`: see below. `publish_failed`: look at Redis.",
+    ),
+    Event.POISONED: Entry(
+        _W, "Poisoned candidate {player_id}: {reason}",
+        "A ticket cannot be read; it was set aside, everybody else was matched.",
+        "`matchkeeper dead-letters list`; mend and requeue, or drop it.",
+    ),
+    Event.EXPIRED: Entry(
+        _I, "Expired in {mode}: {players} player(s)",
+        "They waited `max_wait_seconds` and were told `Expired`.",
+        "Rising while matches stay flat: are there game servers, are the rules too strict?",
+    ),
+    Event.MATCH_CLAIMED: Entry(
+        _D, "Match {match_id} of {mode} claimed by {pod_id}", "A game server took it.", _NOTHING
+    ),
+    Event.MATCH_STARTED: Entry(
+        _D, "Match {match_id} of {mode} started by {pod_id}",
+        "A game server confirmed the start; the players were told.", _NOTHING,
+    ),
+    Event.CLAIM_REFUSED: Entry(
+        _W, "Refused {step} of match {match_id} by {pod_id}: {code}",
+        "A game server came too late or with an old offer. It must not start this match.",
+        "If it happens often, the game server is slow; see its log.",
+    ),
+    Event.MATCH_REDELIVERED: Entry(
+        _I, "Match {match_id} of {mode} offered again (offer {offer}, {subscribers} subscriber(s))",
+        "Nobody claimed it in time, or it was declined.", _NOTHING,
+    ),
+    Event.MATCH_GIVEN_BACK: Entry(
+        _W, "Match {match_id} of {mode} given back: {players} player(s), {cause}",
+        "It ended without a start; its players are in the queue again, at their old place.",
+        "`unclaimed`, `lease_expired`: look at the game servers.",
+    ),
+    Event.POD_UNCLAIMED: Entry(
+        _W, "Matches with players of {pod_id} go unclaimed, {matches} in a row: tickets held",
+        "Its players are matched with nobody for a while, so that the others are not kept up.",
+        "Look at that game server.",
+    ),
+    Event.POD_SILENT: Entry(
+        _W, "Pod {pod_id} sends no heartbeats any more: its tickets are held",
+        "Its players are matched with nobody until it is back or they expire.",
+        "Look at that game server.",
+    ),
+    Event.POD_BACK: Entry(_I, "Pod {pod_id} is back", "Its players are matched again.", _NOTHING),
+    Event.GAME_SERVER_MISSING: Entry(
+        _W, "No subscribers on {channel} channel ({attempts} attempt(s))",
+        "A match was ready, but no game server listens. The players still wait.",
+        "Start a game server.",
+    ),
+    Event.GAME_SERVER_UNAVAILABLE: Entry(
+        _C,
+        "CRITICAL: Game Server unavailable for {attempts} consecutive attempts! "
+        "No subscribers on {channel} channel.",
+        "Nobody can play. Repeated at an interval until a game server listens.",
+        "Start game servers, or find out why they lost Redis.",
+    ),
+    Event.GAME_SERVER_RECOVERED: Entry(
+        _I,
+        "Game Server recovered! {subscribers} subscriber(s) available. "
+        "(Was down for {attempts} attempts)",
+        "Matching goes on by itself.", _NOTHING,
+    ),
+    Event.REQUEST_REFUSED: Entry(
+        _W, "Request refused ({code}): {reason}",
+        "A message could not be used. Logged once per code and interval.",
+        "Look at the game server that sent it; the code is explained in the wire reference.",
+    ),
+    Event.DUPLICATE_REQUEST: Entry(
+        _D, "{player_id} asked twice for {mode}",
+        "The same request came twice and counted once.",
+        "Many of them: two clients may share one identity.",
+    ),
+    Event.REQUESTS_FAILED: Entry(
+        _W, "{count} request(s) not done: {error}",
+        "Redis did not do its work. Requests in streams are tried again; others were told so.",
+        _REDIS,
+    ),
+    Event.REQUESTS_TAKEN_OVER: Entry(
+        _I, "Took over {count} request(s) of a server that is gone",
+        "Another server died before it had done them.", _NOTHING,
+    ),
+    Event.UNKNOWN_REQUEST_KIND: Entry(
+        _W, "Dropped an entry of kind {kind_found!r} from the requests of {mode}",
+        "The stream held something that is neither enqueue nor dequeue.",
+        "Find out who writes to that stream.",
+    ),
+    Event.ANSWERS_LOST: Entry(
+        _W, "{count} answer(s) not sent: {error}",
+        "The requests were done, but the pods do not know. Who asks again is told.", _REDIS,
+    ),
+    Event.BACKLOG_FULL: Entry(
+        _E, "More requests on {channel} than can be handled; dropping beyond {limit}",
+        "Requests by Pub/Sub are lost while this lasts.",
+        "Use the streams, which wait; add a server; look at Redis.",
+    ),
+    Event.ALERT_SENT: Entry(_I, "Alert {name} ({action}) sent to {channel}", "", _NOTHING),
+    Event.ALERT_FAILED: Entry(
+        _E, "Alert {name} ({action}) not sent to {channel}: {error}",
+        "The people on call may not know.",
+        "Check the channel with `matchkeeper doctor --send-test-alert`.",
+    ),
+    Event.ALERT_DROPPED: Entry(
+        _E, "Alert {name} ({action}) dropped: too many wait to be sent",
+        "The alert channels hang.", "Check them with `matchkeeper doctor --send-test-alert`.",
+    ),
+}  # fmt: skip

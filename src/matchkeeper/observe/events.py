@@ -1,0 +1,79 @@
+"""Every kind of log line: its name, its sentence, what it means and what to do.
+
+The sentences that people already search their logs for are fixed; see `docs/operations.md`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from matchkeeper.observe.catalogue import CATALOGUE, Event, Level
+
+__all__ = ["Event", "Level", "Throttle", "emit", "sentence"]
+
+_KEYS = 1000
+_LEVELS = {
+    Level.DEBUG: logging.DEBUG,
+    Level.INFO: logging.INFO,
+    Level.WARNING: logging.WARNING,
+    Level.ERROR: logging.ERROR,
+    Level.CRITICAL: logging.CRITICAL,
+}
+_log: Any = structlog.get_logger("matchkeeper")
+_stdlib = logging.getLogger("matchkeeper")
+
+
+def emit(event: Event, **fields: object) -> None:
+    """Logs an event: its sentence as `event`, its name as `kind`, and the fields beside them.
+
+    A field `exc_info`, an exception, becomes its traceback.
+    """
+    level = _LEVELS[CATALOGUE[event].level]
+    if not _stdlib.isEnabledFor(level):
+        return
+    _log.log(level, sentence(event, **fields), kind=event.value, **fields)
+
+
+def sentence(event: Event, **fields: object) -> str:
+    """The text of an event. Numbers of seconds lose a needless `.0`."""
+    plain = {
+        name: f"{value:g}" if isinstance(value, float) else value for name, value in fields.items()
+    }
+    return CATALOGUE[event].sentence.format(**plain)
+
+
+@dataclass(slots=True)
+class _Seen:
+    since: float
+    suppressed: int = 0
+
+
+class Throttle:
+    """At most one line per event and key in an interval; the next one says how many there were."""
+
+    def __init__(self, *, interval: timedelta, clock: Callable[[], float]) -> None:
+        self._interval_seconds = interval.total_seconds()
+        self._clock = clock
+        self._seen: dict[tuple[Event, str], _Seen] = {}
+
+    def emit(self, event: Event, *, key: str, **fields: object) -> None:
+        """Logs the event unless it was just logged for this key."""
+        now = self._clock()
+        seen = self._seen.get((event, key))
+        if seen is not None and now - seen.since < self._interval_seconds:
+            seen.suppressed += 1
+            return
+        suppressed = seen.suppressed if seen is not None else 0
+        self._seen.pop((event, key), None)
+        self._seen[(event, key)] = _Seen(now)
+        while len(self._seen) > _KEYS:
+            self._seen.pop(next(iter(self._seen)))
+        if suppressed:
+            fields = {**fields, "suppressed": suppressed}
+        emit(event, **fields)

@@ -1,0 +1,77 @@
+"""Counts failures to find a game server, and decides when people are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """An attempt found no game server."""
+
+    attempts: int
+    """In a row, this one included."""
+    alert_due: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """A game server was found after at least one failure."""
+
+    attempts: int
+    subscribers: int
+    resolve_due: bool
+    """People were alerted, so they are told the end."""
+
+
+class GameServerMonitor:
+    """Pure bookkeeping. From `threshold` failures in a row on an alert is due, at most one each
+    `repeat_interval`. `clock` gives monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        threshold: int = 10,
+        repeat_interval: timedelta = timedelta(seconds=300),
+        clock: Callable[[], float],
+    ) -> None:
+        self._threshold = threshold
+        self._interval_seconds = repeat_interval.total_seconds()
+        self._clock = clock
+        self._failures = 0
+        self._alerted_at: float | None = None
+        self._alerted = False
+
+    @property
+    def failures(self) -> int:
+        """Failures in a row."""
+        return self._failures
+
+    def failed(self) -> Failed:
+        """An offer was heard by nobody."""
+        self._failures += 1
+        now = self._clock()
+        since = None if self._alerted_at is None else now - self._alerted_at
+        due = self._failures >= self._threshold and (
+            since is None or since >= self._interval_seconds
+        )
+        if due:
+            # Kept beyond the recovery: a game server that comes and goes is no reason to alert
+            # more often.
+            self._alerted_at = now
+            self._alerted = True
+        return Failed(attempts=self._failures, alert_due=due)
+
+    def succeeded(self, subscribers: int) -> Recovered | None:
+        """An offer was heard, or somebody listens; None when nothing had failed."""
+        if not self._failures:
+            return None
+        recovered = Recovered(
+            attempts=self._failures, subscribers=subscribers, resolve_due=self._alerted
+        )
+        self._failures = 0
+        self._alerted = False
+        return recovered

@@ -1,0 +1,316 @@
+"""Metrics in Prometheus form. Every label has a bounded number of values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from matchkeeper import __version__
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_WAITS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+_DURATIONS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_BREAKER_STATES = ("closed", "open", "half_open", "forced_open")
+_HOLDS = ("pod_silent", "pod_unclaimed")
+_POISON = (
+    ("Invalid JSON", "invalid_json"),
+    ("pod_id not found", "pod_id_not_found"),
+    ("pod_id", "invalid_pod_id"),
+    ("player_id", "invalid_player_id"),
+    ("mmr", "invalid_mmr"),
+    ("Metadata not found", "metadata_not_found"),
+    ("metadata is not", "not_an_object"),
+)
+
+
+class BoundedLabels:
+    """The first `limit` values keep their name; all others are one."""
+
+    def __init__(self, limit: int, *, other: str = "other") -> None:
+        self._limit = limit
+        self._other = other
+        self._known: set[str] = set()
+
+    def __call__(self, value: str) -> str:
+        """The value to use as a label."""
+        if value in self._known:
+            return value
+        if len(self._known) >= self._limit:
+            return self._other
+        self._known.add(value)
+        return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricDoc:
+    """One metric, for the reference."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    text: str
+
+
+class Metrics:
+    """All metrics of one server, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._docs: list[MetricDoc] = []
+        self._pods = BoundedLabels(100)
+        self._queue_metrics()
+        self._match_metrics()
+        self._request_metrics()
+        self._redis_metrics()
+        self._people_metrics()
+        self.breaker("closed")
+
+    def render(self) -> bytes:
+        """The page that Prometheus reads."""
+        return generate_latest(self.registry)
+
+    def documentation(self) -> tuple[MetricDoc, ...]:
+        """Every metric, in the order it was made."""
+        return tuple(self._docs)
+
+    def _document(self, name: str, kind: str, text: str, labels: Sequence[str]) -> str:
+        full = f"matchkeeper_{name}"
+        self._docs.append(MetricDoc(name=full, kind=kind, labels=tuple(labels), text=text))
+        return full
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        full = self._document(name, "counter", text, labels)
+        return Counter(full, text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        full = self._document(name, "gauge", text, labels)
+        return Gauge(full, text, labels, registry=self.registry)
+
+    def _histogram(
+        self, name: str, text: str, *labels: str, buckets: Sequence[float] = _WAITS
+    ) -> Histogram:
+        full = self._document(name, "histogram", text, labels)
+        return Histogram(full, text, labels, registry=self.registry, buckets=tuple(buckets))
+
+    def _queue_metrics(self) -> None:
+        self._queue_length = self._gauge("queue_length", "Players waiting", "mode")
+        self._oldest_wait = self._gauge("oldest_wait_seconds", "Longest wait in a queue", "mode")
+        self._wait = self._histogram(
+            "wait_seconds", "From enqueue to the match, or to its claim", "mode", "until"
+        )
+        self._held = self._gauge("held_tickets", "Tickets matched with nobody now", "mode", "why")
+        self._dead_letters = self._gauge("dead_letters", "Tickets set aside", "mode")
+        self._poisoned = self._counter(
+            "poisoned_total", "Tickets set aside because they cannot be read", "mode", "reason"
+        )
+        self._expired = self._counter("expired_total", "Players who waited too long", "mode")
+
+    def _match_metrics(self) -> None:
+        self._matches = self._counter("matches_total", "Matches made", "mode")
+        self._matched = self._counter("matched_players_total", "Players in matches made", "mode")
+        self._reenqueued = self._counter(
+            "reenqueued_total", "Players who keep their place after a match failed", "mode", "cause"
+        )
+        self._rounds = self._counter("rounds_total", "Rounds, by how they ended", "mode", "outcome")
+        self._round_seconds = self._histogram(
+            "round_duration_seconds", "Length of a round", "mode", buckets=_DURATIONS
+        )
+        self._skipped = self._counter("skipped_ticks_total", "Ticks without a round", "mode", "why")
+        self._bound_hit = self._counter(
+            "round_bound_hit_total", "Rounds that could not look at the whole queue", "mode"
+        )
+        self._stale = self._counter(
+            "stale_proposals_total", "Proposals whose players were gone", "mode"
+        )
+        self._pending = self._gauge(
+            "pending_handoffs", "Matches not yet claimed or confirmed", "mode"
+        )
+        self._redelivered = self._counter("redelivered_total", "Matches offered again", "mode")
+        self._late = self._counter(
+            "late_claims_total", "Claims and confirms refused", "mode", "step"
+        )
+        self._unclaimed = self._counter(
+            "unclaimed_matches_total", "Offers nobody claimed, by the pods of their players", "pod"
+        )
+
+    def _request_metrics(self) -> None:
+        self._requests = self._counter("requests_total", "Requests heard", "kind", "via")
+        self._enqueued = self._counter("enqueued_total", "Players put into a queue", "mode")
+        self._dequeued = self._counter("dequeued_total", "Players who left a queue", "mode")
+        self._refused = self._counter("refused_requests_total", "Requests refused", "mode", "code")
+        self._duplicates = self._counter(
+            "duplicate_requests_total", "Requests that came twice and counted once", "mode"
+        )
+        self._answers = self._counter("answers_total", "Answers to pods", "result_type")
+        self._dropped = self._counter(
+            "backlog_dropped_total", "Requests dropped because too many waited", "channel"
+        )
+
+    def _redis_metrics(self) -> None:
+        self._operation_seconds = self._histogram(
+            "redis_operation_seconds", "Length of operations", "operation", buckets=_DURATIONS
+        )
+        self._operations = self._counter(
+            "redis_operations_total", "Operations, by how they ended", "operation", "outcome"
+        )
+        self._retries = self._counter("redis_retries_total", "Operations tried again", "operation")
+        self._breaker = self._gauge("breaker_state", "1 for the state it is in", "state")
+        self._breaker_opened = self._counter("breaker_opened_total", "Times the breaker opened")
+        self._lag = self._gauge("event_loop_lag_seconds", "How late the event loop is")
+
+    def _people_metrics(self) -> None:
+        self._available = self._gauge(
+            "game_server_available", "1 unless the last offer was unheard"
+        )
+        self._available.set(1)
+        self._subscribers = self._gauge("game_server_subscribers", "Who hears battle requests")
+        self._failures = self._gauge("game_server_failures", "Unheard offers in a row")
+        self._pods_silent = self._gauge("pods_silent", "Pods whose heartbeats stopped")
+        self._alerts = self._counter(
+            "alerts_total", "Alerts, by what became of them", "name", "outcome"
+        )
+        build = self._gauge("build_info", "Always 1", "version")
+        build.labels(__version__).set(1)
+
+    def queue_length(self, mode: str, length: int) -> None:
+        """Players waiting now."""
+        self._queue_length.labels(mode).set(length)
+
+    def oldest_wait(self, mode: str, seconds: float) -> None:
+        """Longest wait now."""
+        self._oldest_wait.labels(mode).set(seconds)
+
+    def held(self, mode: str, counts: Mapping[str, int]) -> None:
+        """Tickets left alone in this round."""
+        for why in _HOLDS:
+            self._held.labels(mode, why).set(counts.get(why, 0))
+
+    def dead_letters(self, mode: str, length: int) -> None:
+        """Tickets set aside now."""
+        self._dead_letters.labels(mode).set(length)
+
+    def poisoned(self, mode: str, reason: str) -> None:
+        """A ticket was set aside."""
+        label = next((label for start, label in _POISON if reason.startswith(start)), "other")
+        self._poisoned.labels(mode, label).inc()
+
+    def expired(self, mode: str, players: int) -> None:
+        """Players waited too long."""
+        self._expired.labels(mode).inc(players)
+
+    def match(self, mode: str, waits_seconds: Sequence[float]) -> None:
+        """A match was made; one wait for each player."""
+        self._matches.labels(mode).inc()
+        self._matched.labels(mode).inc(len(waits_seconds))
+        for seconds in waits_seconds:
+            self._wait.labels(mode, "match").observe(seconds)
+
+    def claimed(self, mode: str, waits_seconds: Sequence[float]) -> None:
+        """A match was claimed; one wait for each player."""
+        for seconds in waits_seconds:
+            self._wait.labels(mode, "claim").observe(seconds)
+
+    def reenqueued(self, mode: str, cause: str, players: int) -> None:
+        """Players keep their place after a match failed."""
+        self._reenqueued.labels(mode, cause).inc(players)
+
+    def round(self, mode: str, outcome: str, seconds: float) -> None:
+        """A round has ended."""
+        self._rounds.labels(mode, outcome).inc()
+        self._round_seconds.labels(mode).observe(seconds)
+
+    def skipped_tick(self, mode: str, why: str) -> None:
+        """A tick made no round."""
+        self._skipped.labels(mode, why).inc()
+
+    def bound_hit(self, mode: str) -> None:
+        """A round could not look at the whole queue."""
+        self._bound_hit.labels(mode).inc()
+
+    def stale_proposal(self, mode: str) -> None:
+        """A proposal's player was gone."""
+        self._stale.labels(mode).inc()
+
+    def pending_handoffs(self, mode: str, count: int) -> None:
+        """Matches not yet claimed or confirmed."""
+        self._pending.labels(mode).set(count)
+
+    def redelivered(self, mode: str) -> None:
+        """A match was offered again."""
+        self._redelivered.labels(mode).inc()
+
+    def late_claim(self, mode: str, step: str) -> None:
+        """A claim or confirm was refused."""
+        self._late.labels(mode, step).inc()
+
+    def unclaimed(self, pod_id: str) -> None:
+        """An offer with players of this pod was claimed by nobody."""
+        self._unclaimed.labels(self._pods(pod_id)).inc()
+
+    def request(self, kind: str, via: str) -> None:
+        """A request was heard."""
+        self._requests.labels(kind, via).inc()
+
+    def enqueued(self, mode: str) -> None:
+        """A player was put into a queue."""
+        self._enqueued.labels(mode).inc()
+
+    def dequeued(self, mode: str) -> None:
+        """A player left a queue."""
+        self._dequeued.labels(mode).inc()
+
+    def refused(self, mode: str, code: str) -> None:
+        """A request was refused; `mode` is empty where none was known."""
+        self._refused.labels(mode, code).inc()
+
+    def duplicate(self, mode: str) -> None:
+        """A request came twice."""
+        self._duplicates.labels(mode).inc()
+
+    def answer(self, result_type: str) -> None:
+        """An answer to a pod."""
+        self._answers.labels(result_type).inc()
+
+    def backlog_dropped(self, channel: str) -> None:
+        """A request was dropped."""
+        self._dropped.labels(channel).inc()
+
+    def redis_operation(self, operation: str, outcome: str, seconds: float) -> None:
+        """An attempt at an operation has ended."""
+        self._operations.labels(operation, outcome).inc()
+        self._operation_seconds.labels(operation).observe(seconds)
+
+    def redis_retry(self, operation: str) -> None:
+        """An operation is tried again."""
+        self._retries.labels(operation).inc()
+
+    def breaker(self, state: str) -> None:
+        """The breaker is in this state now."""
+        for each in _BREAKER_STATES:
+            self._breaker.labels(each).set(each == state)
+        if state == "open":
+            self._breaker_opened.inc()
+
+    def loop_lag(self, seconds: float) -> None:
+        """How late the event loop is."""
+        self._lag.set(seconds)
+
+    def game_servers(self, *, available: bool, failures: int) -> None:
+        """Whether the last offer was heard."""
+        self._available.set(available)
+        self._failures.set(failures)
+
+    def subscribers(self, count: int) -> None:
+        """Who hears battle requests."""
+        self._subscribers.set(count)
+
+    def pods_silent(self, count: int) -> None:
+        """Pods whose heartbeats stopped."""
+        self._pods_silent.set(count)
+
+    def alert(self, name: str, outcome: str) -> None:
+        """What became of an alert."""
+        self._alerts.labels(name, outcome).inc()

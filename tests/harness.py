@@ -1,0 +1,217 @@
+"""The real server as a process, and what pods and players see of it from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from redis.asyncio import Redis
+
+from tests.conftest import wait_until
+
+FAST: Mapping[str, object] = {
+    "MATCHKEEPER_MATCHMAKING__REDIS_OPERATION_TIMEOUT_SECONDS": 0.5,
+    "MATCHKEEPER_MATCHMAKING__TRY_MATCH_TICK_INTERVAL_SECONDS": 0.3,
+    "MATCHKEEPER_REDIS__BREAKER_COOLDOWN_SECONDS": 1,
+    "MATCHKEEPER_REDIS__BREAKER_COOLDOWN_MAX_SECONDS": 1,
+    "MATCHKEEPER_SERVER__API_TOKEN": "test-token",
+    "MATCHKEEPER_LOGGING__FORMAT": "json",
+    "MATCHKEEPER_LOGGING__LEVEL": "DEBUG",
+}
+
+MODES = [
+    {"game_mode": "Normal", "required_players": 2},
+    {"game_mode": "Ranked", "required_players": 2, "use_mmr_matching": True},
+    {"game_mode": "Squad", "required_players": 2, "handoff": "claim"},
+]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Server:
+    """One `matchkeeper serve` process."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    def lines(self, needle: str = "") -> list[str]:
+        """Log lines that hold `needle`."""
+        return [line for line in self.log.read_text().splitlines() if needle in line]
+
+    async def logged(self, needle: str, *, times: int = 1, seconds: float = 15) -> None:
+        """Waits for a log line."""
+        await wait_until(
+            lambda: len(self.lines(needle)) >= times,
+            seconds=seconds,
+            what=f"log line {needle!r} {times}x; last lines: {self.lines()[-5:]}",
+        )
+
+    async def get(self, path: str) -> httpx.Response:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}") as http:
+            return await http.get(path, timeout=5)
+
+    async def metric(self, name: str) -> float:
+        """The sum over all labels of one metric, as the server tells it."""
+        text = (await self.get("/metrics")).text
+        values = [
+            float(line.rpartition(" ")[2])
+            for line in text.splitlines()
+            if line.startswith((f"{name} ", f"{name}{{"))
+        ]
+        return sum(values)
+
+    async def ready(self, *, seconds: float = 15) -> None:
+        async def check() -> bool:
+            assert self.process.poll() is None, "\n".join(self.lines()[-20:])
+            try:
+                return (await self.get("/health/ready")).status_code == 200
+            except httpx.HTTPError:
+                return False
+
+        await wait_until(check, seconds=seconds, what="ready")
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    async def ended(self, *, seconds: float = 15) -> int:
+        await wait_until(lambda: self.process.poll() is not None, seconds=seconds, what="end")
+        assert self.process.returncode is not None
+        return self.process.returncode
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+
+
+_number = itertools.count(1)
+
+
+@contextmanager
+def serving(url: str, folder: Path, **settings: object) -> Iterator[Server]:
+    """Runs the server; `settings` are environment variables without their prefix."""
+    port = free_port()
+    log = folder / f"server-{next(_number)}.log"
+    environment = {
+        **os.environ,
+        "MATCHKEEPER_REDIS__URL": url,
+        "MATCHKEEPER_SERVER__PORT": str(port),
+        "MATCHKEEPER_MATCHMAKING__GAME_MODES": json.dumps(MODES),
+        **{name: str(value) for name, value in FAST.items()},
+        **{f"MATCHKEEPER_{name.upper()}": _text(value) for name, value in settings.items()},
+    }
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "matchkeeper", "serve"],
+            env=environment,
+            stdout=out,
+            stderr=out,
+            cwd=folder,
+        )
+    server = Server(process, port, log)
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@dataclass
+class Outside:
+    """What everybody outside is told, in order; speaks the plain wire."""
+
+    redis: Redis
+    offers: list[dict[str, Any]] = field(default_factory=list)
+    answers: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    async def enqueue(
+        self, player_id: str, mode: str = "Normal", *, pod: str = "pod-a", **metadata: object
+    ) -> None:
+        message = {
+            "player_id": player_id, "game_mode": mode, "metadata": metadata, "pod_id": pod,
+        }  # fmt: skip
+        await self.redis.publish("match:enqueue:request", json.dumps(message))
+
+    async def dequeue(self, player_id: str, mode: str = "Normal") -> None:
+        message = {"player_id": player_id, "game_mode": mode}
+        await self.redis.publish("match:dequeue:request", json.dumps(message))
+
+    def told(self, player_id: str) -> list[str]:
+        """The words and codes this player was told, in order."""
+        return [
+            _word(answer["result_type"])
+            for _, answer in self.answers
+            if answer["player_id"] == player_id
+        ]
+
+    async def is_told(self, player_id: str, word: str, *, seconds: float = 15) -> None:
+        await wait_until(
+            lambda: word in self.told(player_id),
+            seconds=seconds,
+            what=f"{player_id} told {word}; was told {self.told(player_id)}",
+        )
+
+    def matches_of(self, player_id: str) -> list[str]:
+        """The match ids whose offers held this player; an offer made again counts once."""
+        ids = (offer["match_id"] for offer in self.offers if player_id in players(offer))
+        return list(dict.fromkeys(ids))
+
+
+def players(offer: Mapping[str, Any]) -> list[str]:
+    """The players of a battle request."""
+    if "teams" in offer:
+        return [player["player_id"] for team in offer["teams"] for player in team]
+    return [offer["player1"]["player_id"], offer["player2"]["player_id"]]
+
+
+def _word(result: str | dict[str, Any]) -> str:
+    if isinstance(result, str):
+        return result
+    (word,) = result
+    return f"Error {result[word]['code']}" if word == "Error" else word
+
+
+@asynccontextmanager
+async def outside(url: str, *, pods: bool = True) -> AsyncIterator[Outside]:
+    """Listens on the wire. `pods=False`: nobody hears battle requests."""
+    async with Redis.from_url(url, decode_responses=True) as redis, redis.pubsub() as pubsub:
+        seen = Outside(redis)
+        await pubsub.psubscribe("pod:*:match_result")
+        if pods:
+            await pubsub.subscribe("battle:request")
+        for _ in range(1 + pods):
+            await pubsub.get_message(timeout=2)
+
+        async def listen() -> None:
+            async for message in pubsub.listen():
+                if message["type"] == "message":
+                    seen.offers.append(json.loads(message["data"]))
+                elif message["type"] == "pmessage":
+                    seen.answers.append((message["channel"], json.loads(message["data"])))
+
+        task = asyncio.ensure_future(listen())
+        try:
+            yield seen
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,219 @@
+"""The codec: what foreign bytes become, and what they can never do."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matchkeeper.domain.match import Proposal
+from matchkeeper.domain.mode import GameMode, RatingRules
+from matchkeeper.domain.ticket import PoisonedTicket, Ticket
+from matchkeeper.protocol import answers
+from matchkeeper.protocol.codes import ErrorCode, WireError
+from matchkeeper.protocol.limits import id_problem, too_deep
+from matchkeeper.protocol.metadata import BadMetadataError, normalise, read_ticket
+from matchkeeper.protocol.requests import RequestKind, decode
+
+NORMAL = GameMode(name="Normal")
+RANKED = GameMode(name="Ranked", rating=RatingRules())
+LIMIT = 65536
+
+
+def enqueue(**fields: object) -> bytes:
+    message = {"player_id": "p1", "game_mode": "Normal", "metadata": {}, "pod_id": "pod-a"}
+    return json.dumps(message | fields).encode()
+
+
+def refusal(payload: bytes, kind: RequestKind = RequestKind.ENQUEUE) -> WireError:
+    with pytest.raises(WireError) as caught:
+        decode(kind, payload, max_bytes=LIMIT)
+    return caught.value
+
+
+def test_metadata_may_be_an_object_or_a_string_that_holds_one() -> None:
+    plain = decode(RequestKind.ENQUEUE, enqueue(metadata={"mmr": 7}), max_bytes=LIMIT)
+    text = decode(RequestKind.ENQUEUE, enqueue(metadata='{"mmr": 7}'), max_bytes=LIMIT)
+    assert json.loads(plain.metadata) == json.loads(text.metadata) == {"mmr": 7, "pod_id": "pod-a"}
+
+
+def test_unknown_fields_are_ignored_and_metadata_may_be_absent() -> None:
+    request = decode(
+        RequestKind.ENQUEUE,
+        b'{"player_id":"p","game_mode":"Normal","pod_id":"a","new":[1]}',
+        max_bytes=LIMIT,
+    )
+    assert json.loads(request.metadata) == {"pod_id": "a"}
+
+
+@pytest.mark.parametrize(
+    ("payload", "code", "pod_id"),
+    [
+        (b"", ErrorCode.INVALID_MESSAGE_FORMAT, None),
+        (b"[]", ErrorCode.INVALID_MESSAGE_FORMAT, None),
+        (b'{"player_id":"p"', ErrorCode.INVALID_MESSAGE_FORMAT, None),
+        (b'{"player_id":"p","pod_id":"a"}', ErrorCode.INVALID_MESSAGE_FORMAT, "a"),
+        (enqueue(player_id=7), ErrorCode.INVALID_MESSAGE_FORMAT, "pod-a"),
+        (enqueue(player_id=""), ErrorCode.INVALID_PLAYER_ID, "pod-a"),
+        (enqueue(player_id="x" * 129), ErrorCode.INVALID_PLAYER_ID, "pod-a"),
+        (enqueue(player_id="a\nb"), ErrorCode.INVALID_PLAYER_ID, "pod-a"),
+        (enqueue(pod_id="a\x00"), ErrorCode.INVALID_POD_ID, None),
+        (enqueue(request_id=""), ErrorCode.INVALID_MESSAGE_FORMAT, "pod-a"),
+        (enqueue(metadata=[]), ErrorCode.INVALID_METADATA, "pod-a"),
+        (enqueue(metadata="{"), ErrorCode.INVALID_METADATA, "pod-a"),
+        (enqueue(metadata="7"), ErrorCode.INVALID_METADATA, "pod-a"),
+        (enqueue(metadata="[" * 33), ErrorCode.INVALID_METADATA, "pod-a"),
+        (b'{"player_id":"\xff"}', ErrorCode.INVALID_MESSAGE_FORMAT, None),
+        (b"[" * 33, ErrorCode.MESSAGE_TOO_DEEP, None),
+        (b"[" * (LIMIT + 1), ErrorCode.MESSAGE_TOO_LARGE, None),
+    ],
+)
+def test_bad_messages_are_refused_with_a_code_and_the_pod(
+    payload: bytes, code: ErrorCode, pod_id: str | None
+) -> None:
+    error = refusal(payload)
+    assert (error.code, error.pod_id) == (code, pod_id)
+
+
+def test_every_code_is_explained() -> None:
+    for code in ErrorCode:
+        assert code.meaning
+        assert code.value == code.value.lower()
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_decoded_or_refused(payload: bytes) -> None:
+    for kind in RequestKind:
+        try:
+            decode(kind, payload, max_bytes=LIMIT)
+        except WireError:
+            continue
+
+
+@given(st.recursive(st.none() | st.text() | st.floats() | st.booleans(), st.lists, max_leaves=5))
+def test_any_json_under_any_name_is_decoded_or_refused(value: object) -> None:
+    for name in ("player_id", "game_mode", "metadata", "pod_id", "request_id"):
+        payload = enqueue(**{name: value})
+        try:
+            request = decode(RequestKind.ENQUEUE, payload, max_bytes=LIMIT)
+        except WireError:
+            continue
+        else:
+            json.loads(request.metadata)
+
+
+@given(st.integers(0, 60), st.booleans())
+def test_depth_is_counted_outside_of_strings(depth: int, in_string: bool) -> None:
+    text = b"[" * depth + b"]" * depth
+    if in_string:
+        text = b'"' + text + b'\\"["'
+    assert too_deep(text) is (depth > 32 and not in_string)
+
+
+@given(st.text(max_size=140))
+def test_an_id_that_is_accepted_can_be_sent_and_logged(text: str) -> None:
+    if id_problem("player_id", text) is None:
+        assert 0 < len(text) <= 128
+        assert text.encode()
+        assert "\n" not in text
+
+
+def test_the_same_text_has_the_same_fingerprint_and_ids_count_per_player() -> None:
+    def fingerprint(**fields: object) -> str:
+        return decode(RequestKind.ENQUEUE, enqueue(**fields), max_bytes=LIMIT).fingerprint
+
+    assert fingerprint() == fingerprint()
+    assert fingerprint() != fingerprint(player_id="p2")
+    assert fingerprint(request_id="r", metadata={"a": 1}) == fingerprint(request_id="r")
+    assert fingerprint(request_id="r") != fingerprint(request_id="r", player_id="p2")
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"{oops", "Invalid JSON: "),
+        (b"\xff", "Invalid JSON: "),
+        (b"[" * 100_000, "Invalid JSON: nested deeper"),
+        (b"[]", "metadata is not a JSON object"),
+        (b"{}", "pod_id not found"),
+        (b'{"pod_id":null}', "pod_id not found"),
+        (b'{"pod_id":7}', "pod_id is not a string"),
+        (b'{"pod_id":""}', "pod_id is empty"),
+        (b'{"pod_id":"a","mmr":"high"}', "mmr is not a number but str"),
+        (b'{"pod_id":"a","mmr":true}', "mmr is not a number but bool"),
+        (b'{"pod_id":"a","mmr":1e999}', ""),
+        (b'{"pod_id":"a","mmr":NaN}', "Invalid JSON: "),
+    ],
+)
+def test_what_cannot_be_used_is_poisoned_with_its_reason(raw: bytes, reason: str) -> None:
+    ticket = read_ticket("p1", 1.0, raw, RANKED)
+    assert isinstance(ticket, PoisonedTicket)
+    assert ticket.reason.startswith(reason)
+
+
+def test_a_bad_rating_does_not_matter_where_ratings_do_not() -> None:
+    raw = b'{"pod_id":"a","mmr":"high"}'
+    assert isinstance(read_ticket("p1", 1.0, raw, NORMAL), Ticket)
+
+
+@given(st.binary(max_size=200))
+def test_any_metadata_is_a_ticket_or_poisoned(raw: bytes) -> None:
+    read_ticket("p1", 1.0, raw, RANKED)
+    try:
+        metadata = normalise(raw, "pod")
+    except BadMetadataError:
+        return
+    assert json.loads(metadata)["pod_id"] == "pod"
+
+
+def ticket(player_id: str, since: float = 1_700_000_000.75) -> Ticket:
+    return Ticket(
+        player_id=player_id, enqueued_at=since, pod_id="a", metadata='{"pod_id":"a","x":[1]}'
+    )
+
+
+def test_a_battle_request_of_two_is_what_existing_servers_parse() -> None:
+    payload = answers.battle_request(
+        ((ticket("p1"),), (ticket("p2"),)), NORMAL, match_id="m", epoch=1, claim_within_seconds=0
+    )
+    message = json.loads(payload)
+    assert message["player1"] == {
+        "player_id": "p1",
+        "score": 1_700_000_000,
+        "pod_id": "a",
+        "metadata": {"pod_id": "a", "x": [1]},
+    }
+    assert (message["match_id"], message["game_mode"]) == ("m", "Normal")
+    assert "teams" not in message
+    assert [player.player_id for player in answers.decode_battle_request(payload).players] == [
+        "p1",
+        "p2",
+    ]
+
+
+def test_more_than_two_players_stand_in_teams_and_hear_of_an_opponent() -> None:
+    teams = ((ticket("a1"), ticket("a2")), (ticket("b1"), ticket("b2")))
+    payload = answers.battle_request(teams, NORMAL, match_id="m", epoch=2, claim_within_seconds=5)
+    message = json.loads(payload)
+    assert [[c["player_id"] for c in team] for team in message["teams"]] == [
+        ["a1", "a2"],
+        ["b1", "b2"],
+    ]
+    assert "player1" not in message
+    notices = [
+        msgspec.json.decode(each)
+        for _, each in answers.match_found(Proposal(teams=teams), NORMAL, "m")
+    ]
+    found = {notice["player_id"]: notice["result_type"] for notice in notices}
+    assert found["a2"]["MatchFound"]["opponent_id"] == "b1"
+    assert found["b1"]["MatchFound"]["opponent_id"] == "a1"
+
+
+def test_answers_are_words_or_objects_of_one_key() -> None:
+    assert answers.plain("p1", answers.ENQUEUED) == b'{"player_id":"p1","result_type":"EnQueued"}'
+    error = answers.error("p1", ErrorCode.NOT_IN_QUEUE, "no")
+    assert json.loads(error)["result_type"] == {"Error": {"code": "not_in_queue", "message": "no"}}
+    assert answers.decode_answer(error).kind == "Error"

@@ -1,0 +1,152 @@
+"""The wire, end to end: the real server process on real servers, seen from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+
+from tests.conftest import RealServer, wait_until
+from tests.harness import outside, players, serving
+
+
+async def test_two_players_of_an_existing_game_server_meet_at_once(
+    any_server: RealServer, tmp_path: Path
+) -> None:
+    slow_tick = {"matchmaking__try_match_tick_interval_seconds": 60}
+    with serving(any_server.url, tmp_path, **slow_tick) as server:
+        await server.ready()
+        async with outside(any_server.url) as wire:
+            await wire.enqueue("p1", pod="pod-a", mmr=1)
+            await wire.enqueue("p2", pod="pod-b")
+            for player in ("p1", "p2"):
+                await wire.is_told(player, "MatchFound", seconds=5)
+                assert wire.told(player) == ["EnQueued", "MatchFound"]
+            (offer,) = wire.offers
+            assert players(offer) == ["p1", "p2"]
+            assert offer["player1"]["metadata"] == {"pod_id": "pod-a", "mmr": 1}
+            assert isinstance(offer["player1"]["score"], int)
+        assert await server.metric("matchkeeper_matches_total") == 1
+
+
+async def test_the_documented_refusals(valkey: RealServer, tmp_path: Path) -> None:
+    with serving(valkey.url, tmp_path) as server:
+        await server.ready()
+        async with outside(valkey.url) as wire:
+            await wire.enqueue("p1")
+            await wire.is_told("p1", "EnQueued")
+            await wire.enqueue("p1", mmr=7)
+            await wire.is_told("p1", "Error already_in_queue")
+            await wire.enqueue("p1", "Ranked", mmr=7)
+            await wire.is_told("p1", "Error in_other_queue")
+            await wire.enqueue("p2", "Chess")
+            await wire.is_told("p2", "Error invalid_game_mode")
+            await wire.enqueue("p3", "Ranked", mmr="high")
+            await wire.is_told("p3", "Error invalid_metadata")
+            await wire.redis.publish(
+                "match:dequeue:request",
+                json.dumps({"player_id": "p4", "game_mode": "Normal", "pod_id": "pod-a"}),
+            )
+            await wire.is_told("p4", "Error not_in_queue")
+            await wire.enqueue("p5", big="x" * 70_000)
+            await wire.redis.publish("match:enqueue:request", b"\xff{{{")
+            await wire.redis.publish("match:enqueue:request", '{"player_id":"p6","pod_id":"a"}')
+            await wire.is_told("p6", "Error invalid_message_format")
+            await wire.dequeue("p1")
+            await wire.is_told("p1", "DeQueued")
+        refused = await server.metric("matchkeeper_refused_requests_total")
+        assert refused == 8
+
+
+async def test_the_same_message_twice_counts_once_and_is_no_error(
+    valkey: RealServer, tmp_path: Path
+) -> None:
+    with serving(valkey.url, tmp_path) as server:
+        await server.ready()
+        async with outside(valkey.url) as wire:
+            for _ in range(3):
+                await wire.enqueue("p1")
+            await wait_until(lambda: wire.told("p1").count("EnQueued") == 3)
+            assert set(wire.told("p1")) == {"EnQueued"}
+            assert await wire.redis.zcard("queue:{normal}") == 1
+        assert await server.metric("matchkeeper_duplicate_requests_total") == 2
+
+
+async def test_two_servers_answer_once_and_match_once(valkey: RealServer, tmp_path: Path) -> None:
+    with serving(valkey.url, tmp_path) as one, serving(valkey.url, tmp_path) as two:
+        await one.ready()
+        await two.ready()
+        names = [f"p{number}" for number in range(200)]
+        async with outside(valkey.url) as wire:
+            for name in names:
+                await wire.enqueue(name)
+            await wait_until(
+                lambda: all("MatchFound" in wire.told(name) for name in names), seconds=30
+            )
+            await asyncio.gather(*(wire.enqueue("stays", "Ranked") for _ in range(1)))
+            await wire.is_told("stays", "EnQueued")
+            for name in names:
+                assert wire.told(name).count("EnQueued") == 1, wire.told(name)
+                assert wire.told(name).count("MatchFound") == 1
+                assert len(wire.matches_of(name)) == 1
+            await wire.enqueue("bad", "Chess")
+            await wire.is_told("bad", "Error invalid_game_mode")
+            await wire.dequeue("stays", "Ranked")
+            await wire.is_told("stays", "DeQueued")
+            assert wire.told("bad") == ["Error invalid_game_mode"]
+            assert wire.told("stays") == ["EnQueued", "DeQueued"]
+
+
+async def test_who_waits_too_long_expires_and_is_told(valkey: RealServer, tmp_path: Path) -> None:
+    modes = [{"game_mode": "Normal", "max_wait_seconds": 1}]
+    with serving(valkey.url, tmp_path, matchmaking__game_modes=modes) as server:
+        await server.ready()
+        async with outside(valkey.url) as wire:
+            await wire.enqueue("p1")
+            await wire.is_told("p1", "Expired", seconds=5)
+            assert await wire.redis.keys("*:{normal}") == ["match:requests:{normal}"]
+        assert await server.metric("matchkeeper_expired_total") == 1
+
+
+async def test_by_hand_with_two_commands(any_server: RealServer, tmp_path: Path) -> None:
+    with serving(any_server.url, tmp_path) as server:
+        await server.ready()
+        async with outside(any_server.url) as wire:
+            now = int((await wire.redis.time())[0])
+            await wire.redis.zadd("queue:{normal}", {"p1": now})
+            await wire.redis.set("metadata:p1", '{"pod_id": "pod-a"}')
+            await wire.enqueue("p2")
+            await wire.is_told("p1", "MatchFound")
+            assert await wire.redis.exists("metadata:p1") == 0
+
+
+async def test_stopping_is_orderly_and_keeps_everybody(valkey: RealServer, tmp_path: Path) -> None:
+    with serving(valkey.url, tmp_path) as server:
+        await server.ready()
+        async with outside(valkey.url) as wire:
+            await wire.enqueue("p1")
+            await wire.is_told("p1", "EnQueued")
+            before = await wire.redis.zrange("queue:{normal}", 0, -1, withscores=True)
+            server.signal(signal.SIGTERM)
+            assert await server.ended() == 0
+            assert await wire.redis.zrange("queue:{normal}", 0, -1, withscores=True) == before
+            await wire.redis.xadd(
+                "match:requests:{normal}",
+                {"kind": "enqueue", "body": '{"player_id":"p2","game_mode":"Normal","pod_id":"b"}'},
+            )
+            with serving(valkey.url, tmp_path) as again:
+                await again.ready()
+                await wire.is_told("p2", "MatchFound")
+                await wire.is_told("p1", "MatchFound")
+
+
+async def test_a_second_signal_stops_at_once(valkey: RealServer, tmp_path: Path) -> None:
+    with serving(valkey.url, tmp_path, server__shutdown_deadline_seconds=60) as server:
+        await server.ready()
+        valkey.signal(signal.SIGSTOP)  # nothing can end in good order now
+        server.signal(signal.SIGTERM)
+        await server.logged("shutdown_started")
+        server.signal(signal.SIGTERM)
+        assert await server.ended(seconds=5) == 0
+        valkey.signal(signal.SIGCONT)
