@@ -19,8 +19,7 @@ from matchkeeper.errors import (
     StoreUnavailableError,
 )
 from matchkeeper.store import scripts
-from matchkeeper.store.connection import NotDurableError
-from matchkeeper.store.failures import Outcome
+from matchkeeper.store.failures import NotDurableError, Outcome
 from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer, wait_until
 from tests.proxy import proxy_to

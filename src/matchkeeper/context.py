@@ -180,6 +180,7 @@ def build(
         queue_size=settings.alerts.queue_size,
         send_timeout=timedelta(seconds=settings.alerts.send_timeout_seconds),
         metrics=metrics,
+        clock=clock,
     )
     events = RedisEvents(
         metrics=metrics,

@@ -51,7 +51,9 @@ def render(snapshot: Snapshot, ledger: Ledger) -> RenderableType:
             border_style="dim",
         ),
         Text("Ctrl-C ends the demo. Try meanwhile, in another terminal:", style="dim"),
-        Text(f"  redis-cli -u {snapshot.redis} monitor     curl {snapshot.http}/metrics", style="dim"),
+        Text(
+            f"  redis-cli -u {snapshot.redis} monitor     curl {snapshot.http}/metrics", style="dim"
+        ),
     )
 
 

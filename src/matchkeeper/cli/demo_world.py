@@ -181,7 +181,9 @@ class World:
             found = answer.result_type["MatchFound"]
             if found.get("claimed_by") is None and answer.player_id == found["player_ids"][0]:
                 players = ", ".join(found["player_ids"])
-                self._ledger.tell(f"match {found['match_id'][:8]} of {found['game_mode']}: {players}")
+                self._ledger.tell(
+                    f"match {found['match_id'][:8]} of {found['game_mode']}: {players}"
+                )
         elif answer.kind == "Expired":
             self._ledger.ended(answer.player_id, Fate.EXPIRED)
         elif answer.kind == "DeQueued":

@@ -12,11 +12,13 @@ from matchkeeper.errors import StoreError, StoreRefusedError
 from matchkeeper.loops.answering import Told, refusal, told
 from matchkeeper.observe.events import Event, Throttle, emit
 from matchkeeper.observe.metrics import Metrics
+from matchkeeper.protocol import answers
 from matchkeeper.protocol.codes import ErrorCode, WireError
 from matchkeeper.protocol.metadata import BadMetadataError, check
 from matchkeeper.protocol.requests import Request, RequestKind, decode, fingerprint
-from matchkeeper.store.connection import Connection, NotDurableError
+from matchkeeper.store.connection import Connection
 from matchkeeper.store.coordination import Coordination
+from matchkeeper.store.failures import NotDurableError
 from matchkeeper.store.streams import Entry, RequestStreams
 from matchkeeper.store.tickets import Heard, Outcome, Reply, TicketStore
 
@@ -103,18 +105,19 @@ class Ingest:
             )
         if request.kind is RequestKind.ENQUEUE:
             _check_metadata(request, mode)
-        request = replace(request, game_mode=mode.tag)
-        if message.entry is None:
-            return Heard(request=request, token=self._new_token())
-        if not request.has_id:
-            request = replace(
-                request,
-                fingerprint=fingerprint(
-                    request.kind, message.payload, message.entry.entry_id, request.player_id
-                ),
-                has_id=True,
-            )
-        return Heard(request=request, token=self._new_token(), entry_id=message.entry.entry_id)
+        entry_id = message.entry.entry_id if message.entry else ""
+        return Heard(
+            request=_identified(replace(request, game_mode=mode.tag), entry_id),
+            token=self._new_token(),
+            entry_id=entry_id,
+            answer=self._queued_answer(request),
+        )
+
+    def _queued_answer(self, request: Request) -> tuple[str, bytes] | None:
+        if request.kind is not RequestKind.ENQUEUE or request.pod_id is None:
+            return None
+        payload = answers.plain(request.player_id, answers.ENQUEUED)
+        return self._rules.result_channel(request.pod_id), payload
 
     async def _queue_batch(self, mode: GameMode, batch: Sequence[Heard]) -> None:
         for kind, run in groupby(batch, key=lambda heard: heard.request.kind):
@@ -147,13 +150,17 @@ class Ingest:
         return outcomes
 
     async def _answer(self, mode: GameMode, outcomes: Sequence[Outcome]) -> None:
-        answers = []
+        to_tell = []
         for outcome in outcomes:
             self._count(mode, outcome)
             answer = told(outcome)
-            if answer is not None:
-                answers.append(answer)
-        await self._send(mode.name, answers)
+            if answer is None:
+                continue
+            if outcome.answered:
+                self._metrics.answer(answer.word)
+            else:
+                to_tell.append(answer)
+        await self._send(mode.name, to_tell)
 
     def _count(self, mode: GameMode, outcome: Outcome) -> None:
         if outcome.reply is Reply.QUEUED:
@@ -166,8 +173,8 @@ class Ingest:
                 player = outcome.heard.request.player_id
                 emit(Event.DUPLICATE_REQUEST, mode=mode.name, player_id=player)
 
-    async def _send(self, mode: str, answers: Sequence[Told]) -> None:
-        for answer in answers:
+    async def _send(self, mode: str, to_tell: Sequence[Told]) -> None:
+        for answer in to_tell:
             self._metrics.answer(answer.word)
             if answer.code is not None:
                 self._metrics.refused(mode, answer.code)
@@ -175,13 +182,13 @@ class Ingest:
             await self._connection.publish(
                 [
                     (self._rules.result_channel(answer.pod_id), answer.payload)
-                    for answer in answers
+                    for answer in to_tell
                     if answer.pod_id
                 ]
             )
         except StoreError as error:
             # The requests are done; Pub/Sub promises no more. Who asks again is told again.
-            emit(Event.ANSWERS_LOST, count=len(answers), error=error.message)
+            emit(Event.ANSWERS_LOST, count=len(to_tell), error=error.message)
 
     async def _apologise(self, heard: Sequence[Heard], code: ErrorCode, error: StoreError) -> None:
         if heard:
@@ -220,6 +227,14 @@ class Ingest:
             )
         except StoreError as failure:
             emit(Event.ANSWERS_LOST, count=1, error=failure.message)
+
+
+def _identified(request: Request, entry_id: str) -> Request:
+    """A request without an id of its own is known by its place in the stream."""
+    if request.has_id or not entry_id:
+        return request
+    name = fingerprint(request.kind, b"", entry_id, request.player_id)
+    return replace(request, fingerprint=name, has_id=True)
 
 
 def _check_metadata(request: Request, mode: GameMode) -> None:

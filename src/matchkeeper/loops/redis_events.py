@@ -14,6 +14,7 @@ _EVENTS = {
     Outcome.NETWORK: Event.REDIS_NETWORK_ERROR,
     Outcome.NOT_READY: Event.REDIS_NOT_READY,
     Outcome.REFUSED: Event.REDIS_REFUSED,
+    Outcome.NOT_DURABLE: Event.NOT_DURABLE,
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -83,6 +83,7 @@ class Alerter:
         queue_size: int,
         send_timeout: timedelta,
         metrics: Metrics,
+        clock: Callable[[], float],
     ) -> None:
         self.channels = tuple(channels)
         self.permission: AlertPermission | None = None
@@ -90,6 +91,9 @@ class Alerter:
         self._interval = interval
         self._send_timeout_seconds = send_timeout.total_seconds()
         self._metrics = metrics
+        self._clock = clock
+        self._alone: dict[str, float] = {}
+        """Alerts that this server sent without asking, because Redis was away, and when."""
         self._waiting: asyncio.Queue[Alert] = asyncio.Queue(queue_size)
 
     def submit(self, alert: Alert) -> None:
@@ -123,15 +127,25 @@ class Alerter:
         return all(await asyncio.gather(*(self._send(each, alert) for each in self.channels)))
 
     async def _permitted(self, alert: Alert) -> bool:
-        if self.permission is None:
-            return True
         try:
+            if self.permission is None:
+                return self._permitted_alone(alert)
             if alert.kind is AlertKind.TRIGGER:
                 return await self.permission.may_send(alert.name, self._interval)
-            return await self.permission.may_resolve(alert.name)
+            resolved = await self.permission.may_resolve(alert.name)
         except StoreError:
-            # Redis itself may be what the alert is about: better twice than never.
-            return True
+            # Redis itself may be what the alert is about: better from two servers than never.
+            return self._permitted_alone(alert)
+        return resolved or self._permitted_alone(alert)
+
+    def _permitted_alone(self, alert: Alert) -> bool:
+        if alert.kind is AlertKind.RESOLVE:
+            return self._alone.pop(alert.name, None) is not None
+        now, last = self._clock(), self._alone.get(alert.name)
+        if last is not None and now - last < self._interval.total_seconds():
+            return False
+        self._alone[alert.name] = now
+        return True
 
     async def _send(self, channel: Channel, alert: Alert) -> bool:
         error = ""

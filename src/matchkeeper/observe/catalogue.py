@@ -32,6 +32,7 @@ class Event(StrEnum):
     REDIS_NETWORK_ERROR = "redis_network_error"
     REDIS_NOT_READY = "redis_not_ready"
     REDIS_REFUSED = "redis_refused"
+    NOT_DURABLE = "not_durable"
     BREAKER_OPEN = "breaker_open"
     BREAKER_PROBE = "breaker_probe"
     BREAKER_CLOSED = "breaker_closed"
@@ -135,6 +136,11 @@ CATALOGUE: dict[Event, Entry] = {
         _E, "{error}",
         "Redis refuses for good: a wrong type under a key, or a missing right.",
         "Mend the key that is named, or the rights of the user (`matchkeeper doctor`).",
+    ),
+    Event.NOT_DURABLE: Entry(
+        _W, "{error}",
+        "A change was made but is not yet on disk or on enough replicas; nobody was told of it.",
+        "Look at the disk and the replicas of Redis (`redis.durability`).",
     ),
     Event.BREAKER_OPEN: Entry(
         _E,

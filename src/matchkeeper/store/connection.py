@@ -13,6 +13,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
+from redis.maint_notifications import MaintNotificationsConfig
 
 from matchkeeper.errors import ConfigError, StoreError, StoreNotReadyError
 from matchkeeper.resilience.breaker import CircuitBreaker
@@ -20,7 +21,14 @@ from matchkeeper.resilience.deadline import within
 from matchkeeper.resilience.retry import RetryBudget, RetryPolicy, retrying
 from matchkeeper.store import scripts
 from matchkeeper.store.durability import Durability
-from matchkeeper.store.failures import Outcome, counts_as_outage, outcome_of, translate
+from matchkeeper.store.failures import (
+    NotDurableError,
+    Outcome,
+    counts_as_outage,
+    outcome_of,
+    translate,
+    worth_a_retry,
+)
 from matchkeeper.store.scripts import Argument, Script
 
 T = TypeVar("T")
@@ -97,21 +105,23 @@ class Connection:
         by calls that wait on purpose.
         """
         begun = self._clock()
-        failure: StoreError | None = None
+
+        def ended(failure: StoreError | None) -> None:
+            seconds = self._clock() - begun
+            self._observer.operation(operation, outcome_of(failure), seconds, str(failure or ""))
+
         try:
             with self.breaker.attempt(
                 is_failure=counts_as_outage, allowance_seconds=seconds or 0.0
             ):
-                return await self._translated(
+                result = await self._translated(
                     operation, call, self.timeout_seconds + (seconds or 0)
                 )
         except StoreError as error:
-            failure = error
+            ended(error)
             raise
-        finally:
-            self._observer.operation(
-                operation, outcome_of(failure), self._clock() - begun, str(failure or "")
-            )
+        ended(None)
+        return result
 
     async def run(
         self,
@@ -125,7 +135,7 @@ class Connection:
             self.options.retry,
             operation,
             lambda _attempt: self.once(operation, call, seconds=seconds),
-            retry_on=counts_as_outage,
+            retry_on=worth_a_retry,
             stop=self._stop,
             rng=self._rng,
             budget=self._budget,
@@ -222,10 +232,6 @@ class Connection:
         await self.close()
 
 
-class NotDurableError(StoreNotReadyError):
-    """The change was made, but is not yet as durable as was asked."""
-
-
 def _client(options: ConnectionOptions) -> Redis:
     seconds = options.timeout.total_seconds()
     url = options.url.replace("valkey://", "redis://").replace("valkeys://", "rediss://")
@@ -242,6 +248,8 @@ def _client(options: ConnectionOptions) -> Redis:
             client_name=options.client_name,
             # One shape of replies, whatever the server could do.
             protocol=2,
+            # A greeting that Valkey and Redis before 8.6 do not know, on each new connection.
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
         )
     except (ValueError, TypeError) as error:
         raise ConfigError(

@@ -39,6 +39,11 @@ class Outcome(StrEnum):
     NOT_READY = "not_ready"
     REFUSED = "refused"
     CIRCUIT_OPEN = "circuit_open"
+    NOT_DURABLE = "not_durable"
+
+
+class NotDurableError(StoreError):
+    """The change was made, but is not yet as durable as was asked."""
 
 
 _OUTCOMES: dict[type[StoreError], Outcome] = {
@@ -47,12 +52,17 @@ _OUTCOMES: dict[type[StoreError], Outcome] = {
     StoreNotReadyError: Outcome.NOT_READY,
     StoreRefusedError: Outcome.REFUSED,
     CircuitOpenError: Outcome.CIRCUIT_OPEN,
+    NotDurableError: Outcome.NOT_DURABLE,
 }
 
 
 def outcome_of(error: BaseException | None) -> Outcome:
     """The outcome that an error of ours stands for; None is OK."""
-    return Outcome.OK if error is None else _OUTCOMES.get(type(error), Outcome.REFUSED)  # type: ignore[arg-type]  # a type that is no key is simply not found
+    if error is None:
+        return Outcome.OK
+    return next(
+        (each for kind, each in _OUTCOMES.items() if isinstance(error, kind)), Outcome.REFUSED
+    )
 
 
 def translate(operation: str, error: Exception) -> StoreError | None:
@@ -84,3 +94,8 @@ def translate(operation: str, error: Exception) -> StoreError | None:
 def counts_as_outage(error: BaseException) -> bool:
     """Whether the circuit breaker counts this error: Redis did not do its work."""
     return isinstance(error, (StoreTimeoutError, StoreUnavailableError, StoreNotReadyError))
+
+
+def worth_a_retry(error: BaseException) -> bool:
+    """Whether the same call may succeed a moment later."""
+    return counts_as_outage(error) or isinstance(error, NotDurableError)

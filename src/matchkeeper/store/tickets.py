@@ -48,6 +48,8 @@ class Heard:
     """Made once for each message heard; retries repeat it."""
     entry_id: str = ""
     """Of the stream it was read from; empty for Pub/Sub."""
+    answer: tuple[str, bytes] | None = None
+    """Channel and payload that say `EnQueued`, for an enqueue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,8 @@ class Outcome:
     heard: Heard
     reply: Reply
     detail: str
+    answered: bool = False
+    """The script itself has published the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,14 +100,24 @@ class TicketStore:
         """Puts players into a queue; returns its length and what came of each request."""
         first = 4 + len(batch)
         more, table = places(tag, self._tags).searched(first)
-        requests = [{**_fields(heard), "metadata": heard.request.metadata} for heard in batch]
+        # Told by the script itself, a player hears of the queue before hearing of a match.
+        at_once = self._connection.options.durability.command is None
+        requests = [
+            {
+                **_fields(heard),
+                "metadata": heard.request.metadata,
+                "channel": heard.answer[0] if heard.answer and at_once else "",
+                "answer": heard.answer[1].decode() if heard.answer and at_once else "",
+            }
+            for heard in batch
+        ]
         args = pack(
             {**self._call(requests), "several": self._several, "places": table},
         )
         names = [keys.queue(tag), keys.metadata(tag), keys.requests(tag)]
         names += [keys.seen(tag, heard.request.fingerprint) for heard in batch]
         reply = await self._connection.script(Script.ENQUEUE, [*names, *more], [args], durable=True)
-        return int(reply[0]), _outcomes(batch, reply[1:])
+        return int(reply[0]), _outcomes(batch, reply[1:], answered=at_once)
 
     async def dequeue(self, tag: str, batch: Sequence[Heard]) -> list[Outcome]:
         """Takes players out of a queue because they ask to leave."""
@@ -220,9 +234,16 @@ def _fields(heard: Heard) -> dict[str, object]:
     }
 
 
-def _outcomes(batch: Sequence[Heard], reply: Sequence[bytes]) -> list[Outcome]:
+def _outcomes(
+    batch: Sequence[Heard], reply: Sequence[bytes], *, answered: bool = False
+) -> list[Outcome]:
     return [
-        Outcome(heard=heard, reply=Reply(code.decode()), detail=detail.decode("utf-8", "replace"))
+        Outcome(
+            heard=heard,
+            reply=Reply(code.decode()),
+            detail=detail.decode("utf-8", "replace"),
+            answered=answered and code == b"queued" and heard.answer is not None,
+        )
         for heard, code, detail in zip(batch, reply[::2], reply[1::2], strict=True)
     ]
 

@@ -7,7 +7,10 @@
 --          several   whether a player may wait in several queues
 --          places    [[tag, index of matched key, index of queue key or 0]]
 --          window_seconds  for how long another server is taken to have heard the same message
---          requests  [{player, metadata, token, entry, has_id}]; entry '' = Pub/Sub
+--          requests  [{player, metadata, token, entry, has_id, channel, answer}]
+--            entry    '' = heard by Pub/Sub
+--            channel  where to publish the answer to a player who is queued, before anybody can
+--                     match that player; '' = the caller does so, once the write is durable
 -- REPLY  {queue length, code, detail, code, detail, …}, a pair for each request:
 --          queued | again (sent twice: the first answer holds) | duplicate (tell nobody)
 --          already_in_queue | in_other_queue <tag> | match_pending <tag> <match id>
@@ -47,6 +50,7 @@ local function decide(request)
   if elsewhere[request.player] then return 'in_other_queue', elsewhere[request.player] end
   redis.call('ZADD', queue, next_place(), request.player)
   redis.call('HSET', metadata, request.player, request.metadata)
+  if request.channel ~= '' then redis.call('PUBLISH', request.channel, request.answer) end
   return 'queued', ''
 end
 
