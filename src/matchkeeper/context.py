@@ -32,10 +32,11 @@ from matchkeeper.observe.alerts import Alerter
 from matchkeeper.observe.events import Throttle
 from matchkeeper.observe.game_servers import GameServerMonitor
 from matchkeeper.observe.metrics import Metrics
+from matchkeeper.operator import Operator
 from matchkeeper.protocol.requests import RequestKind
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.resilience.retry import RetryPolicy
-from matchkeeper.store.connection import Connection, ConnectionOptions
+from matchkeeper.store.connection import Connection, ConnectionOptions, StoreObserver
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.dead_letters import DeadLetterStore
 from matchkeeper.store.durability import Durability
@@ -72,6 +73,7 @@ class Context:
     pods: PodRecords
     game_servers: GameServers
     pubsub: PubSubIntake
+    operator: Operator
 
 
 def new_server_id() -> str:
@@ -112,7 +114,7 @@ def stores_for(
     *,
     me: str,
     breaker: CircuitBreaker,
-    events: RedisEvents,
+    events: StoreObserver,
     clock: Clock,
     rng: random.Random,
     stop: asyncio.Event | None = None,
@@ -272,6 +274,7 @@ class _Wiring:
             pods=pods,
             game_servers=game_servers,
             pubsub=pubsub,
+            operator=operator_for(settings, self.stores),
         )
 
     def _queue_tasks(self, queues: Mapping[str, QueueLoop]) -> list[Task]:
@@ -433,6 +436,20 @@ class _Wiring:
             hold=timedelta(seconds=matchmaking.unclaimed_hold_seconds),
             hold_max=timedelta(seconds=matchmaking.unclaimed_hold_max_seconds),
         )
+
+
+def operator_for(settings: Settings, stores: Stores) -> Operator:
+    """What an operator can do with these stores."""
+    channel = settings.matchmaking.match_result_channel
+    return Operator(
+        settings.modes(),
+        connection=stores.connection,
+        tickets=stores.tickets,
+        matches=stores.matches,
+        dead_letters=stores.dead_letters,
+        result_channel=lambda pod_id: channel.replace("{pod_id}", pod_id),
+        new_token=new_token,
+    )
 
 
 def _try_all(queues: Mapping[str, QueueLoop]) -> None:

@@ -1,1 +1,1 @@
-
+"""HTTP: health, metrics, and a small API for operators."""

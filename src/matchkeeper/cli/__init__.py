@@ -1,1 +1,1 @@
-
+"""The command line. Heavy modules are loaded by the command that needs them."""

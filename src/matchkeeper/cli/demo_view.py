@@ -88,7 +88,7 @@ def _queues(rows: Sequence[QueueRow]) -> Table:
     for heading in ("waiting", "oldest wait", "pending matches"):
         table.add_column(heading, justify="right")
     for row in rows:
-        wait = f"{row.oldest_wait_seconds:.1f} s" if row.waiting else "–"
+        wait = f"{row.oldest_wait_seconds:.1f} s" if row.waiting else "-"
         table.add_row(row.name, row.rules, str(row.waiting), wait, str(row.pending))
     return table
 
@@ -96,7 +96,7 @@ def _queues(rows: Sequence[QueueRow]) -> Table:
 def _figures(snapshot: Snapshot, ledger: Ledger) -> Table:
     table = Table(expand=True, show_header=True)
     counts = ledger.counts
-    median = f"{1000 * statistics.median(ledger.waits):.0f} ms" if ledger.waits else "–"
+    median = f"{1000 * statistics.median(ledger.waits):.0f} ms" if ledger.waits else "-"
     figures: list[tuple[str, str, str]] = [
         ("asked", str(counts["asked"]), ""),
         ("enqueued", str(counts["enqueued"]), ""),

@@ -96,11 +96,16 @@ class World:
         self._rng = rng
         self._servers = [GameServer(redis_url, pod_id=f"pod-{n}") for n in range(1, pods + 1)]
         self._number = 0
+        self._closed = False
 
     @property
     def pods(self) -> int:
         """How many game servers play."""
         return len(self._servers)
+
+    def close(self) -> None:
+        """No new players; those who wait are still listened for."""
+        self._closed = True
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -115,7 +120,7 @@ class World:
             )
 
     async def _players(self, server: GameServer, group: asyncio.TaskGroup) -> None:
-        while True:
+        while not self._closed:
             rate = self._rates.players_per_second / self.pods
             await asyncio.sleep(self._rng.expovariate(rate))
             group.create_task(self._player(server))

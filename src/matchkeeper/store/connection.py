@@ -192,6 +192,14 @@ class Connection:
             )
         return reply
 
+    async def ping(self) -> None:
+        """Whether Redis answers. Raises StoreError."""
+
+        async def ask(redis: Redis) -> None:
+            await redis.execute_command("PING")
+
+        await self.once("ping", ask)
+
     async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
         """Publishes many messages in one round trip. What fails is not repeated."""
         if not messages:

@@ -152,6 +152,14 @@ class MatchStore:
         reply = await self._connection.script(Script.OVERDUE, [keys.pending(tag)], [count])
         return int(reply[1]), [match_id.decode() for match_id in reply[2]]
 
+    async def pending_ids(self, tag: str, *, count: int) -> list[str]:
+        """Ids of pending matches, the earliest deadline first."""
+
+        async def fetch(redis: Redis) -> Any:
+            return await redis.zrange(keys.pending(tag), 0, count - 1)
+
+        return [match_id.decode() for match_id in await self._connection.run("pending", fetch)]
+
     async def pending(self, mode: GameMode, match_id: str) -> PendingMatch | None:
         """A match that is offered or claimed; None when it is over."""
 
@@ -163,6 +171,25 @@ class MatchStore:
         if fields.get(b"state") not in (b"offered", b"claimed"):
             return None
         return _pending(mode, match_id, fields)
+
+    async def pending_match_of(self, player_id: str) -> tuple[str, str] | None:
+        """(tag, match id) of the pending match that a player is in."""
+
+        async def look(redis: Redis) -> list[Any]:
+            async with redis.pipeline(transaction=False) as pipe:
+                for tag in self._tags:
+                    pipe.hget(keys.matched(tag), keys.raw(player_id))
+                return list(await pipe.execute())
+
+        found = await self._connection.run("where", look)
+        return next(
+            (
+                (tag, match_id.decode())
+                for tag, match_id in zip(self._tags, found, strict=True)
+                if match_id is not None
+            ),
+            None,
+        )
 
     async def redeliver(
         self,

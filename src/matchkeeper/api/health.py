@@ -1,0 +1,78 @@
+"""Is it alive, is it ready, and its figures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from litestar import Response, Router, get
+
+from matchkeeper.api.models import Readiness
+from matchkeeper.context import Context
+from matchkeeper.errors import StoreError
+from matchkeeper.loops.server import Phase
+from matchkeeper.observe.metrics import CONTENT_TYPE
+from matchkeeper.resilience.breaker import BreakerState
+from matchkeeper.resilience.deadline import within
+
+_PING_SECONDS = 2.0
+_REMEMBERED_SECONDS = 1.0
+
+
+class _Ping:
+    """Whether Redis answers; asked at most once a second, however often the probes come."""
+
+    def __init__(self, context: Context, clock: Callable[[], float]) -> None:
+        self._context = context
+        self._clock = clock
+        self._asked_at = -_REMEMBERED_SECONDS
+        self._problem: str | None = None
+
+    async def problem(self) -> str | None:
+        """A sentence, or None when Redis answers."""
+        if self._clock() - self._asked_at >= _REMEMBERED_SECONDS:
+            self._asked_at = self._clock()
+            try:
+                await within(_PING_SECONDS, "ping", self._context.stores.connection.ping())
+            except StoreError as error:
+                self._problem = error.message
+            else:
+                self._problem = None
+        return self._problem
+
+
+async def readiness(context: Context, ping: _Ping) -> Readiness:
+    """Ready means: running, connected, hearing requests. Game servers are somebody else's."""
+    reasons = []
+    if context.server.phase is not Phase.RUNNING:
+        reasons.append(f"The server is {context.server.phase.value}.")
+    state = context.breaker.state
+    if state is not BreakerState.CLOSED:
+        reasons.append(f"The circuit breaker is {state.value}: Redis is out of reach.")
+    elif problem := await ping.problem():
+        reasons.append(f"Redis does not answer: {problem}")
+    if not context.pubsub.listening:
+        reasons.append("Requests by Pub/Sub are not heard.")
+    missing = context.game_servers.missing
+    warnings = ["No game server hears battle requests."] if missing else []
+    return Readiness(ready=not reasons, reasons=reasons, warnings=warnings)
+
+
+def health_router(context: Context, *, clock: Callable[[], float] = time.monotonic) -> Router:
+    """`/health/live`, `/health/ready` and `/metrics`."""
+    ping = _Ping(context, clock)
+
+    @get("/health/live", summary="Is the process alive?", sync_to_thread=False)
+    def live() -> dict[str, bool]:
+        return {"alive": True}
+
+    @get("/health/ready", summary="Should it get requests? 503 with the reasons when not.")
+    async def ready() -> Response[Readiness]:
+        state = await readiness(context, ping)
+        return Response(state, status_code=200 if state.ready else 503)
+
+    @get("/metrics", summary="Prometheus metrics", sync_to_thread=False)
+    def metrics() -> Response[bytes]:
+        return Response(context.metrics.render(), media_type=CONTENT_TYPE)
+
+    return Router("/", route_handlers=[live, ready, metrics], tags=["health"])

@@ -1,0 +1,155 @@
+"""What the API answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from matchkeeper.operator import QueueState
+from matchkeeper.store.dead_letters import DeadLetter
+from matchkeeper.store.matches import PendingMatch
+
+
+class Queue(msgspec.Struct, kw_only=True):
+    """One queue. Waits are in seconds."""
+
+    mode: str
+    key: str
+    required_players: int
+    handoff: str
+    length: int
+    oldest_wait_seconds: float | None
+    pending_matches: int
+    dead_letters: int
+
+
+class TicketView(msgspec.Struct, kw_only=True):
+    """A player who waits. `held`: why the player is matched with nobody now."""
+
+    player_id: str
+    pod_id: str
+    enqueued_at: float
+    waited_seconds: float
+    metadata: Any
+    held: str | None
+
+
+class TicketPage(msgspec.Struct, kw_only=True):
+    """Part of a queue, longest waiting first."""
+
+    mode: str
+    length: int
+    start: int
+    tickets: list[TicketView]
+    unreadable: list[str]
+    """Players whose ticket the next round sets aside."""
+
+
+class PlayerView(msgspec.Struct, kw_only=True):
+    """Where a player is."""
+
+    player_id: str
+    queues: dict[str, float]
+    """Mode -> enqueue time, Unix seconds."""
+    pending_match: dict[str, str] | None
+
+
+class MatchView(msgspec.Struct, kw_only=True):
+    """A match that waits to be claimed or confirmed."""
+
+    match_id: str
+    state: str
+    epoch: int
+    offers: int
+    created_at: float
+    claimed_by: str | None
+    teams: list[list[str]]
+
+
+class DeadLetterView(msgspec.Struct, kw_only=True):
+    """A ticket that was set aside."""
+
+    id: str
+    player_id: str
+    reason: str
+    metadata: str
+    enqueued_at: float
+    set_aside_at: float
+
+
+class BreakerView(msgspec.Struct, kw_only=True):
+    """The circuit breaker of this server."""
+
+    state: str
+    failures: int
+    seconds_until_probe: float | None
+    """None while an operator holds it open."""
+
+
+class PodView(msgspec.Struct, kw_only=True):
+    """A game server process."""
+
+    pod_id: str
+    heard_seconds_ago: float | None
+    silent: bool
+    unclaimed_in_a_row: int
+
+
+class Requeue(msgspec.Struct, kw_only=True):
+    """Mended metadata for a dead letter; absent: what it had."""
+
+    metadata: dict[str, Any] | None = None
+
+
+class Done(msgspec.Struct, kw_only=True):
+    """A change was made."""
+
+    done: str
+
+
+class Readiness(msgspec.Struct, kw_only=True):
+    """Whether this server should get requests, and why not."""
+
+    ready: bool
+    reasons: list[str]
+    warnings: list[str]
+
+
+def queue_view(state: QueueState) -> Queue:
+    """A queue for the API."""
+    return Queue(
+        mode=state.mode.name,
+        key=f"queue:{{{state.mode.tag}}}",
+        required_players=state.mode.required_players,
+        handoff=state.mode.handoff.value,
+        length=state.length,
+        oldest_wait_seconds=state.oldest_wait_seconds,
+        pending_matches=state.pending_matches,
+        dead_letters=state.dead_letters,
+    )
+
+
+def match_view(match: PendingMatch) -> MatchView:
+    """A pending match for the API."""
+    return MatchView(
+        match_id=match.match_id,
+        state=match.state.value,
+        epoch=match.epoch,
+        offers=match.offers,
+        created_at=match.created_at,
+        claimed_by=match.claimed_by,
+        teams=[[ticket.player_id for ticket in team] for team in match.teams],
+    )
+
+
+def letter_view(letter: DeadLetter) -> DeadLetterView:
+    """A dead letter for the API."""
+    return DeadLetterView(
+        id=letter.entry_id,
+        player_id=letter.player_id,
+        reason=letter.reason,
+        metadata=letter.metadata,
+        enqueued_at=letter.enqueued_at,
+        set_aside_at=letter.set_aside_at,
+    )

@@ -1,0 +1,237 @@
+"""The JSON API for operators, `/api/v1`. What changes something needs the token."""
+
+from __future__ import annotations
+
+import hmac
+import math
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Router, delete, get, post
+from litestar.connection import ASGIConnection
+from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
+from litestar.handlers import BaseRouteHandler
+from litestar.params import Parameter
+
+from matchkeeper import __version__
+from matchkeeper.api import models
+from matchkeeper.context import Context
+from matchkeeper.operator import BadRequestError
+from matchkeeper.protocol.limits import id_problem
+
+Count = Annotated[int, Parameter(ge=1, le=1000, description="How many at most")]
+Start = Annotated[int, Parameter(ge=0, description="Rank of the first, 0 waits longest")]
+SECURITY: list[dict[str, list[str]]] = [{"token": []}]
+
+
+def token_guard(context: Context) -> Any:
+    """Lets changing calls pass only with the token of the settings."""
+    secret = context.settings.server.api_token
+
+    def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        if secret is None:
+            raise PermissionDeniedException(
+                "Changing calls are off: set server.api_token to turn them on."
+            )
+        given = connection.headers.get("Authorization", "")
+        expected = f"Bearer {secret.get_secret_value()}"
+        if not hmac.compare_digest(given.encode(), expected.encode()):
+            raise NotAuthorizedException(
+                "Send the header Authorization: Bearer <server.api_token>.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+
+    return guard
+
+
+def api_router(context: Context) -> Router:
+    """All routes of version 1."""
+    guard = [token_guard(context)]
+    return Router(
+        "/api/v1",
+        route_handlers=[
+            *_queue_routes(context, guard),
+            *_match_routes(context),
+            *_dead_letter_routes(context, guard),
+            *_server_routes(context, guard),
+        ],
+    )
+
+
+def _queue_routes(context: Context, guard: list[Any]) -> list[Any]:
+    operator = context.operator
+
+    @get("/queues", tags=["queues"], summary="All queues")
+    async def queues() -> list[models.Queue]:
+        return [models.queue_view(state) for state in await operator.queues()]
+
+    @get("/queues/{mode:str}", tags=["queues"], summary="Who waits in a queue, longest first")
+    async def queue(mode: str, start: Start = 0, count: Count = 100) -> models.TicketPage:
+        found = operator.mode(mode)
+        page = await operator.page(found, start=start, count=count)
+        return models.TicketPage(
+            mode=found.name,
+            length=page.queue_length,
+            start=start,
+            tickets=[
+                models.TicketView(
+                    player_id=ticket.player_id,
+                    pod_id=ticket.pod_id,
+                    enqueued_at=ticket.enqueued_at,
+                    waited_seconds=max(0.0, page.now - ticket.enqueued_at),
+                    metadata=msgspec.json.decode(ticket.metadata),
+                    held=context.pods.hold(ticket),
+                )
+                for ticket in page.tickets
+            ],
+            unreadable=[_printable(ticket.player_id) for ticket in page.poisoned],
+        )
+
+    @delete(
+        "/queues/{mode:str}/tickets/{player_id:str}",
+        tags=["queues"],
+        summary="Take a player out of a queue; the pod is told",
+        guards=guard,
+        security=SECURITY,
+        status_code=200,
+    )
+    async def remove(mode: str, player_id: str) -> models.Done:
+        await operator.remove(operator.mode(mode), _player(player_id))
+        return models.Done(done=f"{player_id} is out of {mode}")
+
+    @get("/players/{player_id:str}", tags=["queues"], summary="Where a player is now")
+    async def player(player_id: str) -> models.PlayerView:
+        found = await operator.where(_player(player_id))
+        pending = found.pending_match
+        return models.PlayerView(
+            player_id=player_id,
+            queues=dict(found.queues),
+            pending_match=None if pending is None else {"mode": pending[0], "match_id": pending[1]},
+        )
+
+    return [queues, queue, remove, player]
+
+
+def _match_routes(context: Context) -> list[Any]:
+    operator = context.operator
+
+    @get("/matches/{mode:str}", tags=["matches"], summary="Pending matches, those due first")
+    async def matches(mode: str, count: Count = 100) -> list[models.MatchView]:
+        found = await operator.pending(operator.mode(mode), count=count)
+        return [models.match_view(match) for match in found]
+
+    @get("/matches/{mode:str}/{match_id:str}", tags=["matches"], summary="One pending match")
+    async def match(mode: str, match_id: str) -> models.MatchView:
+        return models.match_view(await operator.match(operator.mode(mode), match_id))
+
+    return [matches, match]
+
+
+def _dead_letter_routes(context: Context, guard: list[Any]) -> list[Any]:
+    operator = context.operator
+
+    @get("/dead-letters/{mode:str}", tags=["dead letters"], summary="Set aside, newest first")
+    async def letters(mode: str, count: Count = 100) -> list[models.DeadLetterView]:
+        found = await operator.dead_letters(operator.mode(mode), count=count)
+        return [models.letter_view(letter) for letter in found]
+
+    @post(
+        "/dead-letters/{mode:str}/{entry_id:str}/requeue",
+        tags=["dead letters"],
+        summary="Put it back with the place it had, with mended metadata if given",
+        guards=guard,
+        security=SECURITY,
+        status_code=200,
+    )
+    async def requeue(mode: str, entry_id: str, data: models.Requeue | None = None) -> models.Done:
+        metadata = None
+        if data is not None and data.metadata is not None:
+            metadata = msgspec.json.encode(data.metadata).decode()
+        player = await operator.requeue(operator.mode(mode), entry_id, metadata=metadata)
+        return models.Done(done=f"{player} is back in {mode}")
+
+    @delete(
+        "/dead-letters/{mode:str}/{entry_id:str}",
+        tags=["dead letters"],
+        summary="Delete it for good",
+        guards=guard,
+        security=SECURITY,
+        status_code=200,
+    )
+    async def drop(mode: str, entry_id: str) -> models.Done:
+        await operator.drop(operator.mode(mode), entry_id)
+        return models.Done(done=f"{entry_id} is deleted")
+
+    return [letters, requeue, drop]
+
+
+def _server_routes(context: Context, guard: list[Any]) -> list[Any]:
+    breaker = context.breaker
+
+    def view() -> models.BreakerView:
+        seconds = breaker.seconds_until_probe()
+        return models.BreakerView(
+            state=breaker.state.value,
+            failures=breaker.failures,
+            seconds_until_probe=seconds if math.isfinite(seconds) else None,
+        )
+
+    @get("/breaker", tags=["server"], summary="The circuit breaker", sync_to_thread=False)
+    def show_breaker() -> models.BreakerView:
+        return view()
+
+    @post(
+        "/breaker/force-open",
+        tags=["server"],
+        summary="Send nothing to Redis until released",
+        guards=guard,
+        security=SECURITY,
+        status_code=200,
+        sync_to_thread=False,
+    )
+    def force_open() -> models.BreakerView:
+        breaker.force_open()
+        return view()
+
+    @post(
+        "/breaker/release",
+        tags=["server"],
+        summary="End force-open; the next operation is the probe",
+        guards=guard,
+        security=SECURITY,
+        status_code=200,
+        sync_to_thread=False,
+    )
+    def release() -> models.BreakerView:
+        breaker.release()
+        return view()
+
+    @get("/pods", tags=["server"], summary="Game servers that send heartbeats or go unclaimed")
+    async def pods() -> list[models.PodView]:
+        heard = await context.stores.coordination.pods()
+        unclaimed = context.pods.unclaimed_in_a_row()
+        return [
+            models.PodView(
+                pod_id=pod_id,
+                heard_seconds_ago=heard.get(pod_id),
+                silent=pod_id in context.pods.silent,
+                unclaimed_in_a_row=unclaimed.get(pod_id, 0),
+            )
+            for pod_id in sorted({*heard, *unclaimed})
+        ]
+
+    @get("/version", tags=["server"], summary="The version", sync_to_thread=False)
+    def version() -> dict[str, str]:
+        return {"version": __version__}
+
+    return [show_breaker, force_open, release, pods, version]
+
+
+def _player(player_id: str) -> str:
+    if problem := id_problem("player_id", player_id):
+        raise BadRequestError(problem, hint="1 to 128 characters without control characters.")
+    return player_id
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()

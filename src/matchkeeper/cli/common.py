@@ -1,0 +1,115 @@
+"""What the commands share: options, settings, a connected operator, output."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+
+from matchkeeper.errors import ConfigError
+
+if TYPE_CHECKING:
+    from matchkeeper.config import Settings
+    from matchkeeper.context import Stores
+    from matchkeeper.operator import Operator
+
+T = TypeVar("T")
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", help="TOML file with the settings.", envvar="MATCHKEEPER_CONFIG"
+    ),
+]
+UrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--redis-url",
+        help="Redis or Valkey to use. With a password in it, better set MATCHKEEPER_REDIS__URL, "
+        "which does not show in the list of processes.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")]
+
+out = Console(soft_wrap=True)
+
+
+def settings_from(config: Path | None, redis_url: str | None, **overrides: object) -> Settings:
+    """File, environment and options together. Raises ConfigError."""
+    from matchkeeper.config import load  # noqa: PLC0415  # slow to import
+
+    given = {name.replace("__", "."): value for name, value in overrides.items()}
+    return load(config, {"redis.url": redis_url, **given})
+
+
+def url_of(settings: Settings) -> str:
+    """The Redis that the settings name. Raises ConfigError where they name none."""
+    if settings.redis.url is not None:
+        return settings.redis.url.get_secret_value()
+    server = Path(settings.redis.embedded_dir) / "server"
+    if server.exists():
+        return f"redis://127.0.0.1:{server.read_text().split()[1]}/0"
+    raise ConfigError(
+        "No Redis is named, and no embedded Valkey runs here",
+        hint="Give --redis-url, or set MATCHKEEPER_REDIS__URL or redis.url in the file.",
+    )
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncGenerator[tuple[Stores, Operator]]:
+    """Stores and operator for one command. Raises MatchkeeperError."""
+    import random  # noqa: PLC0415
+    import time  # noqa: PLC0415
+
+    from matchkeeper import context  # noqa: PLC0415  # slow to import
+    from matchkeeper.resilience.breaker import CircuitBreaker  # noqa: PLC0415
+
+    rng = random.Random()  # noqa: S311  # jitter, not secrets
+    stores = context.stores_for(
+        settings,
+        url_of(settings),
+        me=context.new_server_id(),
+        breaker=CircuitBreaker(clock=time.monotonic, rng=rng, on_change=lambda _change: None),
+        events=Quiet(),
+        clock=time.monotonic,
+        rng=rng,
+    )
+    async with stores.connection:
+        yield stores, context.operator_for(settings, stores)
+
+
+class Quiet:
+    """A command tells its own errors; the store need not."""
+
+    def operation(self, operation: str, outcome: Any, seconds: float, error: str) -> None:
+        """Nothing to tell."""
+
+    def retry(self, operation: str) -> None:
+        """Nothing to tell."""
+
+
+def ask(
+    config: Path | None,
+    redis_url: str | None,
+    question: Callable[[Operator], Coroutine[Any, Any, T]],
+) -> T:
+    """Connects, asks the operator one thing, and returns the answer."""
+    settings = settings_from(config, redis_url)
+
+    async def run() -> T:
+        async with connected(settings) as (_, operator):
+            return await question(operator)
+
+    return asyncio.run(run())
+
+
+def show_json(value: object) -> None:
+    """A value as indented JSON on stdout."""
+    import msgspec  # noqa: PLC0415
+
+    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())

@@ -1,0 +1,132 @@
+"""`matchkeeper dead-letters`: tickets that could not be read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from matchkeeper.cli.common import ConfigOption, JsonOption, UrlOption, ask, out, show_json
+from matchkeeper.cli.queue import ModeArgument
+
+if TYPE_CHECKING:
+    from matchkeeper.operator import Operator
+    from matchkeeper.store.dead_letters import DeadLetter
+
+app = typer.Typer(
+    help="See tickets that were set aside; requeue or drop them.", no_args_is_help=True
+)
+
+IdArgument = Annotated[str, typer.Argument(help="Id as `list` shows it.")]
+
+
+@app.command("list")
+def list_letters(
+    mode: Annotated[str | None, typer.Argument(help="Game mode; all when left out.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=1000, help="How many of each mode.")] = 50,
+    config: ConfigOption = None,
+    redis_url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List tickets that were set aside, newest first, with the reason.
+
+    Example: matchkeeper dead-letters list Normal
+    """
+
+    async def question(operator: Operator) -> Any:
+        modes = operator.modes if mode is None else (operator.mode(mode),)
+        return [
+            (each.name, letter)
+            for each in modes
+            for letter in await operator.dead_letters(each, count=count)
+        ]
+
+    found: list[tuple[str, DeadLetter]] = ask(config, redis_url, question)
+    if as_json:
+        show_json([{"mode": name, **_fields(letter)} for name, letter in found])
+        return
+    table = Table("mode", "id", "player", "set aside", "reason")
+    for name, letter in found:
+        table.add_row(
+            name, letter.entry_id, letter.player_id, _moment(letter.set_aside_at), letter.reason
+        )
+    out.print(table)
+
+
+@app.command("show")
+def show_letter(
+    mode: ModeArgument,
+    entry_id: IdArgument,
+    config: ConfigOption = None,
+    redis_url: UrlOption = None,
+) -> None:
+    """Show one ticket that was set aside, with its raw metadata, as JSON.
+
+    Example: matchkeeper dead-letters show Normal 1700000000000-0
+    """
+
+    async def question(operator: Operator) -> Any:
+        return await operator.dead_letter(operator.mode(mode), entry_id)
+
+    show_json(_fields(ask(config, redis_url, question)))
+
+
+@app.command("requeue")
+def requeue(
+    mode: ModeArgument,
+    entry_id: IdArgument,
+    metadata: Annotated[
+        str | None, typer.Option(help="Mended metadata as JSON, with its pod_id.")
+    ] = None,
+    config: ConfigOption = None,
+    redis_url: UrlOption = None,
+) -> None:
+    """Put a ticket back into its queue, with the place it had.
+
+    Example: matchkeeper dead-letters requeue Normal 1700000000000-0 --metadata
+    '{"pod_id": "pod-a"}'
+    """
+
+    async def question(operator: Operator) -> str:
+        return await operator.requeue(operator.mode(mode), entry_id, metadata=metadata)
+
+    out.print(f"{ask(config, redis_url, question)} is back in {mode}")
+
+
+@app.command("drop")
+def drop(
+    mode: ModeArgument,
+    entry_id: IdArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    config: ConfigOption = None,
+    redis_url: UrlOption = None,
+) -> None:
+    """Delete a ticket for good. Its player is told nothing.
+
+    Example: matchkeeper dead-letters drop Normal 1700000000000-0 --yes
+    """
+    if not yes:
+        typer.confirm(f"Delete dead letter {entry_id} of {mode} for good?", abort=True)
+
+    async def question(operator: Operator) -> None:
+        await operator.drop(operator.mode(mode), entry_id)
+
+    ask(config, redis_url, question)
+    out.print(f"{entry_id} is deleted")
+
+
+def _fields(letter: DeadLetter) -> dict[str, object]:
+    return {
+        "id": letter.entry_id,
+        "player_id": letter.player_id,
+        "reason": letter.reason,
+        "metadata": letter.metadata,
+        "enqueued_at": letter.enqueued_at,
+        "set_aside_at": letter.set_aside_at,
+    }
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

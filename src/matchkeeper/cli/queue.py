@@ -1,0 +1,117 @@
+"""`matchkeeper queue`: who waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from matchkeeper.cli.common import ConfigOption, JsonOption, UrlOption, ask, out, show_json
+
+if TYPE_CHECKING:
+    from matchkeeper.operator import Operator
+
+app = typer.Typer(help="See who waits, and take players out.", no_args_is_help=True)
+
+ModeArgument = Annotated[str, typer.Argument(help="Game mode, such as Normal.")]
+
+
+@app.command("list")
+def list_queues(
+    config: ConfigOption = None, redis_url: UrlOption = None, as_json: JsonOption = False
+) -> None:
+    """List all queues: how many wait, and how long the first has.
+
+    Example: matchkeeper queue list --redis-url redis://localhost:6379
+    """
+
+    async def question(operator: Operator) -> Any:
+        return await operator.queues()
+
+    states = ask(config, redis_url, question)
+    if as_json:
+        show_json(
+            [
+                {
+                    "mode": state.mode.name,
+                    "length": state.length,
+                    "oldest_wait_seconds": state.oldest_wait_seconds,
+                    "pending_matches": state.pending_matches,
+                    "dead_letters": state.dead_letters,
+                }
+                for state in states
+            ]
+        )
+        return
+    table = Table("mode", "waiting", "oldest wait", "pending matches", "dead letters")
+    for state in states:
+        oldest = state.oldest_wait_seconds
+        table.add_row(
+            state.mode.name,
+            str(state.length),
+            "-" if oldest is None else f"{oldest:.1f} s",
+            str(state.pending_matches),
+            str(state.dead_letters),
+        )
+    out.print(table)
+
+
+@app.command("show")
+def show_queue(
+    mode: ModeArgument,
+    start: Annotated[int, typer.Option(min=0, help="Skip so many who wait longest.")] = 0,
+    count: Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")] = 50,
+    config: ConfigOption = None,
+    redis_url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show who waits in a queue, longest waiting first.
+
+    Example: matchkeeper queue show Normal --count 10
+    """
+
+    async def question(operator: Operator) -> Any:
+        return await operator.page(operator.mode(mode), start=start, count=count)
+
+    page = ask(config, redis_url, question)
+    if as_json:
+        show_json(
+            [
+                {
+                    "player_id": ticket.player_id,
+                    "pod_id": ticket.pod_id,
+                    "enqueued_at": ticket.enqueued_at,
+                    "metadata": ticket.metadata,
+                }
+                for ticket in page.tickets
+            ]
+        )
+        return
+    table = Table("player", "pod", "waited", "metadata")
+    for ticket in page.tickets:
+        waited = f"{max(0.0, page.now - ticket.enqueued_at):.1f} s"
+        table.add_row(ticket.player_id, ticket.pod_id, waited, ticket.metadata)
+    for ticket in (*page.poisoned, *page.incomplete):
+        table.add_row(repr(ticket.player_id), "?", "unreadable", ticket.reason)
+    out.print(table)
+    out.print(f"{page.read} of {page.queue_length} shown")
+
+
+@app.command("remove")
+def remove(
+    mode: ModeArgument,
+    player_id: Annotated[str, typer.Argument(help="Player to take out.")],
+    config: ConfigOption = None,
+    redis_url: UrlOption = None,
+) -> None:
+    """Take a player out of a queue. The pod is told DeQueued, as if the player had asked.
+
+    Example: matchkeeper queue remove Normal player-17
+    """
+
+    async def question(operator: Operator) -> None:
+        await operator.remove(operator.mode(mode), player_id)
+
+    ask(config, redis_url, question)
+    out.print(f"{player_id} is out of {mode}")

@@ -1,0 +1,199 @@
+"""What an operator can look at and do; the command line and the HTTP API are two ways to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import msgspec
+
+from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.ticket import PoisonedTicket
+from matchkeeper.errors import MatchkeeperError, NotFoundError
+from matchkeeper.protocol import answers
+from matchkeeper.protocol.metadata import read_ticket
+from matchkeeper.protocol.requests import Request, RequestKind
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.dead_letters import DeadLetter, DeadLetterStore
+from matchkeeper.store.matches import MatchStore, PendingMatch
+from matchkeeper.store.tickets import Heard, Page, Reply, TicketStore
+
+
+class BadRequestError(MatchkeeperError):
+    """What was asked for cannot be, whatever stands in Redis."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueState:
+    """One queue as it is now."""
+
+    mode: GameMode
+    length: int
+    oldest_wait_seconds: float | None
+    pending_matches: int
+    dead_letters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whereabouts:
+    """Where a player is."""
+
+    player_id: str
+    queues: tuple[tuple[str, float], ...]
+    """(mode, enqueue time in Unix seconds)."""
+    pending_match: tuple[str, str] | None
+    """(mode, match id)."""
+
+
+class Operator:
+    """Every method raises StoreError, and NotFoundError for what does not exist."""
+
+    def __init__(
+        self,
+        modes: Sequence[GameMode],
+        *,
+        connection: Connection,
+        tickets: TicketStore,
+        matches: MatchStore,
+        dead_letters: DeadLetterStore,
+        result_channel: Callable[[str], str],
+        new_token: Callable[[], str],
+    ) -> None:
+        self.modes = tuple(modes)
+        self._connection = connection
+        self._tickets = tickets
+        self._matches = matches
+        self._dead_letters = dead_letters
+        self._result_channel = result_channel
+        self._new_token = new_token
+
+    def mode(self, name: str) -> GameMode:
+        """A mode by its name, in upper or lower case."""
+        by_tag = {mode.tag: mode for mode in self.modes}
+        mode = by_tag.get(name.lower())
+        if mode is None:
+            close = get_close_matches(name.lower(), by_tag, n=1)
+            guess = f"Did you mean {by_tag[close[0]].name}? " if close else ""
+            known = ", ".join(each.name for each in self.modes)
+            raise NotFoundError(f"There is no game mode {name!r}", hint=f"{guess}Known: {known}")
+        return mode
+
+    async def queues(self) -> list[QueueState]:
+        """All queues."""
+        return [await self.queue(mode) for mode in self.modes]
+
+    async def queue(self, mode: GameMode) -> QueueState:
+        """One queue."""
+        length, oldest = await self._tickets.length_and_oldest(mode.tag)
+        pending, _ = await self._matches.overdue(mode.tag, count=0)
+        return QueueState(
+            mode=mode,
+            length=length,
+            oldest_wait_seconds=oldest,
+            pending_matches=pending,
+            dead_letters=await self._dead_letters.length(mode.tag),
+        )
+
+    async def page(self, mode: GameMode, *, start: int, count: int) -> Page:
+        """Tickets of a queue, longest waiting first."""
+        return await self._tickets.read(mode, start=start, count=count)
+
+    async def where(self, player_id: str) -> Whereabouts:
+        """Where a player is now."""
+        names = {mode.tag: mode.name for mode in self.modes}
+        pending = await self._matches.pending_match_of(player_id)
+        return Whereabouts(
+            player_id=player_id,
+            queues=tuple((names[tag], at) for tag, at in await self._tickets.where(player_id)),
+            pending_match=None if pending is None else (names[pending[0]], pending[1]),
+        )
+
+    async def remove(self, mode: GameMode, player_id: str) -> None:
+        """Takes a player out of a queue and tells the pod, as if the player had asked."""
+        request = Request(
+            kind=RequestKind.DEQUEUE,
+            player_id=player_id,
+            game_mode=mode.tag,
+            pod_id=None,
+            metadata="",
+            fingerprint=self._new_token(),
+            has_id=True,
+        )
+        heard = Heard(request=request, token=self._new_token())
+        (outcome,) = await self._tickets.dequeue(mode.tag, [heard])
+        if outcome.reply is Reply.MATCH_PENDING:
+            raise NotFoundError(
+                f"{player_id} is in pending match {outcome.detail} of {mode.name}",
+                hint="If the match falls through, the player is not put back.",
+            )
+        if outcome.reply is not Reply.DEQUEUED:
+            raise NotFoundError(
+                f"{player_id} does not wait in {mode.name}",
+                hint=f"See who does with: matchkeeper queue show {mode.name}",
+            )
+        if outcome.detail:
+            payload = answers.plain(player_id, answers.DEQUEUED)
+            await self._connection.publish([(self._result_channel(outcome.detail), payload)])
+
+    async def pending(self, mode: GameMode, *, count: int) -> list[PendingMatch]:
+        """Pending matches of a mode, those due first."""
+        ids = await self._matches.pending_ids(mode.tag, count=count)
+        found = [await self._matches.pending(mode, match_id) for match_id in ids]
+        return [match for match in found if match is not None]
+
+    async def match(self, mode: GameMode, match_id: str) -> PendingMatch:
+        """One pending match."""
+        match = await self._matches.pending(mode, match_id)
+        if match is None:
+            raise NotFoundError(
+                f"There is no pending match {match_id} in {mode.name}",
+                hint="It may have started or been given back.",
+            )
+        return match
+
+    async def dead_letters(self, mode: GameMode, *, count: int) -> list[DeadLetter]:
+        """The newest dead letters of a mode."""
+        return await self._dead_letters.list(mode.tag, count=count)
+
+    async def dead_letter(self, mode: GameMode, entry_id: str) -> DeadLetter:
+        """One dead letter."""
+        return await self._dead_letters.get(mode.tag, _checked_entry(entry_id))
+
+    async def requeue(self, mode: GameMode, entry_id: str, *, metadata: str | None) -> str:
+        """Puts a dead letter back with the place it had; returns the player.
+
+        `metadata` replaces what could not be read. Raises BadRequestError where the ticket would
+        be set aside again.
+        """
+        letter = await self.dead_letter(mode, entry_id)
+        text = letter.metadata if metadata is None else metadata
+        ticket = read_ticket(letter.player_id, letter.enqueued_at, text.encode(), mode)
+        if isinstance(ticket, PoisonedTicket):
+            raise BadRequestError(
+                f"{letter.player_id} would be set aside again: {ticket.reason}",
+                hint='Give mended metadata, such as {"pod_id": "pod-a"}.',
+            )
+        return await self._dead_letters.requeue(
+            mode.tag, entry_id, metadata=metadata or "", token=self._new_token()
+        )
+
+    async def drop(self, mode: GameMode, entry_id: str) -> None:
+        """Deletes a dead letter for good."""
+        await self._dead_letters.drop(mode.tag, _checked_entry(entry_id), token=self._new_token())
+
+
+def _checked_entry(entry_id: str) -> str:
+    first, dash, second = entry_id.partition("-")
+    if not (dash and first.isdecimal() and second.isdecimal()):
+        raise BadRequestError(
+            f"{entry_id!r} is no id of a dead letter", hint="It looks like 1700000000000-0."
+        )
+    return entry_id
+
+
+def json_text(value: object) -> str:
+    """A value as JSON text, for machines."""
+    return msgspec.json.encode(value).decode()
