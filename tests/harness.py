@@ -105,7 +105,9 @@ _number = itertools.count(1)
 
 
 @contextmanager
-def serving(url: str, folder: Path, **settings: object) -> Iterator[Server]:
+def serving(
+    url: str, folder: Path, *, without_token: bool = False, **settings: object
+) -> Iterator[Server]:
     """Runs the server; `settings` are environment variables without their prefix."""
     port = free_port()
     log = folder / f"server-{next(_number)}.log"
@@ -117,6 +119,8 @@ def serving(url: str, folder: Path, **settings: object) -> Iterator[Server]:
         **{name: str(value) for name, value in FAST.items()},
         **{f"MATCHKEEPER_{name.upper()}": _text(value) for name, value in settings.items()},
     }
+    if without_token:
+        del environment["MATCHKEEPER_SERVER__API_TOKEN"]
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "matchkeeper", "serve"],

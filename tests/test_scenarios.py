@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import RealServer, wait_until
-from tests.harness import outside, serving
+from tests.harness import Server, outside, serving
 from tests.proxy import proxy_to
 from tests.webhooks import webhook
 
@@ -83,7 +84,7 @@ async def test_a_poisoned_player_among_good_ones(any_server: RealServer, tmp_pat
                 await wire.is_told(player, "MatchFound")
             await server.logged("Poisoned candidate bad: Invalid JSON: ")
             await server.logged("Poisoned candidate nopod: pod_id not found")
-            letters = await wire.redis.xrange("dead:{normal}")
+            letters: Any = await wire.redis.xrange("dead:{normal}")
             assert [fields["player_id"] for _, fields in letters] == ["bad", "nopod"]
             assert letters[0][1]["reason"].startswith("Invalid JSON: ")
             assert await wire.redis.keys("queue:*") == []
@@ -133,15 +134,11 @@ async def test_an_odd_player_keeps_the_place(valkey: RealServer, tmp_path: Path)
             await wire.is_told("p1", "MatchFound")
             left = await wire.redis.zrange("queue:{normal}", 0, -1, withscores=True)
             assert left == [("p2", 1_700_000_002.0)]
-            await wait_until(lambda: _counted(server.port, "odd_player"))
+            await wait_until(lambda: _counted(server, "odd_player"))
 
 
-async def _counted(port: int, cause: str) -> bool:
-    import httpx
-
-    async with httpx.AsyncClient() as http:
-        text = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
-    return f'cause="{cause}"' in text
+async def _counted(server: Server, cause: str) -> bool:
+    return f'cause="{cause}"' in (await server.get("/metrics")).text
 
 
 async def test_a_failed_publish_keeps_the_place(valkey: RealServer, tmp_path: Path) -> None:
@@ -179,7 +176,8 @@ async def test_shutdown_in_the_middle_of_a_round_keeps_the_place(
             server.signal(signal.SIGTERM)
             assert await server.ended() == 0
             await server.logged('"cause": "shutdown"')
-        left = dict(await wire.redis.zrange("queue:{normal}", 0, -1, withscores=True))
+        found: Any = await wire.redis.zrange("queue:{normal}", 0, -1, withscores=True)
+        left = dict(found)
         assert left, "it stopped between two commits"
         for player, since in places.items():
             assert (player in left) is not bool(wire.matches_of(player))

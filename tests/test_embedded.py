@@ -1,0 +1,41 @@
+"""The embedded Valkey: starts, keeps its data, and is taken over after a kill."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from matchkeeper.store.embedded import EmbeddedServerError, embedded_server
+
+
+async def test_it_keeps_its_data_and_ends_with_us(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path) as server, Redis.from_url(server.url) as redis:
+        assert str((await redis.info())["valkey_version"]).startswith("8.")
+        await redis.set("k", "v")
+        first = server.pid
+    with pytest.raises(ProcessLookupError):
+        os.kill(first, 0)
+    async with embedded_server(tmp_path) as server, Redis.from_url(server.url) as redis:
+        assert await redis.get("k") == b"v"
+
+
+async def test_one_process_a_folder(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path):
+        with pytest.raises(EmbeddedServerError, match="Another Matchkeeper"):
+            async with embedded_server(tmp_path):
+                pass
+
+
+async def test_a_server_left_behind_by_a_killed_process_is_taken_over(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path) as server:
+        note = (tmp_path / "server").read_text()
+        async with Redis.from_url(server.url) as redis:
+            await redis.set("k", "v")
+        other = tmp_path / "other"
+        other.mkdir()
+        (other / "server").write_text(note)
+        async with embedded_server(other) as again:
+            assert (again.pid, again.port) == (server.pid, server.port)
