@@ -105,10 +105,8 @@ _number = itertools.count(1)
 
 
 @contextmanager
-def serving(
-    url: str, folder: Path, *, without_token: bool = False, **settings: object
-) -> Iterator[Server]:
-    """Runs the server; `settings` are environment variables without their prefix."""
+def serving(url: str, folder: Path, **settings: object) -> Iterator[Server]:
+    """Runs the server; `settings` are environment variables without their prefix, None unset."""
     port = free_port()
     log = folder / f"server-{next(_number)}.log"
     environment = {
@@ -117,10 +115,12 @@ def serving(
         "MATCHKEEPER_SERVER__PORT": str(port),
         "MATCHKEEPER_MATCHMAKING__GAME_MODES": json.dumps(MODES),
         **{name: str(value) for name, value in FAST.items()},
-        **{f"MATCHKEEPER_{name.upper()}": _text(value) for name, value in settings.items()},
     }
-    if without_token:
-        del environment["MATCHKEEPER_SERVER__API_TOKEN"]
+    for name, value in settings.items():
+        variable = f"MATCHKEEPER_{name.upper()}"
+        environment.pop(variable, None)
+        if value is not None:
+            environment[variable] = _text(value)
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "matchkeeper", "serve"],

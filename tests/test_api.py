@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -71,7 +72,7 @@ async def test_changing_calls_need_the_token(http: httpx.AsyncClient, redis: Red
 async def test_without_a_token_in_the_settings_they_are_off(
     valkey: RealServer, tmp_path: Path
 ) -> None:
-    with serving(valkey.url, tmp_path, without_token=True) as running:
+    with serving(valkey.url, tmp_path, server__api_token=None) as running:
         await running.ready()
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}") as client:
             answer = await client.post("/api/v1/breaker/force-open", headers=TOKEN)
@@ -80,7 +81,7 @@ async def test_without_a_token_in_the_settings_they_are_off(
 
 
 async def test_dead_letters_requeue_and_drop(http: httpx.AsyncClient, redis: Redis) -> None:
-    entries = [
+    entries: list[Any] = [
         await redis.xadd(
             "dead:{normal}",
             {

@@ -26,7 +26,7 @@ class EnqueueRequest(msgspec.Struct, frozen=True):
     player_id: str
     game_mode: str
     pod_id: str
-    metadata: msgspec.Raw = msgspec.Raw(b"{}")
+    metadata: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"{}"))
     """An object, or a string that holds one."""
     request_id: str | None = None
     """Two messages with the same id are one request, however far apart."""

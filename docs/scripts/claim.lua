@@ -1,0 +1,43 @@
+#!lua
+-- A game server takes an offered match: once, for one server, before the offer ends.
+-- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}
+-- ARGV   1 match id  2 epoch  3 pod id  4 token  5 lease in seconds  6 channel for events
+-- REPLY  {claimed} | {already_claimed} | {old_epoch} | {too_late} | {unknown_match}
+-- AGAIN  safe: the token that claimed it is told claimed.
+-- The clock of Redis, the only one that two servers share: Unix time in seconds.
+local function unix_seconds()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) + tonumber(time[2]) / 1000000
+end
+
+-- Tells the servers what a game server did with a match, for their metrics: nobody relies on it.
+local function tell(channel, what, match_id, pod, now)
+  redis.call('PUBLISH', channel, cjson.encode({what, match_id, pod, string.format('%.6f', now)}))
+end
+
+local now = unix_seconds()
+
+local function claim()
+  local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token')
+  local state, epoch, token = match[1], match[2], match[3]
+  if not state then return 'unknown_match' end
+  if epoch ~= ARGV[2] then return 'old_epoch' end
+  if state == 'claimed' then
+    if token ~= ARGV[4] then return 'already_claimed' end
+    redis.call('HSET', KEYS[1], 'token', token) -- a write, for WAITAOF and WAIT behind it
+    return 'claimed'
+  end
+  local deadline = redis.call('ZSCORE', KEYS[2], ARGV[1])
+  if state ~= 'offered' or not deadline or now > tonumber(deadline) then return 'too_late' end
+  redis.call('HSET', KEYS[1], 'state', 'claimed', 'claimed_by', ARGV[3], 'token', ARGV[4],
+    'claimed_at', string.format('%.6f', now))
+  redis.call('ZADD', KEYS[2], string.format('%.6f', now + tonumber(ARGV[5])), ARGV[1])
+  tell(ARGV[6], 'claimed', ARGV[1], ARGV[3], now)
+  return 'claimed'
+end
+
+local code = claim()
+if code ~= 'claimed' and code ~= 'already_claimed' then
+  tell(ARGV[6], 'claim ' .. code, ARGV[1], ARGV[3], now)
+end
+return {code}

@@ -1,0 +1,60 @@
+#!lua
+-- The last word: the game server that claimed the match starts it. Who is refused must not start.
+-- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}  3 matched:{tag}  4 leaving:{tag}
+-- ARGV   1 match id  2 epoch  3 token  4 memory in milliseconds  5 placeholder in the notices
+--        6 channel for events  7 pod id
+-- REPLY  {started} | {not_claimed} | {old_epoch} | {too_late} | {unknown_match}
+-- AGAIN  safe: the token that started it is told started; the players are told once.
+-- The clock of Redis, the only one that two servers share: Unix time in seconds.
+local function unix_seconds()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) + tonumber(time[2]) / 1000000
+end
+
+-- Tells the servers what a game server did with a match, for their metrics: nobody relies on it.
+local function tell(channel, what, match_id, pod, now)
+  redis.call('PUBLISH', channel, cjson.encode({what, match_id, pod, string.format('%.6f', now)}))
+end
+
+local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token', 'claimed_by', 'ids', 'notices')
+local state, epoch, token, claimed_by = match[1], match[2], match[3], match[4]
+local now = unix_seconds()
+
+local function refusal()
+  if not state then return 'unknown_match' end
+  if epoch ~= ARGV[2] then return 'old_epoch' end
+  if state == 'offered' then return 'not_claimed' end
+  if state ~= 'claimed' then return 'too_late' end
+  if token ~= ARGV[3] then return 'not_claimed' end
+  local deadline = redis.call('ZSCORE', KEYS[2], ARGV[1])
+  if not deadline or now > tonumber(deadline) then return 'too_late' end
+end
+
+local function filled_in(payload)
+  local first, last = string.find(payload, ARGV[5], 1, true)
+  if not first then return payload end
+  return string.sub(payload, 1, first - 1) .. '"claimed_by":' .. cjson.encode(claimed_by)
+    .. string.sub(payload, last + 1)
+end
+
+if state == 'started' and epoch == ARGV[2] and token == ARGV[3] then
+  redis.call('PEXPIRE', KEYS[1], ARGV[4]) -- a write, for WAITAOF and WAIT behind it
+  return {'started'}
+end
+local code = refusal()
+if code then
+  tell(ARGV[6], 'confirm ' .. code, ARGV[1], ARGV[7], now)
+  return {code}
+end
+local ids = cmsgpack.unpack(match[5])
+redis.call('HSET', KEYS[1], 'state', 'started')
+redis.call('HDEL', KEYS[1], 'tickets', 'ids', 'notices', 'elsewhere')
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('HDEL', KEYS[3], unpack(ids))
+redis.call('HDEL', KEYS[4], unpack(ids))
+for _, notice in ipairs(cmsgpack.unpack(match[6])) do
+  redis.call('PUBLISH', notice[1], filled_in(notice[2]))
+end
+tell(ARGV[6], 'started', ARGV[1], claimed_by, now)
+return {'started'}

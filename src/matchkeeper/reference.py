@@ -1,0 +1,150 @@
+"""Makes the documents whose contents stand in the code: schemas, log lines, metrics, scripts.
+
+`python -m matchkeeper.reference docs` writes them; a test fails when they are out of date.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from matchkeeper import __version__
+from matchkeeper.observe.catalogue import CATALOGUE, Event
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.protocol.answers import Answer, BattleRequest, Failure, MatchFound
+from matchkeeper.protocol.codes import ErrorCode
+from matchkeeper.protocol.requests import DequeueRequest, EnqueueRequest
+from matchkeeper.store import scripts
+from matchkeeper.store.scripts import Script
+
+_METADATA = {
+    "description": "A JSON object, or a string that holds one.",
+    "oneOf": [{"type": "object"}, {"type": "string"}],
+}
+_CLIENT_SCRIPTS = (Script.CLAIM, Script.CONFIRM, Script.DECLINE, Script.HEARTBEAT, Script.SUBMIT)
+_BY_HAND = "<!-- Made by `python -m matchkeeper.reference docs`; do not edit. -->"
+
+
+def files() -> dict[str, str]:
+    """Path below `docs/` -> text, for everything that is made."""
+    made = {f"schemas/{name}.json": _json(schema) for name, schema in schemas().items()}
+    made["asyncapi.json"] = _json(asyncapi())
+    made["log-lines.md"] = log_lines()
+    made["metrics.md"] = metrics()
+    made["error-codes.md"] = error_codes()
+    for script in _CLIENT_SCRIPTS:
+        made[f"scripts/{script.value}.lua"] = scripts.source(script)
+    return made
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """JSON Schemas of the wire messages, by name."""
+    made = {
+        "enqueue_request": msgspec.json.schema(EnqueueRequest),
+        "dequeue_request": msgspec.json.schema(DequeueRequest),
+        "battle_request": msgspec.json.schema(BattleRequest),
+        "answer": _answer_schema(),
+    }
+    made["enqueue_request"]["$defs"]["EnqueueRequest"]["properties"]["metadata"] = _METADATA
+    made["battle_request"]["$defs"]["BattlePlayer"]["properties"]["metadata"] = {"type": "object"}
+    return made
+
+
+def _answer_schema() -> dict[str, Any]:
+    schema = msgspec.json.schema(Answer)
+    parts = {"MatchFound": MatchFound, "Error": Failure}
+    _, definitions = msgspec.json.schema_components(parts.values(), ref_template="#/$defs/{name}")
+    schema["$defs"] |= definitions
+    schema["$defs"]["Answer"]["properties"]["result_type"] = {
+        "oneOf": [
+            {"enum": ["EnQueued", "DeQueued", "Expired"]},
+            *(
+                {
+                    "type": "object",
+                    "properties": {name: {"$ref": f"#/$defs/{kind.__name__}"}},
+                    "required": [name],
+                    "additionalProperties": False,
+                }
+                for name, kind in parts.items()
+            ),
+        ]
+    }
+    return schema
+
+
+def asyncapi() -> dict[str, Any]:
+    """The wire as AsyncAPI 3.0, seen from Matchkeeper."""
+    channels = {
+        "enqueue": ("match:enqueue:request", "enqueue_request", "receive"),
+        "dequeue": ("match:dequeue:request", "dequeue_request", "receive"),
+        "results": ("pod:{pod_id}:match_result", "answer", "send"),
+        "battles": ("battle:request", "battle_request", "send"),
+    }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Matchkeeper",
+            "version": __version__,
+            "description": "JSON over Redis Pub/Sub; requests also by stream. See wire.md.",
+        },
+        "channels": {
+            name: {
+                "address": address,
+                **({"parameters": {"pod_id": {}}} if "{" in address else {}),
+                "messages": {schema: {"payload": {"$ref": f"schemas/{schema}.json"}}},
+            }
+            for name, (address, schema, _) in channels.items()
+        },
+        "operations": {
+            name: {"action": action, "channel": {"$ref": f"#/channels/{name}"}}
+            for name, (_, _, action) in channels.items()
+        },
+    }
+
+
+def log_lines() -> str:
+    """Every log line: what it means and what to do."""
+    rows = [
+        f"| `{event.value}` | {entry.level.value} | `{entry.sentence}` | {entry.meaning} | "
+        f"{entry.action} |"
+        for event in Event
+        for entry in (CATALOGUE[event],)
+    ]
+    head = "| kind | level | line | what it means | what to do |\n|---|---|---|---|---|"
+    return f"# Log lines\n\n{_BY_HAND}\n\n{head}\n" + "\n".join(rows) + "\n"
+
+
+def metrics() -> str:
+    """Every metric."""
+    rows = [
+        f"| `{doc.name}` | {doc.kind} | {', '.join(doc.labels) or '-'} | {doc.text} |"
+        for doc in Metrics().documentation()
+    ]
+    head = "| metric | type | labels | what it tells |\n|---|---|---|---|"
+    return f"# Metrics\n\n{_BY_HAND}\n\n{head}\n" + "\n".join(rows) + "\n"
+
+
+def error_codes() -> str:
+    """Every code of an `Error` answer."""
+    rows = [f"| `{code.value}` | {code.meaning} |" for code in ErrorCode]
+    head = "| code | what it means, and what to do |\n|---|---|"
+    return f"# Error codes\n\n{_BY_HAND}\n\n{head}\n" + "\n".join(rows) + "\n"
+
+
+def _json(value: object) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
+
+
+def main(folder: Path) -> None:
+    """Writes all files below `folder`."""
+    for name, text in files().items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))
