@@ -7,11 +7,12 @@ import random
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
 
-from matchkeeper.cli.demo_view import QueueRow, Snapshot, line, render
+from matchkeeper.cli.demo_view import QueueRow, Snapshot, line, render, save_picture
 from matchkeeper.cli.demo_world import Ledger, Rates, World
 from matchkeeper.config import Settings
 from matchkeeper.context import Context
@@ -35,15 +36,19 @@ class DemoOptions:
     seconds: float | None = None
     """None: until Ctrl-C."""
     seed: int | None = None
+    picture: Path | None = None
+    """Where to save the last view, as SVG."""
 
 
-async def run_demo(settings: Settings, options: DemoOptions, *, url: str | None) -> bool:
+async def run_demo(
+    settings: Settings, options: DemoOptions, *, url: str | None, folder: Path
+) -> bool:
     """Runs the demo; whether nobody was lost or doubled. Raises MatchkeeperError."""
     ledger = Ledger(clock=time.monotonic)
     ready: asyncio.Future[ServerInfo] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
     server = asyncio.ensure_future(
-        run_server(settings, url=url, on_ready=ready.set_result, stop=stop)
+        run_server(settings, url=url, on_ready=ready.set_result, stop=stop, folder=folder)
     )
     await asyncio.wait((server, ready), return_when=asyncio.FIRST_COMPLETED)
     if server.done():
@@ -66,6 +71,8 @@ async def run_demo(settings: Settings, options: DemoOptions, *, url: str | None)
         await asyncio.gather(people, show, return_exceptions=True)
         stop.set()
         await server
+    if options.picture is not None:
+        save_picture(options.picture, demo.snapshot, ledger)
     print(line(demo.snapshot, ledger))
     return demo.snapshot.lost == 0 and ledger.doubled == 0
 

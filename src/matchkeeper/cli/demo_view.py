@@ -5,8 +5,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -55,6 +57,13 @@ def render(snapshot: Snapshot, ledger: Ledger) -> RenderableType:
             f"  redis-cli -u {snapshot.redis} monitor     curl {snapshot.http}/metrics", style="dim"
         ),
     )
+
+
+def save_picture(path: Path, snapshot: Snapshot, ledger: Ledger) -> None:
+    """The view as an SVG file."""
+    console = Console(record=True, width=110, file=StringIO())
+    console.print(render(snapshot, ledger))
+    console.save_svg(str(path), title="make demo")
 
 
 def line(snapshot: Snapshot, ledger: Ledger) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -79,6 +80,9 @@ def demo(
         float | None, typer.Option(min=1, help="End after so long. [until Ctrl-C]")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="For the same players each time.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Save the last view as an SVG file.", dir_okay=False)
+    ] = None,
 ) -> None:
     """Run everything at once: Valkey, server, game servers and a stream of players.
 
@@ -92,8 +96,12 @@ def demo(
     from matchkeeper.observe.logging import configure  # noqa: PLC0415
 
     configure(level="CRITICAL", fmt="console")
-    options = DemoOptions(pods=pods, players_per_second=rate, seconds=seconds, seed=seed)
-    if not _in_loop(run_demo(settings, options, url=_url(settings))):
+    options = DemoOptions(
+        pods=pods, players_per_second=rate, seconds=seconds, seed=seed, picture=picture
+    )
+    with TemporaryDirectory(prefix="matchkeeper-demo-") as folder:
+        good = _in_loop(run_demo(settings, options, url=_url(settings), folder=Path(folder)))
+    if not good:
         raise MatchkeeperError("A player was lost or matched twice", hint="This is a defect.")
 
 
@@ -122,7 +130,6 @@ def demo_settings(config: Path | None, redis_url: str | None) -> Settings:
     return settings_from(
         None,
         redis_url,
-        redis__embedded_dir=".matchkeeper/demo",
         server__port=0,
         matchmaking__game_modes=modes,
         matchmaking__offer_timeout_seconds=2,
