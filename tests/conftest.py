@@ -24,6 +24,7 @@ class RealServer:
     def __init__(self, program: str, folder: Path, *options: str) -> None:
         self._program = program
         self._folder = folder
+        self.fsync = "everysec"
         self._options = options
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -39,7 +40,7 @@ class RealServer:
             [
                 self._program,
                 *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)),
-                *("--save", "", "--appendonly", "yes", "--appendfsync", "everysec"),
+                *("--save", "", "--appendonly", "yes", "--appendfsync", self.fsync),
                 *("--enable-debug-command", "yes", *self._options),
             ],
             stdout=subprocess.DEVNULL,

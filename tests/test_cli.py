@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ import redis as redis_py
 
 from tests.conftest import RealServer
 from tests.harness import free_port
+from tests.webhooks import webhook
 
 
 def matchkeeper(
@@ -163,6 +165,20 @@ def test_doctor_names_missing_rights(valkey: RealServer, client: redis_py.Redis)
     assert found["rights"]["verdict"] == "wrong"
     assert "XAUTOCLAIM" in found["rights"]["found"]
     assert found["scripts"]["verdict"] == "wrong"
+
+
+async def test_doctor_sends_a_test_alert(valkey: RealServer) -> None:
+    async with webhook() as hook:
+        done = await asyncio.to_thread(
+            matchkeeper,
+            "doctor",
+            "--send-test-alert",
+            url=valkey.url,
+            MATCHKEEPER_ALERTS__URLS=json.dumps([hook.apprise_url]),
+        )
+    assert done.returncode == 0, done.stderr
+    assert "test alert sent to json (alerts.urls[0])" in done.stdout
+    assert [body["type"] for body in hook.bodies] == ["info", "success"]
 
 
 def test_serve_refuses_what_can_never_work(valkey: RealServer, client: redis_py.Redis) -> None:

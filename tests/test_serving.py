@@ -150,3 +150,33 @@ async def test_a_second_signal_stops_at_once(valkey: RealServer, tmp_path: Path)
         server.signal(signal.SIGTERM)
         assert await server.ended(seconds=5) == 0
         valkey.signal(signal.SIGCONT)
+
+
+async def test_a_bounded_round_reads_on_behind_those_who_cannot_be_matched(
+    valkey: RealServer, tmp_path: Path
+) -> None:
+    settings: dict[str, object] = {
+        "matchmaking__max_tickets_per_round": 10,
+        "matchmaking__try_match_tick_interval_seconds": 0.1,
+        "matchmaking__game_modes": [
+            {"game_mode": "Ranked", "use_mmr_matching": True, "mmr_window_max": 100}
+        ],
+    }
+    with serving(valkey.url, tmp_path, **settings) as server:
+        await server.ready()
+        async with outside(valkey.url) as wire:
+            far = {f"far{number}": number * 10_000 for number in range(25)}
+            ratings = {**far, "near1": 1_000_000, "near2": 1_000_050}
+            await wire.redis.mset(
+                {
+                    f"metadata:{player}": json.dumps({"pod_id": "a", "mmr": mmr})
+                    for player, mmr in ratings.items()
+                }
+            )
+            await wire.redis.zadd(
+                "queue:{ranked}",
+                {player: 1_700_000_000 + number for number, player in enumerate(ratings)},
+            )
+            await wire.is_told("near2", "MatchFound")
+            assert await wire.redis.zcard("queue:{ranked}") == 25
+        assert await server.metric("matchkeeper_round_bound_hit_total") > 0

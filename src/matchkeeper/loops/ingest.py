@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -57,6 +58,7 @@ class Ingest:
         metrics: Metrics,
         throttle: Throttle,
         new_token: Callable[[], str],
+        stop: asyncio.Event,
     ) -> None:
         self._modes: Mapping[str, GameMode] = {mode.tag: mode for mode in modes}
         self._tickets = tickets
@@ -68,6 +70,7 @@ class Ingest:
         self._metrics = metrics
         self._throttle = throttle
         self._new_token = new_token
+        self._stop = stop
 
     async def take(self, messages: Sequence[Message]) -> None:
         """Handles a batch, in order for each player. Raises StoreError where a batch from a stream
@@ -133,11 +136,15 @@ class Ingest:
                         await self._streams.discard(mode.tag, each.entry_id)
             except StoreError as error:
                 heard_only = [each for each in heard if not each.entry_id]
-                await self._apologise(heard_only, ErrorCode.INTERNAL_ERROR, error)
+                await self._apologise(heard_only, self._why(), error)
                 if len(heard_only) < len(heard):
                     raise
             else:
                 await self._answer(mode, outcomes)
+
+    def _why(self) -> ErrorCode:
+        stopping = self._stop.is_set()
+        return ErrorCode.SERVER_SHUTTING_DOWN if stopping else ErrorCode.INTERNAL_ERROR
 
     async def _apply(
         self, mode: GameMode, kind: RequestKind, heard: Sequence[Heard]

@@ -56,7 +56,7 @@ _MEANINGS = {
         "The request took effect, but is not yet as durable as `redis.durability` asks. Send it "
         "again: the answer comes once it is."
     ),
-    ErrorCode.SERVER_SHUTTING_DOWN: "The server stops and took no notice of the request.",
+    ErrorCode.SERVER_SHUTTING_DOWN: "The server stops and could not do the request. Send it again.",
     ErrorCode.INTERNAL_ERROR: "Redis could not be reached in time. Send the request again.",
 }
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import secrets
-import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from matchkeeper.config import Settings
+from matchkeeper.context.stores import (
+    Clock,
+    Stores,
+    breaker_for,
+    new_server_id,
+    new_token,
+    operator_for,
+    stores_for,
+)
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.handoff.pods import HoldRules, PodRecords
 from matchkeeper.loops.committed import CommittedMatches
@@ -35,28 +41,8 @@ from matchkeeper.observe.metrics import Metrics
 from matchkeeper.operator import Operator
 from matchkeeper.protocol.requests import RequestKind
 from matchkeeper.resilience.breaker import CircuitBreaker
-from matchkeeper.resilience.retry import RetryPolicy
-from matchkeeper.store.connection import Connection, ConnectionOptions, StoreObserver
-from matchkeeper.store.coordination import Coordination
-from matchkeeper.store.dead_letters import DeadLetterStore
-from matchkeeper.store.durability import Durability
-from matchkeeper.store.matches import MatchStore
-from matchkeeper.store.streams import RequestStreams
-from matchkeeper.store.tickets import TicketStore
 
-Clock = Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stores:
-    """Everything that speaks to one Redis."""
-
-    connection: Connection
-    tickets: TicketStore
-    matches: MatchStore
-    dead_letters: DeadLetterStore
-    streams: RequestStreams
-    coordination: Coordination
+__all__ = ["Context", "Stores", "build", "new_server_id", "new_token", "operator_for", "stores_for"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,90 +60,6 @@ class Context:
     game_servers: GameServers
     pubsub: PubSubIntake
     operator: Operator
-
-
-def new_server_id() -> str:
-    """A name for this process that no other has had."""
-    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-
-
-def new_token() -> str:
-    """An id that is never made twice: 16 random bytes as hex."""
-    return secrets.token_hex(16)
-
-
-def breaker_for(
-    settings: Settings, *, events: RedisEvents, clock: Clock, rng: random.Random
-) -> CircuitBreaker:
-    """The circuit breaker of one Redis."""
-    redis = settings.redis
-    return CircuitBreaker(
-        failures=redis.breaker_failures,
-        cooldown=timedelta(seconds=redis.breaker_cooldown_seconds),
-        growth=redis.breaker_cooldown_growth,
-        cooldown_max=timedelta(seconds=redis.breaker_cooldown_max_seconds),
-        jitter=redis.breaker_jitter,
-        slow_call=timedelta(seconds=redis.slow_call_seconds) if redis.slow_call_seconds else None,
-        probe_lease=timedelta(
-            seconds=2 * settings.matchmaking.redis_operation_timeout_seconds
-            + redis.durability_timeout_seconds
-        ),
-        clock=clock,
-        rng=rng,
-        on_change=events.breaker_changed,
-    )
-
-
-def stores_for(
-    settings: Settings,
-    url: str,
-    *,
-    me: str,
-    breaker: CircuitBreaker,
-    events: StoreObserver,
-    clock: Clock,
-    rng: random.Random,
-    stop: asyncio.Event | None = None,
-) -> Stores:
-    """The stores of one Redis, as the settings say."""
-    matchmaking, retry = settings.matchmaking, settings.retry
-    connection = Connection(
-        ConnectionOptions(
-            url=url,
-            timeout=timedelta(seconds=matchmaking.redis_operation_timeout_seconds),
-            max_connections=settings.redis.max_connections,
-            retry=RetryPolicy(
-                max_attempts=retry.max_attempts,
-                base_delay=timedelta(seconds=retry.base_delay_seconds),
-                max_delay=timedelta(seconds=retry.max_delay_seconds),
-            ),
-            memory=timedelta(seconds=retry.request_memory_seconds),
-            durability=Durability.parse(
-                settings.redis.durability,
-                timeout_seconds=settings.redis.durability_timeout_seconds,
-            ),
-        ),
-        breaker=breaker,
-        observer=events,
-        clock=clock,
-        rng=rng,
-        stop=stop,
-    )
-    tags = [mode.tag for mode in settings.modes()]
-    return Stores(
-        connection=connection,
-        tickets=TicketStore(
-            connection,
-            tags=tags,
-            me=me,
-            several_queues=matchmaking.allow_multiple_queues,
-            duplicate_window=timedelta(seconds=matchmaking.pubsub_duplicate_window_seconds),
-        ),
-        matches=MatchStore(connection, tags=tags),
-        dead_letters=DeadLetterStore(connection, tags=tags),
-        streams=RequestStreams(connection, tags=tags, me=me),
-        coordination=Coordination(connection, me=me, new_token=new_token),
-    )
 
 
 def build(
@@ -357,6 +259,7 @@ class _Wiring:
             metrics=self.metrics,
             throttle=throttle,
             new_token=new_token,
+            stop=self.stopping,
         )
         pubsub = PubSubIntake(
             ingest,
@@ -436,20 +339,6 @@ class _Wiring:
             hold=timedelta(seconds=matchmaking.unclaimed_hold_seconds),
             hold_max=timedelta(seconds=matchmaking.unclaimed_hold_max_seconds),
         )
-
-
-def operator_for(settings: Settings, stores: Stores) -> Operator:
-    """What an operator can do with these stores."""
-    channel = settings.matchmaking.match_result_channel
-    return Operator(
-        settings.modes(),
-        connection=stores.connection,
-        tickets=stores.tickets,
-        matches=stores.matches,
-        dead_letters=stores.dead_letters,
-        result_channel=lambda pod_id: channel.replace("{pod_id}", pod_id),
-        new_token=new_token,
-    )
 
 
 def _try_all(queues: Mapping[str, QueueLoop]) -> None:

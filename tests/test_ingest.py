@@ -1,0 +1,113 @@
+"""What happens to requests that Redis does not take, against a real server behind a proxy."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+
+from matchkeeper.errors import StoreError
+from matchkeeper.loops.ingest import Ingest, IngestRules, Message
+from matchkeeper.observe.events import Throttle
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.protocol.requests import RequestKind
+from matchkeeper.store.streams import Entry, Submitted
+from tests.conftest import RealServer, wait_until
+from tests.harness import outside
+from tests.proxy import proxy_to
+from tests.stores import CLAIMED, NORMAL, RANKED, Stores, open_stores, token
+
+BODY = b'{"player_id":"p1","game_mode":"Normal","metadata":{},"pod_id":"pod-a"}'
+
+
+def ingest(stores: Stores) -> Ingest:
+    return Ingest(
+        [NORMAL, RANKED, CLAIMED],
+        tickets=stores.tickets,
+        streams=stores.streams,
+        coordination=stores.coordination,
+        connection=stores.connection,
+        rules=IngestRules(
+            max_bytes=65536,
+            memory=timedelta(seconds=5),
+            result_channel=lambda pod: f"pod:{pod}:match_result",
+        ),
+        wake=lambda _tag, _length: None,
+        metrics=Metrics(),
+        throttle=Throttle(interval=timedelta(seconds=10), clock=time.monotonic),
+        new_token=token,
+        stop=stores.stop,
+    )
+
+
+@pytest.mark.parametrize(
+    ("stopping", "code"), [(False, "internal_error"), (True, "server_shutting_down")]
+)
+async def test_who_could_not_be_queued_is_told(
+    stopping: bool, code: str, valkey: RealServer
+) -> None:
+    async with (
+        proxy_to(valkey.port) as proxy,
+        open_stores(proxy.url, failures=100) as stores,
+        outside(valkey.url) as wire,
+    ):
+        if stopping:
+            stores.stop.set()
+        proxy.lose_replies_to = b"EVALSHA"
+        proxy.lose_at_most = 100
+        await ingest(stores).take([Message(kind=RequestKind.ENQUEUE, payload=BODY)])
+        await wire.is_told("p1", f"Error {code}")
+
+
+async def test_a_request_whose_reply_was_lost_is_done_and_out_of_the_stream(
+    valkey: RealServer,
+) -> None:
+    async with proxy_to(valkey.port) as proxy, open_stores(proxy.url, failures=100) as stores:
+        await stores.streams.prepare()
+        assert await stores.streams.submit("normal", "enqueue", BODY, limit=10) == Submitted.ADDED
+        (entry,) = await stores.streams.read(count=10, block=timedelta(seconds=1))
+        await stores.enqueue("warm")
+        proxy.lose_replies_to = b"EVALSHA"
+        proxy.lose_at_most = 3
+        message = Message(kind=RequestKind.ENQUEUE, payload=entry.body, entry=entry)
+        with pytest.raises(StoreError):
+            await ingest(stores).take([message])
+        assert await stores.streams.reread(count=10) == []
+        assert (await stores.tickets.where("p1"))[0][0] == "normal"
+
+
+async def test_a_server_that_died_leaves_its_requests_to_another(valkey: RealServer) -> None:
+    async with (
+        open_stores(valkey.url, me="a") as one,
+        open_stores(valkey.url, me="b") as two,
+        outside(valkey.url) as wire,
+    ):
+        await one.streams.prepare()
+        await one.streams.submit("normal", "enqueue", BODY, limit=10)
+        assert len(await one.streams.read(count=10, block=timedelta(seconds=1))) == 1
+        taken: list[Entry] = []
+
+        async def take_over() -> bool:
+            taken.extend(await two.streams.take_over(idle=timedelta(milliseconds=50), count=10))
+            return bool(taken)
+
+        await wait_until(take_over)
+        late = [Message(kind=RequestKind.ENQUEUE, payload=each.body, entry=each) for each in taken]
+        await ingest(two).take(late)
+        await wire.is_told("p1", "EnQueued")
+        await ingest(one).take(late)
+        # Pub/Sub keeps the order: what was published before this has been heard with it.
+        end = '{"player_id":"end","result_type":"EnQueued"}'
+        await wire.redis.publish("pod:x:match_result", end)
+        await wire.is_told("end", "EnQueued")
+        assert wire.told("p1") == ["EnQueued"], "the first one wakes up too late"
+
+
+async def test_the_stream_has_a_bound(valkey: RealServer) -> None:
+    async with open_stores(valkey.url) as stores:
+        first = await stores.streams.submit("normal", "enqueue", BODY, limit=2)
+        assert first == Submitted.NO_STREAM
+        await stores.streams.prepare()
+        replies = [await stores.streams.submit("normal", "enqueue", BODY, limit=2) for _ in "abc"]
+        assert replies == [Submitted.ADDED, Submitted.ADDED, Submitted.FULL]
