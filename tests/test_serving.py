@@ -180,3 +180,21 @@ async def test_a_bounded_round_reads_on_behind_those_who_cannot_be_matched(
             await wire.is_told("near2", "MatchFound")
             assert await wire.redis.zcard("queue:{ranked}") == 25
         assert await server.metric("matchkeeper_round_bound_hit_total") > 0
+
+
+async def test_a_player_by_hand_in_a_queue_beside_a_pending_match_keeps_nobody_up(
+    valkey: RealServer, tmp_path: Path
+) -> None:
+    settings = {"matchmaking__try_match_tick_interval_seconds": 0.1}
+    with serving(valkey.url, tmp_path, **settings) as server:
+        await server.ready()
+        async with outside(valkey.url) as wire:
+            await wire.enqueue("p1", "Squad")
+            await wire.enqueue("p2", "Squad")
+            await wait_until(lambda: bool(wire.offers))
+            await wire.redis.hset("metadata:{normal}", "p1", '{"pod_id":"a"}')
+            await wire.redis.zadd("queue:{normal}", {"p1": 1_700_000_000})
+            await wire.enqueue("p3")
+            await wire.enqueue("p4")
+            await wire.is_told("p3", "MatchFound", seconds=3)
+            assert wire.told("p1") == ["EnQueued"]

@@ -93,6 +93,8 @@ class Round:
         self._new_id = new_id
         self._stop = stop
         self._read_from = 0
+        self._gone: dict[str, float] = {}
+        """Players, by enqueue time, who made a proposal of the last round stale."""
 
     async def run(self) -> RoundResult:
         """One round. Raises StoreError; whatever was committed until then stands."""
@@ -100,7 +102,7 @@ class Round:
         if view.poisoned:
             await self._departures.set_aside(self.mode, list(view.poisoned.values()))
         waiting = await self._departures.expire(self.mode, list(view.tickets.values()), view.now)
-        free = self._without_held(waiting)
+        free = self._without_held(self._without_gone(waiting))
         pairing = self._strategy(free, view.now)
         if pairing.proposals and pairing.unmatched:
             self._kept(Cause.ODD_PLAYER, len(pairing.unmatched), log=False)
@@ -130,6 +132,13 @@ class Round:
         if view.bound_hit:
             self._metrics.bound_hit(self.mode.name)
         return view
+
+    def _without_gone(self, tickets: Sequence[Ticket]) -> list[Ticket]:
+        """Who spoilt a proposal and still stands here is in a pending match elsewhere, put here by
+        hand: left out of every second round, so that nobody waits for such a player.
+        """
+        gone, self._gone = self._gone, {}
+        return [each for each in tickets if gone.get(each.player_id) != each.enqueued_at]
 
     def _without_held(self, tickets: Sequence[Ticket]) -> list[Ticket]:
         free: list[Ticket] = []
@@ -197,6 +206,9 @@ class Round:
             else:
                 self._committed.forget(result.match.match_id)
             if result.reply is CommitReply.STALE:
+                for ticket in result.match.tickets:
+                    if ticket.player_id == result.stale_player:
+                        self._gone[ticket.player_id] = ticket.enqueued_at
                 self._metrics.stale_proposal(self.mode.name)
                 emit(Event.PROPOSAL_STALE, mode=self.mode.name, player_id=result.stale_player)
         return made
