@@ -167,6 +167,37 @@ def test_doctor_names_missing_rights(valkey: RealServer, client: redis_py.Redis)
     assert found["scripts"]["verdict"] == "wrong"
 
 
+def test_doctor_tells_the_rules_to_add_and_does_nothing(
+    valkey: RealServer, client: redis_py.Redis
+) -> None:
+    client.execute_command(
+        "ACL", "SETUSER", "weak", "on", ">pw", "~queue:*", "resetchannels", "+@all", "-xautoclaim"
+    )
+    url = valkey.url.replace("redis://", "redis://weak:pw@")
+    done = matchkeeper("doctor", "--json", url=url)
+    rights = next(each for each in json.loads(done.stdout) if each["check"] == "rights")
+    assert "channel match:enqueue:request" in rights["found"]
+    _, _, rules = rights["mend"].partition("ACL SETUSER <user> ")
+    client.execute_command("ACL", "SETUSER", "weak", *rules.split())
+    done = matchkeeper("doctor", "--json", url=url)
+    assert next(e for e in json.loads(done.stdout) if e["check"] == "rights")["verdict"] == "good"
+    assert client.keys("*") == []
+
+
+def test_text_of_strangers_cannot_steer_the_terminal(
+    valkey: RealServer, client: redis_py.Redis
+) -> None:
+    client.execute_command("ZADD", "queue:{normal}", "5", b"[red]\x1b[31mevil\xff")
+    shown = matchkeeper("queue", "show", "Normal", url=valkey.url)
+    assert r"[red]\x1b[31mevil\xff" in shown.stdout
+    assert "\x1b[31m" not in shown.stdout
+    listed = json.loads(matchkeeper("queue", "show", "Normal", "--json", url=valkey.url).stdout)
+    assert listed[0]["problem"] == "Metadata not found"
+    refused = matchkeeper("queue", "remove", "Normal", "bad\x01id", url=valkey.url)
+    assert refused.returncode == 4
+    assert "There is no such player" in refused.stderr
+
+
 async def test_doctor_sends_a_test_alert(valkey: RealServer) -> None:
     async with webhook() as hook:
         done = await asyncio.to_thread(

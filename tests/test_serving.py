@@ -198,3 +198,15 @@ async def test_a_player_by_hand_in_a_queue_beside_a_pending_match_keeps_nobody_u
             await wire.enqueue("p4")
             await wire.is_told("p3", "MatchFound", seconds=3)
             assert wire.told("p1") == ["EnQueued"]
+
+
+async def test_a_signal_ends_a_start_that_waits_for_redis(
+    valkey: RealServer, tmp_path: Path
+) -> None:
+    slow = {"matchmaking__redis_operation_timeout_seconds": 20}
+    with serving(valkey.url, tmp_path, **slow) as server:
+        valkey.signal(signal.SIGSTOP)
+        await asyncio.sleep(1.5)  # it has nothing to log yet, and no port
+        server.signal(signal.SIGTERM)
+        assert await server.ended(seconds=5) == 0
+        valkey.signal(signal.SIGCONT)

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from matchkeeper.store import keys
 from matchkeeper.store.durability import Durability, DurabilityKind
-from matchkeeper.store.facts import RedisFacts
+from matchkeeper.store.facts import ServerFacts, UseFacts
+from matchkeeper.store.rights import Kind, Refusal
 
 _OLDEST = (7, 0)
 _WAITAOF = (7, 2)
@@ -84,15 +86,22 @@ def holes_in(kind: str, version: tuple[int, ...]) -> list[str]:
     return found
 
 
-def examine(facts: RedisFacts, durability: Durability) -> list[Finding]:
-    """All checks."""
-    checks: Sequence[Callable[[RedisFacts, Durability], Finding]] = (
+def examine_server(facts: ServerFacts, durability: Durability) -> list[Finding]:
+    """What it is. Some of these findings keep the server from starting."""
+    checks: Sequence[Callable[[ServerFacts, Durability], Finding]] = (
         _version,
         _security,
         _cluster,
         _role,
         _durability,
         _memory,
+    )
+    return [check(facts, durability) for check in checks]
+
+
+def examine_use(facts: UseFacts) -> list[Finding]:
+    """What we may do with it, and what it holds."""
+    checks: Sequence[Callable[[UseFacts], Finding]] = (
         _scripts,
         _rights,
         _clock,
@@ -100,19 +109,32 @@ def examine(facts: RedisFacts, durability: Durability) -> list[Finding]:
         _unknown_queues,
         _game_servers,
     )
-    return [check(facts, durability) for check in checks]
+    return [check(facts) for check in checks]
+
+
+def can_be_used(facts: ServerFacts) -> bool:
+    """Whether it makes sense to try what the server does: not on a cluster or a replica."""
+    return not facts.cluster and facts.role == "master"
 
 
 def _good(check: str, found: str) -> Finding:
     return Finding(check=check, verdict=Verdict.GOOD, found=found)
 
 
+def _doubtful(check: str, found: str, mend: str) -> Finding:
+    return Finding(check=check, verdict=Verdict.WARNING, found=found, mend=mend)
+
+
 def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(str(part) for part in version)
 
 
-def _version(facts: RedisFacts, _: Durability) -> Finding:
+def _version(facts: ServerFacts, _: Durability) -> Finding:
     found = f"{facts.kind} {_dotted(facts.version)}"
+    if not facts.version:
+        return _doubtful("version", "not told", "Make sure that it is Redis 7.0 or newer.")
+    if facts.kind not in ("redis", "valkey"):
+        return _doubtful("version", found, "Only Redis and Valkey are tested; use one of them.")
     if facts.version[:2] < _OLDEST:
         return Finding(
             check="version",
@@ -124,8 +146,8 @@ def _version(facts: RedisFacts, _: Durability) -> Finding:
     return _good("version", found)
 
 
-def _security(facts: RedisFacts, _: Durability) -> Finding:
-    holes = holes_in(facts.kind, facts.version)
+def _security(facts: ServerFacts, _: Durability) -> Finding:
+    holes = holes_in(facts.kind, facts.version) if facts.version else []
     if not holes:
         return _good("known holes", "none known to us")
     return Finding(
@@ -136,7 +158,7 @@ def _security(facts: RedisFacts, _: Durability) -> Finding:
     )
 
 
-def _cluster(facts: RedisFacts, _: Durability) -> Finding:
+def _cluster(facts: ServerFacts, _: Durability) -> Finding:
     if not facts.cluster:
         return _good("cluster", "off")
     return Finding(
@@ -148,18 +170,19 @@ def _cluster(facts: RedisFacts, _: Durability) -> Finding:
     )
 
 
-def _role(facts: RedisFacts, _: Durability) -> Finding:
+def _role(facts: ServerFacts, _: Durability) -> Finding:
     if facts.role == "master":
-        return _good("role", f"primary with {facts.replicas} replica(s)")
+        count = "unknown" if facts.replicas is None else facts.replicas
+        return _good("role", f"primary, replicas: {count}")
     return Finding(
         check="role",
         verdict=Verdict.WRONG,
         found="a read-only replica",
-        mend="Point redis.url to the primary.",
+        mend="Point redis.url to the primary, and run this again.",
     )
 
 
-def _durability(facts: RedisFacts, durability: Durability) -> Finding:
+def _durability(facts: ServerFacts, durability: Durability) -> Finding:
     by_kind = {
         DurabilityKind.FSYNC: _fsync,
         DurabilityKind.REPLICAS: _replicas,
@@ -168,8 +191,8 @@ def _durability(facts: RedisFacts, durability: Durability) -> Finding:
     return by_kind[durability.kind](facts, durability)
 
 
-def _fsync(facts: RedisFacts, _: Durability) -> Finding:
-    if facts.kind == "redis" and facts.version[:2] < _WAITAOF:
+def _fsync(facts: ServerFacts, _: Durability) -> Finding:
+    if facts.kind == "redis" and facts.version and facts.version[:2] < _WAITAOF:
         found = "no WAITAOF"
         mend = "WAITAOF came with Redis 7.2 and Valkey. Upgrade, or set another redis.durability."
     elif facts.appendonly is False:
@@ -180,7 +203,10 @@ def _fsync(facts: RedisFacts, _: Durability) -> Finding:
     return Finding(check="durability", verdict=Verdict.WRONG, found=found, mend=mend, fatal=True)
 
 
-def _replicas(facts: RedisFacts, durability: Durability) -> Finding:
+def _replicas(facts: ServerFacts, durability: Durability) -> Finding:
+    if facts.replicas is None:
+        mend = f"Make sure that {durability.replicas} replica(s) are connected."
+        return _doubtful("durability", "the number of replicas is not told", mend)
     found = f"{facts.replicas} of {durability.replicas} replica(s) connected"
     if facts.replicas >= durability.replicas:
         return _good("durability", found)
@@ -192,27 +218,26 @@ def _replicas(facts: RedisFacts, durability: Durability) -> Finding:
     )
 
 
-def _in_memory(facts: RedisFacts, _: Durability) -> Finding:
+def _in_memory(facts: ServerFacts, _: Durability) -> Finding:
     if facts.appendonly is False:
-        return Finding(
-            check="durability",
-            verdict=Verdict.WARNING,
-            found="appendonly no: a crash of Redis loses every queue",
-            mend="Set appendonly yes in Redis.",
-        )
-    found = f"none: a crash of Redis loses what is not flushed (appendfsync {facts.appendfsync})"
+        found = "appendonly no: a crash of Redis loses every queue"
+        return _doubtful("durability", found, "Set appendonly yes in Redis.")
+    if facts.appendonly is None:
+        mend = "Make sure that appendonly is yes."
+        return _doubtful("durability", "this Redis does not tell its persistence", mend)
+    if facts.appendfsync == "no":
+        found = "appendfsync no: a crash of the machine loses what the kernel has not written"
+        return _doubtful("durability", found, "Set appendfsync everysec in Redis.")
+    flushed = facts.appendfsync or "unknown"
+    found = f"none: a crash of Redis loses what is not flushed (appendfsync {flushed})"
     return _good("durability", found)
 
 
-def _memory(facts: RedisFacts, _: Durability) -> Finding:
+def _memory(facts: ServerFacts, _: Durability) -> Finding:
     policy = facts.maxmemory_policy
     if policy is None:
-        return Finding(
-            check="memory",
-            verdict=Verdict.WARNING,
-            found="this Redis does not tell its maxmemory-policy",
-            mend="Make sure that it is noeviction.",
-        )
+        found = "this Redis does not tell its maxmemory-policy"
+        return _doubtful("memory", found, "Make sure that it is noeviction.")
     if policy == "noeviction" or not facts.maxmemory_bytes:
         return _good("memory", f"maxmemory {facts.maxmemory_bytes or 'unlimited'}, {policy}")
     return Finding(
@@ -229,45 +254,68 @@ def _listed(check: str, wrong: Sequence[str], good: str, mend: str, verdict: Ver
     return Finding(check=check, verdict=verdict, found="; ".join(wrong), mend=mend)
 
 
-def _scripts(facts: RedisFacts, _: Durability) -> Finding:
+def _scripts(facts: UseFacts) -> Finding:
     mend = "Allow SCRIPT LOAD and EVALSHA to this user (ACL)."
     return _listed("scripts", facts.refused_scripts, "all load", mend, Verdict.WRONG)
 
 
-def _rights(facts: RedisFacts, _: Durability) -> Finding:
-    mend = "Give this user the right (ACL SETUSER … +command ~key pattern)."
-    return _listed("rights", facts.refused_commands, "sufficient", mend, Verdict.WRONG)
+def _rights(facts: UseFacts) -> Finding:
+    wrong = [_refusal(each) for each in facts.refusals]
+    mend = _grants(facts.refusals)
+    return _listed("rights", wrong, "sufficient", mend, Verdict.WRONG)
 
 
-def _clock(facts: RedisFacts, _: Durability) -> Finding:
+def _refusal(refusal: Refusal) -> str:
+    return refusal.name if refusal.kind is Kind.OTHER else f"{refusal.kind.value} {refusal.name}"
+
+
+def _grants(refusals: Sequence[Refusal]) -> str:
+    """The ACL rules that this user lacks."""
+    by_kind = {
+        kind: [each.name for each in refusals if each.kind is kind]
+        for kind in (Kind.COMMAND, Kind.KEY, Kind.CHANNEL)
+    }
+    rules = [f"+{name.lower().replace(' ', '|')}" for name in by_kind[Kind.COMMAND]]
+    if by_kind[Kind.KEY]:
+        rules += [f"~{pattern}" for pattern in keys.PATTERNS]
+    rules += [f"&{name}" for name in by_kind[Kind.CHANNEL]]
+    if not rules:
+        return "See what Redis says to each command."
+    return f"Give this user the right: ACL SETUSER <user> {' '.join(rules)}"
+
+
+def _clock(facts: UseFacts) -> Finding:
     ahead = facts.clock_ahead_seconds
+    if ahead is None:
+        return _doubtful("clock", "not told", "Allow TIME to this user.")
     found = f"Redis is {abs(ahead):.1f} s {'ahead' if ahead > 0 else 'behind'}"
     if abs(ahead) <= _CLOCK_SECONDS:
         return _good("clock", found)
-    return Finding(
-        check="clock",
-        verdict=Verdict.WARNING,
-        found=found,
-        mend="Waits are measured by the clock of Redis alone; but keep both in time (NTP).",
-    )
+    mend = "Waits are measured by the clock of Redis alone; but keep both in time (NTP)."
+    return _doubtful("clock", found, mend)
 
 
-def _types(facts: RedisFacts, _: Durability) -> Finding:
+def _types(facts: UseFacts) -> Finding:
+    if facts.wrong_types is None:
+        mend = "Allow TYPE to the user of this command; the server does not need it."
+        return _doubtful("key types", "this user may not ask", mend)
     mend = "Something else uses our keys: move it to another database, or rename these keys."
     return _listed("key types", facts.wrong_types, "as expected", mend, Verdict.WRONG)
 
 
-def _unknown_queues(facts: RedisFacts, _: Durability) -> Finding:
+def _unknown_queues(facts: UseFacts) -> Finding:
+    if facts.unknown_queues is None:
+        mend = "Allow SCAN to the user of this command; the server does not need it."
+        return _doubtful("unknown queues", "this user may not ask", mend)
+    good = "none" if facts.all_keys_seen else "none seen; there are too many keys to see all"
     mend = "Configure these modes again, or delete their keys."
-    return _listed("unknown queues", facts.unknown_queues, "none", mend, Verdict.WARNING)
+    return _listed("unknown queues", facts.unknown_queues, good, mend, Verdict.WARNING)
 
 
-def _game_servers(facts: RedisFacts, _: Durability) -> Finding:
+def _game_servers(facts: UseFacts) -> Finding:
+    if facts.subscribers is None:
+        return _doubtful("game servers", "this user may not ask", "Allow PUBSUB NUMSUB.")
     if facts.subscribers:
         return _good("game servers", f"{facts.subscribers} listen(s) for battle requests")
-    return Finding(
-        check="game servers",
-        verdict=Verdict.WARNING,
-        found="nobody listens for battle requests",
-        mend="Start a game server; until then nobody is matched.",
-    )
+    mend = "Start a game server; until then nobody is matched."
+    return _doubtful("game servers", "nobody listens for battle requests", mend)

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from matchkeeper import __version__
 from matchkeeper.config import Settings, masked_redis_url
 from matchkeeper.context import Context, build
-from matchkeeper.doctor import Verdict, examine
+from matchkeeper.doctor import Verdict, examine_server
 from matchkeeper.errors import (
     ConfigError,
     StoreNotReadyError,
     StoreTimeoutError,
     StoreUnavailableError,
 )
+from matchkeeper.loops.server import MatchServer
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.embedded import embedded_server
-from matchkeeper.store.facts import gather
+from matchkeeper.store.facts import gather_server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +48,62 @@ async def run_server(
 
     Raises MatchkeeperError when it cannot start.
     """
-    async with _redis(settings, url, folder) as redis_url:
-        context = build(settings, redis_url)
-        async with context.stores.connection:
-            await _refuse_the_impossible(context)
-            await _serve(context, redis_url, on_ready, stop or asyncio.Event())
+    end = _End(stop or asyncio.Event())
+    with end.on_signals():
+        async with _redis(settings, url, folder) as redis_url:
+            context = build(settings, redis_url)
+            async with context.stores.connection:
+                if await end.comes_before(_refuse_the_impossible(context)):
+                    return
+                await _serve(context, redis_url, on_ready, end)
+
+
+class _End:
+    """Signals and the caller's `stop`, heard from before anything is started."""
+
+    def __init__(self, wanted: asyncio.Event) -> None:
+        self.wanted = wanted
+        self._again = False
+        self._at_once: Callable[[], None] = lambda: None
+
+    @contextmanager
+    def on_signals(self) -> Generator[None]:
+        """SIGTERM and SIGINT ask for the end."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._heard)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def _heard(self) -> None:
+        if self.wanted.is_set():
+            self._again = True
+            self._at_once()
+        self.wanted.set()
+
+    async def comes_before(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Whether the end was wanted before `work` was done; then `work` is given up."""
+        doing, wanted = asyncio.ensure_future(work), asyncio.ensure_future(self.wanted.wait())
+        try:
+            await asyncio.wait((doing, wanted), return_when=asyncio.FIRST_COMPLETED)
+            if doing.done():
+                doing.result()
+            return wanted.done()
+        finally:
+            for each in (doing, wanted):
+                each.cancel()
+            await asyncio.gather(doing, wanted, return_exceptions=True)
+
+    async def stops(self, server: MatchServer) -> None:
+        """Stops the server when the end is wanted; asked for again, at once."""
+        await self.wanted.wait()
+        server.stop()
+        self._at_once = server.stop
+        if self._again:
+            server.stop()
 
 
 @asynccontextmanager
@@ -68,14 +121,10 @@ async def _refuse_the_impossible(context: Context) -> None:
     settings = context.settings
     durability = Durability.parse(settings.redis.durability)
     try:
-        facts = await gather(
-            context.stores.connection,
-            tags=[mode.tag for mode in context.modes],
-            channel=settings.matchmaking.battle_request_channel,
-        )
+        facts = await gather_server(context.stores.connection)
     except (StoreUnavailableError, StoreTimeoutError, StoreNotReadyError):
         return  # told by the connection itself
-    for finding in examine(facts, durability):
+    for finding in examine_server(facts, durability):
         if finding.verdict is Verdict.WRONG and finding.fatal:
             raise ConfigError(f"{finding.check}: {finding.found}", hint=finding.mend)
 
@@ -84,7 +133,7 @@ async def _serve(
     context: Context,
     redis_url: str,
     on_ready: Callable[[ServerInfo], None] | None,
-    stop: asyncio.Event,
+    end: _End,
 ) -> None:
     # Slow to import, and of no use to commands that do not serve.
     from matchkeeper.api.app import create_app  # noqa: PLC0415
@@ -94,11 +143,8 @@ async def _serve(
     listener = bind(server.host, server.port)
     http_url = f"http://{server.host}:{listener.getsockname()[1]}"
     http_stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, context.server.stop)
     http = asyncio.ensure_future(serve_http(create_app(context), listener, stop=http_stop))
-    stopper = asyncio.ensure_future(_stop_when(stop, context))
+    stopper = asyncio.ensure_future(end.stops(context.server))
     emit(
         Event.STARTED,
         version=__version__,
@@ -111,13 +157,6 @@ async def _serve(
     try:
         await context.server.run()
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
         stopper.cancel()
         http_stop.set()
         await asyncio.gather(http, stopper, return_exceptions=True)
-
-
-async def _stop_when(stop: asyncio.Event, context: Context) -> None:
-    await stop.wait()
-    context.server.stop()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+import json
+import os
+import sys
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -14,6 +17,8 @@ from rich.console import Console
 from matchkeeper.errors import ConfigError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from matchkeeper.config import Settings
     from matchkeeper.context import Stores
     from matchkeeper.operator import Operator
@@ -36,7 +41,41 @@ UrlOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")]
 
-out = Console(soft_wrap=True)
+_WIDTH_OF_A_PIPE = 200
+
+
+def _width() -> int | None:
+    """None: as the terminal. What is piped into grep should not be wrapped at 80 columns."""
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return _WIDTH_OF_A_PIPE if piped else None
+
+
+# Ids, metadata and reasons come from strangers: `[red]` and `:smile:` in them are just text.
+out = Console(soft_wrap=True, markup=False, emoji=False, highlight=False, width=_width())
+
+
+def printable(text: str) -> str:
+    r"""Text of strangers, safe for a terminal: what cannot be printed is shown as \xNN.
+
+    That is escape sequences, bytes that are no UTF-8, and marks that turn the direction of text.
+    """
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    if "\udc80" <= char <= "\udcff":  # how Python holds a byte that is no UTF-8
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode()
+
+
+def table(*columns: str, whole: Collection[str] = ()) -> Table:
+    """A table that cuts nothing off. The columns in `whole` are not wrapped either."""
+    from rich.table import Table  # noqa: PLC0415  # slow to import
+
+    made = Table()
+    for column in columns:
+        made.add_column(column, overflow="fold", no_wrap=column in whole)
+    return made
 
 
 def settings_from(config: Path | None, redis_url: str | None, **overrides: object) -> Settings:
@@ -109,7 +148,5 @@ def ask(
 
 
 def show_json(value: object) -> None:
-    """A value as indented JSON on stdout."""
-    import msgspec  # noqa: PLC0415
-
-    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    """A value as indented JSON on stdout, in ASCII, so that every text survives every terminal."""
+    typer.echo(json.dumps(value, indent=2))

@@ -6,9 +6,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
-from matchkeeper.cli.common import ConfigOption, JsonOption, UrlOption, ask, out, show_json
+from matchkeeper.cli.common import (
+    ConfigOption,
+    JsonOption,
+    UrlOption,
+    ask,
+    out,
+    printable,
+    show_json,
+    table,
+)
 from matchkeeper.cli.queue import ModeArgument
 
 if TYPE_CHECKING:
@@ -47,12 +55,11 @@ def list_letters(
     if as_json:
         show_json([{"mode": name, **_fields(letter)} for name, letter in found])
         return
-    table = Table("mode", "id", "player", "set aside", "reason")
+    rows = table("mode", "id", "player", "set aside", "reason", whole=("id",))
     for name, letter in found:
-        table.add_row(
-            name, letter.entry_id, letter.player_id, _moment(letter.set_aside_at), letter.reason
-        )
-    out.print(table)
+        player, reason = printable(letter.player_id), printable(letter.reason)
+        rows.add_row(name, letter.entry_id, player, _moment(letter.set_aside_at), reason)
+    out.print(rows)
 
 
 @app.command("show")
@@ -92,7 +99,7 @@ def requeue(
     async def question(operator: Operator) -> str:
         return await operator.requeue(operator.mode(mode), entry_id, metadata=metadata)
 
-    out.print(f"{ask(config, redis_url, question)} is back in {mode}")
+    out.print(f"{printable(ask(config, redis_url, question))} is back in {mode}")
 
 
 @app.command("drop")

@@ -9,14 +9,15 @@ from time import monotonic
 
 from matchkeeper.cli.common import connected
 from matchkeeper.config import Settings
-from matchkeeper.doctor import Finding, Verdict, examine
+from matchkeeper.doctor import Finding, Verdict, can_be_used, examine_server, examine_use
 from matchkeeper.errors import MatchkeeperError, StoreError
 from matchkeeper.observe.alert_channels import channels_from
 from matchkeeper.observe.alerts import Alert, Alerter, AlertKind, Severity
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.embedded import embedded_server
-from matchkeeper.store.facts import gather
+from matchkeeper.store.facts import gather_server, gather_use
+from matchkeeper.store.rights import Channels
 
 
 class Examination:
@@ -36,24 +37,35 @@ class Examination:
 
     async def _redis(self) -> list[Finding]:
         settings = self._settings
+        durability = Durability.parse(settings.redis.durability)
+        findings: list[Finding] = []
         try:
             async with self._reachable() as (found, reachable), connected(reachable) as (stores, _):
-                facts = await gather(
-                    stores.connection,
-                    tags=[mode.tag for mode in settings.modes()],
-                    channel=settings.matchmaking.battle_request_channel,
-                )
+                server = await gather_server(stores.connection)
+                findings = [_good("connection", found), *examine_server(server, durability)]
+                if can_be_used(server):
+                    tags = [mode.tag for mode in settings.modes()]
+                    use = await gather_use(stores.connection, tags=tags, channels=self._channels())
+                    findings += examine_use(use)
         except StoreError as error:
-            return [
-                Finding(
-                    check="connection",
-                    verdict=Verdict.WRONG,
-                    found=error.message,
-                    mend=error.hint or "Check redis.url.",
-                )
-            ]
-        durability = Durability.parse(settings.redis.durability)
-        return [_good("connection", found), *examine(facts, durability)]
+            lost = Finding(
+                check="connection",
+                verdict=Verdict.WRONG,
+                found=error.message,
+                mend=error.hint or "Check redis.url.",
+            )
+            findings = [lost, *findings[1:]]
+        return findings
+
+    def _channels(self) -> Channels:
+        matchmaking = self._settings.matchmaking
+        return Channels(
+            heard=(matchmaking.enqueue_request_channel, matchmaking.dequeue_request_channel),
+            told=(
+                matchmaking.battle_request_channel,
+                matchmaking.match_result_channel.replace("{pod_id}", "*"),
+            ),
+        )
 
     @asynccontextmanager
     async def _reachable(self) -> AsyncGenerator[tuple[str, Settings]]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import io
 import sys
 import threading
-from typing import Annotated
+import traceback
+from typing import Annotated, NoReturn
 
 import typer
 
 from matchkeeper.cli import dead_letters, queue, server
+from matchkeeper.cli.common import printable
 from matchkeeper.errors import MatchkeeperError
 
 _DEFECT = 70
@@ -61,21 +63,35 @@ _DEBUG = threading.Event()
 
 def run() -> None:
     """The command. Errors are one sentence and a hint, and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show a character must not end the command half-way.
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except MatchkeeperError as error:
-        typer.secho(f"Error: {error.message}", err=True, fg="red")
-        if error.hint:
-            typer.echo(f"Hint: {error.hint}", err=True)
-        sys.exit(error.exit_code)
+        _fail(error.message, error.hint, error.exit_code)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except Exception as error:  # a person gets a sentence, never a traceback
-        if _DEBUG.is_set():
-            raise
-        typer.secho(f"Error: {type(error).__name__}: {error}", err=True, fg="red")
-        typer.echo("Hint: this is a defect; run again with --debug and report it.", err=True)
-        sys.exit(_DEFECT)
+    except OSError as error:  # a full disk, a folder that may not be written
+        if error.strerror is None:
+            _fail_by_defect(error)
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror}", "", MatchkeeperError.exit_code)
+    except Exception as error:  # noqa: BLE001  # a person gets a sentence, never a traceback
+        _fail_by_defect(error)
+
+
+def _fail_by_defect(error: Exception) -> NoReturn:
+    if _DEBUG.is_set():
+        traceback.print_exception(error)
+    hint = "This is a defect: please report it, with what --debug before the command shows."
+    _fail(f"{type(error).__name__}: {error}", hint, _DEFECT)
+
+
+def _fail(message: str, hint: str, exit_code: int) -> NoReturn:
+    lines = [printable(line) for line in message.splitlines()]
+    typer.secho("Error: " + "\n".join(lines), err=True, fg="red")
+    if hint:
+        typer.echo(f"Hint: {printable(hint)}", err=True)
+    sys.exit(exit_code)

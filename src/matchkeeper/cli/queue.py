@@ -5,11 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
-from matchkeeper.cli.common import ConfigOption, JsonOption, UrlOption, ask, out, show_json
+from matchkeeper.cli.common import (
+    ConfigOption,
+    JsonOption,
+    UrlOption,
+    ask,
+    out,
+    printable,
+    show_json,
+    table,
+)
+from matchkeeper.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from matchkeeper.domain.ticket import PoisonedTicket, Ticket
     from matchkeeper.operator import Operator
 
 app = typer.Typer(help="See who waits, and take players out.", no_args_is_help=True)
@@ -44,17 +54,17 @@ def list_queues(
             ]
         )
         return
-    table = Table("mode", "waiting", "oldest wait", "pending matches", "dead letters")
+    rows = table("mode", "waiting", "oldest wait", "pending matches", "dead letters")
     for state in states:
         oldest = state.oldest_wait_seconds
-        table.add_row(
+        rows.add_row(
             state.mode.name,
             str(state.length),
             "-" if oldest is None else f"{oldest:.1f} s",
             str(state.pending_matches),
             str(state.dead_letters),
         )
-    out.print(table)
+    out.print(rows)
 
 
 @app.command("show")
@@ -75,27 +85,39 @@ def show_queue(
         return await operator.page(operator.mode(mode), start=start, count=count)
 
     page = ask(config, redis_url, question)
+    unreadable = (*page.poisoned, *page.incomplete)
     if as_json:
-        show_json(
-            [
-                {
-                    "player_id": ticket.player_id,
-                    "pod_id": ticket.pod_id,
-                    "enqueued_at": ticket.enqueued_at,
-                    "metadata": ticket.metadata,
-                }
-                for ticket in page.tickets
-            ]
-        )
+        show_json([_ticket(each) for each in page.tickets] + [_entry(each) for each in unreadable])
         return
-    table = Table("player", "pod", "waited", "metadata")
+    rows = table("player", "pod", "waited", "metadata")
     for ticket in page.tickets:
         waited = f"{max(0.0, page.now - ticket.enqueued_at):.1f} s"
-        table.add_row(ticket.player_id, ticket.pod_id, waited, ticket.metadata)
-    for ticket in (*page.poisoned, *page.incomplete):
-        table.add_row(repr(ticket.player_id), "?", "unreadable", ticket.reason)
-    out.print(table)
+        player, pod, metadata = map(printable, (ticket.player_id, ticket.pod_id, ticket.metadata))
+        rows.add_row(player, pod, waited, metadata)
+    for ticket in unreadable:
+        rows.add_row(printable(ticket.player_id), "?", "unreadable", printable(ticket.reason))
+    out.print(rows)
     out.print(f"{page.read} of {page.queue_length} shown")
+
+
+def _ticket(ticket: Ticket) -> dict[str, object]:
+    return {
+        "player_id": ticket.player_id,
+        "pod_id": ticket.pod_id,
+        "enqueued_at": ticket.enqueued_at,
+        "metadata": ticket.metadata,
+        "problem": None,
+    }
+
+
+def _entry(entry: PoisonedTicket) -> dict[str, object]:
+    return {
+        "player_id": entry.player_id,
+        "pod_id": entry.pod_id,
+        "enqueued_at": entry.enqueued_at,
+        "metadata": entry.raw_metadata,
+        "problem": entry.reason,
+    }
 
 
 @app.command("remove")
@@ -110,8 +132,17 @@ def remove(
     Example: matchkeeper queue remove Normal player-17
     """
 
+    from matchkeeper.protocol.limits import id_problem  # noqa: PLC0415
+
+    problem = id_problem("player_id", player_id)
+    if problem is not None:
+        raise NotFoundError(
+            f"There is no such player: {problem}",
+            hint="Entries that no player can have are set aside; see matchkeeper dead-letters list",
+        )
+
     async def question(operator: Operator) -> None:
         await operator.remove(operator.mode(mode), player_id)
 
     ask(config, redis_url, question)
-    out.print(f"{player_id} is out of {mode}")
+    out.print(f"{printable(player_id)} is out of {mode}")

@@ -14,6 +14,7 @@ from matchkeeper.cli.common import (
     JsonOption,
     UrlOption,
     out,
+    printable,
     settings_from,
     show_json,
 )
@@ -21,6 +22,7 @@ from matchkeeper.errors import MatchkeeperError
 
 if TYPE_CHECKING:
     from matchkeeper.config import Settings
+    from matchkeeper.doctor import Finding
 
 T = TypeVar("T")
 
@@ -166,15 +168,22 @@ def doctor(
             ]
         )
     else:
-        signs = {"good": "[green]✓[/]", "warning": "[yellow]![/]", "wrong": "[red]✗[/]"}
-        for each in findings:
-            out.print(f"{signs[each.verdict.value]} {each.check}: ", end="")
-            out.print(each.found, markup=False)
-            if each.mend:
-                out.print(f"    → {each.mend}", markup=False)
+        _show_findings(findings)
     wrong = [each.check for each in findings if each.verdict.value == "wrong"]
     if wrong:
         raise UnfitError(f"Not fit to serve: {', '.join(wrong)}", hint="Mend what is marked above.")
+
+
+def _show_findings(findings: list[Finding]) -> None:
+    from rich.text import Text  # noqa: PLC0415
+
+    signs = {"good": ("✓", "green"), "warning": ("⚠", "yellow"), "wrong": ("✗", "red")}
+    for each in findings:
+        out.print(
+            Text.assemble(signs[each.verdict.value], f" {each.check}: {printable(each.found)}")
+        )
+        if each.mend:
+            out.print(f"    → {printable(each.mend)}")
 
 
 @config_app.command("show")

@@ -7,13 +7,14 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from matchkeeper.errors import StoreError
+from matchkeeper.errors import CircuitOpenError, StoreError
 from matchkeeper.observe.events import Event, emit
 
 T = TypeVar("T")
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
+_CIRCUIT_PAUSE_SECONDS = 1.0
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
@@ -52,6 +53,9 @@ async def supervised(
         begun = asyncio.get_running_loop().time()
         try:
             await loop()
+        except CircuitOpenError:
+            # Told when it opened; looked at often, so that the end of the outage is not slept over.
+            pause_seconds = _CIRCUIT_PAUSE_SECONDS / 2
         except StoreError as error:
             emit(Event.LOOP_INTERRUPTED, loop=name, error=error.message)
         except Exception as error:  # noqa: BLE001  # the last line of defence: told, then run again

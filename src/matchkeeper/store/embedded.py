@@ -70,12 +70,16 @@ async def embedded_server(folder: Path, *, port: int = 0) -> AsyncGenerator[Embe
                 f"Another Matchkeeper runs its embedded Valkey on {folder}",
                 hint="Stop it, or give this one a folder of its own with redis.embedded_dir.",
             ) from None
-        server = _left_behind(folder) or await _start(folder, port)
-        try:
-            yield server
-        finally:
-            await _stop(server.pid)
-            (folder / "server").unlink(missing_ok=True)
+        left_behind = _left_behind(folder)
+        if left_behind is not None:
+            try:
+                yield left_behind
+            finally:
+                await _stop(left_behind.pid)
+        else:
+            async with _started(folder, port or _free_port()) as server:
+                yield server
+        (folder / "server").unlink(missing_ok=True)
 
 
 def _left_behind(folder: Path) -> EmbeddedServer | None:
@@ -89,8 +93,8 @@ def _left_behind(folder: Path) -> EmbeddedServer | None:
     return EmbeddedServer(port=port, pid=pid, folder=folder)
 
 
-async def _start(folder: Path, port: int) -> EmbeddedServer:
-    port = port or _free_port()
+@asynccontextmanager
+async def _started(folder: Path, port: int) -> AsyncGenerator[EmbeddedServer]:
     log = folder / "valkey.log"
     process = await asyncio.create_subprocess_exec(
         str(executable()),
@@ -102,21 +106,29 @@ async def _start(folder: Path, port: int) -> EmbeddedServer:
         # Ctrl-C is for us: players are still being put in order while we stop.
         start_new_session=True,
     )
-    (folder / "server").write_text(f"{process.pid} {port}")
-    server = EmbeddedServer(port=port, pid=process.pid, folder=folder)
+    try:
+        (folder / "server").write_text(f"{process.pid} {port}")
+        if not await _begins_to_answer(process, port):
+            raise EmbeddedServerError(
+                f"The embedded Valkey did not start: {_last_line(log)}", hint=f"Its log is {log}"
+            )
+        yield EmbeddedServer(port=port, pid=process.pid, folder=folder)
+    finally:
+        if process.returncode is None:
+            await _stop(process.pid)
+        await process.wait()
+
+
+async def _begins_to_answer(process: asyncio.subprocess.Process, port: int) -> bool:
     try:
         async with asyncio.timeout(_START_SECONDS):
-            while not await _answers(port):
-                if process.returncode is not None:
-                    break
+            while process.returncode is None:
+                if await _answers(port):
+                    return True
                 await asyncio.sleep(0.02)
-            else:
-                return server
     except TimeoutError:
-        process.kill()
-    raise EmbeddedServerError(
-        f"The embedded Valkey did not start: {_last_line(log)}", hint=f"Its log is {log}"
-    )
+        pass
+    return False
 
 
 async def _answers(port: int) -> bool:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
-from matchkeeper.store import keys, scripts
+from matchkeeper.store import keys, rights, scripts
 from matchkeeper.store.connection import Connection
+from matchkeeper.store.rights import Channels, Refusal
 from matchkeeper.store.scripts import Script
 
-_SCRATCH_TAG = "matchkeeper-doctor"
+T = TypeVar("T")
+
+_SCAN_SECONDS = 2.0
 _EXPECTED_TYPES = {
     keys.queue: "zset",
     keys.metadata: "hash",
@@ -27,90 +30,158 @@ _EXPECTED_TYPES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RedisFacts:
-    """What a Redis is and allows. None: it does not say, or we may not ask."""
+class ServerFacts:
+    """What a Redis is. None: it does not say, or we may not ask."""
 
     kind: str
-    """`redis` or `valkey`."""
+    """`redis`, `valkey` or the name of another server."""
     version: tuple[int, ...]
+    """Empty where it is not told."""
     cluster: bool
     role: str
-    replicas: int
-    clock_ahead_seconds: float
+    replicas: int | None
     appendonly: bool | None
     appendfsync: str | None
     maxmemory_policy: str | None
     maxmemory_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseFacts:
+    """What we may do with it, and what it holds. None: we may not ask."""
+
+    clock_ahead_seconds: float | None
     refused_scripts: tuple[str, ...]
     """`name: error` for each script that does not load."""
-    refused_commands: tuple[str, ...]
-    """`name: error` for each command that this user may not use on our keys."""
-    wrong_types: tuple[str, ...]
+    refusals: tuple[Refusal, ...]
+    """What the server does and this user may not."""
+    wrong_types: tuple[str, ...] | None
     """`key: found, expected` for each key of ours that holds something else."""
-    unknown_queues: tuple[str, ...]
+    unknown_queues: tuple[str, ...] | None
     """Tags of queues with players whose mode is not configured."""
-    subscribers: int
+    all_keys_seen: bool
+    """False: there are too many keys to look at each."""
+    subscribers: int | None
 
 
-async def gather(
-    connection: Connection,
-    *,
-    tags: Sequence[str],
-    channel: str,
-    wall_clock: Callable[[], float] = time.time,
-) -> RedisFacts:
-    """Asks Redis. Raises StoreError when it cannot be reached."""
+async def gather_server(connection: Connection) -> ServerFacts:
+    """Asks what it is; writes nothing. Raises StoreError when it cannot be reached."""
 
-    async def ask(redis: Redis) -> RedisFacts:
-        info: Any = await redis.info()
-        before = wall_clock()
-        seconds, micros = await redis.time()
-        persistence = await _config(redis, "append*")
-        memory = await _config(redis, "maxmemory*")
-        return RedisFacts(
-            kind="valkey" if "valkey_version" in info else "redis",
-            version=_version(str(info.get("valkey_version") or info["redis_version"])),
+    async def ask(redis: Redis) -> ServerFacts:
+        info: Any = await _allowed(redis.info())
+        if info is None:
+            return await _from_greeting(redis)
+        fsync = await _allowed(redis.execute_command("CONFIG GET", "appendfsync"))
+        memory = info.get("maxmemory")
+        return ServerFacts(
+            kind=_kind(info),
+            version=_version(str(info.get("valkey_version") or info.get("redis_version", ""))),
             cluster=bool(info.get("cluster_enabled")),
             role=str(info.get("role", "master")),
             replicas=int(info.get("connected_slaves", 0)),
-            clock_ahead_seconds=seconds + micros / 1e6 - (before + wall_clock()) / 2,
-            appendonly=_yes(persistence.get("appendonly")),
-            appendfsync=persistence.get("appendfsync"),
-            maxmemory_policy=memory.get("maxmemory-policy"),
-            maxmemory_bytes=_int(memory.get("maxmemory")),
-            refused_scripts=await _refused_scripts(redis),
-            refused_commands=await _refused_commands(redis),
-            wrong_types=await _wrong_types(redis, tags),
-            unknown_queues=await _unknown_queues(redis, tags),
-            subscribers=int((await redis.pubsub_numsub(channel))[0][1]),
+            appendonly=None if "aof_enabled" not in info else bool(info["aof_enabled"]),
+            appendfsync=_setting(fsync),
+            maxmemory_policy=info.get("maxmemory_policy"),
+            maxmemory_bytes=None if memory is None else int(memory),
         )
 
-    return await connection.once("doctor", ask)
+    return await connection.once("look at Redis", ask)
+
+
+async def _from_greeting(redis: Redis) -> ServerFacts:
+    """HELLO tells less than INFO, but is refused to hardly anybody."""
+    reply = await _allowed(redis.execute_command("HELLO"))
+    pairs: Any = [] if reply is None else reply
+    items = pairs.items() if isinstance(pairs, dict) else zip(pairs[::2], pairs[1::2], strict=True)
+    told = {_text(name): value for name, value in items}
+    return ServerFacts(
+        kind=_text(told.get("server", "redis")),
+        version=_version(_text(told.get("version", ""))),
+        cluster=_text(told.get("mode", "")) == "cluster",
+        role=_text(told.get("role", "master")),
+        replicas=None,
+        appendonly=None,
+        appendfsync=None,
+        maxmemory_policy=None,
+        maxmemory_bytes=None,
+    )
+
+
+async def gather_use(
+    connection: Connection,
+    *,
+    tags: Sequence[str],
+    channels: Channels,
+    wall_clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] = time.monotonic,
+) -> UseFacts:
+    """Tries what the server does; no player and no game server notices. Raises StoreError."""
+    waiting = connection.options.durability.command
+    tried = rights.trials(tags, channels, waiting)
+    battles = channels.told[0]
+    queues, all_seen = await connection.once("list queues", lambda redis: _queues(redis, clock))
+    unknown = None if queues is None else tuple(sorted(queues - set(tags)))
+    return UseFacts(
+        clock_ahead_seconds=await connection.once(
+            "read clock", lambda redis: _clock_ahead(redis, wall_clock)
+        ),
+        refused_scripts=await connection.once("load scripts", _refused_scripts),
+        refusals=await connection.once("try rights", lambda redis: rights.refused(redis, tried)),
+        wrong_types=await connection.once("read types", lambda redis: _wrong_types(redis, tags)),
+        unknown_queues=unknown,
+        all_keys_seen=all_seen,
+        subscribers=await connection.once(
+            "count game servers", lambda redis: _subscribers(redis, battles)
+        ),
+    )
+
+
+async def _allowed(answer: Awaitable[T]) -> T | None:
+    """The answer, or None where this user may not ask or the server does not know the question."""
+    try:
+        return await answer
+    except NoPermissionError:
+        return None
+    except ResponseError as error:
+        if str(error).lower().startswith("unknown command"):
+            return None
+        raise
+
+
+def _kind(info: dict[str, Any]) -> str:
+    if "valkey_version" in info:
+        return "valkey"
+    if "dragonfly_version" in info:
+        return "dragonfly"
+    return str(info.get("server_name", "redis"))
 
 
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(".")[:3] if part.isdecimal())
 
 
-def _yes(text: str | None) -> bool | None:
-    return None if text is None else text == "yes"
-
-
-def _int(text: str | None) -> int | None:
-    return None if text is None else int(text)
-
-
-async def _config(redis: Redis, pattern: str) -> dict[str, str]:
-    try:
-        found: Any = await redis.execute_command("CONFIG GET", pattern)
-    except ResponseError:
-        return {}  # managed services and strict ACLs keep CONFIG to themselves
-    items = found.items() if isinstance(found, dict) else zip(found[::2], found[1::2], strict=True)
-    return {_text(name): _text(value) for name, value in items}
+def _setting(reply: Any) -> str | None:
+    """The value of the one setting that CONFIG GET was asked for."""
+    values = list(reply.values()) if isinstance(reply, dict) else list(reply or ())[1:]
+    return _text(values[0]) if values else None
 
 
 def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+async def _clock_ahead(redis: Redis, wall_clock: Callable[[], float]) -> float | None:
+    before = wall_clock()
+    told: Any = await _allowed(redis.time())
+    if told is None:
+        return None
+    seconds, micros = told
+    return float(seconds + micros / 1e6 - (before + wall_clock()) / 2)
+
+
+async def _subscribers(redis: Redis, channel: str) -> int | None:
+    reply: Any = await _allowed(redis.pubsub_numsub(channel))
+    return None if reply is None else int(reply[0][1])
 
 
 async def _refused_scripts(redis: Redis) -> tuple[str, ...]:
@@ -118,50 +189,43 @@ async def _refused_scripts(redis: Redis) -> tuple[str, ...]:
     for script in Script:
         try:
             await scripts.load(redis, script)
-        except RedisError as error:
+        except ResponseError as error:
             refused.append(f"{script.value}: {error}")
     return tuple(refused)
 
 
-async def _refused_commands(redis: Redis) -> tuple[str, ...]:
-    """Really does what the server does, on a queue that is deleted afterwards."""
-    tag = _SCRATCH_TAG
-    steps: list[tuple[str, tuple[Any, ...]]] = [
-        ("ZADD", (keys.queue(tag), 1, "p")),
-        ("HSET", (keys.metadata(tag), "p", "{}")),
-        ("XADD", (keys.requests(tag), "*", "kind", "none")),
-        ("XGROUP CREATE", (keys.requests(tag), keys.GROUP, "0")),
-        ("XREADGROUP", ("GROUP", keys.GROUP, "doctor", "STREAMS", keys.requests(tag), ">")),
-        ("XAUTOCLAIM", (keys.requests(tag), keys.GROUP, "doctor", 0, "0-0")),
-        ("EVALSHA", (scripts.sha(Script.READ), 2, keys.queue(tag), keys.metadata(tag), 0, 1)),
-        ("PUBLISH", (keys.EVENTS, '["doctor"]')),
-        ("PUBSUB NUMSUB", (keys.EVENTS,)),
-        ("DEL", (keys.queue(tag), keys.metadata(tag), keys.requests(tag))),
-    ]
-    refused = []
-    for name, arguments in steps:
-        try:
-            await redis.execute_command(*name.split(), *arguments)
-        except RedisError as error:
-            if not str(error).startswith("BUSYGROUP"):  # another doctor at the same moment
-                refused.append(f"{name}: {error}")
-    return tuple(refused)
+async def _wrong_types(redis: Redis, tags: Sequence[str]) -> tuple[str, ...] | None:
+    expected = {name(tag): kind for tag in tags for name, kind in _EXPECTED_TYPES.items()}
+    expected[keys.PODS] = "zset"
+    async with redis.pipeline(transaction=False) as pipe:
+        for key in expected:
+            pipe.type(key)
+        replies: list[Any] = await pipe.execute(raise_on_error=False)
+    if any(isinstance(reply, NoPermissionError) for reply in replies):
+        return None
+    for reply in replies:
+        if isinstance(reply, RedisError):
+            raise reply
+    return tuple(
+        f"{key}: {_text(found)}, expected {kind}"
+        for (key, kind), found in zip(expected.items(), replies, strict=True)
+        if _text(found) not in ("none", kind)
+    )
 
 
-async def _wrong_types(redis: Redis, tags: Sequence[str]) -> tuple[str, ...]:
-    wrong = []
-    for tag in tags:
-        for name, expected in _EXPECTED_TYPES.items():
-            found = _text(await redis.type(name(tag)))
-            if found not in ("none", expected):
-                wrong.append(f"{name(tag)}: {found}, expected {expected}")
-    return tuple(wrong)
-
-
-async def _unknown_queues(redis: Redis, tags: Sequence[str]) -> tuple[str, ...]:
-    found = set()
-    async for key in redis.scan_iter(match="queue:{*}", count=1000):
-        tag = _text(key).removeprefix("queue:{").removesuffix("}")
-        if tag not in tags and tag != _SCRATCH_TAG:
-            found.add(tag)
-    return tuple(sorted(found))
+async def _queues(redis: Redis, clock: Callable[[], float]) -> tuple[set[str] | None, bool]:
+    """Tags of the queues that have entries, and whether every key could be looked at in time."""
+    found: set[str] = set()
+    begun, cursor = clock(), 0
+    while True:
+        page: Any = await _allowed(
+            redis.scan(cursor, match=keys.queue("*"), count=10_000, _type="zset")
+        )
+        if page is None:
+            return None, False
+        cursor, names = page
+        found.update(_text(name).removeprefix("queue:{").removesuffix("}") for name in names)
+        if not int(cursor):
+            return found, True
+        if clock() - begun > _SCAN_SECONDS:
+            return found, False

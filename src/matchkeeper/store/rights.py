@@ -1,0 +1,189 @@
+"""What a user of Redis may do, tried without doing it.
+
+Between MULTI and DISCARD Redis checks the rights to each command, key and channel when the command
+is queued, and runs none of them. So the real keys and channels can be tried on a live server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoPermissionError, ResponseError
+
+from matchkeeper.store import keys, scripts
+from matchkeeper.store.scripts import Script
+
+Command = tuple[str | int | bytes, ...]
+
+_ZSET: tuple[Command, ...] = (
+    ("ZADD", 1, "x"),
+    ("ZREM", "x"),
+    ("ZRANGE", 0, 0),
+    ("ZSCORE", "x"),
+    ("ZMSCORE", "x"),
+    ("ZCARD",),
+)
+_HASH: tuple[Command, ...] = (
+    ("HSET", "x", "x"),
+    ("HDEL", "x"),
+    ("HGET", "x"),
+    ("HMGET", "x"),
+)
+_STRING: tuple[Command, ...] = (("SET", "x"), ("GET",), ("PEXPIRE", 1))
+_STREAM: tuple[Command, ...] = (
+    ("XADD", "*", "x", "x"),
+    ("XDEL", "0-1"),
+    ("XLEN",),
+    ("XRANGE", "-", "+"),
+    ("XREVRANGE", "+", "-"),
+)
+
+
+class Kind(StrEnum):
+    """What a refusal is about."""
+
+    COMMAND = "command"
+    KEY = "key"
+    CHANNEL = "channel"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Refusal:
+    """One thing that Redis does not let this user do."""
+
+    kind: Kind
+    name: str
+    """The command, key or channel; for OTHER the command with what Redis says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channels:
+    """The Pub/Sub channels of a server."""
+
+    heard: tuple[str, ...]
+    told: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A command, and the key or channel that it is tried on."""
+
+    command: Command
+    target: str = ""
+    kind: Kind = Kind.COMMAND
+
+    @property
+    def name(self) -> str:
+        """Of the command, in capitals."""
+        return str(self.command[0])
+
+
+def trials(tags: Sequence[str], channels: Channels, waiting: Command | None) -> list[Trial]:
+    """Everything that a server does. `waiting`: what `redis.durability` sends behind a write."""
+    commands: list[Command] = [("TIME",), ("PING",), ("SCRIPT LOAD", "return 1")]
+    if waiting is not None:
+        commands.append(waiting)
+    found = [Trial(command=command) for command in commands]
+    found += [
+        Trial(command=(name, channel, *rest), target=channel, kind=Kind.CHANNEL)
+        for name, rest, names in (
+            ("SUBSCRIBE", (), (*channels.heard, keys.EVENTS)),
+            ("PUBLISH", ("x",), (*channels.told, keys.EVENTS)),
+        )
+        for channel in names
+    ]
+    found.append(Trial(command=("PUBSUB NUMSUB", channels.told[0])))
+    found += _on(keys.PODS, (("ZADD", 1, "x"), ("ZREM", "x"), ("ZRANGE", 0, 0)))
+    found += _on(keys.PODS, (("ZREMRANGEBYSCORE", 0, 0),))
+    found += _on(keys.refused("x"), _STRING[:2])
+    found += _on(keys.alert("x", "sent"), (*_STRING[:2], ("DEL",)))
+    found += _on(keys.text(keys.hand_made_metadata("x")), (("MGET",), ("UNLINK",)))
+    return [*found, *(trial for tag in tags for trial in _of_queue(tag))]
+
+
+def _of_queue(tag: str) -> list[Trial]:
+    match, requests = keys.match(tag, "x"), keys.requests(tag)
+    found = [
+        *_on(keys.queue(tag), _ZSET),
+        *_on(keys.pending(tag), _ZSET),
+        *_on(keys.metadata(tag), _HASH),
+        *_on(keys.matched(tag), _HASH),
+        *_on(keys.leaving(tag), _HASH),
+        *_on(match, (*_HASH, ("HINCRBY", "x", 1), ("HGETALL",))),
+        *_on(match, (("PEXPIRE", 1), ("EXISTS",), ("DEL",), ("UNLINK",))),
+        *_on(keys.dead(tag), _STREAM),
+        *_on(keys.seen(tag, "x"), _STRING),
+        *_on(keys.answered(tag, "x"), _STRING),
+        *_on(requests, (*_STREAM[:3], ("XACK", keys.GROUP, "0-1"))),
+    ]
+    on_requests: tuple[Command, ...] = (
+        ("XGROUP CREATE", requests, keys.GROUP, "0", "MKSTREAM"),
+        ("XGROUP DELCONSUMER", requests, keys.GROUP, "x"),
+        ("XINFO CONSUMERS", requests, keys.GROUP),
+        ("XAUTOCLAIM", requests, keys.GROUP, "x", 0, "0-0"),
+        ("XREADGROUP", "GROUP", keys.GROUP, "x", "STREAMS", requests, ">"),
+        ("EVALSHA", scripts.sha(Script.READ), 1, requests),
+    )
+    return found + [
+        Trial(command=command, target=requests, kind=Kind.KEY) for command in on_requests
+    ]
+
+
+def _on(key: str, commands: Sequence[Command]) -> list[Trial]:
+    return [
+        Trial(command=(name, key, *rest), target=key, kind=Kind.KEY) for name, *rest in commands
+    ]
+
+
+def refusal(trial: Trial, error: str) -> Refusal:
+    """What Redis means by an error to a trial."""
+    if "to run the" in error:
+        return Refusal(kind=Kind.COMMAND, name=trial.name)
+    if "channel" in error and trial.kind is Kind.CHANNEL:
+        return Refusal(kind=Kind.CHANNEL, name=trial.target)
+    if " key" in error and trial.kind is Kind.KEY:
+        return Refusal(kind=Kind.KEY, name=trial.target)
+    return Refusal(kind=Kind.OTHER, name=f"{trial.name}: {error}")
+
+
+async def refused(redis: Redis, tried: Sequence[Trial]) -> tuple[Refusal, ...]:
+    """Which of them Redis refuses; none of them is run. Without MULTI nothing can be tried."""
+    connection = await redis.connection_pool.get_connection()
+    try:
+        await connection.send_command("MULTI", check_health=False)
+        try:
+            await connection.read_response()
+        except NoPermissionError:
+            return (Refusal(kind=Kind.COMMAND, name="MULTI"),)
+        # A send would connect again by itself, and there, outside of MULTI, all would be run.
+        if not connection.is_connected:
+            raise RedisConnectionError("Connection closed by server.")
+        commands = [*(_words(each.command) for each in tried), ("DISCARD",)]
+        await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        return await _read_refusals(connection, tried)
+    finally:
+        await connection.disconnect()
+        await redis.connection_pool.release(connection)
+
+
+async def _read_refusals(
+    connection: AbstractConnection, tried: Sequence[Trial]
+) -> tuple[Refusal, ...]:
+    found = set()
+    for each in tried:
+        try:
+            await connection.read_response()
+        except ResponseError as error:
+            found.add(refusal(each, str(error)))
+    return tuple(sorted(found))
+
+
+def _words(command: Command) -> Command:
+    name, *rest = command
+    return (*str(name).split(), *rest)
