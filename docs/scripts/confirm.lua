@@ -16,6 +16,18 @@ local function tell(channel, what, match_id, pod, now)
   redis.call('PUBLISH', channel, cjson.encode({what, match_id, pod, string.format('%.6f', now)}))
 end
 
+-- A key of another type than ours, put there by somebody else, ends the script here, before it has
+-- changed anything: Redis does not take back what an interrupted script has done.
+local function is_sound(zset, hash)
+  local length, size = redis.pcall('ZCARD', zset), redis.pcall('HLEN', hash)
+  return type(length) == 'number' and type(size) == 'number'
+end
+
+local function must_be_sound(zsets, hashes)
+  for _, key in ipairs(zsets) do redis.call('ZCARD', key) end
+  for _, key in ipairs(hashes) do redis.call('HLEN', key) end
+end
+
 local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token', 'claimed_by', 'ids', 'notices')
 local state, epoch, token, claimed_by = match[1], match[2], match[3], match[4]
 local now = unix_seconds()
@@ -46,6 +58,7 @@ if code then
   tell(ARGV[6], 'confirm ' .. code, ARGV[1], ARGV[7], now)
   return {code}
 end
+must_be_sound({}, {KEYS[3], KEYS[4]})
 local ids = cmsgpack.unpack(match[5])
 redis.call('HSET', KEYS[1], 'state', 'started')
 redis.call('HDEL', KEYS[1], 'tickets', 'ids', 'notices', 'elsewhere')

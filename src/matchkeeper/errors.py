@@ -45,6 +45,10 @@ class StoreRefusedError(StoreError):
     """Redis refused the operation and will again: a wrong type under a key, a missing right."""
 
 
+class UnreadableError(StoreError):
+    """What stands in Redis was changed by somebody else and cannot be read."""
+
+
 class CircuitOpenError(StoreError):
     """The circuit breaker is open, so nothing was sent."""
 

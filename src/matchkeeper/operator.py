@@ -187,7 +187,10 @@ class Operator:
 
 def _checked_entry(entry_id: str) -> str:
     first, dash, second = entry_id.partition("-")
-    if not (dash and first.isdecimal() and second.isdecimal()):
+    parts = (first, second)
+    if not (dash and all(each.isascii() and each.isdecimal() for each in parts)) or any(
+        int(each[:30]) >= 2**64 for each in parts
+    ):
         raise BadRequestError(
             f"{entry_id!r} is no id of a dead letter", hint="It looks like 1700000000000-0."
         )

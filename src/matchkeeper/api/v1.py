@@ -17,10 +17,10 @@ from matchkeeper import __version__
 from matchkeeper.api import models
 from matchkeeper.context import Context
 from matchkeeper.operator import BadRequestError
-from matchkeeper.protocol.limits import id_problem
+from matchkeeper.protocol.limits import id_problem, printable
 
 Count = Annotated[int, Parameter(ge=1, le=1000, description="How many at most")]
-Start = Annotated[int, Parameter(ge=0, description="Rank of the first, 0 waits longest")]
+Start = Annotated[int, Parameter(ge=0, le=2**53, description="Rank of the first, 0 waits longest")]
 SECURITY: list[dict[str, list[str]]] = [{"token": []}]
 
 
@@ -84,7 +84,7 @@ def _queue_routes(context: Context, guard: list[Any]) -> list[Any]:
                 )
                 for ticket in page.tickets
             ],
-            unreadable=[_printable(ticket.player_id) for ticket in page.poisoned],
+            unreadable=[printable(ticket.player_id) for ticket in page.poisoned],
         )
 
     @delete(
@@ -212,7 +212,7 @@ def _server_routes(context: Context, guard: list[Any]) -> list[Any]:
         unclaimed = context.pods.unclaimed_in_a_row()
         return [
             models.PodView(
-                pod_id=pod_id,
+                pod_id=printable(pod_id),
                 heard_seconds_ago=heard.get(pod_id),
                 silent=pod_id in context.pods.silent,
                 unclaimed_in_a_row=unclaimed.get(pod_id, 0),
@@ -231,7 +231,3 @@ def _player(player_id: str) -> str:
     if problem := id_problem("player_id", player_id):
         raise BadRequestError(problem, hint="1 to 128 characters without control characters.")
     return player_id
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()

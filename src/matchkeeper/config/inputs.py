@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
-from pydantic_settings import EnvSettingsSource
+from pydantic_settings import EnvSettingsSource, SettingsError
 
 from matchkeeper.config.catalog import catalog
 from matchkeeper.config.errors import InvalidSettingsError, Problem
@@ -191,8 +191,8 @@ def _put_environment(inputs: Inputs, environ: Mapping[str, str]) -> None:
 def _read(name: str, text: str, location: tuple[str, str]) -> object:
     try:
         value: object = _EnvironmentSource({name.lower(): text})()[location[0]][location[1]]
-    except RecursionError:
-        return text
+    except (RecursionError, SettingsError):
+        return text  # refused with its variable's name, and without its value
     return value
 
 

@@ -90,7 +90,10 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        return _shortened(str(value))
+        try:
+            return _shortened(str(value))
+        except ValueError:
+            return "a number of too many digits"
     if isinstance(value, str):
         text = json.dumps(without_user_info(value), ensure_ascii=not value.isprintable())
         return _shortened(text.replace("\x7f", "\\u007f"))

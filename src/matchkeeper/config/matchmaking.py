@@ -130,7 +130,7 @@ class MatchmakingSettings(Section):
         "out of all.",
     )
     max_message_bytes: int = Field(
-        default=65_536, ge=256, le=16_777_216, description="Larger messages are refused unread."
+        default=65_536, ge=256, le=1_048_576, description="Larger messages are refused unread."
     )
     max_tickets_per_round: int = Field(
         default=10_000,

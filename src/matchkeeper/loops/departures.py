@@ -11,6 +11,7 @@ from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.protocol import answers
 from matchkeeper.protocol.codes import ErrorCode
+from matchkeeper.protocol.limits import printable
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.tickets import TicketStore
 
@@ -56,8 +57,8 @@ class Departures:
                     continue
                 emit(
                     Event.POISONED,
-                    player_id=_printable(ticket.player_id),
-                    reason=_printable(ticket.reason),
+                    player_id=printable(ticket.player_id),
+                    reason=printable(ticket.reason),
                     mode=mode.name,
                 )
                 self._metrics.poisoned(mode.name, ticket.reason)
@@ -102,7 +103,3 @@ class Departures:
             await self._connection.publish(messages)
         except StoreError as error:
             emit(Event.ANSWERS_LOST, count=len(messages), error=error.message)
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()

@@ -83,6 +83,10 @@ class Ingest:
                 heard = self._heard(message)
             except WireError as error:
                 await self._refuse(message, error)
+            except Exception as error:  # noqa: BLE001  # one message must not keep out the others
+                emit(Event.LOOP_FAILED, loop="requests", error=repr(error), exc_info=error)
+                why = "This message cannot be read"
+                await self._refuse(message, WireError(ErrorCode.INTERNAL_ERROR, why))
             else:
                 by_tag.setdefault(heard.request.game_mode, []).append(heard)
         failure: StoreError | None = None

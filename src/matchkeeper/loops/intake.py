@@ -103,10 +103,11 @@ class StreamIntake:
         self._batch = batch
         self._take_over_after = take_over_after
         self._stop = stop
+        self._broken: set[str] = set()
 
     async def run(self) -> None:
         """Until the server stops. Raises StoreError; starting again catches up."""
-        await self._streams.prepare()
+        await self._prepare()
         await self._catch_up()
         loop = asyncio.get_running_loop()
         looked_at = loop.time()
@@ -116,10 +117,17 @@ class StreamIntake:
                 await self._take(entries)
             if loop.time() - looked_at > _TAKE_OVER_EVERY_SECONDS:
                 looked_at = loop.time()
+                await self._prepare()
                 await self._take_over()
         # A read that was cut off may have been given requests.
         await self._catch_up()
         await self._streams.leave(gone_for=timedelta(hours=1))
+
+    async def _prepare(self) -> None:
+        broken = set(await self._streams.prepare())
+        for tag in sorted(broken - self._broken):
+            emit(Event.STREAM_BROKEN, mode=tag)
+        self._broken = broken
 
     async def _catch_up(self) -> None:
         while entries := await self._streams.reread(count=self._batch):

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.errors import StoreError
+from matchkeeper.errors import StoreError, StoreRefusedError, UnreadableError
 from matchkeeper.handoff.decide import Cause, Step, next_step
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.loops.waiting import pause
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.protocol import answers
+from matchkeeper.protocol.limits import printable
 from matchkeeper.protocol.metadata import pod_of
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.matches import MatchStore, PendingMatch
@@ -58,21 +60,37 @@ class Reaper:
         self._metrics = metrics
         self._new_token = new_token
         self._stop = stop
+        self._told: set[tuple[str, str]] = set()
 
     async def run(self) -> None:
         """Until the server stops. Raises StoreError; starting again is safe."""
         while not await pause(self._stop, _EVERY_SECONDS):
             for mode in self._modes:
-                await self.sweep(mode)
+                with self._only(mode, ""):
+                    await self.sweep(mode)
 
     async def sweep(self, mode: GameMode) -> None:
         """Deals with the overdue matches of one mode. Raises StoreError."""
         pending, overdue = await self._matches.overdue(mode.tag, count=_BATCH)
         self._metrics.pending_handoffs(mode.name, pending)
         for match_id in overdue:
-            match = await self._matches.pending(mode, match_id)
-            if match is not None:
-                await self._deal_with(mode, match)
+            with self._only(mode, match_id):
+                match = await self._matches.pending(mode, match_id)
+                if match is not None:
+                    await self._deal_with(mode, match)
+
+    @contextmanager
+    def _only(self, mode: GameMode, match_id: str) -> Iterator[None]:
+        """What somebody else has damaged in Redis is told once, and harms nothing beside it."""
+        name = printable(match_id) or "list"
+        try:
+            yield
+        except (StoreRefusedError, UnreadableError) as error:
+            if (mode.tag, name) not in self._told:
+                self._told.add((mode.tag, name))
+                emit(Event.MATCH_UNREADABLE, mode=mode.name, match_id=name, error=error.message)
+        else:
+            self._told.discard((mode.tag, name))
 
     async def _deal_with(self, mode: GameMode, match: PendingMatch) -> None:
         step, cause = next_step(match, max_offers=self._rules.max_offers)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.errors import StoreRefusedError
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.loops.committed import CommittedMatches
 from matchkeeper.loops.game_servers import GameServers
@@ -65,10 +67,15 @@ class Watch:
         """One look at everything. Raises StoreError."""
         await self._look_at_pods()
         for mode in self._modes:
-            length, oldest = await self._tickets.length_and_oldest(mode.tag)
-            self._metrics.queue_length(mode.name, length)
-            self._metrics.oldest_wait(mode.name, oldest or 0.0)
-            self._metrics.dead_letters(mode.name, await self._dead_letters.length(mode.tag))
+            # Told by the connection; the other modes are looked at all the same.
+            with suppress(StoreRefusedError):
+                await self._look_at_queue(mode)
+
+    async def _look_at_queue(self, mode: GameMode) -> None:
+        length, oldest = await self._tickets.length_and_oldest(mode.tag)
+        self._metrics.queue_length(mode.name, length)
+        self._metrics.oldest_wait(mode.name, oldest or 0.0)
+        self._metrics.dead_letters(mode.name, await self._dead_letters.length(mode.tag))
 
     async def _look_at_pods(self) -> None:
         subscribers = await self._coordination.subscribers(self._channel)

@@ -51,6 +51,8 @@ class Event(StrEnum):
     CLAIM_REFUSED = "claim_refused"
     MATCH_REDELIVERED = "match_redelivered"
     MATCH_GIVEN_BACK = "match_given_back"
+    MATCH_UNREADABLE = "match_unreadable"
+    STREAM_BROKEN = "stream_broken"
     POD_UNCLAIMED = "pod_unclaimed"
     POD_SILENT = "pod_silent"
     POD_BACK = "pod_back"
@@ -216,6 +218,17 @@ CATALOGUE: dict[Event, Entry] = {
     Event.MATCH_REDELIVERED: Entry(
         _I, "Match {match_id} of {mode} offered again (offer {offer}, {subscribers} subscriber(s))",
         "Nobody claimed it in time, or it was declined.", _NOTHING,
+    ),
+    Event.MATCH_UNREADABLE: Entry(
+        _E, "Match {match_id} of {mode} cannot be read: {error}",
+        "Somebody else has changed the match in Redis. Its players wait; all others are matched.",
+        "Mend the hash `match:{tag}:<id>`, or delete it and its entry in `pending:{tag}` and "
+        "`matched:{tag}`.",
+    ),
+    Event.STREAM_BROKEN: Entry(
+        _E, "match:requests of {mode} is no stream: requests of this mode come by Pub/Sub alone",
+        "Somebody else has put another kind of key there.",
+        "Delete or rename the key; it is looked at again every few seconds.",
     ),
     Event.MATCH_GIVEN_BACK: Entry(
         _W, "Match {match_id} of {mode} given back: {players} player(s), {cause}",

@@ -10,26 +10,34 @@ from typing import Any, Literal
 
 import structlog
 
-_PASSWORD_IN_URL = re.compile(r"([a-z][a-z0-9+.-]*://)[^/@\s'\"]*@", re.IGNORECASE)
+_PASSWORD_IN_URL = re.compile(r"(?<=://)[^/@\s'\"]*@")
 _SECRET_KEY = re.compile(r"token|password|secret|routing_key|authorization", re.IGNORECASE)
 _MASK = "********"
+_LONGEST_FIELD = 2000
 
 
 def masked(text: str) -> str:
     """The text without the user and password of any URL in it."""
-    return _PASSWORD_IN_URL.sub(rf"\1{_MASK}@", text)
+    return _PASSWORD_IN_URL.sub(f"{_MASK}@", text)
 
 
 def mask_secrets(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> Mapping[str, Any]:
-    """A structlog processor: masks URLs in every text, and values whose key names a secret."""
+    """A structlog processor: masks URLs in every text, and values whose key names a secret.
+
+    What strangers sent is shortened.
+    """
     for key, value in event.items():
         if _SECRET_KEY.search(key) and value:
             event[key] = _MASK
         elif isinstance(value, str):
-            event[key] = masked(value)
+            event[key] = masked(value if key == "exception" else _shortened(value))
     return event
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_FIELD else f"{text[:_LONGEST_FIELD]}…"
 
 
 def configure(*, level: str, fmt: Literal["console", "json"]) -> None:

@@ -11,6 +11,7 @@ from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.protocol.codes import ErrorCode
+from matchkeeper.protocol.limits import MAX_DEPTH, decoded
 
 ENQUEUED = "EnQueued"
 DEQUEUED = "DeQueued"
@@ -71,7 +72,7 @@ def error(player_id: str, code: ErrorCode, message: str) -> bytes:
 
 def decode_answer(payload: bytes) -> Answer:
     """An answer from its wire text. Raises msgspec.DecodeError."""
-    return _answer.decode(payload)
+    return decoded(_answer, payload)
 
 
 def match_found(proposal: Proposal, mode: GameMode, match_id: str) -> list[tuple[str, bytes]]:
@@ -131,11 +132,13 @@ class BattleRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 _battle = msgspec.json.Decoder(BattleRequest)
+_OFFER_DEPTH = 8
+"""How much deeper metadata may stand in an offer than in its ticket."""
 
 
 def decode_battle_request(payload: bytes) -> BattleRequest:
     """A battle request from its wire text. Raises msgspec.DecodeError."""
-    return _battle.decode(payload)
+    return decoded(_battle, payload, depth=MAX_DEPTH + _OFFER_DEPTH)
 
 
 def battle_request(

@@ -3,13 +3,40 @@
 from __future__ import annotations
 
 import re
+from typing import Protocol, TypeVar
+
+import msgspec
 
 MAX_DEPTH = 32
 MAX_ID_CHARACTERS = 128
+MAX_METADATA_BYTES = 1_048_576
+"""Of one ticket, however it came into its queue."""
+
+_T_co = TypeVar("_T_co", covariant=True)
 
 # C0, DEL, C1 and lone surrogates: none of them can be typed, logged or sent safely.
 _UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+_STRUCTURE = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
+
+
+class _Decoder(Protocol[_T_co]):
+    def decode(self, payload: bytes, /) -> _T_co: ...
+
+
+def decoded(decoder: _Decoder[_T_co], payload: bytes, *, depth: int = MAX_DEPTH) -> _T_co:
+    """What foreign JSON text means. Raises msgspec.DecodeError and nothing else."""
+    try:
+        payload.decode()  # Raw fields are not checked by the decoder
+        if too_deep(payload, depth):
+            raise msgspec.DecodeError(f"nested deeper than {depth} levels")
+        return decoder.decode(payload)
+    except (UnicodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from None
+
+
+def printable(text: str) -> str:
+    """Text whose bytes may be no UTF-8, as it can be logged and sent."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def id_problem(name: str, value: object) -> str | None:

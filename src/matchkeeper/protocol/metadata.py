@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import msgspec
 
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket
-from matchkeeper.protocol.limits import MAX_DEPTH, id_problem, too_deep
+from matchkeeper.protocol.limits import MAX_METADATA_BYTES, decoded, id_problem
 
 
 class BadMetadataError(ValueError):
@@ -25,7 +26,11 @@ class _Known(msgspec.Struct):
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _known = msgspec.json.Decoder(_Known)
+_anything = msgspec.json.Decoder()
 _encode = msgspec.json.Encoder().encode
+_LONG_NUMBER = re.compile(rb"[0-9]{300}")
+_LATEST_SCORE = 2.0**53
+"""Seconds; the wire promises whole numbers, and a float holds them up to here."""
 
 
 def normalise(raw: bytes, pod_id: str) -> str:
@@ -37,13 +42,34 @@ def normalise(raw: bytes, pod_id: str) -> str:
     try:
         if raw.startswith(b'"'):
             raw = msgspec.json.decode(raw, type=str).encode()
-        if too_deep(raw):
-            raise BadMetadataError(f"metadata is nested deeper than {MAX_DEPTH} levels")
-        fields = {} if raw in (b"", b"null") else _fields.decode(raw)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        if raw in (b"", b"null"):
+            raw = b"{}"
+        _readable(raw)
+        fields = decoded(_fields, raw)
+    except (msgspec.DecodeError, UnicodeError) as error:
         raise BadMetadataError(f"metadata is not a JSON object: {error}") from None
     fields["pod_id"] = msgspec.Raw(_encode(pod_id))
     return _encode(fields).decode()
+
+
+def _readable(raw: bytes) -> None:
+    """Raises DecodeError where a game server could not read what it will be sent: the decoders
+    of known fields skip over the values of all others.
+    """
+    value = decoded(_anything, raw)
+    if _LONG_NUMBER.search(raw) and not _finite(value):
+        raise msgspec.DecodeError("Number out of range")
+
+
+def _finite(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(map(_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_finite, value))
+    try:
+        return not isinstance(value, int) or math.isfinite(float(value))
+    except OverflowError:
+        return False
 
 
 def rating_of(mmr: object) -> float | None:
@@ -75,6 +101,8 @@ def read_ticket(
     try:
         if problem := id_problem("player_id", player_id):
             raise BadMetadataError(problem)
+        if not abs(enqueued_at) <= _LATEST_SCORE:
+            raise BadMetadataError("score is no enqueue time")
         text, known = _parse(raw)
         if known.pod_id is None:
             raise BadMetadataError("pod_id not found")
@@ -102,15 +130,16 @@ def read_ticket(
 
 
 def _parse(raw: bytes) -> tuple[str, _Known]:
+    if len(raw) > MAX_METADATA_BYTES:
+        raise BadMetadataError(f"metadata has more than {MAX_METADATA_BYTES} bytes")
     try:
-        text = raw.decode()
-        if too_deep(raw):
-            raise BadMetadataError(f"Invalid JSON: nested deeper than {MAX_DEPTH} levels")
-        return text, _known.decode(raw)
+        _readable(raw)
+    except msgspec.DecodeError as error:
+        raise BadMetadataError(f"Invalid JSON: {error}") from None
+    try:
+        return raw.decode(), _known.decode(raw)
     except msgspec.ValidationError:
         raise BadMetadataError("metadata is not a JSON object") from None
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise BadMetadataError(f"Invalid JSON: {error}") from None
 
 
 def pod_of(raw: bytes | None) -> str | None:

@@ -122,6 +122,13 @@ def _letter(entry_id: bytes, fields: dict[bytes, bytes]) -> DeadLetter:
         player_id=text(b"player_id"),
         metadata=text(b"metadata"),
         reason=text(b"reason"),
-        enqueued_at=float(text(b"enqueued_at") or 0),
-        set_aside_at=float(text(b"time") or 0),
+        enqueued_at=_seconds(text(b"enqueued_at")),
+        set_aside_at=_seconds(text(b"time")),
     )
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0  # written by somebody else: shown all the same

@@ -14,7 +14,9 @@ from redis.asyncio import Redis
 from matchkeeper.domain.match import MatchState
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket
+from matchkeeper.errors import UnreadableError
 from matchkeeper.protocol.answers import CLAIMED_BY_PLACEHOLDER
+from matchkeeper.protocol.limits import decoded
 from matchkeeper.protocol.metadata import read_ticket
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
@@ -150,7 +152,7 @@ class MatchStore:
     async def overdue(self, tag: str, *, count: int) -> tuple[int, list[str]]:
         """The number of pending matches, and the ids of those whose deadline has passed."""
         reply = await self._connection.script(Script.OVERDUE, [keys.pending(tag)], [count])
-        return int(reply[1]), [match_id.decode() for match_id in reply[2]]
+        return int(reply[1]), [keys.text(match_id) for match_id in reply[2]]
 
     async def pending_ids(self, tag: str, *, count: int) -> list[str]:
         """Ids of pending matches, the earliest deadline first."""
@@ -158,19 +160,28 @@ class MatchStore:
         async def fetch(redis: Redis) -> Any:
             return await redis.zrange(keys.pending(tag), 0, count - 1)
 
-        return [match_id.decode() for match_id in await self._connection.run("pending", fetch)]
+        return [keys.text(match_id) for match_id in await self._connection.run("pending", fetch)]
 
     async def pending(self, mode: GameMode, match_id: str) -> PendingMatch | None:
-        """A match that is offered or claimed; None when it is over."""
+        """A match that is offered or claimed; None when it is over.
+
+        Raises UnreadableError where somebody else has changed it.
+        """
 
         async def get(redis: Redis) -> dict[bytes, bytes]:
-            fields: Any = await redis.hgetall(keys.match(mode.tag, match_id))
+            fields: Any = await redis.hgetall(keys.raw(keys.match(mode.tag, match_id)))
             return dict(fields)
 
         fields = await self._connection.run("pending match", get)
         if fields.get(b"state") not in (b"offered", b"claimed"):
             return None
-        return _pending(mode, match_id, fields)
+        try:
+            return _pending(mode, match_id, fields)
+        except (ValueError, KeyError, msgspec.DecodeError) as error:
+            raise UnreadableError(
+                f"Match {match_id} cannot be read: {error!r}",
+                hint=f"Look at it with: redis-cli HGETALL {keys.match(mode.tag, match_id)}",
+            ) from None
 
     async def pending_match_of(self, player_id: str) -> tuple[str, str] | None:
         """(tag, match id) of the pending match that a player is in."""
@@ -325,8 +336,12 @@ _event = msgspec.json.Decoder(tuple[str, str, str, str])
 
 def decode_event(payload: bytes) -> HandoffEvent:
     """An event from its text. Raises msgspec.DecodeError."""
-    what, match_id, pod_id, at = _event.decode(payload)
-    return HandoffEvent(what=what, match_id=match_id, pod_id=pod_id, at=float(at))
+    what, match_id, pod_id, at = decoded(_event, payload)
+    try:
+        seconds = float(at)
+    except ValueError:
+        raise msgspec.DecodeError("the time of an event is no number") from None
+    return HandoffEvent(what=what, match_id=match_id, pod_id=pod_id, at=seconds)
 
 
 def _proposal(tag: str, match: NewMatch, names: list[str | bytes]) -> dict[str, object]:

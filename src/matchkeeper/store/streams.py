@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -42,28 +43,42 @@ class RequestStreams:
         self._tags = tuple(tags)
         self._me = me
         self._streams = {keys.requests(tag).encode(): tag for tag in tags}
+        """Those that can be read, by key."""
 
-    async def prepare(self) -> None:
-        """Makes the streams and the consumer group where they do not exist. Safe to repeat."""
+    async def prepare(self) -> list[str]:
+        """Makes the streams and the consumer group where they do not exist. Safe to repeat.
 
-        async def create(redis: Redis) -> None:
+        Returns the tags whose key is no stream: they are left out until the next call.
+        """
+
+        async def create(redis: Redis) -> list[str]:
+            broken = []
             for tag in self._tags:
                 try:
                     await redis.xgroup_create(keys.requests(tag), keys.GROUP, id="0", mkstream=True)
                 except ResponseError as error:
-                    if not str(error).startswith("BUSYGROUP"):
+                    if str(error).startswith("WRONGTYPE"):
+                        broken.append(tag)
+                    elif not str(error).startswith("BUSYGROUP"):
                         raise
+            return broken
 
-        await self._connection.run("prepare streams", create)
+        broken = await self._connection.run("prepare streams", create)
+        sound = (tag for tag in self._tags if tag not in broken)
+        self._streams = {keys.requests(tag).encode(): tag for tag in sound}
+        return broken
 
     async def read(self, *, count: int, block: timedelta) -> list[Entry]:
         """New requests, or an empty list after `block`. Raises StoreError."""
+        if not self._streams:
+            await asyncio.sleep(block.total_seconds())
+            return []
         block_ms = max(1, int(block.total_seconds() * 1000))
 
         async def fetch(redis: Redis) -> Any:
             return await redis.execute_command(
                 *self._command(count), "BLOCK", block_ms, "STREAMS", *self._streams,
-                *[">"] * len(self._tags),
+                *[">"] * len(self._streams),
             )  # fmt: skip
 
         reply = await self._connection.once("read requests", fetch, seconds=block.total_seconds())
@@ -71,10 +86,12 @@ class RequestStreams:
 
     async def reread(self, *, count: int) -> list[Entry]:
         """Requests that this consumer was given, but whose reply or end got lost."""
+        if not self._streams:
+            return []
 
         async def fetch(redis: Redis) -> Any:
             return await redis.execute_command(
-                *self._command(count), "STREAMS", *self._streams, *["0"] * len(self._tags)
+                *self._command(count), "STREAMS", *self._streams, *["0"] * len(self._streams)
             )
 
         return self._entries(await self._connection.run("reread requests", fetch))
@@ -85,7 +102,7 @@ class RequestStreams:
 
         async def fetch(redis: Redis) -> list[tuple[str, Any]]:
             found = []
-            for tag in self._tags:
+            for tag in self._streams.values():
                 reply = await redis.execute_command(
                     "XAUTOCLAIM", keys.requests(tag), keys.GROUP, self._me, idle_ms, "0-0",
                     "COUNT", count,
@@ -112,7 +129,7 @@ class RequestStreams:
         gone_ms = gone_for.total_seconds() * 1000
 
         async def tidy(redis: Redis) -> None:
-            for tag in self._tags:
+            for tag in self._streams.values():
                 name = keys.requests(tag)
                 for consumer in await redis.xinfo_consumers(name, keys.GROUP):
                     mine = consumer["name"] == self._me.encode()

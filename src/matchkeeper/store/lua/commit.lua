@@ -17,11 +17,14 @@
 -- AGAIN  safe: a match id that exists answers committed, and changes nothing.
 -- include: time
 -- include: places
+-- include: sound
+-- include: hand_made
 local call = cmsgpack.unpack(ARGV[1])
 local queue, metadata, pending, matched = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local now = unix_seconds()
 local places = {}
 for i, place in ipairs(call.places) do places[i] = {place[1], KEYS[place[2]]} end
+must_be_sound({queue, pending}, {metadata, matched})
 
 -- The first player who is not there any more, or has come back with another place.
 local function stale_player(proposal)
@@ -36,7 +39,7 @@ end
 local function leave_other_queues(ids)
   local left = {}
   for _, place in ipairs(call.places) do
-    if place[3] > 0 then
+    if place[3] > 0 and is_sound(KEYS[place[3]], KEYS[place[4]]) then
       local other_queue, other_metadata = KEYS[place[3]], KEYS[place[4]]
       local scores = redis.call('ZMSCORE', other_queue, unpack(ids))
       for i, id in ipairs(ids) do
@@ -55,7 +58,7 @@ end
 local function take_out(proposal)
   redis.call('ZREM', queue, unpack(proposal.ids))
   redis.call('HDEL', metadata, unpack(proposal.ids))
-  for _, index in ipairs(proposal.hand_made) do redis.call('UNLINK', KEYS[index]) end
+  for _, index in ipairs(proposal.hand_made) do drop_hand_made(KEYS[index]) end
 end
 
 local function write_pending(key, proposal, left)

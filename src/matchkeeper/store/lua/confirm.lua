@@ -7,6 +7,7 @@
 -- AGAIN  safe: the token that started it is told started; the players are told once.
 -- include: time
 -- include: events
+-- include: sound
 local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token', 'claimed_by', 'ids', 'notices')
 local state, epoch, token, claimed_by = match[1], match[2], match[3], match[4]
 local now = unix_seconds()
@@ -37,6 +38,7 @@ if code then
   tell(ARGV[6], 'confirm ' .. code, ARGV[1], ARGV[7], now)
   return {code}
 end
+must_be_sound({}, {KEYS[3], KEYS[4]})
 local ids = cmsgpack.unpack(match[5])
 redis.call('HSET', KEYS[1], 'state', 'started')
 redis.call('HDEL', KEYS[1], 'tickets', 'ids', 'notices', 'elsewhere')

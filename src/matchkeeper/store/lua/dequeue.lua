@@ -10,9 +10,12 @@
 -- AGAIN  safe: a request is remembered with its token, and the same token gets the same pair.
 -- include: time
 -- include: seen
+-- include: sound
+-- include: hand_made
 local call = cmsgpack.unpack(ARGV[1])
 local queue, metadata, stream, matched, leaving = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local now = unix_seconds()
+must_be_sound({queue}, {metadata, matched, leaving})
 
 -- The pod to tell: the one that put the player there.
 local function pod_in(text)
@@ -23,9 +26,9 @@ end
 
 local function decide(request, hand_made)
   if redis.call('ZREM', queue, request.player) == 1 then
-    local text = redis.call('HGET', metadata, request.player) or redis.call('GET', hand_made) or ''
+    local text = redis.call('HGET', metadata, request.player) or hand_made_text(hand_made) or ''
     redis.call('HDEL', metadata, request.player)
-    redis.call('UNLINK', hand_made)
+    drop_hand_made(hand_made)
     return 'dequeued', pod_in(text)
   end
   local match_id = redis.call('HGET', matched, request.player)

@@ -18,9 +18,11 @@
 -- include: time
 -- include: seen
 -- include: places
+-- include: sound
 local call = cmsgpack.unpack(ARGV[1])
 local queue, metadata, stream = KEYS[1], KEYS[2], KEYS[3]
 local now = unix_seconds()
+must_be_sound({queue}, {metadata})
 
 local ids, places, answers = {}, {}, {0}
 for i, request in ipairs(call.requests) do ids[i] = request.player end

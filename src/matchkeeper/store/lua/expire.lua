@@ -6,15 +6,18 @@
 -- AGAIN  safe: the answer is remembered.
 -- include: time
 -- include: replay
+-- include: sound
+-- include: hand_made
 local answer = replayed()
 if answer then return answer end
+must_be_sound({KEYS[2]}, {KEYS[3]})
 local latest, done = unix_seconds() - tonumber(ARGV[2]), {}
 for i, ticket in ipairs(cmsgpack.unpack(ARGV[3])) do
   local score = tonumber(redis.call('ZSCORE', KEYS[2], ticket.player) or 'nan')
   if score == tonumber(ticket.score) and score <= latest then
     redis.call('ZREM', KEYS[2], ticket.player)
     redis.call('HDEL', KEYS[3], ticket.player)
-    redis.call('UNLINK', KEYS[3 + i])
+    drop_hand_made(KEYS[3 + i])
     done[#done + 1] = ticket.player
   end
 end

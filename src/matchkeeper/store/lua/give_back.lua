@@ -9,6 +9,7 @@
 -- AGAIN  safe: the answer is remembered.
 -- include: time
 -- include: replay
+-- include: sound
 local answer = replayed()
 if answer then return answer end
 local match = redis.call('HMGET', KEYS[2], 'state', 'epoch', 'tickets', 'elsewhere')
@@ -19,13 +20,18 @@ end
 if ARGV[5] ~= '1' and unix_seconds() < tonumber(deadline) then return {'gone', 0, {}} end
 
 local queues = {}
-for i = 6, #ARGV do queues[ARGV[i]] = {KEYS[2 * i - 6], KEYS[2 * i - 5]} end
+for i = 6, #ARGV do
+  local queue, metadata = KEYS[2 * i - 6], KEYS[2 * i - 5]
+  if is_sound(queue, metadata) then queues[ARGV[i]] = {queue, metadata} end
+end
+must_be_sound({KEYS[6]}, {KEYS[7], KEYS[4], KEYS[5]})
 
 local function put_back(queue, metadata, id, score, text)
   redis.call('ZADD', queue, 'LT', score, id)
   if text ~= '' then redis.call('HSET', metadata, id, text) end
 end
 
+local elsewhere = cmsgpack.unpack(match[4])
 local back, left, leaving = 0, {}, {}
 for _, team in ipairs(cjson.decode(match[3])) do
   for _, ticket in ipairs(team) do
@@ -42,7 +48,7 @@ for _, team in ipairs(cjson.decode(match[3])) do
     redis.call('HDEL', KEYS[5], id)
   end
 end
-for _, place in ipairs(cmsgpack.unpack(match[4])) do
+for _, place in ipairs(elsewhere) do
   local keys = queues[place[1]]
   if keys and not leaving[place[2]] then put_back(keys[1], keys[2], place[2], place[3], place[4]) end
 end

@@ -8,8 +8,10 @@
 -- AGAIN  safe: the answer is remembered.
 -- include: replay
 -- include: places
+-- include: sound
 local answer = replayed()
 if answer then return answer end
+must_be_sound({KEYS[3]}, {KEYS[4]})
 local entry = redis.call('XRANGE', KEYS[2], ARGV[2], ARGV[2])[1]
 if not entry then return {'not_found', ''} end
 local fields, modes, places = {}, tonumber(ARGV[4]), {}

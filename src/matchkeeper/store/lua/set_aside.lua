@@ -8,8 +8,11 @@
 -- AGAIN  safe: the answer is remembered.
 -- include: time
 -- include: replay
+-- include: sound
+-- include: hand_made
 local answer = replayed()
 if answer then return answer end
+must_be_sound({KEYS[2]}, {KEYS[3]})
 local done = {}
 for i = 3, #ARGV, 4 do
   local player, raw, reason = ARGV[i], ARGV[i + 2], ARGV[i + 3]
@@ -19,7 +22,7 @@ for i = 3, #ARGV, 4 do
       'reason', reason, 'enqueued_at', score, 'time', string.format('%.6f', unix_seconds()))
     redis.call('ZREM', KEYS[2], player)
     redis.call('HDEL', KEYS[3], player)
-    redis.call('UNLINK', KEYS[4 + (i + 1) / 4])
+    drop_hand_made(KEYS[4 + (i + 1) / 4])
     done[#done + 1] = player
   end
 end

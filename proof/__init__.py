@@ -1,0 +1,1 @@
+"""The proof of what Matchkeeper promises: judge, simulation, chaos, mutants, model, fuzzing."""

@@ -1,0 +1,7 @@
+"""Decides from what the outside saw whether the promises were kept. Imports nothing of the server."""
+
+from proof.judge.history import Event, History, State, What
+from proof.judge.judge import judge
+from proof.judge.verdict import Finding, Fault, Verdict
+
+__all__ = ["Event", "Fault", "Finding", "History", "State", "Verdict", "What", "judge"]

@@ -1,0 +1,86 @@
+"""What everybody outside saw, in the order in which it was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class What(StrEnum):
+    """Kinds of events. `who` is a pod, or `operator` for what stands in Redis."""
+
+    ASKED = "asked"
+    """A request was sent: `word` is enqueue or dequeue; `player`, `mode`."""
+    TOLD = "told"
+    """A pod was told about `player`: `word`, and `code` of an error."""
+    OFFERED = "offered"
+    """A pod heard a battle request: `match`, `epoch`, `mode`, `players`; `word`: the handoff."""
+    CLAIMED = "claimed"
+    """A pod was told that it has the match: `match`, `epoch`."""
+    CONFIRMING = "confirming"
+    """A pod asks for the last word: `match`, `epoch`."""
+    STARTED = "started"
+    """A pod was told that it starts the match: `match`, `epoch`."""
+    DIED = "died"
+    """A process was killed: `who`."""
+    LOOKED = "looked"
+    """What stands in Redis: `state`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What stands in Redis, as an operator sees it with plain commands."""
+
+    queues: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """tag -> player -> score."""
+    metadata: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """tag -> players who have some."""
+    matched: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """tag -> player -> match id."""
+    pending: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """tag -> match id -> deadline."""
+    matches: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    """match id -> (state, players), for those of claim handoff that are not over."""
+    dead: tuple[str, ...] = ()
+    """Players among the dead letters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that was seen."""
+
+    at: float
+    """Seconds; only the order matters."""
+    what: What
+    who: str = ""
+    player: str = ""
+    mode: str = ""
+    word: str = ""
+    code: str = ""
+    match: str = ""
+    epoch: int = 0
+    players: tuple[tuple[str, int], ...] = ()
+    """(player, score in whole seconds) of an offer."""
+    state: State | None = None
+
+
+class History:
+    """Events as they come in."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def add(self, what: What, at: float, **fields: Any) -> None:
+        """Notes an event."""
+        self.events.append(Event(at=at, what=what, **fields))
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self.events)
+
+    def text(self) -> bytes:
+        """One line of JSON per event, the same for the same history."""
+        return b"\n".join(map(msgspec.json.encode, self.events)) + b"\n"

@@ -1,0 +1,145 @@
+"""The judge: from a history to a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from proof.judge.history import Event, State, What
+from proof.judge.matches import Matches, check_matches
+from proof.judge.stays import Stay, stays_of
+from proof.judge.state import check_state
+from proof.judge.verdict import Fault, Finding, Verdict
+
+
+def judge(history: Iterable[Event], *, settled: bool = True) -> Verdict:
+    """The verdict on a history whose last event is a look at Redis.
+
+    `settled`: everything was well for long enough at the end that nothing should hang.
+    """
+    events = list(history)
+    final = _final(events)
+    matches = Matches.of(events)
+    stays = stays_of(events, matches)
+    findings = [
+        *_unique(_states(events)),
+        *check_matches(matches),
+        *_strangers(events, stays),
+        *_ends(stays, final),
+        *_places(stays, events),
+        *(_stuck(final) if settled else ()),
+    ]
+    every = [stay for each in stays.values() for stay in each]
+    return Verdict(
+        attempted=len(every),
+        acknowledged=sum(stay.acknowledged for stay in every),
+        recovered=sum(not stay.acknowledged and bool(_outcomes(stay, final)) for stay in every),
+        started=len(matches.live),
+        findings=tuple(findings),
+    )
+
+
+def _final(events: list[Event]) -> State:
+    if not events or events[-1].state is None:
+        raise ValueError("a history ends with a look at what stands in Redis")
+    return events[-1].state
+
+
+def _states(events: list[Event]) -> Iterator[Finding]:
+    for event in events:
+        if event.state is not None:
+            yield from check_state(event.state)
+
+
+def _unique(findings: Iterable[Finding]) -> list[Finding]:
+    return list(dict.fromkeys(findings))
+
+
+def _strangers(events: list[Event], stays: dict[str, list[Stay]]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for event in events:
+        seen.update(player for player, _ in event.players)
+        if event.player and event.what is What.TOLD and event.word != "Error":
+            seen.add(event.player)
+        if event.state is not None:
+            seen.update(player for queue in event.state.queues.values() for player in queue)
+    for player in sorted(seen - set(stays)):
+        text = f"{player} never asked"
+        yield Finding(fault=Fault.UNEXPECTED, about=player, text=text)
+
+
+def _outcomes(stay: Stay, final: State) -> list[str]:
+    """How a stay ended, in words; one that is over in Redis is there no more."""
+    ends = [f"match {match}" for match in sorted(stay.matches)]
+    ends += sorted(stay.ended)
+    if stay.last and not ends:
+        ends += [
+            f"queue {tag}" for tag, queue in final.queues.items() if stay.player in queue
+        ]
+        ends += [
+            f"pending {match}"
+            for match, (_, players) in final.matches.items()
+            if stay.player in players
+        ]
+        ends += ["dead letter"] * (stay.player in final.dead)
+    return ends
+
+
+def _ends(stays: dict[str, list[Stay]], final: State) -> Iterator[Finding]:
+    for player, each in stays.items():
+        for stay in each:
+            ends = _outcomes(stay, final)
+            if stay.acknowledged and not ends and not stay.told_found:
+                text = f"{player} was told EnQueued at {stay.acknowledged_at:g} and is nowhere"
+                yield Finding(fault=Fault.LOST, about=player, text=text)
+            if len(stay.matches) > 1:
+                text = f"{player} is in {' and '.join(ends)}"
+                yield Finding(fault=Fault.DOUBLED, about=player, text=text)
+            if stay.matches and stay.ended:
+                text = f"{player} was told {' and '.join(sorted(stay.ended))}, and is in a match"
+                yield Finding(fault=Fault.LEFT_BUT_MATCHED, about=player, text=text)
+        last = each[-1]
+        if last.over and any(player in queue for queue in final.queues.values()):
+            text = f"{player} waits, although {_outcomes(last, final)[0]}"
+            yield Finding(fault=Fault.DOUBLED, about=player, text=text)
+
+
+def _places(stays: dict[str, list[Stay]], events: list[Event]) -> Iterator[Finding]:
+    """Each stay has one place, and places keep the order in which players were told of them."""
+    for each in stays.values():
+        for stay in each:
+            if len(stay.scores) > 1 or len(stay.seconds) > 1:
+                text = f"{stay.player} had the places {sorted(stay.scores or stay.seconds)}"
+                yield Finding(fault=Fault.OUT_OF_PLACE, about=stay.player, text=text)
+    del events
+    by_mode: dict[str, list[Stay]] = {}
+    for each in stays.values():
+        for stay in each:
+            if stay.place is not None:
+                by_mode.setdefault(stay.mode, []).append(stay)
+    for queue in by_mode.values():
+        yield from _order(queue)
+
+
+def _order(queue: list[Stay]) -> Iterator[Finding]:
+    told = sorted(
+        (stay for stay in queue if stay.acknowledged), key=lambda stay: stay.acknowledged_at
+    )
+    asked = sorted(queue, key=lambda stay: stay.asked_at)
+    latest: Stay | None = None
+    next_told = 0
+    for stay in asked:
+        while next_told < len(told) and told[next_told].acknowledged_at < stay.asked_at:
+            candidate = told[next_told]
+            if latest is None or (candidate.place or 0) > (latest.place or 0):
+                latest = candidate
+            next_told += 1
+        if latest is not None and (stay.place or 0) < (latest.place or 0):
+            text = f"{stay.player} asked after {latest.player} was in, and stands before"
+            yield Finding(fault=Fault.OUT_OF_PLACE, about=stay.player, text=text)
+
+
+def _stuck(final: State) -> Iterator[Finding]:
+    for tag, pending in final.pending.items():
+        for match in pending:
+            text = f"match {match} of {tag} is still pending"
+            yield Finding(fault=Fault.STUCK, about=match, text=text)

@@ -1,0 +1,100 @@
+"""A player's stays: from a request to be queued to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from math import inf
+
+from proof.judge.history import Event, What
+from proof.judge.matches import Matches
+
+_ENDS = ("DeQueued", "Expired")
+
+
+@dataclass(slots=True, kw_only=True)
+class Stay:
+    """One player from one request to the next after its end."""
+
+    player: str
+    mode: str
+    asked_at: float
+    acknowledged_at: float = inf
+    told_found: bool = False
+    ended: set[str] = field(default_factory=set)
+    matches: set[str] = field(default_factory=set)
+    """Live ones."""
+    scores: set[float] = field(default_factory=set)
+    """Places seen in the queue, exactly."""
+    seconds: set[int] = field(default_factory=set)
+    """Places seen in offers and in the queue, in whole seconds."""
+    last: bool = False
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the player was told EnQueued."""
+        return self.acknowledged_at < inf
+
+    @property
+    def over(self) -> bool:
+        """Whether it has an end that somebody was told."""
+        return bool(self.ended or self.matches)
+
+    @property
+    def place(self) -> float | None:
+        """The exact place, where it was seen."""
+        return min(self.scores, default=None)
+
+
+def stays_of(events: Iterable[Event], matches: Matches) -> dict[str, list[Stay]]:
+    """All stays by player, in order."""
+    stays: dict[str, list[Stay]] = {}
+    live = matches.live
+    for event in events:
+        if event.what is What.ASKED and event.word == "enqueue":
+            _asked(stays, event)
+        elif event.what is What.TOLD:
+            _told(stays, event)
+        elif event.what in (What.OFFERED, What.STARTED):
+            for player, seconds in event.players:
+                for stay in _latest(stays, player):
+                    stay.seconds.add(seconds)
+            if event.match in live and (event.what is What.STARTED or event.word == "publish"):
+                for player in live[event.match].players:
+                    for stay in _latest(stays, player):
+                        stay.matches.add(event.match)
+        elif event.state is not None:
+            _seen(stays, event)
+    for each in stays.values():
+        each[-1].last = True
+    return stays
+
+
+def _asked(stays: dict[str, list[Stay]], event: Event) -> None:
+    mine = stays.setdefault(event.player, [])
+    if not mine or mine[-1].over:
+        mine.append(Stay(player=event.player, mode=event.mode, asked_at=event.at))
+
+
+def _told(stays: dict[str, list[Stay]], event: Event) -> None:
+    for stay in _latest(stays, event.player):
+        if event.word == "EnQueued" and not stay.over:
+            stay.acknowledged_at = min(stay.acknowledged_at, event.at)
+        elif event.word == "MatchFound":
+            stay.told_found = True
+        elif event.word in _ENDS:
+            stay.ended.add(event.word)
+
+
+def _seen(stays: dict[str, list[Stay]], event: Event) -> None:
+    assert event.state is not None  # noqa: S101  # asked by the caller
+    for queue in event.state.queues.values():
+        for player, score in queue.items():
+            for stay in _latest(stays, player):
+                stay.scores.add(score)
+                stay.seconds.add(int(score))
+
+
+def _latest(stays: dict[str, list[Stay]], player: str) -> Iterator[Stay]:
+    if player in stays:
+        yield stays[player][-1]

@@ -1,0 +1,71 @@
+"""What the judge says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """How a promise can be broken."""
+
+    LOST = "lost"
+    """Was told EnQueued, and is nowhere (G1)."""
+    DOUBLED = "doubled"
+    """In two live matches, in two places at once, or in a match that started twice (G2)."""
+    OUT_OF_PLACE = "out of place"
+    """The place in the queue changed, or somebody who came later stands before (G3)."""
+    LEFT_BUT_MATCHED = "left but matched"
+    """Was told DeQueued or Expired, and is in a match made afterwards (G3)."""
+    UNCLAIMED_START = "unclaimed start"
+    """A pod was let start what it had not claimed."""
+    OLD_EPOCH = "old epoch"
+    """An end of an earlier hand-out was accepted."""
+    UNEXPECTED = "unexpected"
+    """In the queue or a match without having asked; metadata without a ticket, or the reverse."""
+    STUCK = "stuck"
+    """Everything is well again, and yet a match hangs or a player waits who could play."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One broken promise."""
+
+    fault: Fault
+    about: str
+    """The player or match."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The judgement in Jepsen's form. Players are counted by stay: from a request to its end."""
+
+    attempted: int
+    """Stays that were asked for."""
+    acknowledged: int
+    """Of these, told EnQueued."""
+    recovered: int
+    """Of these, never told EnQueued, and yet matched, waiting, or told their end."""
+    started: int
+    """Matches that started."""
+    findings: tuple[Finding, ...]
+
+    def count(self, *faults: Fault) -> int:
+        """How many findings of these kinds."""
+        return sum(finding.fault in faults for finding in self.findings)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every promise was kept."""
+        return not self.findings
+
+    def summary(self) -> str:
+        """One line."""
+        kinds = Counter(finding.fault.value for finding in self.findings)
+        broken = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        return (
+            f"attempted {self.attempted}, acknowledged {self.acknowledged}, "
+            f"recovered {self.recovered}, matches {self.started}: {broken or 'all kept'}"
+        )

@@ -1,0 +1,560 @@
+/*
+ * The handoff of Matchkeeper, for Spin: who holds a player at every moment.
+ *
+ * Shared state is what Redis holds. Each Lua script is one `atomic` step on it, and after each such
+ * step the promises are asserted (`promises`); nothing else changes Redis, so they are checked in
+ * every state. Servers and pods keep local variables only, and lose them in a crash. A lost reply is
+ * a call that was applied and is made again. Time is a flag for each match: its deadline has passed.
+ *
+ * Sizes and switches are set with -D. A BUG_ switch breaks one rule: the verifier must find it.
+ */
+#ifndef PLAYERS
+#define PLAYERS 3   /* 2 or 3; a match takes two */
+#endif
+#ifndef ENQUEUES
+#define ENQUEUES 1  /* accepted enqueues for each player */
+#endif
+#ifndef MATCHES
+#define MATCHES 2   /* match ids that may be written, 1 to 3 */
+#endif
+#ifndef OFFERS
+#define OFFERS 2    /* max_offers */
+#endif
+#ifndef ROUNDS
+#define ROUNDS 2    /* match servers; each runs a round */
+#endif
+#ifndef REAPERS
+#define REAPERS 2   /* and a reaper */
+#endif
+#ifndef PODS
+#define PODS 2
+#endif
+
+#if defined(BUG_LATE_CLAIM) || defined(BUG_LATE_CONFIRM) || defined(BUG_GIVE_BACK_STARTED)
+#define KEEP_ENDED  /* such code would have to keep the tickets of matches that have ended */
+#endif
+
+/* match:{tag}:<id>, field `state` */
+#define NONE       0
+#define OFFERED    1
+#define CLAIMED    2
+#define STARTED    3
+#define GIVEN_BACK 4
+
+#define STRANGER   9  /* the token of a pod that has crashed: nobody knows it any more */
+#define WRONG_PLACE 15
+
+typedef Match {
+  byte state;
+  byte epoch;           /* `offers` always equals it: both grow in redeliver only */
+  byte token;           /* of the pod that claimed it: pod + 1 */
+  bit due;              /* its score in pending:{tag} has passed */
+  byte place[PLAYERS]   /* tickets: 0 = not in this match */
+}
+
+/* ---- Redis ---- */
+byte queue[PLAYERS];    /* queue:{tag}: the place of a waiting player, 0 = not there */
+byte matched[PLAYERS];  /* matched:{tag}: the pending match of a player */
+byte leaving[PLAYERS];  /* leaving:{tag}: the pending match a player asked to leave */
+Match match[MATCHES + 1];
+
+/* ---- What is promised, followed beside Redis and read by no process ---- */
+#define NEVER 0
+#define WAITS 1   /* accepted: to be told EnQueued */
+#define OUT   2   /* to be told DeQueued or Expired */
+#define PLAYS 3   /* in a match whose start was confirmed */
+byte fate[PLAYERS];
+byte enqueued[PLAYERS];     /* accepted enqueues; the last one's number is also the place it gave */
+bit asked_to_leave[PLAYERS];  /* since the last enqueue, and was heard */
+byte battle[MATCHES + 1];   /* pod + 1 that really started the match */
+
+byte held[ROUNDS];         /* the match id a server has made up and not yet committed */
+
+#define PENDING(m) (match[m].state == OFFERED || match[m].state == CLAIMED)
+#define IN(m, p)   (PENDING(m) && match[m].place[p] != 0)
+
+byte x;  /* counts within one step */
+
+#if MATCHES == 1
+#define COPIES(p) ((queue[p] != 0) + IN(1, p))
+#elif MATCHES == 2
+#define COPIES(p) ((queue[p] != 0) + IN(1, p) + IN(2, p))
+#else
+#define COPIES(p) ((queue[p] != 0) + IN(1, p) + IN(2, p) + IN(3, p))
+#endif
+
+hidden byte g1_never_lost, g2_never_doubled, g3_place_kept, g3_leaving_counts;
+
+inline promises_to(p) {
+  g1_never_lost = fate[p] != WAITS || COPIES(p) >= 1;
+  g2_never_doubled = COPIES(p) <= 1 && !(fate[p] == PLAYS && COPIES(p) != 0);
+  g3_place_kept = queue[p] == 0 || queue[p] == enqueued[p];
+  g3_leaving_counts = !(fate[p] == OUT && COPIES(p) != 0) && !(asked_to_leave[p] && queue[p]);
+  assert(g1_never_lost);
+  assert(g2_never_doubled);
+  assert(g3_place_kept);
+  assert(g3_leaving_counts)
+}
+
+inline promises() {
+  d_step {
+    promises_to(0);
+    promises_to(1);
+#if PLAYERS > 2
+    promises_to(2);
+#endif
+    g1_never_lost = 0; g2_never_doubled = 0; g3_place_kept = 0; g3_leaving_counts = 0
+  }
+}
+
+/* ---- The scripts ---- */
+
+/* What lib/replay.lua remembers under the token of a call. */
+#define UNKNOWN 0
+#define HEARD   1
+#define UNHEARD 2
+
+/* enqueue.lua, for a request that is new. */
+inline enqueue(p) {
+  if
+  :: queue[p] == 0 && matched[p] == 0 ->
+       enqueued[p]++;
+       queue[p] = enqueued[p];
+       fate[p] = WAITS;
+       asked_to_leave[p] = 0
+  :: else  /* already_in_queue, match_pending */
+  fi
+}
+
+/* dequeue.lua */
+inline dequeue(p) {
+  if
+  :: queue[p] != 0 -> queue[p] = 0; fate[p] = OUT
+  :: queue[p] == 0 && matched[p] != 0 -> leaving[p] = matched[p]; asked_to_leave[p] = 1
+  :: else  /* not_in_queue */
+  fi
+}
+
+/* commit.lua, for the pair a, b whose places were read as pa, pb. */
+inline commit(id, a, pa, b, pb, made) {
+  if
+  :: match[id].state != NONE  /* committed, as it said before */
+#ifndef BUG_COMMIT_NO_CHECK
+  :: match[id].state == NONE && (queue[a] != pa || queue[b] != pb || matched[a] || matched[b])
+       /* stale */
+  :: match[id].state == NONE && queue[a] == pa && queue[b] == pb && !matched[a] && !matched[b] ->
+#else
+  :: match[id].state == NONE ->
+#endif
+       assert(!made);  /* one proposal makes one match */
+       made = 1;
+       match[id].state = OFFERED;
+       match[id].epoch = 1;
+       match[id].place[a] = pa;
+       match[id].place[b] = pb;
+       queue[a] = 0; queue[b] = 0;
+       matched[a] = id; matched[b] = id
+  :: match[id].state == NONE  /* no_server: nothing is changed */
+  fi
+}
+
+/* A match that has ended: what nobody can ask for any more is not told apart. */
+inline ended(m) {
+#ifndef KEEP_ENDED
+  for (x : 0 .. PLAYERS - 1) { match[m].place[x] = 0 }
+  x = 0;
+#endif
+  match[m].due = 0
+}
+
+inline forget(m) {
+#ifdef KEEP_ENDED
+  skip
+#else
+  match[m].epoch = 1;
+  match[m].token = STRANGER
+#endif
+}
+
+#ifdef BUG_OLD_EPOCH
+#define EPOCH_HOLDS(m, e) true
+#else
+#define EPOCH_HOLDS(m, e) (match[m].epoch == e)
+#endif
+
+#ifdef BUG_LATE_CLAIM
+#define CLAIMABLE(m, e) (match[m].state != NONE && match[m].state != CLAIMED && EPOCH_HOLDS(m, e))
+#else
+#define CLAIMABLE(m, e) (match[m].state == OFFERED && EPOCH_HOLDS(m, e) && !match[m].due)
+#endif
+
+/* claim.lua; a repeated call of the token that claimed changes nothing. */
+inline claim(m, e, pod) {
+  match[m].state = CLAIMED;
+  match[m].token = pod + 1;
+  match[m].due = 0
+}
+
+/* confirm.lua, the first time */
+#ifdef BUG_LATE_CONFIRM
+#define CONFIRMABLE(m, e, pod) \
+  ((match[m].state == CLAIMED || match[m].state == GIVEN_BACK) && EPOCH_HOLDS(m, e) \
+   && match[m].token == pod + 1)
+#elif defined(BUG_CONFIRM_NO_TOKEN)
+#define CONFIRMABLE(m, e, pod) \
+  (match[m].state == CLAIMED && EPOCH_HOLDS(m, e) && !match[m].due)
+#else
+#define CONFIRMABLE(m, e, pod) \
+  (match[m].state == CLAIMED && EPOCH_HOLDS(m, e) && match[m].token == pod + 1 && !match[m].due)
+#endif
+
+#define CONFIRMED(m, e, pod) \
+  (match[m].state == STARTED && EPOCH_HOLDS(m, e) && match[m].token == pod + 1)
+
+inline confirm(m) {
+  match[m].state = STARTED;
+  for (x : 0 .. PLAYERS - 1) {
+    if
+    :: match[m].place[x] != 0 ->
+         assert(fate[x] == WAITS);  /* G2: one start for one enqueue; G3: nobody who is out */
+         fate[x] = PLAYS;
+         matched[x] = 0; leaving[x] = 0
+    :: else
+    fi
+  }
+  x = 0;
+  ended(m)
+}
+
+/* decline.lua; the answer it remembers changes nothing, and is left out. */
+inline decline(m) {
+  match[m].state = OFFERED;
+  match[m].token = 0;
+  match[m].due = 1
+}
+
+/* redeliver.lua; the new offer is heard by somebody or by nobody. */
+inline redeliver(m, e, answer) {
+  if
+  :: match[m].state == OFFERED && match[m].epoch == e && match[m].due ->
+       match[m].epoch++;
+       match[m].due = 0;
+       if :: answer = HEARD :: answer = UNHEARD fi
+  :: else  /* gone; not remembered */
+  fi
+}
+
+#ifdef BUG_GIVE_BACK_STARTED
+#define MAY_GIVE_BACK(m, e) (match[m].state != NONE && match[m].state != GIVEN_BACK)
+#else
+#define MAY_GIVE_BACK(m, e) (PENDING(m) && match[m].epoch == e)
+#endif
+#ifdef BUG_GIVE_BACK_EARLY
+#define OVER(m, force) true
+#else
+#define OVER(m, force) (match[m].due || force)
+#endif
+#ifdef BUG_NEW_PLACE
+#define PLACE(m, p) WRONG_PLACE
+#else
+#define PLACE(m, p) match[m].place[p]
+#endif
+
+/* give_back.lua */
+inline give_back(m, e, force, answer) {
+  if
+  :: MAY_GIVE_BACK(m, e) && OVER(m, force) ->
+       assert(match[m].state != CLAIMED || match[m].due || force);  /* a lease holds */
+       for (x : 0 .. PLAYERS - 1) {
+         if
+         :: match[m].place[x] == 0
+#ifndef BUG_DEQUEUE_IGNORED
+         :: match[m].place[x] != 0 && leaving[x] == m ->
+              fate[x] = OUT; matched[x] = 0; leaving[x] = 0
+         :: match[m].place[x] != 0 && leaving[x] != m ->
+#else
+         :: match[m].place[x] != 0 ->
+#endif
+              queue[x] = PLACE(m, x); matched[x] = 0; leaving[x] = 0
+         fi
+       }
+       x = 0;
+       match[m].state = GIVEN_BACK;
+       ended(m);
+       forget(m);
+       answer = HEARD
+  :: else  /* gone; not remembered */
+  fi
+}
+
+/* ---- The processes ---- */
+
+#define FREE(m) (match[m].state == NONE && held[0] != m && held[ROUNDS - 1] != m)
+/* Whether a match is such; and any match that is, into a variable. */
+#if MATCHES == 1
+#define ANY(such) such(1)
+#define CHOOSE(such, m) m = 1
+#elif MATCHES == 2
+#define ANY(such) (such(1) || such(2))
+#define CHOOSE(such, m) if :: such(1) -> m = 1 :: such(2) -> m = 2 fi
+#else
+#define ANY(such) (such(1) || such(2) || such(3))
+#define CHOOSE(such, m) if :: such(1) -> m = 1 :: such(2) -> m = 2 :: such(3) -> m = 3 fi
+#endif
+#define OVERDUE(m) (PENDING(m) && match[m].due)
+#define KNOWN(m)   (match[m].state != NONE)
+
+#if PLAYERS == 2
+#define ANY_PAIR (queue[0] && queue[1])
+#else
+#define ANY_PAIR ((queue[0] && queue[1]) || (queue[2] && (queue[0] || queue[1])))
+#endif
+
+/* A match id that nobody has used. */
+inline new_id(i) {
+  x = 1;
+  do
+  :: x <= MATCHES && !FREE(x) -> x++
+  :: else -> break
+  od;
+  held[i] = x; x = 0
+}
+
+#ifdef BUG_POP
+#define TAKE(p) queue[p] = 0
+#else
+#define TAKE(p) skip
+#endif
+
+/* round.py: read the queue, propose a pair, commit it under a new id, the same id in each retry. */
+proctype Round(byte i) {
+  byte a, b, pa, pb;
+  bit made;
+end:
+  do
+  :: atomic {
+       held[i] == 0 && ANY_PAIR && ANY(FREE) ->
+       if
+       :: queue[0] && queue[1] -> a = 0; b = 1
+#if PLAYERS > 2
+       :: queue[0] && queue[2] -> a = 0; b = 2
+       :: queue[1] && queue[2] -> a = 1; b = 2
+#endif
+       fi;
+       pa = queue[a]; pb = queue[b];
+       TAKE(a); TAKE(b);
+       new_id(i);
+       promises()
+     }
+  :: atomic {
+       held[i] != 0 ->
+       commit(held[i], a, pa, b, pb, made);
+       promises();
+       if
+       :: held[i] = 0; a = 0; b = 0; pa = 0; pb = 0; made = 0  /* the reply, or a crash */
+#ifdef BUG_NEW_ID_ON_RETRY
+       :: ANY(FREE) -> new_id(i)
+#else
+       :: true  /* the reply is lost: the same call again */
+#endif
+       fi
+     }
+  :: atomic { held[i] != 0 -> held[i] = 0; a = 0; b = 0; pa = 0; pb = 0; made = 0 }  /* a crash */
+  od
+}
+
+/* Steps of a reaper. */
+#define IDLE       0
+#define REDELIVER  1
+#define GIVE_BACK  2
+#define FORCE      3
+
+#if defined(BUG_GIVE_BACK_EARLY) || defined(BUG_GIVE_BACK_STARTED)
+#define TO_REAP(m) KNOWN(m)
+#else
+#define TO_REAP(m) OVERDUE(m)
+#endif
+
+inline reaper_idle() {
+  m = 0; e = 0; step = IDLE; answer = UNKNOWN
+}
+
+/* reaper.py with decide.py: read a pending match, then act with the epoch that was read. */
+proctype Reaper() {
+  byte m, e, step, answer;
+end:
+  do
+  :: atomic {
+       step == IDLE && ANY(TO_REAP) ->
+       CHOOSE(TO_REAP, m);
+       e = match[m].epoch;
+       if
+       :: match[m].state == OFFERED && e < OFFERS -> step = REDELIVER
+       :: else -> step = GIVE_BACK
+       fi
+     }
+  :: atomic {
+       step == REDELIVER ->
+       if
+       :: answer == UNKNOWN -> redeliver(m, e, answer); promises()
+       :: else  /* a repeated call: as remembered under its token */
+       fi;
+       if
+       :: answer == UNHEARD -> e = e + 1; step = FORCE; answer = UNKNOWN
+       :: answer == HEARD -> reaper_idle()  /* so would each repeated call */
+       :: answer == UNKNOWN -> reaper_idle()
+       :: answer != HEARD  /* the reply is lost: the same call again */
+       fi
+     }
+  :: atomic {
+       step == GIVE_BACK || step == FORCE ->
+       give_back(m, e, (step == FORCE), answer);
+       promises();
+       if
+       :: reaper_idle()
+       :: answer != HEARD  /* the reply is lost: the same call again; once done, it does nothing */
+       fi
+     }
+  :: atomic { step != IDLE -> reaper_idle() }  /* a crash */
+  od
+}
+
+/* What a pod may do with the offer (m, e); a call that is refused changes nothing and is left out. */
+#define DECLINABLE(m, e, pod) \
+  (match[m].state == CLAIMED && EPOCH_HOLDS(m, e) && match[m].token == pod + 1)
+#ifdef BUG_CLAIM_NOT_ATOMIC
+#define CLAIM(m, e, pod) seen = m
+#else
+#define CLAIM(m, e, pod) claim(m, e, pod)
+#endif
+
+inline act(m, e, pod) {
+  if
+  :: CLAIMABLE(m, e) -> CLAIM(m, e, pod)
+  :: DECLINABLE(m, e, pod) -> decline(m)
+  :: told == 0 && CONFIRMABLE(m, e, pod) ->
+       assert(match[m].epoch == e);  /* what an old epoch says is refused */
+       confirm(m);
+       if :: told = m :: true fi  /* or the reply is lost */
+  :: told == 0 && CONFIRMED(m, e, pod) && battle[m] != pod + 1 -> told = m  /* the same answer */
+  fi
+}
+
+#define MAY_ACT(m, e) \
+  (match[m].epoch >= e && (CLAIMABLE(m, e) || DECLINABLE(m, e, i) \
+   || (told == 0 && (CONFIRMABLE(m, e, i) || (CONFIRMED(m, e, i) && battle[m] != i + 1)))))
+
+#define MINE(m) (match[m].token == i + 1)
+
+/* A game server. It may act at any time on any offer that was ever published: this covers offers that
+ * are lost, late, heard twice, or worked on side by side, and replies of claim and decline that are
+ * lost. Its token for a match is its own until it crashes. Only who is told `started` starts. */
+proctype Pod(byte i) {
+  byte told;
+#ifdef BUG_CLAIM_NOT_ATOMIC
+  byte seen;
+#endif
+end:
+  do
+  :: atomic { MAY_ACT(1, 1) -> act(1, 1, i); promises() }
+#if OFFERS > 1
+  :: atomic { MAY_ACT(1, 2) -> act(1, 2, i); promises() }
+#endif
+#if OFFERS > 2
+  :: atomic { MAY_ACT(1, 3) -> act(1, 3, i); promises() }
+#endif
+#if MATCHES > 1
+  :: atomic { MAY_ACT(2, 1) -> act(2, 1, i); promises() }
+#if OFFERS > 1
+  :: atomic { MAY_ACT(2, 2) -> act(2, 2, i); promises() }
+#endif
+#if OFFERS > 2
+  :: atomic { MAY_ACT(2, 3) -> act(2, 3, i); promises() }
+#endif
+#endif
+#if MATCHES > 2
+  :: atomic { MAY_ACT(3, 1) -> act(3, 1, i); promises() }
+#if OFFERS > 1
+  :: atomic { MAY_ACT(3, 2) -> act(3, 2, i); promises() }
+#endif
+#endif
+#ifdef BUG_CLAIM_NOT_ATOMIC
+  :: atomic { seen != 0 -> claim(seen, 0, i); seen = 0; promises() }
+#endif
+  :: atomic {
+       told != 0 ->
+       assert(match[told].state == STARTED);
+       assert(match[told].token == i + 1);  /* only the claimer starts */
+       assert(battle[told] == 0);           /* G2: no match starts twice */
+       battle[told] = i + 1;
+       forget(told);
+       told = 0
+     }
+  :: atomic {  /* a crash: its tokens are forgotten */
+       told != 0 || ANY(MINE) ->
+       told = 0;
+       for (x : 1 .. MATCHES) {
+         if :: match[x].token == i + 1 -> match[x].token = STRANGER :: else fi
+       }
+       x = 0
+     }
+  od
+}
+
+/* A player: enqueues, leaves, repeats requests; and waits too long, whenever that is. */
+proctype Player(byte p) {
+#ifdef BUG_DEQUEUE_FROM_MEMORY
+  byte before;  /* what a dequeue in the same words was answered: a fate, WAITS = match_pending */
+#endif
+end:
+  do
+  :: atomic { enqueued[p] < ENQUEUES -> enqueue(p); promises() }
+#ifndef NO_DEQUEUE
+#ifdef BUG_DEQUEUE_FROM_MEMORY
+  :: atomic {
+       if
+       :: before != 0 && queue[p] == 0 ->
+            g3_leaving_counts = (fate[p] != WAITS || (before == WAITS && asked_to_leave[p]));
+            assert(g3_leaving_counts)  /* what it is told is so */
+       :: else -> dequeue(p); before = (fate[p] == OUT -> OUT : (matched[p] -> WAITS : 0))
+       fi;
+       promises()
+     }
+#else
+  :: atomic { dequeue(p); promises() }
+#endif
+#endif
+  /* expire.lua: takes out who still has the place that was read; else it changes nothing. */
+  :: atomic { queue[p] != 0 -> queue[p] = 0; fate[p] = OUT; promises() }
+#ifdef BUG_ENQUEUE_FORGOTTEN
+  /* lib/seen.lua without memory: a request that is sent again counts again. */
+  :: atomic { enqueued[p] && queue[p] == 0 && matched[p] == 0 -> queue[p] = enqueued[p]; promises() }
+#endif
+  od
+}
+
+/* Deadlines pass. */
+proctype Clock() {
+end:
+  do
+  :: PENDING(1) && !match[1].due -> match[1].due = 1
+#if MATCHES > 1
+  :: PENDING(2) && !match[2].due -> match[2].due = 1
+#endif
+#if MATCHES > 2
+  :: PENDING(3) && !match[3].due -> match[3].due = 1
+#endif
+  od
+}
+
+init {
+  byte n;
+  atomic {
+    run Clock();
+    for (n : 0 .. ROUNDS - 1) { run Round(n) }
+    for (n : 0 .. REAPERS - 1) { run Reaper() }
+    for (n : 0 .. PODS - 1) { run Pod(n) }
+    for (n : 0 .. PLAYERS - 1) { run Player(n) }
+    n = 0
+  }
+}
