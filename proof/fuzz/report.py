@@ -53,7 +53,7 @@ class Tally:
 def chance(seed: int, *names: object) -> random.Random:
     """A source of chance that depends on nothing but its arguments."""
     text = "/".join(map(str, (seed, *names)))
-    return random.Random(text)  # noqa: S311  # to repeat a run, not to keep a secret
+    return random.Random(text)  # to repeat a run, not to keep a secret
 
 
 def shortened(given: object) -> str:

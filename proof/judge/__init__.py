@@ -1,7 +1,7 @@
-"""Decides from what the outside saw whether the promises were kept. Imports nothing of the server."""
+"""Decides from what the outside saw whether promises were kept. Imports nothing of the server."""
 
 from proof.judge.history import Event, History, State, What
 from proof.judge.judge import judge
-from proof.judge.verdict import Finding, Fault, Verdict
+from proof.judge.verdict import Fault, Finding, Verdict
 
 __all__ = ["Event", "Fault", "Finding", "History", "State", "Verdict", "What", "judge"]

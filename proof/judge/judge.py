@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from proof.judge.history import Event, State, What
 from proof.judge.matches import Matches, check_matches
-from proof.judge.stays import Stay, stays_of
 from proof.judge.state import check_state
+from proof.judge.stays import Stay, stays_of
 from proof.judge.verdict import Fault, Finding, Verdict
 
 
-def judge(history: Iterable[Event], *, settled: bool = True) -> Verdict:
+def judge(
+    history: Iterable[Event],
+    *,
+    settled: bool = True,
+    required: Mapping[str, int] | None = None,
+) -> Verdict:
     """The verdict on a history whose last event is a look at Redis.
 
-    `settled`: everything was well for long enough at the end that nothing should hang.
+    `settled`: everything was well for long enough at the end that nothing should hang; then no
+    queue of `required` (tag -> players of a match) holds enough for a match.
     """
     events = list(history)
     final = _final(events)
@@ -25,8 +31,8 @@ def judge(history: Iterable[Event], *, settled: bool = True) -> Verdict:
         *check_matches(matches),
         *_strangers(events, stays),
         *_ends(stays, final),
-        *_places(stays, events),
-        *(_stuck(final) if settled else ()),
+        *_places(stays),
+        *(_stuck(final, required or {}) if settled else ()),
     ]
     every = [stay for each in stays.values() for stay in each]
     return Verdict(
@@ -72,9 +78,7 @@ def _outcomes(stay: Stay, final: State) -> list[str]:
     ends = [f"match {match}" for match in sorted(stay.matches)]
     ends += sorted(stay.ended)
     if stay.last and not ends:
-        ends += [
-            f"queue {tag}" for tag, queue in final.queues.items() if stay.player in queue
-        ]
+        ends += [f"queue {tag}" for tag, queue in final.queues.items() if stay.player in queue]
         ends += [
             f"pending {match}"
             for match, (_, players) in final.matches.items()
@@ -103,14 +107,13 @@ def _ends(stays: dict[str, list[Stay]], final: State) -> Iterator[Finding]:
             yield Finding(fault=Fault.DOUBLED, about=player, text=text)
 
 
-def _places(stays: dict[str, list[Stay]], events: list[Event]) -> Iterator[Finding]:
+def _places(stays: dict[str, list[Stay]]) -> Iterator[Finding]:
     """Each stay has one place, and places keep the order in which players were told of them."""
     for each in stays.values():
         for stay in each:
             if len(stay.scores) > 1 or len(stay.seconds) > 1:
                 text = f"{stay.player} had the places {sorted(stay.scores or stay.seconds)}"
                 yield Finding(fault=Fault.OUT_OF_PLACE, about=stay.player, text=text)
-    del events
     by_mode: dict[str, list[Stay]] = {}
     for each in stays.values():
         for stay in each:
@@ -138,7 +141,12 @@ def _order(queue: list[Stay]) -> Iterator[Finding]:
             yield Finding(fault=Fault.OUT_OF_PLACE, about=stay.player, text=text)
 
 
-def _stuck(final: State) -> Iterator[Finding]:
+def _stuck(final: State, required: Mapping[str, int]) -> Iterator[Finding]:
+    for tag, players in required.items():
+        waiting = sorted(final.queues.get(tag, ()))
+        if len(waiting) >= players:
+            text = f"{', '.join(waiting)} wait in {tag}, enough for a match"
+            yield Finding(fault=Fault.STUCK, about=tag, text=text)
     for tag, pending in final.pending.items():
         for match in pending:
             text = f"match {match} of {tag} is still pending"

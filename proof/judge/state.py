@@ -42,9 +42,7 @@ def _metadata(state: State) -> Iterator[Finding]:
 
 def _matches(state: State) -> Iterator[Finding]:
     in_index = {
-        (match, player)
-        for index in state.matched.values()
-        for player, match in index.items()
+        (match, player) for index in state.matched.values() for player, match in index.items()
     }
     in_matches = {
         (match, player) for match, (_, players) in state.matches.items() for player in players

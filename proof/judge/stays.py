@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
 
 from proof.judge.history import Event, What
-from proof.judge.matches import Matches
+from proof.judge.matches import Match, Matches
 
 _ENDS = ("DeQueued", "Expired")
 
@@ -56,13 +56,7 @@ def stays_of(events: Iterable[Event], matches: Matches) -> dict[str, list[Stay]]
         elif event.what is What.TOLD:
             _told(stays, event)
         elif event.what in (What.OFFERED, What.STARTED):
-            for player, seconds in event.players:
-                for stay in _latest(stays, player):
-                    stay.seconds.add(seconds)
-            if event.match in live and (event.what is What.STARTED or event.word == "publish"):
-                for player in live[event.match].players:
-                    for stay in _latest(stays, player):
-                        stay.matches.add(event.match)
+            _in_match(stays, event, live)
         elif event.state is not None:
             _seen(stays, event)
     for each in stays.values():
@@ -84,6 +78,16 @@ def _told(stays: dict[str, list[Stay]], event: Event) -> None:
             stay.told_found = True
         elif event.word in _ENDS:
             stay.ended.add(event.word)
+
+
+def _in_match(stays: dict[str, list[Stay]], event: Event, live: Mapping[str, Match]) -> None:
+    for player, seconds in event.players:
+        for stay in _latest(stays, player):
+            stay.seconds.add(seconds)
+    if event.match in live and (event.what is What.STARTED or event.word == "publish"):
+        for player in live[event.match].players:
+            for stay in _latest(stays, player):
+                stay.matches.add(event.match)
 
 
 def _seen(stays: dict[str, list[Stay]], event: Event) -> None:

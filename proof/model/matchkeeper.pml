@@ -3,8 +3,8 @@
  *
  * Shared state is what Redis holds. Each Lua script is one `atomic` step on it, and after each such
  * step the promises are asserted (`promises`); nothing else changes Redis, so they are checked in
- * every state. Servers and pods keep local variables only, and lose them in a crash. A lost reply is
- * a call that was applied and is made again. Time is a flag for each match: its deadline has passed.
+ * every state. Servers and pods keep local variables only, and lose them in a crash. A lost reply
+ * is a call that was applied and is made again. Time is a flag: the deadline of a match has passed.
  *
  * Sizes and switches are set with -D. A BUG_ switch breaks one rule: the verifier must find it.
  */
@@ -83,17 +83,20 @@ byte x;  /* counts within one step */
 #define COPIES(p) ((queue[p] != 0) + IN(1, p) + IN(2, p) + IN(3, p))
 #endif
 
+/* Named, so that the verifier reports which promise is broken. */
 hidden byte g1_never_lost, g2_never_doubled, g3_place_kept, g3_leaving_counts;
+hidden byte g2_starts_once, g2_claimer_starts, g2_one_start_an_enqueue;
+hidden byte one_proposal_one_match, old_epoch_refused, lease_holds;
+
+inline promised(promise, so) {
+  promise = so; assert(promise); promise = 0
+}
 
 inline promises_to(p) {
-  g1_never_lost = fate[p] != WAITS || COPIES(p) >= 1;
-  g2_never_doubled = COPIES(p) <= 1 && !(fate[p] == PLAYS && COPIES(p) != 0);
-  g3_place_kept = queue[p] == 0 || queue[p] == enqueued[p];
-  g3_leaving_counts = !(fate[p] == OUT && COPIES(p) != 0) && !(asked_to_leave[p] && queue[p]);
-  assert(g1_never_lost);
-  assert(g2_never_doubled);
-  assert(g3_place_kept);
-  assert(g3_leaving_counts)
+  promised(g1_never_lost, (fate[p] != WAITS || COPIES(p) >= 1));
+  promised(g2_never_doubled, (COPIES(p) <= 1 && !(fate[p] == PLAYS && COPIES(p) != 0)));
+  promised(g3_place_kept, (queue[p] == 0 || queue[p] == enqueued[p]));
+  promised(g3_leaving_counts, (!(fate[p] == OUT && COPIES(p)) && !(asked_to_leave[p] && queue[p])))
 }
 
 inline promises() {
@@ -101,9 +104,8 @@ inline promises() {
     promises_to(0);
     promises_to(1);
 #if PLAYERS > 2
-    promises_to(2);
+    promises_to(2)
 #endif
-    g1_never_lost = 0; g2_never_doubled = 0; g3_place_kept = 0; g3_leaving_counts = 0
   }
 }
 
@@ -114,10 +116,16 @@ inline promises() {
 #define HEARD   1
 #define UNHEARD 2
 
+#ifdef BUG_ENQUEUE_WHILE_PENDING
+#define IN_PENDING(p) false
+#else
+#define IN_PENDING(p) (matched[p] != 0)
+#endif
+
 /* enqueue.lua, for a request that is new. */
 inline enqueue(p) {
   if
-  :: queue[p] == 0 && matched[p] == 0 ->
+  :: queue[p] == 0 && !IN_PENDING(p) ->
        enqueued[p]++;
        queue[p] = enqueued[p];
        fate[p] = WAITS;
@@ -135,18 +143,25 @@ inline dequeue(p) {
   fi
 }
 
+#ifdef BUG_COMMIT_FORGOTTEN
+#define KNOWN_ID(id) false
+#else
+#define KNOWN_ID(id) (match[id].state != NONE)
+#endif
+#ifdef BUG_COMMIT_NO_CHECK
+#define STILL_THERE(a, pa, b, pb) true
+#else
+#define STILL_THERE(a, pa, b, pb) \
+  (queue[a] == pa && queue[b] == pb && !matched[a] && !matched[b])
+#endif
+
 /* commit.lua, for the pair a, b whose places were read as pa, pb. */
 inline commit(id, a, pa, b, pb, made) {
   if
-  :: match[id].state != NONE  /* committed, as it said before */
-#ifndef BUG_COMMIT_NO_CHECK
-  :: match[id].state == NONE && (queue[a] != pa || queue[b] != pb || matched[a] || matched[b])
-       /* stale */
-  :: match[id].state == NONE && queue[a] == pa && queue[b] == pb && !matched[a] && !matched[b] ->
-#else
-  :: match[id].state == NONE ->
-#endif
-       assert(!made);  /* one proposal makes one match */
+  :: KNOWN_ID(id)  /* committed, as it said before */
+  :: !KNOWN_ID(id) && !STILL_THERE(a, pa, b, pb)  /* stale */
+  :: !KNOWN_ID(id) && STILL_THERE(a, pa, b, pb) ->
+       promised(one_proposal_one_match, !made);
        made = 1;
        match[id].state = OFFERED;
        match[id].epoch = 1;
@@ -154,7 +169,7 @@ inline commit(id, a, pa, b, pb, made) {
        match[id].place[b] = pb;
        queue[a] = 0; queue[b] = 0;
        matched[a] = id; matched[b] = id
-  :: match[id].state == NONE  /* no_server: nothing is changed */
+  :: !KNOWN_ID(id)  /* no_server: nothing is changed */
   fi
 }
 
@@ -216,7 +231,8 @@ inline confirm(m) {
   for (x : 0 .. PLAYERS - 1) {
     if
     :: match[m].place[x] != 0 ->
-         assert(fate[x] == WAITS);  /* G2: one start for one enqueue; G3: nobody who is out */
+         promised(g3_leaving_counts, (fate[x] != OUT));
+         promised(g2_one_start_an_enqueue, (fate[x] == WAITS));
          fate[x] = PLAYS;
          matched[x] = 0; leaving[x] = 0
     :: else
@@ -264,7 +280,7 @@ inline redeliver(m, e, answer) {
 inline give_back(m, e, force, answer) {
   if
   :: MAY_GIVE_BACK(m, e) && OVER(m, force) ->
-       assert(match[m].state != CLAIMED || match[m].due || force);  /* a lease holds */
+       promised(lease_holds, (match[m].state != CLAIMED || match[m].due || force));
        for (x : 0 .. PLAYERS - 1) {
          if
          :: match[m].place[x] == 0
@@ -301,7 +317,6 @@ inline give_back(m, e, force, answer) {
 #define ANY(such) (such(1) || such(2) || such(3))
 #define CHOOSE(such, m) if :: such(1) -> m = 1 :: such(2) -> m = 2 :: such(3) -> m = 3 fi
 #endif
-#define OVERDUE(m) (PENDING(m) && match[m].due)
 #define KNOWN(m)   (match[m].state != NONE)
 
 #if PLAYERS == 2
@@ -372,7 +387,7 @@ end:
 #if defined(BUG_GIVE_BACK_EARLY) || defined(BUG_GIVE_BACK_STARTED)
 #define TO_REAP(m) KNOWN(m)
 #else
-#define TO_REAP(m) OVERDUE(m)
+#define TO_REAP(m) PENDING(m)
 #endif
 
 inline reaper_idle() {
@@ -419,7 +434,7 @@ end:
   od
 }
 
-/* What a pod may do with the offer (m, e); a call that is refused changes nothing and is left out. */
+/* What a pod may do with the offer (m, e). Refused calls change nothing, and are left out. */
 #define DECLINABLE(m, e, pod) \
   (match[m].state == CLAIMED && EPOCH_HOLDS(m, e) && match[m].token == pod + 1)
 #ifdef BUG_CLAIM_NOT_ATOMIC
@@ -433,7 +448,7 @@ inline act(m, e, pod) {
   :: CLAIMABLE(m, e) -> CLAIM(m, e, pod)
   :: DECLINABLE(m, e, pod) -> decline(m)
   :: told == 0 && CONFIRMABLE(m, e, pod) ->
-       assert(match[m].epoch == e);  /* what an old epoch says is refused */
+       promised(old_epoch_refused, (match[m].epoch == e));
        confirm(m);
        if :: told = m :: true fi  /* or the reply is lost */
   :: told == 0 && CONFIRMED(m, e, pod) && battle[m] != pod + 1 -> told = m  /* the same answer */
@@ -446,9 +461,9 @@ inline act(m, e, pod) {
 
 #define MINE(m) (match[m].token == i + 1)
 
-/* A game server. It may act at any time on any offer that was ever published: this covers offers that
- * are lost, late, heard twice, or worked on side by side, and replies of claim and decline that are
- * lost. Its token for a match is its own until it crashes. Only who is told `started` starts. */
+/* A game server. It may act at any time on any offer that was ever published: this covers offers
+ * that are lost, late, heard twice, or worked on side by side, and lost replies of claim and
+ * decline. Its token for a match is its own until it crashes. Only who is told `started` starts. */
 proctype Pod(byte i) {
   byte told;
 #ifdef BUG_CLAIM_NOT_ATOMIC
@@ -477,15 +492,17 @@ end:
 #if OFFERS > 1
   :: atomic { MAY_ACT(3, 2) -> act(3, 2, i); promises() }
 #endif
+#if OFFERS > 2
+  :: atomic { MAY_ACT(3, 3) -> act(3, 3, i); promises() }
+#endif
 #endif
 #ifdef BUG_CLAIM_NOT_ATOMIC
   :: atomic { seen != 0 -> claim(seen, 0, i); seen = 0; promises() }
 #endif
   :: atomic {
        told != 0 ->
-       assert(match[told].state == STARTED);
-       assert(match[told].token == i + 1);  /* only the claimer starts */
-       assert(battle[told] == 0);           /* G2: no match starts twice */
+       promised(g2_claimer_starts, (match[told].state == STARTED && match[told].token == i + 1));
+       promised(g2_starts_once, (battle[told] == 0));
        battle[told] = i + 1;
        forget(told);
        told = 0
@@ -501,34 +518,45 @@ end:
   od
 }
 
-/* A player: enqueues, leaves, repeats requests; and waits too long, whenever that is. */
+#ifdef BUG_DEQUEUE_FROM_MEMORY
+/* A dequeue in the words of an earlier one is taken for the same request sent again, although the
+ * player has come back since and is in a pending match: what was answered then is said again. */
+#define REMEMBERED(p) (answered != NEVER && queue[p] == 0)
+inline leave(p) {
+  if
+  :: REMEMBERED(p) ->
+       promised(g3_leaving_counts, (fate[p] != WAITS || (answered == WAITS && asked_to_leave[p])))
+  :: else ->
+       answered = (queue[p] -> OUT : WAITS);
+       dequeue(p)
+  fi
+}
+#else
+#define REMEMBERED(p) false
+inline leave(p) {
+  dequeue(p)
+}
+#endif
+
+/* A player: enqueues, leaves, repeats requests (lib/seen.lua knows them again: without effect); and
+ * waits too long, whenever that is. */
 proctype Player(byte p) {
 #ifdef BUG_DEQUEUE_FROM_MEMORY
-  byte before;  /* what a dequeue in the same words was answered: a fate, WAITS = match_pending */
+  byte answered;  /* OUT: dequeued; WAITS: match_pending */
 #endif
 end:
   do
   :: atomic { enqueued[p] < ENQUEUES -> enqueue(p); promises() }
-#ifndef NO_DEQUEUE
-#ifdef BUG_DEQUEUE_FROM_MEMORY
-  :: atomic {
-       if
-       :: before != 0 && queue[p] == 0 ->
-            g3_leaving_counts = (fate[p] != WAITS || (before == WAITS && asked_to_leave[p]));
-            assert(g3_leaving_counts)  /* what it is told is so */
-       :: else -> dequeue(p); before = (fate[p] == OUT -> OUT : (matched[p] -> WAITS : 0))
-       fi;
-       promises()
-     }
-#else
-  :: atomic { dequeue(p); promises() }
-#endif
-#endif
+  :: atomic { REMEMBERED(p) || queue[p] || matched[p] -> leave(p); promises() }
   /* expire.lua: takes out who still has the place that was read; else it changes nothing. */
   :: atomic { queue[p] != 0 -> queue[p] = 0; fate[p] = OUT; promises() }
 #ifdef BUG_ENQUEUE_FORGOTTEN
   /* lib/seen.lua without memory: a request that is sent again counts again. */
-  :: atomic { enqueued[p] && queue[p] == 0 && matched[p] == 0 -> queue[p] = enqueued[p]; promises() }
+  :: atomic {
+       enqueued[p] != 0 && queue[p] == 0 && matched[p] == 0 ->
+       queue[p] = enqueued[p];
+       promises()
+     }
 #endif
   od
 }
@@ -546,6 +574,25 @@ end:
 #endif
   od
 }
+
+/* What must be reachable, so that the promises are not kept by doing nothing. */
+#if defined(REACH_START)
+#define GOAL (battle[1] != 0)
+#elif defined(REACH_START_AFTER_GIVE_BACK)
+#define GOAL (match[1].state == GIVEN_BACK && battle[2] != 0)
+#elif defined(REACH_LEFT)
+#define GOAL (fate[0] == OUT && asked_to_leave[0] && match[1].state == GIVEN_BACK)
+#elif defined(REACH_LAST_OFFER)
+#define GOAL (match[1].epoch == OFFERS && battle[1] == 0 && match[1].state == STARTED)
+#elif defined(REACH_SECOND_START)
+#define GOAL (enqueued[0] == 2 && battle[1] != 0 && battle[2] != 0)
+#endif
+#ifdef GOAL
+active proctype Goal() {
+end:
+  atomic { GOAL -> assert(false) }
+}
+#endif
 
 init {
   byte n;

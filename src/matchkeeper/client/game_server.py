@@ -91,6 +91,7 @@ class GameServer:
         inbox_size: int = 10_000,
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
+        token: Callable[[], str] = lambda: secrets.token_hex(8),
     ) -> None:
         if problem := id_problem("pod_id", pod_id):
             raise MatchkeeperError(f"GameServer: {problem}", hint="Give the pod a short name.")
@@ -117,10 +118,9 @@ class GameServer:
             clock=clock,
             rng=rng,
         )
-        self._coordination = Coordination(
-            self._connection, me=pod_id, new_token=lambda: secrets.token_hex(8)
-        )
+        self._coordination = Coordination(self._connection, me=pod_id, new_token=token)
         self._matches = MatchStore(self._connection, tags=())
+        self._token = token
         self._limit = max_waiting_requests
         self._inbox = Inbox(
             self._connection,
@@ -179,7 +179,7 @@ class GameServer:
 
     async def claim(self, request: BattleRequest, *, lease: timedelta) -> bool:
         """See `Offer.claim`. Raises StoreError."""
-        token = self._tokens.setdefault(_hand_out(request), secrets.token_hex(8))
+        token = self._tokens.setdefault(_hand_out(request), self._token())
         while len(self._tokens) > 10_000:
             self._tokens.pop(next(iter(self._tokens)))
         reply = await self._matches.claim(
@@ -223,7 +223,7 @@ class GameServer:
                 "player_id": player_id,
                 "game_mode": game_mode,
                 "pod_id": self.pod_id,
-                "request_id": secrets.token_hex(8),
+                "request_id": self._token(),
                 **fields,
             }
         )

@@ -68,8 +68,12 @@ def build(
     *,
     clock: Clock = time.monotonic,
     rng: random.Random | None = None,
+    token: Callable[[], str] = new_token,
 ) -> Context:
-    """A server for the Redis at `url`, ready to run. Raises ConfigError."""
+    """A server for the Redis at `url`, ready to run. `token` makes ids that are never made twice.
+
+    Raises ConfigError.
+    """
     rng = rng or random.Random()  # noqa: S311  # jitter, not secrets
     stopping = asyncio.Event()
     metrics = Metrics()
@@ -101,6 +105,7 @@ def build(
         clock=clock,
         rng=rng,
         stop=stopping,
+        token=token,
     )
     alerter.permission = stores.coordination
     return _Wiring(
@@ -112,6 +117,7 @@ def build(
         clock=clock,
         rng=rng,
         stopping=stopping,
+        token=token,
     ).context()
 
 
@@ -127,6 +133,7 @@ class _Wiring:
     clock: Clock
     rng: random.Random
     stopping: asyncio.Event
+    token: Callable[[], str]
 
     def context(self) -> Context:
         settings = self.settings
@@ -208,7 +215,7 @@ class _Wiring:
                 result_channel=self._result_channel,
                 max_dead_letters=matchmaking.max_dead_letters,
                 metrics=self.metrics,
-                new_token=new_token,
+                new_token=self.token,
             ),
             pods=pods,
             game_servers=game_servers,
@@ -223,7 +230,7 @@ class _Wiring:
                 metadata_grace=timedelta(seconds=matchmaking.metadata_grace_seconds),
             ),
             metrics=self.metrics,
-            new_id=new_token,
+            new_id=self.token,
             stop=self.stopping,
         )
         return QueueLoop(
@@ -258,7 +265,7 @@ class _Wiring:
             wake=wake,
             metrics=self.metrics,
             throttle=throttle,
-            new_token=new_token,
+            new_token=self.token,
             stop=self.stopping,
         )
         pubsub = PubSubIntake(
@@ -306,7 +313,7 @@ class _Wiring:
             ),
             wake=wake,
             metrics=self.metrics,
-            new_token=new_token,
+            new_token=self.token,
             stop=self.stopping,
         )
 

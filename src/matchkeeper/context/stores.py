@@ -81,6 +81,7 @@ def stores_for(
     clock: Clock,
     rng: random.Random,
     stop: asyncio.Event | None = None,
+    token: Callable[[], str] = new_token,
 ) -> Stores:
     """The stores of one Redis, as the settings say."""
     matchmaking, retry = settings.matchmaking, settings.retry
@@ -119,7 +120,7 @@ def stores_for(
         matches=MatchStore(connection, tags=tags),
         dead_letters=DeadLetterStore(connection, tags=tags),
         streams=RequestStreams(connection, tags=tags, me=me),
-        coordination=Coordination(connection, me=me, new_token=new_token),
+        coordination=Coordination(connection, me=me, new_token=token),
     )
 
 

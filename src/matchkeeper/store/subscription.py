@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -31,7 +30,7 @@ class Subscription:
         pubsub: PubSub,
         *,
         timeout_seconds: float,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float],
     ) -> None:
         self._pubsub = pubsub
         self._timeout_seconds = timeout_seconds
@@ -92,7 +91,8 @@ async def subscribed(
 
     try:
         await connection.once("subscribe", subscribe)
-        yield Subscription(pubsub, timeout_seconds=connection.timeout_seconds)
+        clock = asyncio.get_running_loop().time
+        yield Subscription(pubsub, timeout_seconds=connection.timeout_seconds, clock=clock)
     finally:
         await _close(pubsub)
 

@@ -1,0 +1,264 @@
+"""The processes of a simulation: match servers, game servers, players."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from matchkeeper.client import GameServer, Offer, RefusedError
+from matchkeeper.config import Settings
+from matchkeeper.context import build
+from matchkeeper.errors import MatchkeeperError, StoreError
+from matchkeeper.loops.server import MatchServer
+from proof.judge import History, What
+from proof.simulate.loop import SimLoop
+from proof.simulate.network import Endpoint, Network
+from proof.simulate.transport import reroute
+
+URL = "redis://simulation:6379/0"
+_BACK_AFTER_SECONDS = 0.7
+_TRIES = 4
+
+
+class Manner(StrEnum):
+    """How a pod treats an offer of claim handoff."""
+
+    PLAY = "play"
+    SLEEP = "sleep"
+    """Does not hear it."""
+    DECLINE = "decline"
+    FORGET = "forget"
+    """Claims, and never confirms."""
+    LATE = "late"
+    """Confirms after its lease is over."""
+    DIE = "die"
+    """Is killed after the claim."""
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    """What all processes share."""
+
+    loop: SimLoop
+    network: Network
+    history: History
+    rng: random.Random
+    settings: Settings
+    timeout: timedelta
+    pods: dict[str, Pod] = field(default_factory=dict)
+    servers: dict[str, Server] = field(default_factory=dict)
+    tokens: int = 0
+    at_rest: Callable[[], bool] = lambda: True
+    """Whether no match is pending, no request waits, and nobody waits who could play."""
+
+    def token(self) -> str:
+        """An id that is made once."""
+        self.tokens += 1
+        return f"{self.tokens:08x}"
+
+    def note(self, what: What, **fields: Any) -> None:
+        """Into the history, now."""
+        self.history.add(what, self.loop.time(), **fields)
+
+
+class Process:
+    """Something that can be killed at any instruction, and starts again."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world = world
+        self.name = name
+        self.starts = 0
+        self.comes_back = True
+        self._endpoint: Endpoint | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def up(self) -> bool:
+        """Whether it runs."""
+        return self._endpoint is not None and not self._endpoint.dead
+
+    def start(self) -> None:
+        """A new process of this name."""
+        if self.up:
+            return
+        self.starts += 1
+        self._endpoint = Endpoint(name=self.name, on_kill=self._killed)
+        self._task = self.world.loop.create_task(self._guarded(self._endpoint))
+
+    def kill(self) -> None:
+        """kill -9."""
+        if self._endpoint is not None and not self._endpoint.dead:
+            self.world.network.kill(self._endpoint)
+
+    def run(self, endpoint: Endpoint) -> Coroutine[Any, Any, None]:
+        """What the process does."""
+        raise NotImplementedError
+
+    def _killed(self) -> None:
+        self.world.note(What.DIED, who=self.name)
+        if self._task is not None:
+            self._task.cancel()
+        if self.comes_back:
+            self.world.loop.call_later(_BACK_AFTER_SECONDS, self.start)
+
+    async def _guarded(self, endpoint: Endpoint) -> None:
+        try:
+            await self.run(endpoint)
+        except (MatchkeeperError, ExceptionGroup):
+            if not endpoint.dead:
+                endpoint.dead = True
+                self.world.loop.call_later(_BACK_AFTER_SECONDS, self.start)
+        finally:
+            endpoint.dead = True
+
+
+class Server(Process):
+    """A match server: all of it but HTTP and signals."""
+
+    server: MatchServer | None = None
+
+    async def run(self, endpoint: Endpoint) -> None:
+        """Until it is stopped."""
+        world = self.world
+        settings = world.settings.model_copy(
+            update={
+                "server": world.settings.server.model_copy(
+                    update={"server_id": f"{self.name}-{self.starts}"}
+                )
+            }
+        )
+        context = build(
+            settings,
+            URL,
+            clock=world.loop.time,
+            rng=random.Random(world.rng.random()),  # the seed decides
+            token=world.token,
+        )
+        reroute(context.stores.connection, world.network, endpoint)
+        self.server = context.server
+        async with context.stores.connection:
+            await context.server.run()
+
+    def stop(self) -> None:
+        """SIGTERM."""
+        self.comes_back = False
+        if self.server is not None and self.up:
+            self.server.stop()
+
+
+class Pod(Process):
+    """A game server that uses the public client."""
+
+    def __init__(self, world: World, name: str, manners: Sequence[Manner]) -> None:
+        super().__init__(world, name)
+        self._manners = list(manners)
+        self.client: GameServer | None = None
+
+    async def run(self, endpoint: Endpoint) -> None:
+        """Takes offers until it is killed."""
+        world = self.world
+        client = GameServer(
+            URL,
+            pod_id=self.name,
+            timeout=world.timeout,
+            clock=world.loop.time,
+            rng=random.Random(world.rng.random()),  # the seed decides
+            token=world.token,
+        )
+        reroute(client._connection, world.network, endpoint)  # noqa: SLF001  # under the public face
+        async with client, asyncio.TaskGroup() as games:
+            self.client = client
+            try:
+                async for offer in client.battle_requests():
+                    if offer.request.handoff == "claim":
+                        games.create_task(self._treat(offer, endpoint))
+            finally:
+                self.client = None
+
+    async def _treat(self, offer: Offer, endpoint: Endpoint) -> None:
+        manner = self._manners.pop(0) if self._manners else Manner.PLAY
+        if manner is Manner.SLEEP:
+            return
+        await asyncio.sleep(self.world.rng.choice((0.0, 0.001, 0.01, 0.3)))
+        if not await self._again(offer.claim):
+            return
+        facts = {"match": offer.request.match_id, "epoch": offer.request.epoch, "who": self.name}
+        self.world.note(What.CLAIMED, **facts)
+        if manner is Manner.DIE:
+            self.world.network.kill(endpoint)
+            return
+        if manner is Manner.FORGET:
+            return
+        if manner is Manner.DECLINE:
+            await self._again(offer.decline)
+            return
+        await asyncio.sleep(12 if manner is Manner.LATE else 0.05)
+        self.world.note(What.CONFIRMING, **facts)
+        if await self._again(offer.started):
+            players = tuple((each.player_id, each.score) for each in offer.request.players)
+            self.world.note(What.STARTED, **facts, players=players)
+
+    async def _again(self, call: Any) -> bool:
+        for _ in range(_TRIES):
+            try:
+                return bool(await call())
+            except StoreError:
+                await asyncio.sleep(0.2)
+        return False
+
+
+class Player:
+    """Asks through a pod, by stream or by Pub/Sub, and asks again while it does not know."""
+
+    def __init__(self, world: World, name: str, *, mode: str, pod: str, by_stream: bool) -> None:
+        self.world = world
+        self.name = name
+        self.mode = mode
+        self.pod = pod
+        self.by_stream = by_stream
+
+    async def enqueue(self) -> bool:
+        """Whether the player was told EnQueued, or refused because already in."""
+        return await self._ask("enqueue")
+
+    async def dequeue(self) -> bool:
+        """Whether the player was told DeQueued."""
+        return await self._ask("dequeue")
+
+    async def _ask(self, word: str) -> bool:
+        for _ in range(_TRIES):
+            client = self.world.pods[self.pod].client
+            if client is None:
+                await asyncio.sleep(0.5)
+                continue
+            self.world.note(What.ASKED, player=self.name, mode=self.mode.lower(), word=word)
+            try:
+                if not self.by_stream:
+                    await self._publish(client, word)
+                elif word == "enqueue":
+                    await client.enqueue(self.name, self.mode, {"mmr": 1500})
+                else:
+                    await client.dequeue(self.name, self.mode)
+            except RefusedError:
+                return False
+            except StoreError:
+                await asyncio.sleep(0.5)
+            else:
+                return True
+        return False
+
+    async def _publish(self, client: GameServer, word: str) -> None:
+        body = {"player_id": self.name, "game_mode": self.mode, "pod_id": self.pod, "metadata": {}}
+        channel = f"match:{word}:request"
+        with suppress(StoreError):
+            await client._connection.publish(  # noqa: SLF001  # a plain PUBLISH, as any client's
+                [(channel, msgspec.json.encode(body))]
+            )

@@ -1,0 +1,247 @@
+"""The real Valkey behind the simulated network, spoken to one command at a time, without waiting.
+
+Its scripts are the shipped ones. Only their clock is replaced: `unix_seconds` reads the simulated
+time. What has a time to live lives by the simulated time, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import hiredis
+import msgspec
+
+from matchkeeper.store.embedded import executable
+from proof.judge import State
+
+_CLOCK = re.compile(r"local function unix_seconds\(\).*?\nend\n", re.DOTALL)
+_SIM_CLOCK = "local function unix_seconds() return tonumber(redis.call('GET', 'sim:now')) end\n"
+_EPOCH = 1_700_000_000.0
+_TTL_STEP_MS = 10_000
+_OK = b"+OK\r\n"
+_BARRIER = (b"PING", b"sim")
+_PONG = b"*2\r\n$4\r\npong\r\n$3\r\nsim\r\n"
+
+_LOOK = """
+local out = {queues = {}, metadata = {}, matched = {}, pending = {}, matches = {}, dead = {}}
+local function pairs_of(list)
+  local found = {}
+  for i = 1, #list, 2 do found[#found + 1] = {list[i], list[i + 1]} end
+  return found
+end
+for _, tag in ipairs(ARGV) do
+  local key = '{' .. tag .. '}'
+  out.queues[tag] = pairs_of(redis.call('ZRANGE', 'queue:' .. key, 0, -1, 'WITHSCORES'))
+  out.metadata[tag] = redis.call('HKEYS', 'metadata:' .. key)
+  out.matched[tag] = pairs_of(redis.call('HGETALL', 'matched:' .. key))
+  out.pending[tag] = pairs_of(redis.call('ZRANGE', 'pending:' .. key, 0, -1, 'WITHSCORES'))
+  for _, name in ipairs(redis.call('KEYS', 'match:' .. key .. ':*')) do
+    local match = redis.call('HMGET', name, 'state', 'players')
+    if match[1] == 'offered' or match[1] == 'claimed' then
+      if redis.call('HEXISTS', name, 'tickets') == 1 then
+        local id = string.sub(name, #key + 8)
+        out.matches[#out.matches + 1] = {id, match[1], match[2] or ''}
+      end
+    end
+  end
+  for _, entry in ipairs(redis.call('XRANGE', 'dead:' .. key, '-', '+')) do
+    out.dead[#out.dead + 1] = entry[2][2]
+  end
+end
+return cjson.encode(out)
+"""
+_SWEEP = """
+local found = {}
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  local ms = redis.call('PTTL', key)
+  if ms > 0 then
+    redis.call('PERSIST', key)
+    found[#found + 1] = key
+    found[#found + 1] = ms
+  end
+end
+return found
+"""
+_EXPIRE = "if redis.call('PTTL', KEYS[1]) == -1 then return redis.call('UNLINK', KEYS[1]) end"
+
+
+def packed(args: tuple[bytes, ...]) -> bytes:
+    """A command as it goes over the wire."""
+    parts = [b"*%d\r\n" % len(args)]
+    parts += [b"$%d\r\n%b\r\n" % (len(arg), arg) for arg in args]
+    return b"".join(parts)
+
+
+class Raw:
+    """One connection to Valkey. Calls wait for the reply; no time passes meanwhile."""
+
+    def __init__(self, path: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(path)
+        self.client_id = int(self.call(b"CLIENT", b"ID"))
+        self.subscriber = False
+        self._in_transaction = False
+
+    def call(self, *args: bytes) -> Any:
+        """A parsed reply."""
+        reader = hiredis.Reader()
+        reader.feed(self._exchange(packed(args), 1))
+        return reader.gets()
+
+    def wire(self, now: float, args: tuple[bytes, ...]) -> bytes:
+        """The reply as it goes over the wire, at a time of the simulation."""
+        inside, self._in_transaction = self._in_transaction, args[0] == b"MULTI"
+        if inside:
+            self._in_transaction = args[0] not in (b"EXEC", b"DISCARD")
+            return self._exchange(packed(args), 1)
+        clock = packed((b"SET", b"sim:now", b"%.6f" % (_EPOCH + now)))
+        return self._exchange(clock + packed(args), 2)[len(_OK) :]
+
+    def pushes(self, args: tuple[bytes, ...] = ()) -> bytes:
+        """On a subscriber: what came until now, with the reply to `args` in it."""
+        self._socket.sendall((packed(args) if args else b"") + packed(_BARRIER))
+        data = b""
+        while not data.endswith(_PONG):
+            data += self._socket.recv(1 << 20)
+        return data[: -len(_PONG)]
+
+    def close(self) -> None:
+        """Closes the socket."""
+        self._socket.close()
+
+    def _exchange(self, data: bytes, replies: int) -> bytes:
+        self._socket.sendall(data)
+        reader, received = hiredis.Reader(), b""
+        while replies:
+            chunk = self._socket.recv(1 << 20)
+            if not chunk:
+                raise ConnectionError("the Valkey of the simulation has gone")
+            received += chunk
+            reader.feed(chunk)
+            while replies and reader.gets() is not False:
+                replies -= 1
+        return received
+
+
+class Backend:
+    """A Valkey process for many runs, one after the other."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="matchkeeper-sim-")
+        self._path = str(Path(self._folder.name) / "s")
+        self._process = subprocess.Popen(
+            [
+                str(executable()), "--port", "0", "--unixsocket", self._path, "--save", "",
+                "--appendonly", "no", "--dir", self._folder.name,
+            ],
+            stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        deadline = time.monotonic() + 10
+        while not Path(self._path).exists():
+            if time.monotonic() > deadline:
+                raise TimeoutError("Valkey did not start")
+            time.sleep(0.005)
+        self._admin = Raw(self._path)
+        self._shas: dict[bytes, bytes] = {}
+        self._deadlines: dict[bytes, float] = {}
+        self._swept_at = 0.0
+
+    def reset(self) -> None:
+        """An empty Valkey that knows no scripts and no clients."""
+        self._admin.call(b"CLIENT", b"KILL", b"SKIPME", b"yes", b"TYPE", b"normal")
+        self._admin.call(b"CLIENT", b"KILL", b"SKIPME", b"yes", b"TYPE", b"pubsub")
+        self._admin.call(b"FLUSHALL")
+        self.forget_scripts()
+        self._deadlines.clear()
+        self._swept_at = 0.0
+
+    def open(self) -> Raw:
+        """A connection of its own."""
+        return Raw(self._path)
+
+    def kill_client(self, raw: Raw) -> None:
+        """The connection is gone at once, for the counts of subscribers, too."""
+        self._admin.call(b"CLIENT", b"KILL", b"ID", b"%d" % raw.client_id)
+        raw.close()
+
+    def forget_scripts(self) -> None:
+        """As after a restart."""
+        self._admin.call(b"SCRIPT", b"FLUSH")
+
+    def translated(self, args: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """The command with the clock of the simulation in its script."""
+        name = args[0].upper()
+        if name == b"SCRIPT" and args[1].upper() == b"LOAD":
+            text = _CLOCK.sub(_SIM_CLOCK, args[2].decode()).encode()
+            shipped = hashlib.sha1(args[2], usedforsecurity=False).hexdigest().encode()
+            self._shas[shipped] = hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()
+            return (args[0], args[1], text)
+        if name == b"EVALSHA":
+            return (args[0], self._shas.get(args[1], args[1]), *args[2:])
+        return args
+
+    def age_entries(
+        self, stream: bytes, group: bytes, read_at: dict[bytes, float], now: float
+    ) -> None:
+        """Lets entries that were given to a reader look as old as the simulation says."""
+        for entry_id, reader, _, _ in self._admin.call(
+            b"XPENDING", stream, group, b"-", b"+", b"100"
+        ):
+            idle_ms = b"%d" % int(1000 * (now - read_at.get(reader, 0.0)))
+            self._admin.call(
+                b"XCLAIM", stream, group, reader, b"0", entry_id, b"IDLE", idle_ms, b"JUSTID"
+            )
+
+    def admin(self, now: float, *args: bytes) -> Any:
+        """A command by hand."""
+        reader = hiredis.Reader()
+        reader.feed(self._admin.wire(now, args))
+        return reader.gets()
+
+    def look(self, tags: tuple[str, ...]) -> State:
+        """What stands in Redis."""
+        text = self._admin.call(b"EVAL", _LOOK.encode(), b"0", *(tag.encode() for tag in tags))
+        seen = msgspec.json.decode(text)
+        return State(
+            queues={tag: {p: float(s) for p, s in seen["queues"][tag]} for tag in tags},
+            metadata={tag: tuple(sorted(seen["metadata"][tag])) for tag in tags},
+            matched={tag: dict(sorted(seen["matched"][tag])) for tag in tags},
+            pending={tag: {m: float(d) for m, d in seen["pending"][tag]} for tag in tags},
+            matches={
+                match: (state, tuple(players.split()))
+                for match, state, players in sorted(seen["matches"])
+            },
+            dead=tuple(seen["dead"]),
+        )
+
+    def requests(self, tags: tuple[str, ...]) -> int:
+        """How many requests wait in the streams."""
+        names = (f"match:requests:{{{tag}}}".encode() for tag in tags)
+        return sum(int(self._admin.call(b"XLEN", name)) for name in names)
+
+    def pass_time(self, now: float) -> None:
+        """Ends what has lived its time, looked at once a simulated second."""
+        if int(now) == int(self._swept_at):
+            return
+        found = self._admin.call(b"EVAL", _SWEEP.encode(), b"0")
+        for key, ms in zip(found[::2], found[1::2], strict=True):
+            # Real time passes a little while the simulated stands still.
+            whole = -(-ms // _TTL_STEP_MS) * _TTL_STEP_MS
+            self._deadlines[key] = now + whole / 1000
+        for key in [key for key, due in self._deadlines.items() if due <= now]:
+            del self._deadlines[key]
+            self._admin.call(b"EVAL", _EXPIRE.encode(), b"1", key)
+        self._swept_at = now
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._process.kill()
+        self._process.wait(10)
+        self._folder.cleanup()

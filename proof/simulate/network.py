@@ -1,0 +1,307 @@
+"""The network between the processes and Valkey: every command passes here, and may meet a fault."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import hiredis
+
+from proof.simulate.backend import Backend, Raw
+from proof.simulate.faults import ERRORS, Fault, Operation, Plan
+from proof.simulate.loop import SimLoop
+
+_QUIET = (b"CLIENT", b"SELECT", b"HELLO", b"AUTH")
+"""Greetings; what fails there fails as the connection."""
+_MAY_PUBLISH = (b"EVALSHA", b"PUBLISH", b"EXEC")
+_NOTHING = b"*-1\r\n"
+_REFUSED_SECONDS = 0.5
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Endpoint:
+    """One process, as the network knows it."""
+
+    name: str
+    on_kill: Callable[[], None]
+    dead: bool = False
+    links: list[Link] = field(default_factory=list)
+
+
+class Link:
+    """One connection of one process."""
+
+    def __init__(self, network: Network, endpoint: Endpoint) -> None:
+        self.network = network
+        self.endpoint = endpoint
+        self.reader = asyncio.StreamReader(loop=network.loop)
+        self.raw: Raw | None = network.backend.open()
+        self.incoming = hiredis.Reader()
+        self.runs_at = 0.0
+        self.heard_at = 0.0
+        self.blocked: tuple[bytes, ...] | None = None
+
+    # What redis-py asks of a StreamWriter.
+
+    def writelines(self, chunks: list[bytes]) -> None:
+        """Bytes on their way to Valkey."""
+        self.write(b"".join(chunks))
+
+    def write(self, data: bytes) -> None:
+        """Bytes on their way to Valkey."""
+        if self.raw is None or self.endpoint.dead:
+            return
+        self.incoming.feed(data)
+        while (command := self.incoming.gets()) is not False:
+            self.network.accept(self, tuple(command))
+
+    async def drain(self) -> None:
+        """The bytes are on their way; a broken connection shows here."""
+        if self.raw is None and not self.endpoint.dead:
+            raise ConnectionResetError("Connection reset by peer")
+
+    def close(self) -> None:
+        """The process closes the connection; what is on its way still arrives."""
+        self.network.forget(self, hang_up=False)
+
+    async def wait_closed(self) -> None:
+        """It is."""
+
+    def is_closing(self) -> bool:
+        """Whether it is closed."""
+        return self.raw is None
+
+    def get_extra_info(self, _name: str, default: Any = None) -> Any:
+        """Nothing more is known."""
+        return default
+
+
+class Network:
+    """Carries commands to Valkey, replies and published messages back."""
+
+    def __init__(
+        self,
+        loop: SimLoop,
+        backend: Backend,
+        plan: Plan,
+        rng: random.Random,
+        *,
+        timeout_seconds: float,
+        on_push: Callable[[str, str, bytes], None],
+        on_run: Callable[[str], None],
+    ) -> None:
+        self.loop = loop
+        self.backend = backend
+        self.plan = plan
+        self.rng = rng
+        self.late_seconds = 1.5 * timeout_seconds
+        self.on_push = on_push
+        self.on_run = on_run
+        self.on_second_server: Callable[[], None] = lambda: None
+        self.links: list[Link] = []
+        self.operations: list[Operation] = []
+        self.injected: Counter[Fault] = Counter()
+        self._scripts: dict[bytes, str] = {}
+        self._refused_until = 0.0
+        self._read_at: dict[bytes, float] = {}
+
+    def name_scripts(self, names: dict[str, str]) -> None:
+        """Hash to name, for reading what happened."""
+        self._scripts = {sha.encode(): name for sha, name in names.items()}
+
+    async def connect(self, endpoint: Endpoint) -> Link:
+        """A new connection. Raises ConnectionRefusedError."""
+        await asyncio.sleep(self._latency())
+        if endpoint.dead or self.loop.time() < self._refused_until:
+            raise ConnectionRefusedError("Connection refused")
+        link = Link(self, endpoint)
+        endpoint.links.append(link)
+        self.links.append(link)
+        return link
+
+    def accept(self, link: Link, args: tuple[bytes, ...]) -> None:
+        """A command leaves a process."""
+        fault = None
+        if args[0].upper() not in _QUIET:
+            operation = Operation(
+                number=len(self.operations), process=link.endpoint.name, name=self._name(args)
+            )
+            self.operations.append(operation)
+            fault = self.plan.at(operation)
+        if fault is not None:
+            self.injected[fault] += 1
+        wait = self.late_seconds if fault is Fault.SLOW_APPLY else self._latency()
+        link.runs_at = max(link.runs_at, self.loop.time() + wait)
+        self.loop.call_at(link.runs_at, self._arrive, link, args, fault)
+
+    def kill(self, endpoint: Endpoint) -> None:
+        """kill -9: nothing leaves the process any more, its connections are gone."""
+        endpoint.dead = True
+        for link in list(endpoint.links):
+            self.forget(link, hang_up=True)
+        endpoint.on_kill()
+
+    def drop_subscribers(self) -> None:
+        """Everybody who listens loses the connection."""
+        for link in [each for each in self.links if each.raw and each.raw.subscriber]:
+            self.reset(link)
+
+    def restart_redis(self) -> None:
+        """All connections are lost, and for a moment nobody answers. Nothing stored is lost."""
+        self._refused_until = self.loop.time() + _REFUSED_SECONDS
+        for link in list(self.links):
+            self.reset(link)
+        self.backend.forget_scripts()
+
+    def reset(self, link: Link) -> None:
+        """The connection breaks, and the process sees it."""
+        if link.raw is not None:
+            self.forget(link, hang_up=True)
+            link.reader.feed_eof()
+
+    def forget(self, link: Link, *, hang_up: bool) -> None:
+        """The connection is no more."""
+        if link.raw is None:
+            return
+        raw, link.raw, link.blocked = link.raw, None, None
+        if link in link.endpoint.links:
+            link.endpoint.links.remove(link)
+        self.links.remove(link)
+        if hang_up or link.runs_at <= self.loop.time():
+            self.backend.kill_client(raw)
+        else:
+            # What was sent before the connection was closed still runs.
+            self.loop.call_at(link.runs_at + 1e-4, self.backend.kill_client, raw)
+
+    def _latency(self) -> float:
+        return self.rng.choice((0.0002, 0.0003, 0.0005, 0.001, 0.003))
+
+    def _name(self, args: tuple[bytes, ...]) -> str:
+        name = args[0].upper()
+        return self._scripts.get(args[1], "?") if name == b"EVALSHA" else name.decode()
+
+    def _arrive(self, link: Link, args: tuple[bytes, ...], fault: Fault | None) -> None:
+        """The command is at Valkey."""
+        if link.raw is None:
+            if fault is Fault.SLOW_APPLY:
+                self._run_for_nobody(args)
+            return
+        if fault in (Fault.NOT_SENT, Fault.KILLED_BEFORE, Fault.REDIS_RESTARTED):
+            self._before(link, fault)
+            return
+        if fault is not None and fault in ERRORS:
+            self._deliver(link, ERRORS[fault], self._latency())
+            return
+        if fault is Fault.SCRIPTS_FLUSHED:
+            self.backend.forget_scripts()
+        if fault is Fault.LOOKED_BY_SECOND:
+            self.on_second_server()
+        if fault is Fault.SUBSCRIBERS_DROPPED:
+            self.drop_subscribers()
+            if link.raw is None:
+                return
+        self._run(link, args, fault)
+
+    def _before(self, link: Link, fault: Fault | None) -> None:
+        if fault is Fault.REDIS_RESTARTED:
+            self.restart_redis()
+        elif fault is Fault.KILLED_BEFORE:
+            self.kill(link.endpoint)
+        else:
+            self.reset(link)
+
+    def _run_for_nobody(self, args: tuple[bytes, ...]) -> None:
+        """A command that was on its way when its sender gave up."""
+        if args[0].upper() in (*_MAY_PUBLISH, b"XADD"):
+            self.backend.admin(self.loop.time(), *self.backend.translated(args))
+            self._after(self._name(args), args, None)
+
+    def _run(self, link: Link, args: tuple[bytes, ...], fault: Fault | None) -> None:
+        name = args[0].upper()
+        if name in (b"SUBSCRIBE", b"UNSUBSCRIBE") or (link.raw and link.raw.subscriber):
+            self._run_subscriber(link, args)
+            return
+        if name == b"XREADGROUP" and b"BLOCK" in args:
+            self._read_blocking(link, args)
+            return
+        if name == b"XREADGROUP":
+            self._read_at[args[3]] = self.loop.time()
+        elif name == b"XAUTOCLAIM":
+            self.backend.age_entries(args[1], args[2], self._read_at, self.loop.time())
+        assert link.raw is not None  # noqa: S101  # asked by the caller
+        reply = link.raw.wire(self.loop.time(), self.backend.translated(args))
+        wait = self.late_seconds if fault is Fault.SLOW_REPLY else self._latency()
+        if fault is Fault.REPLY_LOST:
+            self.reset(link)
+        elif fault is Fault.KILLED_AFTER:
+            self.kill(link.endpoint)
+        else:
+            self._deliver(link, reply, wait)
+        self._after(self._name(args), args, fault)
+
+    def _after(self, name: str, args: tuple[bytes, ...], fault: Fault | None) -> None:
+        if args[0].upper() in _MAY_PUBLISH:
+            self._carry_pushes(fault)
+            self.on_run(name)
+            if name == "submit":
+                for link in [each for each in self.links if each.blocked]:
+                    self._try_blocked(link)
+
+    def _run_subscriber(self, link: Link, args: tuple[bytes, ...]) -> None:
+        assert link.raw is not None  # noqa: S101  # asked by the caller
+        link.raw.subscriber = True
+        self._deliver(link, link.raw.pushes(args), self._latency())
+
+    def _carry_pushes(self, fault: Fault | None) -> None:
+        for link in [each for each in self.links if each.raw and each.raw.subscriber]:
+            assert link.raw is not None  # noqa: S101  # just asked
+            data = link.raw.pushes()
+            if not data:
+                continue
+            self._note(link, data)
+            self._deliver(link, data, self._latency())
+            if fault is Fault.DUPLICATED:
+                self._deliver(link, data, 0.01)
+            elif fault is Fault.REORDERED:
+                link.heard_at = self.loop.time()
+
+    def _note(self, link: Link, data: bytes) -> None:
+        reader = hiredis.Reader()
+        reader.feed(data)
+        while (message := reader.gets()) is not False:
+            if message[0] == b"message":
+                self.on_push(link.endpoint.name, message[1].decode(), message[2])
+
+    def _deliver(self, link: Link, data: bytes, wait: float) -> None:
+        """Bytes on their way to the process, never before those that left earlier."""
+        link.heard_at = max(link.heard_at, self.loop.time() + wait)
+        self.loop.call_at(link.heard_at, self._hand_over, link, data)
+
+    def _hand_over(self, link: Link, data: bytes) -> None:
+        if link.raw is not None and not link.endpoint.dead:
+            link.reader.feed_data(data)
+
+    def _read_blocking(self, link: Link, args: tuple[bytes, ...]) -> None:
+        at = args.index(b"BLOCK")
+        link.blocked = (*args[:at], *args[at + 2 :])
+        self._read_at[args[3]] = self.loop.time()
+        if not self._try_blocked(link):
+            self.loop.call_later(int(args[at + 1]) / 1000, self._read_nothing, link, link.blocked)
+
+    def _try_blocked(self, link: Link) -> bool:
+        assert link.raw is not None and link.blocked is not None  # noqa: S101, PT018
+        reply = link.raw.wire(self.loop.time(), link.blocked)
+        if reply == _NOTHING:
+            return False
+        link.blocked = None
+        self._deliver(link, reply, self._latency())
+        return True
+
+    def _read_nothing(self, link: Link, blocked: tuple[bytes, ...]) -> None:
+        if link.blocked is blocked:
+            link.blocked = None
+            self._deliver(link, _NOTHING, self._latency())

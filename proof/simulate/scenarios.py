@@ -1,0 +1,154 @@
+"""What happens while the faults come: everything a match server does, in a simulated minute."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from proof.simulate.actors import Manner, Player, Pod, Server, World
+
+Scenario = Callable[[World], Coroutine[Any, Any, None]]
+
+_CALM_SECONDS = 5.0
+"""So long nothing may change any more; longer than a breaker's cooldown and every pause."""
+_PATIENCE_SECONDS = 60.0
+"""Longer than every lease, offer, hold and breaker together."""
+
+
+def _servers(world: World, *names: str) -> None:
+    for name in names:
+        world.servers[name] = Server(world, name)
+    world.network.on_second_server = world.servers[names[-1]].start
+    world.servers[names[0]].start()
+
+
+def _pods(world: World, **manners: list[Manner]) -> None:
+    for name, each in manners.items():
+        world.pods[name] = Pod(world, name, each)
+        world.pods[name].start()
+
+
+async def _do(world: World, *steps: tuple[float, Callable[[], Awaitable[Any]]]) -> None:
+    """Each step at its second, none waiting for another."""
+
+    async def later(seconds: float, step: Callable[[], Awaitable[Any]]) -> None:
+        await asyncio.sleep(seconds)
+        await step()
+
+    async with asyncio.TaskGroup() as group:
+        for seconds, step in steps:
+            group.create_task(later(seconds, step))
+    del world
+
+
+async def _calm(world: World) -> None:
+    """Until everything has come to rest, or should have long ago."""
+    calm = waited = 0.0
+    while calm < _CALM_SECONDS and waited < _PATIENCE_SECONDS:
+        await asyncio.sleep(0.5)
+        waited += 0.5
+        calm = calm + 0.5 if world.at_rest() else 0.0
+
+
+async def everything(world: World) -> None:
+    """Requests by both ways, matches of all kinds, leaving at every moment, a shutdown."""
+    _servers(world, "server-a", "server-b")
+    _pods(world, pa=[Manner.PLAY, Manner.FORGET], pb=[Manner.SLEEP, Manner.DECLINE])
+    stream = {
+        name: Player(world, name, mode=mode, pod=pod, by_stream=True)
+        for name, mode, pod in (
+            ("s1", "Squad", "pa"), ("s2", "Squad", "pb"), ("s3", "Squad", "pa"),
+            ("s4", "Squad", "pb"), ("s5", "Squad", "pa"), ("t1", "Trio", "pa"),
+            ("t2", "Trio", "pb"), ("t3", "Trio", "pa"), ("n3", "Normal", "pa"),
+            ("n4", "Normal", "pb"), ("odd", "Normal", "pa"),
+        )
+    }  # fmt: skip
+    heard = {
+        name: Player(world, name, mode="Normal", pod=pod, by_stream=False)
+        for name, pod in (("n1", "pa"), ("n2", "pb"))
+    }
+
+    async def shutdown() -> None:
+        world.servers["server-b"].start()
+        await asyncio.sleep(0.3)
+        world.servers["server-a"].stop()
+
+    await _do(
+        world,
+        *((0.5 + 0.01 * i, each.enqueue) for i, each in enumerate(heard.values())),
+        (0.6, stream["s1"].enqueue),
+        (0.6, stream["s2"].enqueue),
+        (0.9, stream["n3"].enqueue),
+        (0.9, stream["t1"].enqueue),
+        (1.0, stream["t2"].enqueue),
+        (1.0, stream["t2"].dequeue),
+        (1.2, stream["s3"].enqueue),
+        (1.2, stream["s4"].enqueue),
+        (1.21, stream["s4"].dequeue),
+        (1.5, stream["n4"].enqueue),
+        (1.6, stream["s5"].enqueue),
+        (2.0, stream["t2"].enqueue),
+        (2.0, stream["t3"].enqueue),
+        (2.2, stream["odd"].enqueue),
+        (3.0, shutdown),
+        (3.2, heard["n1"].enqueue),
+    )
+    await _calm(world)
+
+
+async def handoff(world: World) -> None:
+    """One match of claim handoff from its players to its start: small, for pairs of faults."""
+    _servers(world, "server-a", "server-b")
+    _pods(world, pa=[Manner.PLAY])
+    players = [Player(world, name, mode="Squad", pod="pa", by_stream=True) for name in ("s1", "s2")]
+    await _do(world, *((0.5, each.enqueue) for each in players))
+    await _calm(world)
+
+
+def random_scenario(seed: int) -> Scenario:
+    """A scenario of its own for each seed."""
+    dice = random.Random(f"scenario {seed}")  # the point of it
+
+    async def scenario(world: World) -> None:
+        _servers(world, "server-a", "server-b")
+        kinds = [Manner.PLAY] * 4 + list(Manner)
+        pods = {f"p{i}": dice.choices(kinds, k=4) for i in range(dice.randint(1, 3))}
+        _pods(world, **pods)
+        steps: list[tuple[float, Callable[[], Awaitable[Any]]]] = []
+        for i in range(dice.randint(4, 12)):
+            player = Player(
+                world,
+                f"player{i}",
+                mode=dice.choice(("Normal", "Squad", "Squad", "Trio")),
+                pod=dice.choice(list(pods)),
+                by_stream=dice.random() < 0.7,
+            )
+            at = dice.uniform(0.3, 4)
+            steps.append((at, player.enqueue))
+            if dice.random() < 0.25:
+                steps.append((at + dice.choice((0.0, 0.005, 0.02, 0.5, 2.5)), player.dequeue))
+        steps += _disturbances(world, dice)
+        await _do(world, *steps)
+        await _calm(world)
+
+    return scenario
+
+
+def _disturbances(
+    world: World, dice: random.Random
+) -> list[tuple[float, Callable[[], Awaitable[Any]]]]:
+    async def second() -> None:
+        world.servers["server-b"].start()
+
+    async def stop() -> None:
+        world.servers["server-b"].start()
+        world.servers["server-a"].stop()
+
+    async def kill_pod() -> None:
+        dice.choice(list(world.pods.values())).kill()
+
+    return [
+        (dice.uniform(0.2, 5), each) for each in (second, stop, kill_pod) if dice.random() < 0.4
+    ]

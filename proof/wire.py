@@ -1,0 +1,47 @@
+"""The wire as somebody outside reads it: plain JSON, nothing of the server's own code."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from proof.judge import History, What
+
+
+def note(history: History, at: float, who: str, channel: str, payload: bytes) -> None:
+    """Notes a published message in a history: an offer, or an answer to a pod."""
+    if channel == "battle:request":
+        _offer(history, at, who, json.loads(payload))
+    elif channel.endswith(":match_result"):
+        _answer(history, at, who, json.loads(payload))
+
+
+def _offer(history: History, at: float, who: str, offer: dict[str, Any]) -> None:
+    teams = offer.get("teams")
+    pair = [offer["player1"], offer["player2"]] if not teams else []
+    players: list[dict[str, Any]] = [each for team in teams or [pair] for each in team]
+    history.add(
+        What.OFFERED,
+        at,
+        who=who,
+        match=offer["match_id"],
+        epoch=offer["epoch"],
+        mode=offer["game_mode"].lower(),
+        word=offer["handoff"],
+        players=tuple((player["player_id"], player["score"]) for player in players),
+    )
+
+
+def _answer(history: History, at: float, who: str, answer: dict[str, Any]) -> None:
+    result = answer["result_type"]
+    word = result if isinstance(result, str) else next(iter(result))
+    fields = {} if isinstance(result, str) else result[word]
+    history.add(
+        What.TOLD,
+        at,
+        who=who,
+        player=answer["player_id"],
+        word=word,
+        code=fields.get("code", ""),
+        match=fields.get("match_id", ""),
+    )
