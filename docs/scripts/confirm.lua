@@ -28,6 +28,10 @@ local function must_be_sound(zsets, hashes)
   for _, key in ipairs(hashes) do redis.call('HLEN', key) end
 end
 
+local function is_hash(key)
+  return type(redis.pcall('HLEN', key)) == 'number'
+end
+
 local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token', 'claimed_by', 'ids', 'notices')
 local state, epoch, token, claimed_by = match[1], match[2], match[3], match[4]
 local now = unix_seconds()

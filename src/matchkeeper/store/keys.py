@@ -40,7 +40,7 @@ def matched(tag: str) -> str:
 
 
 def leaving(tag: str) -> str:
-    """HASH: player -> match id, for those who asked to leave while their match was pending."""
+    """HASH: player -> match id and tags: queues not to go back to if that pending match fails."""
     return f"leaving:{{{tag}}}"
 
 

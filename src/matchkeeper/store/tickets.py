@@ -121,7 +121,10 @@ class TicketStore:
 
     async def dequeue(self, tag: str, batch: Sequence[Heard]) -> list[Outcome]:
         """Takes players out of a queue because they ask to leave."""
-        args = pack(self._call([_fields(heard) for heard in batch]))
+        # Where a player waits in several queues, a match of any of them may be in the way.
+        others = places(tag, self._tags).others if self._several else ()
+        requests = [_fields(heard) for heard in batch]
+        args = pack({**self._call(requests), "tag": tag, "others": len(others)})
         names: list[str | bytes] = [
             keys.queue(tag),
             keys.metadata(tag),
@@ -132,6 +135,8 @@ class TicketStore:
         for heard in batch:
             names.append(keys.seen(tag, heard.request.fingerprint))
             names.append(keys.hand_made_metadata(heard.request.player_id))
+        for other in others:
+            names += [keys.matched(other), keys.leaving(other)]
         reply = await self._connection.script(Script.DEQUEUE, names, [args], durable=True)
         return _outcomes(batch, reply)
 

@@ -2,20 +2,28 @@
 -- Takes many players out of the queue of one mode, because they ask to leave.
 -- KEYS   1 queue:{tag}  2 metadata:{tag}  3 match:requests:{tag}  4 matched:{tag}  5 leaving:{tag}
 --        then for each request seen:{tag}:<fingerprint> and metadata:<player_id>
--- ARGV   1 msgpack {me, group, window_seconds, memory_ms, requests: [{player, token, entry, has_id}]}
+--        then, where players may wait in several queues, matched:{tag} and leaving:{tag} of the others
+-- ARGV   1 msgpack {me, group, window_seconds, memory_ms, tag, others, requests}
+--          others    how many other modes have their two keys at the end
+--          requests  [{player, token, entry, has_id}]
 -- REPLY  {code, detail, code, detail, …}, a pair for each request:
 --          dequeued <pod> | again <pod> | duplicate (tell nobody) | not_in_queue
 --          match_pending <match id>: too late for now, but if the match falls through the player
---          is not put back
+--          is not put back into this queue
 -- AGAIN  safe: a request is remembered with its token, and the same token gets the same pair.
 -- include: time
 -- include: seen
 -- include: sound
 -- include: hand_made
+-- include: leaving
 local call = cmsgpack.unpack(ARGV[1])
 local queue, metadata, stream, matched, leaving = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local now = unix_seconds()
 must_be_sound({queue}, {metadata, matched, leaving})
+local pending = {{matched, leaving}}
+for i = #KEYS - 2 * call.others + 1, #KEYS, 2 do
+  if is_hash(KEYS[i]) and is_hash(KEYS[i + 1]) then pending[#pending + 1] = {KEYS[i], KEYS[i + 1]} end
+end
 
 -- The pod to tell: the one that put the player there.
 local function pod_in(text)
@@ -31,10 +39,12 @@ local function decide(request, hand_made)
     drop_hand_made(hand_made)
     return 'dequeued', pod_in(text)
   end
-  local match_id = redis.call('HGET', matched, request.player)
-  if match_id then
-    redis.call('HSET', leaving, request.player, match_id)
-    return 'match_pending', match_id
+  for _, place in ipairs(pending) do
+    local match_id = redis.call('HGET', place[1], request.player)
+    if match_id then
+      mark_leaving(place[2], request.player, match_id, call.tag)
+      return 'match_pending', match_id
+    end
   end
   return 'not_in_queue', ''
 end
@@ -44,10 +54,14 @@ local function handle(key, request, hand_made)
   local mine = acknowledge(stream, call.group, request)
   if seen == 'same' then return code, detail end
   if seen == 'elsewhere' or not mine then return 'duplicate', '' end
-  if seen == 'again' and (request.has_id or not redis.call('ZSCORE', queue, request.player)) then
-    return remember_request(key, request, call, code == 'dequeued' and 'again' or code, detail, now)
+  local left_before = code == 'dequeued' or code == 'again'
+  if seen == 'again' and request.has_id then
+    return remember_request(key, request, call, left_before and 'again' or code, detail, now)
   end
-  code, detail = decide(request, hand_made)
+  local decided, about = decide(request, hand_made)
+  -- The same text is a new wish wherever the player is now; nowhere, the first answer still holds.
+  if decided ~= 'not_in_queue' or not left_before then code, detail = decided, about
+  else code = 'again' end
   return remember_request(key, request, call, code, detail, now)
 end
 

@@ -1,15 +1,17 @@
 #!lua
--- Ends a pending match: its players go back to the queue with the place they had. Who asked to
--- leave meanwhile goes nowhere and is to be told so.
+-- Ends a pending match: its players go back to the queues with the places they had. Who asked to
+-- leave a queue meanwhile does not go back into that one and is to be told so.
 -- KEYS   1 remembered answer  2 match:{tag}:<match_id>  3 pending:{tag}  4 matched:{tag}
 --        5 leaving:{tag}  6 queue:{tag}  7 metadata:{tag}, then queue:{tag} and metadata:{tag} of
 --        the other modes, whose tags are in ARGV from 6 on
 -- ARGV   1 memory in milliseconds  2 match id  3 epoch  4 cause  5 '1' = even before the deadline
+--        6 the tag, and those of the other modes
 -- REPLY  {given_back, number put back, [player, metadata, …] who left} | {gone, 0, []}
 -- AGAIN  safe: the answer is remembered.
 -- include: time
 -- include: replay
 -- include: sound
+-- include: leaving
 local answer = replayed()
 if answer then return answer end
 local match = redis.call('HMGET', KEYS[2], 'state', 'epoch', 'tickets', 'elsewhere')
@@ -26,31 +28,31 @@ for i = 6, #ARGV do
 end
 must_be_sound({KEYS[6]}, {KEYS[7], KEYS[4], KEYS[5]})
 
-local function put_back(queue, metadata, id, score, text)
+local back, left, marks = 0, {}, {}
+
+local function put_back(tag, queue, metadata, id, score, text)
+  if asked_to_leave(marks[id], ARGV[2], tag) then
+    left[#left + 1] = id
+    left[#left + 1] = text
+    return 0
+  end
   redis.call('ZADD', queue, 'LT', score, id)
   if text ~= '' then redis.call('HSET', metadata, id, text) end
+  return 1
 end
 
-local elsewhere = cmsgpack.unpack(match[4])
-local back, left, leaving = 0, {}, {}
 for _, team in ipairs(cjson.decode(match[3])) do
   for _, ticket in ipairs(team) do
     local id = ticket[1]
-    if redis.call('HGET', KEYS[5], id) == ARGV[2] then
-      leaving[id] = true
-      left[#left + 1] = id
-      left[#left + 1] = ticket[3]
-    else
-      put_back(KEYS[6], KEYS[7], id, ticket[2], ticket[3])
-      back = back + 1
-    end
+    marks[id] = redis.call('HGET', KEYS[5], id)
+    back = back + put_back(ARGV[6], KEYS[6], KEYS[7], id, ticket[2], ticket[3])
     redis.call('HDEL', KEYS[4], id)
     redis.call('HDEL', KEYS[5], id)
   end
 end
-for _, place in ipairs(elsewhere) do
+for _, place in ipairs(cmsgpack.unpack(match[4])) do
   local keys = queues[place[1]]
-  if keys and not leaving[place[2]] then put_back(keys[1], keys[2], place[2], place[3], place[4]) end
+  if keys then put_back(place[1], keys[1], keys[2], place[2], place[3], place[4]) end
 end
 redis.call('ZREM', KEYS[3], ARGV[2])
 redis.call('HSET', KEYS[2], 'state', 'given_back', 'cause', ARGV[4])

@@ -17,6 +17,6 @@ if match[1] ~= 'offered' or match[2] ~= ARGV[3] or not deadline or now < tonumbe
 end
 redis.call('HINCRBY', KEYS[2], 'epoch', 1)
 redis.call('HINCRBY', KEYS[2], 'offers', 1)
-redis.call('HDEL', KEYS[2], 'declined')
+redis.call('HDEL', KEYS[2], 'declined', 'declined_by')
 redis.call('ZADD', KEYS[3], string.format('%.6f', now + tonumber(ARGV[6])), ARGV[2])
 return remember({'offered', redis.call('PUBLISH', ARGV[4], ARGV[5])})

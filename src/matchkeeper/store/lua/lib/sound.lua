@@ -9,3 +9,7 @@ local function must_be_sound(zsets, hashes)
   for _, key in ipairs(zsets) do redis.call('ZCARD', key) end
   for _, key in ipairs(hashes) do redis.call('HLEN', key) end
 end
+
+local function is_hash(key)
+  return type(redis.pcall('HLEN', key)) == 'number'
+end

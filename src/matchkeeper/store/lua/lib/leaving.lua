@@ -1,0 +1,14 @@
+-- leaving:{tag} remembers who asked to leave while a match was pending: player -> the match id, then
+-- the tag of each queue the player is not to be put back into, separated by spaces.
+local function mark_leaving(leaving, player, match_id, tag)
+  local marks = redis.call('HGET', leaving, player)
+  if not marks or string.match(marks, '^%S*') ~= match_id then marks = match_id end
+  if not string.find(marks .. ' ', ' ' .. tag .. ' ', 1, true) then
+    redis.call('HSET', leaving, player, marks .. ' ' .. tag)
+  end
+end
+
+local function asked_to_leave(marks, match_id, tag)
+  return marks and string.match(marks, '^%S*') == match_id
+    and string.find(marks .. ' ', ' ' .. tag .. ' ', 1, true) ~= nil
+end
