@@ -73,10 +73,16 @@ class History:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self._closed = False
 
     def add(self, what: What, at: float, **fields: Any) -> None:
-        """Notes an event."""
-        self.events.append(Event(at=at, what=what, **fields))
+        """Notes an event, unless the history is closed."""
+        if not self._closed:
+            self.events.append(Event(at=at, what=what, **fields))
+
+    def close(self) -> None:
+        """What happens from now on is not judged."""
+        self._closed = True
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self.events)

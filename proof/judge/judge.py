@@ -16,16 +16,19 @@ def judge(
     *,
     settled: bool = True,
     required: Mapping[str, int] | None = None,
+    lifetimes: Mapping[str, float] | None = None,
 ) -> Verdict:
     """The verdict on a history whose last event is a look at Redis.
 
     `settled`: everything was well for long enough at the end that nothing should hang; then no
     queue of `required` (tag -> players of a match) holds enough for a match.
+    `lifetimes`: mode -> seconds after which a waiting player may be taken out. Nobody may have
+    heard of that, or of an end that was asked for: then nobody outside can tell how it ended.
     """
     events = list(history)
     final = _final(events)
     matches = Matches.of(events)
-    stays = stays_of(events, matches)
+    stays = stays_of(events, matches, lifetimes or {})
     findings = [
         *_unique(_states(events)),
         *check_matches(matches),
@@ -92,7 +95,7 @@ def _ends(stays: dict[str, list[Stay]], final: State) -> Iterator[Finding]:
     for player, each in stays.items():
         for stay in each:
             ends = _outcomes(stay, final)
-            if stay.acknowledged and not ends and not stay.told_found:
+            if stay.acknowledged and not ends and not stay.told_found and not stay.may_be_over:
                 text = f"{player} was told EnQueued at {stay.acknowledged_at:g} and is nowhere"
                 yield Finding(fault=Fault.LOST, about=player, text=text)
             if len(stay.matches) > 1:
@@ -111,7 +114,7 @@ def _places(stays: dict[str, list[Stay]]) -> Iterator[Finding]:
     """Each stay has one place, and places keep the order in which players were told of them."""
     for each in stays.values():
         for stay in each:
-            if len(stay.scores) > 1 or len(stay.seconds) > 1:
+            if max(len(stay.scores), len(stay.seconds)) > 1 + stay.renewals:
                 text = f"{stay.player} had the places {sorted(stay.scores or stay.seconds)}"
                 yield Finding(fault=Fault.OUT_OF_PLACE, about=stay.player, text=text)
     by_mode: dict[str, list[Stay]] = {}

@@ -29,6 +29,10 @@ class Stay:
     seconds: set[int] = field(default_factory=set)
     """Places seen in offers and in the queue, in whole seconds."""
     last: bool = False
+    may_be_over: bool = False
+    """Was asked to end, or old enough to be taken out: the answer may have reached nobody."""
+    renewals: int = 0
+    """How often the player asked to be queued again when that may have been so."""
 
     @property
     def acknowledged(self) -> bool:
@@ -42,17 +46,21 @@ class Stay:
 
     @property
     def place(self) -> float | None:
-        """The exact place, where it was seen."""
-        return min(self.scores, default=None)
+        """The exact place, where it was seen and there can be but one."""
+        return None if self.renewals else min(self.scores, default=None)
 
 
-def stays_of(events: Iterable[Event], matches: Matches) -> dict[str, list[Stay]]:
+def stays_of(
+    events: Iterable[Event], matches: Matches, lifetimes: Mapping[str, float]
+) -> dict[str, list[Stay]]:
     """All stays by player, in order."""
     stays: dict[str, list[Stay]] = {}
     live = matches.live
+    at = 0.0
     for event in events:
-        if event.what is What.ASKED and event.word == "enqueue":
-            _asked(stays, event)
+        at = event.at
+        if event.what is What.ASKED:
+            _asked(stays, event, lifetimes)
         elif event.what is What.TOLD:
             _told(stays, event)
         elif event.what in (What.OFFERED, What.STARTED):
@@ -61,13 +69,26 @@ def stays_of(events: Iterable[Event], matches: Matches) -> dict[str, list[Stay]]
             _seen(stays, event)
     for each in stays.values():
         each[-1].last = True
+        _age(each[-1], at, lifetimes)
     return stays
 
 
-def _asked(stays: dict[str, list[Stay]], event: Event) -> None:
+def _age(stay: Stay, at: float, lifetimes: Mapping[str, float]) -> None:
+    if at - stay.asked_at >= lifetimes.get(stay.mode, inf):
+        stay.may_be_over = True
+
+
+def _asked(stays: dict[str, list[Stay]], event: Event, lifetimes: Mapping[str, float]) -> None:
     mine = stays.setdefault(event.player, [])
-    if not mine or mine[-1].over:
+    if mine:
+        _age(mine[-1], event.at, lifetimes)
+    if event.word != "enqueue":
+        for stay in mine[-1:]:
+            stay.may_be_over = True
+    elif not mine or mine[-1].over:
         mine.append(Stay(player=event.player, mode=event.mode, asked_at=event.at))
+    elif mine[-1].may_be_over:
+        mine[-1].renewals += 1
 
 
 def _told(stays: dict[str, list[Stay]], event: Event) -> None:

@@ -27,7 +27,7 @@ class Fault(StrEnum):
     SUBSCRIBERS_DROPPED = "connections of all subscribers lost"
     DUPLICATED = "published messages arrived twice"
     REORDERED = "published messages arrived in another order"
-    LOOKED_BY_SECOND = "a second server starts"
+    SECOND_SERVER = "a second server starts"
 
 
 ERRORS: Mapping[Fault, bytes] = {

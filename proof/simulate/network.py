@@ -198,7 +198,7 @@ class Network:
             return
         if fault is Fault.SCRIPTS_FLUSHED:
             self.backend.forget_scripts()
-        if fault is Fault.LOOKED_BY_SECOND:
+        if fault is Fault.SECOND_SERVER:
             self.on_second_server()
         if fault is Fault.SUBSCRIBERS_DROPPED:
             self.drop_subscribers()

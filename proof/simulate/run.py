@@ -26,6 +26,8 @@ from proof.wire import note
 TIMEOUT_SECONDS = 1.0
 REQUIRED = {"normal": 2, "squad": 2}
 """Players of a match in the modes where anybody may play anybody."""
+LIFETIMES = {"normal": 25.0}
+"""Seconds after which a player who waits in a mode is taken out."""
 _WRITERS = (
     "enqueue", "dequeue", "commit", "claim", "confirm", "decline", "redeliver", "give_back",
     "set_aside", "expire",
@@ -51,7 +53,7 @@ class Result:
 def settings() -> Settings:
     """Short times, so that little simulated time holds much."""
     modes = [
-        {"game_mode": "Normal", "max_wait_seconds": 25},
+        {"game_mode": "Normal", "max_wait_seconds": LIFETIMES["normal"]},
         {"game_mode": "Squad", "handoff": "claim"},
         {"game_mode": "Trio", "required_players": 3, "handoff": "claim", "use_mmr_matching": True},
     ]
@@ -117,9 +119,10 @@ def simulate(
         loop.run_until_complete(scenario(world))
         history.add(What.LOOKED, loop.time(), who="operator", state=backend.look(tags))
     finally:
+        history.close()
         _end(loop)
     return Result(
-        verdict=judge(history, required=REQUIRED),
+        verdict=judge(history, required=REQUIRED, lifetimes=LIFETIMES),
         history=history,
         operations=tuple(network.operations),
         injected=dict(network.injected),
