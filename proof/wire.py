@@ -16,6 +16,15 @@ def note(history: History, at: float, who: str, channel: str, payload: bytes) ->
         _answer(history, at, who, json.loads(payload))
 
 
+def note_again(history: History, at: float, channel: str, payload: bytes) -> None:
+    """Notes a message that was heard twice: a request without an id is a new wish each time."""
+    if channel == "match:enqueue:request":
+        request = json.loads(payload)
+        if "request_id" not in request:
+            mode = request["game_mode"].lower()
+            history.add(What.ASKED, at, player=request["player_id"], mode=mode, word="enqueue")
+
+
 def _offer(history: History, at: float, who: str, offer: dict[str, Any]) -> None:
     teams = offer.get("teams")
     pair = [offer["player1"], offer["player2"]] if not teams else []

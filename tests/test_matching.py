@@ -74,19 +74,17 @@ def test_first_come_takes_exactly_the_longest_waiting(
 
 
 @given(queues, shapes, rules)
-def test_rating_keeps_the_window_of_the_longest_waiting(
+def test_rating_keeps_the_window_of_the_one_who_was_served(
     queue: list[Ticket], shape: tuple[int, int], given_rules: RatingRules
 ) -> None:
     mode = GameMode(name="M", required_players=shape[0], teams=shape[1], rating=given_rules)
     pairing = strategy_for(mode)(queue, NOW)
     check_whole(pairing, queue, mode)
     for proposal in pairing.proposals:
-        oldest = min(each.enqueued_at for each in proposal.tickets)
-        window = given_rules.window(NOW - oldest)
         assert any(
-            each.enqueued_at == oldest
-            and all(
-                abs(rating_of(each, given_rules) - rating_of(other, given_rules)) <= window
+            all(
+                abs(rating_of(each, given_rules) - rating_of(other, given_rules))
+                <= given_rules.window(NOW - each.enqueued_at)
                 for other in proposal.tickets
             )
             for each in proposal.tickets

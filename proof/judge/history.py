@@ -45,6 +45,8 @@ class State:
     """tag -> match id -> deadline."""
     matches: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     """match id -> (state, players), for those of claim handoff that are not over."""
+    started: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """match id -> players, for those that Redis still remembers as started."""
     dead: tuple[str, ...] = ()
     """Players among the dead letters."""
 

@@ -20,12 +20,14 @@ class Match:
     """(epoch, pod)."""
     starts: set[tuple[int, str]] = field(default_factory=set)
     """(epoch, pod)."""
-    live_at: float = 0.0
+    recorded: bool = False
+    """Redis knows it as started, whoever heard of that."""
 
     @property
     def live(self) -> bool:
         """Whether it was delivered: published to somebody, or started by who claimed it."""
-        return bool(self.starts) or (self.handoff == "publish" and bool(self.epochs))
+        published = self.handoff == "publish" and bool(self.epochs)
+        return self.recorded or bool(self.starts) or published
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,6 +48,11 @@ class Matches:
         for event in events:
             if event.what in (What.OFFERED, What.CLAIMED, What.STARTED):
                 _note(found.by_id.setdefault(event.match, Match()), event)
+            elif event.state is not None:
+                for match_id, players in event.state.started.items():
+                    match = found.by_id.setdefault(match_id, Match())
+                    match.players = players
+                    match.recorded = True
         return found
 
 
@@ -58,8 +65,6 @@ def _note(match: Match, event: Event) -> None:
         match.claims.add((event.epoch, event.who))
     else:
         match.starts.add((event.epoch, event.who))
-    if match.live and not match.live_at:
-        match.live_at = event.at
 
 
 def check_matches(matches: Matches) -> Iterator[Finding]:

@@ -33,6 +33,8 @@ class Stay:
     """Was asked to end, or old enough to be taken out: the answer may have reached nobody."""
     renewals: int = 0
     """How often the player asked to be queued again when that may have been so."""
+    spare: int = 0
+    """Further requests to be queued that were not answered: each may take effect at any time."""
 
     @property
     def acknowledged(self) -> bool:
@@ -55,7 +57,7 @@ def stays_of(
 ) -> dict[str, list[Stay]]:
     """All stays by player, in order."""
     stays: dict[str, list[Stay]] = {}
-    live = matches.live
+    live = dict(matches.live)
     at = 0.0
     for event in events:
         at = event.at
@@ -66,7 +68,7 @@ def stays_of(
         elif event.what in (What.OFFERED, What.STARTED):
             _in_match(stays, event, live)
         elif event.state is not None:
-            _seen(stays, event)
+            _seen(stays, event, live)
     for each in stays.values():
         each[-1].last = True
         _age(each[-1], at, lifetimes)
@@ -86,14 +88,18 @@ def _asked(stays: dict[str, list[Stay]], event: Event, lifetimes: Mapping[str, f
         for stay in mine[-1:]:
             stay.may_be_over = True
     elif not mine or mine[-1].over:
-        mine.append(Stay(player=event.player, mode=event.mode, asked_at=event.at))
-    elif mine[-1].may_be_over:
-        mine[-1].renewals += 1
+        spare = mine[-1].spare if mine else 0
+        mine.append(Stay(player=event.player, mode=event.mode, asked_at=event.at, spare=spare))
+    else:
+        mine[-1].spare += 1
+        mine[-1].renewals += mine[-1].may_be_over
 
 
 def _told(stays: dict[str, list[Stay]], event: Event) -> None:
     for stay in _latest(stays, event.player):
-        if event.word == "EnQueued" and not stay.over:
+        if event.word == "Error" and event.code in ("already_in_queue", "in_other_queue"):
+            stay.spare = max(0, stay.spare - 1)
+        elif event.word == "EnQueued" and not stay.over:
             stay.acknowledged_at = min(stay.acknowledged_at, event.at)
         elif event.word == "MatchFound":
             stay.told_found = True
@@ -101,20 +107,40 @@ def _told(stays: dict[str, list[Stay]], event: Event) -> None:
             stay.ended.add(event.word)
 
 
-def _in_match(stays: dict[str, list[Stay]], event: Event, live: Mapping[str, Match]) -> None:
+def _open_spare(stays: dict[str, list[Stay]], player: str) -> None:
+    """A new stay, where the last is over and a request that was asked before its end had effect."""
+    mine = stays.get(player, [])
+    if mine and mine[-1].over and mine[-1].spare:
+        last = mine[-1]
+        mine.append(
+            Stay(player=player, mode=last.mode, asked_at=last.asked_at, spare=last.spare - 1)
+        )
+
+
+def _in_match(stays: dict[str, list[Stay]], event: Event, live: dict[str, Match]) -> None:
     for player, seconds in event.players:
         for stay in _latest(stays, player):
             stay.seconds.add(seconds)
-    if event.match in live and (event.what is What.STARTED or event.word == "publish"):
-        for player in live[event.match].players:
+    if event.what is What.STARTED or event.word == "publish":
+        _delivered(stays, event.match, live)
+
+
+def _delivered(stays: dict[str, list[Stay]], match: str, live: dict[str, Match]) -> None:
+    """Ends the stays of its players, once: the same match is seen in several ways."""
+    if match in live:
+        for player in live.pop(match).players:
+            _open_spare(stays, player)
             for stay in _latest(stays, player):
-                stay.matches.add(event.match)
+                stay.matches.add(match)
 
 
-def _seen(stays: dict[str, list[Stay]], event: Event) -> None:
+def _seen(stays: dict[str, list[Stay]], event: Event, live: dict[str, Match]) -> None:
     assert event.state is not None  # noqa: S101  # asked by the caller
+    for match in event.state.started:
+        _delivered(stays, match, live)
     for queue in event.state.queues.values():
         for player, score in queue.items():
+            _open_spare(stays, player)
             for stay in _latest(stays, player):
                 stay.scores.add(score)
                 stay.seconds.add(int(score))

@@ -23,6 +23,10 @@ from proof.judge import State
 
 _CLOCK = re.compile(r"local function unix_seconds\(\).*?\nend\n", re.DOTALL)
 _SIM_CLOCK = "local function unix_seconds() return tonumber(redis.call('GET', 'sim:now')) end\n"
+_SIM_ENTRY_IDS = (
+    "KEYS[1], '*'",
+    "KEYS[1], string.format('%.0f-*', math.floor(1000 * redis.call('GET', 'sim:now')))",
+)
 _EPOCH = 1_700_000_000.0
 _TTL_STEP_MS = 10_000
 _OK = b"+OK\r\n"
@@ -30,7 +34,8 @@ _BARRIER = (b"PING", b"sim")
 _PONG = b"*2\r\n$4\r\npong\r\n$3\r\nsim\r\n"
 
 _LOOK = """
-local out = {queues = {}, metadata = {}, matched = {}, pending = {}, matches = {}, dead = {}}
+local out = {queues = {}, metadata = {}, matched = {}, pending = {}, matches = {}, started = {},
+  dead = {}}
 local function pairs_of(list)
   local found = {}
   for i = 1, #list, 2 do found[#found + 1] = {list[i], list[i + 1]} end
@@ -49,6 +54,8 @@ for _, tag in ipairs(ARGV) do
         local id = string.sub(name, #key + 8)
         out.matches[#out.matches + 1] = {id, match[1], match[2] or ''}
       end
+    elseif match[1] == 'started' then
+      out.started[#out.started + 1] = {string.sub(name, #key + 8), match[2] or ''}
     end
   end
   for _, entry in ipairs(redis.call('XRANGE', 'dead:' .. key, '-', '+')) do
@@ -179,7 +186,7 @@ class Backend:
         """The command with the clock of the simulation in its script."""
         name = args[0].upper()
         if name == b"SCRIPT" and args[1].upper() == b"LOAD":
-            text = _CLOCK.sub(_SIM_CLOCK, args[2].decode()).encode()
+            text = _CLOCK.sub(_SIM_CLOCK, args[2].decode()).replace(*_SIM_ENTRY_IDS).encode()
             shipped = hashlib.sha1(args[2], usedforsecurity=False).hexdigest().encode()
             self._shas[shipped] = hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()
             return (args[0], args[1], text)
@@ -218,6 +225,7 @@ class Backend:
                 match: (state, tuple(players.split()))
                 for match, state, players in sorted(seen["matches"])
             },
+            started={match: tuple(players.split()) for match, players in sorted(seen["started"])},
             dead=tuple(seen["dead"]),
         )
 

@@ -92,6 +92,7 @@ class Network:
         *,
         timeout_seconds: float,
         on_push: Callable[[str, str, bytes], None],
+        on_again: Callable[[str, str, bytes], None],
         on_run: Callable[[str], None],
     ) -> None:
         self.loop = loop
@@ -100,6 +101,7 @@ class Network:
         self.rng = rng
         self.late_seconds = 1.5 * timeout_seconds
         self.on_push = on_push
+        self.on_again = on_again
         self.on_run = on_run
         self.on_second_server: Callable[[], None] = lambda: None
         self.links: list[Link] = []
@@ -262,19 +264,20 @@ class Network:
             data = link.raw.pushes()
             if not data:
                 continue
-            self._note(link, data)
+            self._note(link, data, self.on_push)
             self._deliver(link, data, self._latency())
             if fault is Fault.DUPLICATED:
+                self._note(link, data, self.on_again)
                 self._deliver(link, data, 0.01)
             elif fault is Fault.REORDERED:
                 link.heard_at = self.loop.time()
 
-    def _note(self, link: Link, data: bytes) -> None:
+    def _note(self, link: Link, data: bytes, heard: Callable[[str, str, bytes], None]) -> None:
         reader = hiredis.Reader()
         reader.feed(data)
         while (message := reader.gets()) is not False:
             if message[0] == b"message":
-                self.on_push(link.endpoint.name, message[1].decode(), message[2])
+                heard(link.endpoint.name, message[1].decode(), message[2])
 
     def _deliver(self, link: Link, data: bytes, wait: float) -> None:
         """Bytes on their way to the process, never before those that left earlier."""

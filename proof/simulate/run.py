@@ -21,7 +21,7 @@ from proof.simulate.faults import Fault, Operation, Plan
 from proof.simulate.loop import SimLoop, SimTask
 from proof.simulate.network import Network
 from proof.simulate.scenarios import Scenario
-from proof.wire import note
+from proof.wire import note, note_again
 
 TIMEOUT_SECONDS = 1.0
 REQUIRED = {"normal": 2, "squad": 2}
@@ -103,6 +103,7 @@ def simulate(
         rng,
         timeout_seconds=TIMEOUT_SECONDS,
         on_push=lambda who, channel, data: note(history, loop.time(), who, channel, data),
+        on_again=lambda _, channel, data: note_again(history, loop.time(), channel, data),
         on_run=lambda name: look() if name in _WRITERS else None,
     )
     network.name_scripts({scripts.sha(each): each.value for each in scripts.Script})

@@ -28,9 +28,9 @@ _REFUSALS = {
 
 
 def told(outcome: Outcome) -> Told | None:
-    """The answer to a request; None where another server gives it."""
+    """The answer to a request; None where another server gives it, or has given a newer one."""
     request, reply, detail = outcome.heard.request, outcome.reply, outcome.detail
-    if reply is Reply.DUPLICATE:
+    if reply in (Reply.DUPLICATE, Reply.OVERTAKEN):
         return None
     if reply in (Reply.QUEUED, Reply.DEQUEUED, Reply.AGAIN):
         if request.kind is RequestKind.ENQUEUE:

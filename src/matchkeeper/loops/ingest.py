@@ -183,6 +183,15 @@ class Ingest:
             if outcome.reply is Reply.AGAIN:
                 player = outcome.heard.request.player_id
                 emit(Event.DUPLICATE_REQUEST, mode=mode.name, player_id=player)
+        elif outcome.reply is Reply.OVERTAKEN:
+            request = outcome.heard.request
+            self._metrics.overtaken(mode.name)
+            emit(
+                Event.REQUEST_OVERTAKEN,
+                kind=request.kind.value,
+                mode=mode.name,
+                player_id=request.player_id,
+            )
 
     async def _send(self, mode: str, to_tell: Sequence[Told]) -> None:
         for answer in to_tell:

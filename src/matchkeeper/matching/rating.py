@@ -1,8 +1,8 @@
 """Closest ratings, in a window that widens while a player waits.
 
 Tickets are served in the order of their waiting. Who is served takes the nearest free neighbours by
-rating, all within the window of the one served: that one has waited longest, so its window is the
-widest of them, and it alone decides. Who finds too few stays free for those served later.
+rating, all within the window of the one served, which alone decides. Who finds too few stays free
+for those served later, whose windows are smaller or the same.
 
 The free tickets stand in a doubly linked list in the order of their ratings, so that the nearest
 neighbour is the one before or the one after: a round is two sorts and one pass.

@@ -61,6 +61,7 @@ class Event(StrEnum):
     GAME_SERVER_RECOVERED = "game_server_recovered"
     REQUEST_REFUSED = "request_refused"
     DUPLICATE_REQUEST = "duplicate_request"
+    REQUEST_OVERTAKEN = "request_overtaken"
     REQUESTS_FAILED = "requests_failed"
     REQUESTS_TAKEN_OVER = "requests_taken_over"
     UNKNOWN_REQUEST_KIND = "unknown_request_kind"
@@ -273,6 +274,11 @@ CATALOGUE: dict[Event, Entry] = {
         _D, "{player_id} asked twice for {mode}",
         "The same request came twice and counted once.",
         "Many of them: two clients may share one identity.",
+    ),
+    Event.REQUEST_OVERTAKEN: Entry(
+        _I, "A late {kind} of {player_id} for {mode} does nothing",
+        "It comes again or from a stopped server; what the player asked for since holds.",
+        "A few after a crash are normal. Many: servers hang; see requests_taken_over.",
     ),
     Event.REQUESTS_FAILED: Entry(
         _W, "{count} request(s) not done: {error}",

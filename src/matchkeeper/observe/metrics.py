@@ -144,6 +144,11 @@ class Metrics:
         self._duplicates = self._counter(
             "duplicate_requests_total", "Requests that came twice and counted once", "mode"
         )
+        self._overtaken = self._counter(
+            "overtaken_requests_total",
+            "Requests that came late, after the player had asked for something else",
+            "mode",
+        )
         self._answers = self._counter("answers_total", "Answers to pods", "result_type")
         self._dropped = self._counter(
             "backlog_dropped_total", "Requests dropped because too many waited", "channel"
@@ -269,6 +274,10 @@ class Metrics:
     def duplicate(self, mode: str) -> None:
         """A request came twice."""
         self._duplicates.labels(mode).inc()
+
+    def overtaken(self, mode: str) -> None:
+        """A request came after a later one of the same player."""
+        self._overtaken.labels(mode).inc()
 
     def answer(self, result_type: str) -> None:
         """An answer to a pod."""

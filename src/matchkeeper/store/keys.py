@@ -59,6 +59,11 @@ def seen(tag: str, fingerprint: str) -> str:
     return f"seen:{{{tag}}}:{fingerprint}"
 
 
+def latest(tag: str, player_id: str | bytes) -> bytes:
+    """STRING with TTL: the latest request of a player that was done."""
+    return b"latest:{%b}:%b" % (tag.encode(), raw(player_id))
+
+
 def answered(tag: str, token: str) -> str:
     """STRING with TTL: the reply of a script call, for when it is sent again."""
     return f"answered:{{{tag}}}:{token}"
@@ -83,6 +88,7 @@ PATTERNS = (
     "leaving:{*}",
     "dead:{*}",
     "seen:{*}:*",
+    "latest:{*}:*",
     "answered:{*}:*",
     "refused:*",
     "alert:{*}:*",

@@ -119,6 +119,7 @@ def _of_queue(tag: str) -> list[Trial]:
         *_on(match, (("PEXPIRE", 1), ("EXISTS",), ("DEL",), ("UNLINK",))),
         *_on(keys.dead(tag), _STREAM),
         *_on(keys.seen(tag, "x"), _STRING),
+        *_on(keys.text(keys.latest(tag, "x")), _STRING),
         *_on(keys.answered(tag, "x"), _STRING),
         *_on(requests, (*_STREAM[:3], ("XACK", keys.GROUP, "0-1"))),
     ]

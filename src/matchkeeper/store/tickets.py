@@ -33,6 +33,8 @@ class Reply(StrEnum):
     """Sent twice; the first answer holds."""
     DUPLICATE = "duplicate"
     """Heard by another server as well, who answers."""
+    OVERTAKEN = "overtaken"
+    """Came late, after the player had asked for something else."""
     ALREADY_IN_QUEUE = "already_in_queue"
     IN_OTHER_QUEUE = "in_other_queue"
     MATCH_PENDING = "match_pending"
@@ -98,7 +100,7 @@ class TicketStore:
 
     async def enqueue(self, tag: str, batch: Sequence[Heard]) -> tuple[int, list[Outcome]]:
         """Puts players into a queue; returns its length and what came of each request."""
-        first = 4 + len(batch)
+        first = 4 + 2 * len(batch)
         more, table = places(tag, self._tags).searched(first)
         # Told by the script itself, a player hears of the queue before hearing of a match.
         at_once = self._connection.options.durability.command is None
@@ -114,8 +116,9 @@ class TicketStore:
         args = pack(
             {**self._call(requests), "several": self._several, "places": table},
         )
-        names = [keys.queue(tag), keys.metadata(tag), keys.requests(tag)]
-        names += [keys.seen(tag, heard.request.fingerprint) for heard in batch]
+        names: list[str | bytes] = [keys.queue(tag), keys.metadata(tag), keys.requests(tag)]
+        for heard in batch:
+            names += _of_request(tag, heard)
         reply = await self._connection.script(Script.ENQUEUE, [*names, *more], [args], durable=True)
         return int(reply[0]), _outcomes(batch, reply[1:], answered=at_once)
 
@@ -133,7 +136,7 @@ class TicketStore:
             keys.leaving(tag),
         ]
         for heard in batch:
-            names.append(keys.seen(tag, heard.request.fingerprint))
+            names += _of_request(tag, heard)
             names.append(keys.hand_made_metadata(heard.request.player_id))
         for other in others:
             names += [keys.matched(other), keys.leaving(other)]
@@ -228,6 +231,11 @@ class TicketStore:
             for tag, score in zip(self._tags, scores, strict=True)
             if score is not None
         ]
+
+
+def _of_request(tag: str, heard: Heard) -> tuple[str, bytes]:
+    request = heard.request
+    return keys.seen(tag, request.fingerprint), keys.latest(tag, request.player_id)
 
 
 def _fields(heard: Heard) -> dict[str, object]:

@@ -1,13 +1,14 @@
 #!lua
 -- Takes many players out of the queue of one mode, because they ask to leave.
 -- KEYS   1 queue:{tag}  2 metadata:{tag}  3 match:requests:{tag}  4 matched:{tag}  5 leaving:{tag}
---        then for each request seen:{tag}:<fingerprint> and metadata:<player_id>
+--        then for each request seen:{tag}:<fingerprint>, latest:{tag}:<player> and metadata:<player_id>
 --        then, where players may wait in several queues, matched:{tag} and leaving:{tag} of the others
 -- ARGV   1 msgpack {me, group, window_seconds, memory_ms, tag, others, requests}
 --          others    how many other modes have their two keys at the end
 --          requests  [{player, token, entry, has_id}]
 -- REPLY  {code, detail, code, detail, …}, a pair for each request:
 --          dequeued <pod> | again <pod> | duplicate (tell nobody) | not_in_queue
+--          overtaken (tell nobody: the player has asked for something else since)
 --          match_pending <match id>: too late for now, but if the match falls through the player
 --          is not put back into this queue
 -- AGAIN  safe: a request is remembered with its token, and the same token gets the same pair.
@@ -49,15 +50,18 @@ local function decide(request, hand_made)
   return 'not_in_queue', ''
 end
 
-local function handle(key, request, hand_made)
+local function handle(key, latest, request, hand_made)
   local seen, code, detail = seen_before(key, request, call, now)
   local mine = acknowledge(stream, call.group, request)
   if seen == 'same' then return code, detail end
   if seen == 'elsewhere' or not mine then return 'duplicate', '' end
   local left_before = code == 'dequeued' or code == 'again'
   if seen == 'again' and request.has_id then
+    if another_since(latest, key) then return 'overtaken', '' end
     return remember_request(key, request, call, left_before and 'again' or code, detail, now)
   end
+  if older_than_latest(latest, request) then return remember_request(key, request, call, 'overtaken', '', now) end
+  note_latest(latest, key, request, call, now)
   local decided, about = decide(request, hand_made)
   -- The same text is a new wish wherever the player is now; nowhere, the first answer still holds.
   if decided ~= 'not_in_queue' or not left_before then code, detail = decided, about
@@ -67,6 +71,6 @@ end
 
 local answers = {}
 for i, request in ipairs(call.requests) do
-  answers[2 * i - 1], answers[2 * i] = handle(KEYS[4 + 2 * i], request, KEYS[5 + 2 * i])
+  answers[2 * i - 1], answers[2 * i] = handle(KEYS[3 + 3 * i], KEYS[4 + 3 * i], request, KEYS[5 + 3 * i])
 end
 return answers

@@ -1,7 +1,7 @@
 #!lua
 -- Puts many players into the queue of one mode.
 -- KEYS   1 queue:{tag}  2 metadata:{tag}  3 match:requests:{tag}
---        then one seen:{tag}:<fingerprint> for each request
+--        then seen:{tag}:<fingerprint> and latest:{tag}:<player> for each request
 --        then, for each mode, matched:{tag} and, for each other mode, queue:{tag}
 -- ARGV   1 msgpack {me, group, several, window_seconds, memory_ms, places, requests}
 --          several   whether a player may wait in several queues
@@ -13,6 +13,7 @@
 --                     match that player; '' = the caller does so, once the write is durable
 -- REPLY  {queue length, code, detail, code, detail, …}, a pair for each request:
 --          queued | again (sent twice: the first answer holds) | duplicate (tell nobody)
+--          overtaken (tell nobody: the player has asked for something else since)
 --          already_in_queue | in_other_queue <tag> | match_pending <tag> <match id>
 -- AGAIN  safe: a request is remembered with its token, and the same token gets the same pair.
 -- include: time
@@ -56,21 +57,24 @@ local function decide(request)
   return 'queued', ''
 end
 
-local function handle(key, request)
+local function handle(key, latest, request)
   local seen, code, detail = seen_before(key, request, call, now)
   local mine = acknowledge(stream, call.group, request)
   if seen == 'same' then return code, detail end
   if seen == 'elsewhere' or not mine then return 'duplicate', '' end
   if seen == 'again' then
     local holds = request.has_id or ((code == 'queued' or code == 'again') and redis.call('ZSCORE', queue, request.player))
+    if request.has_id and another_since(latest, key) then return 'overtaken', '' end
     if holds then return remember_request(key, request, call, code == 'queued' and 'again' or code, detail, now) end
   end
+  if older_than_latest(latest, request) then return remember_request(key, request, call, 'overtaken', '', now) end
+  note_latest(latest, key, request, call, now)
   code, detail = decide(request)
   return remember_request(key, request, call, code, detail, now)
 end
 
 for i, request in ipairs(call.requests) do
-  answers[2 * i], answers[2 * i + 1] = handle(KEYS[3 + i], request)
+  answers[2 * i], answers[2 * i + 1] = handle(KEYS[2 + 2 * i], KEYS[3 + 2 * i], request)
 end
 answers[1] = redis.call('ZCARD', queue)
 return answers

@@ -23,6 +23,34 @@ local function remember_request(key, request, call, code, detail, now)
   return code, detail
 end
 
+-- `latest:{tag}:<player>` holds "<stream id> <seen key>" of the latest request of a player that was
+-- done; one heard by Pub/Sub counts as written at that moment. A request may come late, because the
+-- server that had read it died, and its repetition may come after a newer one: then what the player
+-- has asked for since holds.
+local function latest_request(key)
+  local latest = redis.pcall('GET', key)
+  if type(latest) ~= 'string' then return nil end
+  return string.match(latest, '^(%d+)-(%d+) (.*)$')
+end
+
+local function older_than_latest(key, request)
+  local latest_ms, latest_number = latest_request(key)
+  local ms, number = string.match(request.entry, '^(%d+)-(%d+)$')
+  if not (ms and latest_ms) then return false end
+  if ms == latest_ms then return tonumber(number) < tonumber(latest_number) end
+  return tonumber(ms) < tonumber(latest_ms)
+end
+
+local function another_since(key, seen_key)
+  local _, _, latest = latest_request(key)
+  return latest ~= nil and latest ~= seen_key
+end
+
+local function note_latest(key, seen_key, request, call, now)
+  local entry = request.entry ~= '' and request.entry or string.format('%.0f-0', math.floor(now * 1000))
+  redis.call('SET', key, entry .. ' ' .. seen_key, 'PX', call.memory_ms)
+end
+
 -- Takes a request out of its stream; false when somebody else has done so before.
 local function acknowledge(stream, group, request)
   if request.entry == '' then return true end

@@ -1,0 +1,101 @@
+"""A request that comes late, because the server that had read it died, undoes nothing newer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from matchkeeper.protocol.requests import RequestKind
+from matchkeeper.store.streams import Entry
+from matchkeeper.store.tickets import Outcome, Reply
+from tests.conftest import RealServer
+from tests.stores import NORMAL, Stores, dequeue_request, enqueue_request, heard, open_stores, token
+
+
+async def _read(stores: Stores, *kinds: RequestKind) -> list[Entry]:
+    """Requests of p1 written to the stream and read, but not handled yet."""
+    await stores.streams.prepare()
+    for kind in kinds:
+        await stores.streams.submit("normal", kind.value, b"{}", limit=100)
+    return await stores.streams.read(count=10, block=timedelta(milliseconds=100))
+
+
+async def _now_ms(redis: Redis) -> int:
+    seconds, microseconds = await redis.time()
+    return 1000 * int(seconds) + int(microseconds) // 1000
+
+
+async def _handle(stores: Stores, entry: Entry) -> Outcome:
+    if entry.kind == RequestKind.ENQUEUE:
+        request = enqueue_request("p1", request_id=token())
+        _, outcomes = await stores.tickets.enqueue(
+            "normal", [heard(request, entry_id=entry.entry_id)]
+        )
+    else:
+        request = dequeue_request("p1", request_id=token())
+        outcomes = await stores.tickets.dequeue("normal", [heard(request, entry_id=entry.entry_id)])
+    return outcomes[0]
+
+
+@pytest.mark.parametrize("second", [RequestKind.ENQUEUE, RequestKind.DEQUEUE])
+async def test_a_late_enqueue_does_nothing_after_a_newer_request(
+    any_server: RealServer, redis: Redis, second: RequestKind
+) -> None:
+    async with open_stores(any_server.url) as stores:
+        late, newer = await _read(stores, RequestKind.ENQUEUE, second)
+        await _handle(stores, newer)
+        await redis.zrem("queue:{normal}", "p1")  # delivered meanwhile
+        assert (await _handle(stores, late)).reply is Reply.OVERTAKEN
+        assert await redis.zcard("queue:{normal}") == 0
+        assert await redis.xlen("match:requests:{normal}") == 0
+
+
+async def test_a_late_dequeue_does_nothing_after_a_newer_enqueue(
+    any_server: RealServer, redis: Redis
+) -> None:
+    async with open_stores(any_server.url) as stores:
+        late, newer = await _read(stores, RequestKind.DEQUEUE, RequestKind.ENQUEUE)
+        assert (await _handle(stores, newer)).reply is Reply.QUEUED
+        assert (await _handle(stores, late)).reply is Reply.OVERTAKEN
+        assert await redis.zrange("queue:{normal}", 0, -1) == ["p1"]
+
+
+async def test_what_came_by_publish_meanwhile_holds_as_well(
+    any_server: RealServer, redis: Redis
+) -> None:
+    async with open_stores(any_server.url) as stores:
+        (late,) = await _read(stores, RequestKind.ENQUEUE)
+        read_ms, _, _ = late.entry_id.partition("-")
+        while await _now_ms(redis) <= int(read_ms):
+            pass  # in the same millisecond nobody can tell which is newer
+        assert (await stores.dequeue("p1", NORMAL)).reply is Reply.NOT_IN_QUEUE
+        assert (await _handle(stores, late)).reply is Reply.OVERTAKEN
+        assert await redis.exists("queue:{normal}") == 0
+
+
+async def test_requests_in_their_order_all_count(any_server: RealServer) -> None:
+    async with open_stores(any_server.url) as stores:
+        entries = await _read(stores, *[RequestKind.ENQUEUE, RequestKind.DEQUEUE] * 2)
+        replies = [(await _handle(stores, entry)).reply for entry in entries]
+    assert replies == [Reply.QUEUED, Reply.DEQUEUED] * 2
+
+
+@pytest.mark.parametrize("by_stream", [True, False])
+async def test_a_repetition_is_not_answered_after_a_newer_request(
+    any_server: RealServer, by_stream: bool
+) -> None:
+    async with open_stores(any_server.url) as stores:
+        asked = enqueue_request("p1", request_id="first")
+        _, (first,) = await stores.tickets.enqueue("normal", [heard(asked)])
+        _, (again,) = await stores.tickets.enqueue("normal", [heard(asked)])
+        assert (first.reply, again.reply) == (Reply.QUEUED, Reply.AGAIN)
+        left = dequeue_request("p1", request_id="second")
+        assert [each.reply for each in await stores.tickets.dequeue("normal", [heard(left)])] == [
+            Reply.DEQUEUED
+        ]
+        entries = await _read(stores, RequestKind.ENQUEUE)
+        entry_id = entries[0].entry_id if by_stream else ""
+        _, (late,) = await stores.tickets.enqueue("normal", [heard(asked, entry_id=entry_id)])
+        assert late.reply is Reply.OVERTAKEN
