@@ -81,7 +81,7 @@ def _age(stay: Stay, at: float, lifetimes: Mapping[str, float]) -> None:
 
 
 def _asked(stays: dict[str, list[Stay]], event: Event, lifetimes: Mapping[str, float]) -> None:
-    mine = stays.setdefault(event.player, [])
+    mine = stays.get(event.player, [])
     if mine:
         _age(mine[-1], event.at, lifetimes)
     if event.word != "enqueue":
@@ -89,7 +89,8 @@ def _asked(stays: dict[str, list[Stay]], event: Event, lifetimes: Mapping[str, f
             stay.may_be_over = True
     elif not mine or mine[-1].over:
         spare = mine[-1].spare if mine else 0
-        mine.append(Stay(player=event.player, mode=event.mode, asked_at=event.at, spare=spare))
+        stay = Stay(player=event.player, mode=event.mode, asked_at=event.at, spare=spare)
+        stays.setdefault(event.player, []).append(stay)
     else:
         mine[-1].spare += 1
         mine[-1].renewals += mine[-1].may_be_over

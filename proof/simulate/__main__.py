@@ -146,7 +146,8 @@ def _report_broken(broken: list[Outcome]) -> None:
             console.print(f"\n[red]Broken[/]: {smallest.job}", soft_wrap=True)
             for text in smallest.broken[:_SHOWN]:
                 console.print(f"  {text}", markup=False, soft_wrap=True)
-            console.print(f"  again: python -m proof.simulate --replay '{smallest.job}'")
+            again = f"  again: python -m proof.simulate --replay '{smallest.job}'"
+            console.print(again, soft_wrap=True)
     finally:
         backend.close()
 

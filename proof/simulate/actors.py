@@ -19,6 +19,7 @@ from matchkeeper.context import build
 from matchkeeper.errors import MatchkeeperError, StoreError
 from matchkeeper.loops.server import MatchServer
 from proof.judge import History, What
+from proof.simulate.backend import EPOCH
 from proof.simulate.loop import SimLoop
 from proof.simulate.network import Endpoint, Network
 from proof.simulate.transport import reroute
@@ -63,6 +64,16 @@ class World:
         """An id that is made once."""
         self.tokens += 1
         return f"{self.tokens:08x}"
+
+    def put_by_hand(self, player: str, *, mode: str, metadata: bytes) -> None:
+        """What an operator does with two commands."""
+        self.note(What.ASKED, player=player, mode=mode, word="enqueue")
+        now = b"%.3f" % (EPOCH + self.loop.time())
+        for args in (
+            (b"HSET", f"metadata:{{{mode}}}".encode(), player.encode(), metadata),
+            (b"ZADD", f"queue:{{{mode}}}".encode(), now, player.encode()),
+        ):
+            self.network.backend.admin(self.loop.time(), *args)
 
     def note(self, what: What, **fields: Any) -> None:
         """Into the history, now."""

@@ -27,7 +27,8 @@ _SIM_ENTRY_IDS = (
     "KEYS[1], '*'",
     "KEYS[1], string.format('%.0f-*', math.floor(1000 * redis.call('GET', 'sim:now')))",
 )
-_EPOCH = 1_700_000_000.0
+EPOCH = 1_700_000_000.0
+"""Unix time at the start of a simulation."""
 _TTL_STEP_MS = 10_000
 _OK = b"+OK\r\n"
 _BARRIER = (b"PING", b"sim")
@@ -108,7 +109,7 @@ class Raw:
         if inside:
             self._in_transaction = args[0] not in (b"EXEC", b"DISCARD")
             return self._exchange(packed(args), 1)
-        clock = packed((b"SET", b"sim:now", b"%.6f" % (_EPOCH + now)))
+        clock = packed((b"SET", b"sim:now", b"%.6f" % (EPOCH + now)))
         return self._exchange(clock + packed(args), 2)[len(_OK) :]
 
     def pushes(self, args: tuple[bytes, ...] = ()) -> bytes:
@@ -149,6 +150,7 @@ class Backend:
                 "--appendonly", "no", "--dir", self._folder.name,
             ],
             stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )  # fmt: skip
         deadline = time.monotonic() + 10
         while not Path(self._path).exists():
@@ -156,6 +158,7 @@ class Backend:
                 raise TimeoutError("Valkey did not start")
             time.sleep(0.005)
         self._admin = Raw(self._path)
+        self._opened: list[Raw] = []
         self._shas: dict[bytes, bytes] = {}
         self._deadlines: dict[bytes, float] = {}
         self._swept_at = 0.0
@@ -164,6 +167,7 @@ class Backend:
         """An empty Valkey that knows no scripts and no clients."""
         self._admin.call(b"CLIENT", b"KILL", b"SKIPME", b"yes", b"TYPE", b"normal")
         self._admin.call(b"CLIENT", b"KILL", b"SKIPME", b"yes", b"TYPE", b"pubsub")
+        self._close_all()
         self._admin.call(b"FLUSHALL")
         self.forget_scripts()
         self._deadlines.clear()
@@ -171,7 +175,8 @@ class Backend:
 
     def open(self) -> Raw:
         """A connection of its own."""
-        return Raw(self._path)
+        self._opened.append(Raw(self._path))
+        return self._opened[-1]
 
     def kill_client(self, raw: Raw) -> None:
         """The connection is gone at once, for the counts of subscribers, too."""
@@ -250,6 +255,13 @@ class Backend:
 
     def close(self) -> None:
         """Ends the process."""
+        self._close_all()
+        self._admin.close()
         self._process.kill()
         self._process.wait(10)
         self._folder.cleanup()
+
+    def _close_all(self) -> None:
+        for raw in self._opened:
+            raw.close()
+        self._opened.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Iterable, Iterator
+from multiprocessing.util import Finalize
 
 from proof.simulate.backend import Backend
 from proof.simulate.faults import Fault, choices
@@ -84,6 +85,7 @@ def seeds(first: int, count: int) -> Iterator[Job]:
 def _start() -> None:
     global _backend  # noqa: PLW0603  # one Valkey for each worker process
     _backend = Backend()
+    Finalize(None, _backend.close, exitpriority=1)
 
 
 def _perform(job: Job) -> Outcome:

@@ -26,7 +26,7 @@ from proof.wire import note, note_again
 TIMEOUT_SECONDS = 1.0
 REQUIRED = {"normal": 2, "squad": 2}
 """Players of a match in the modes where anybody may play anybody."""
-LIFETIMES = {"normal": 25.0}
+LIFETIMES = {"normal": 25.0, "brief": 4.0}
 """Seconds after which a player who waits in a mode is taken out."""
 _WRITERS = (
     "enqueue", "dequeue", "commit", "claim", "confirm", "decline", "redeliver", "give_back",
@@ -54,6 +54,7 @@ def settings() -> Settings:
     """Short times, so that little simulated time holds much."""
     modes = [
         {"game_mode": "Normal", "max_wait_seconds": LIFETIMES["normal"]},
+        {"game_mode": "Brief", "max_wait_seconds": LIFETIMES["brief"]},
         {"game_mode": "Squad", "handoff": "claim"},
         {"game_mode": "Trio", "required_players": 3, "handoff": "claim", "use_mmr_matching": True},
     ]

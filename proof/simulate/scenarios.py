@@ -55,7 +55,11 @@ async def _calm(world: World) -> None:
 async def everything(world: World) -> None:
     """Requests by both ways, matches of all kinds, leaving at every moment, a shutdown."""
     _servers(world, "server-a", "server-b")
-    _pods(world, pa=[Manner.PLAY, Manner.FORGET], pb=[Manner.SLEEP, Manner.DECLINE])
+    _pods(
+        world,
+        pa=[Manner.PLAY, Manner.FORGET, Manner.FORGET, Manner.FORGET],
+        pb=[Manner.SLEEP, Manner.DECLINE, Manner.FORGET],
+    )
     stream = {
         name: Player(world, name, mode=mode, pod=pod, by_stream=True)
         for name, mode, pod in (
@@ -63,12 +67,16 @@ async def everything(world: World) -> None:
             ("s4", "Squad", "pb"), ("s5", "Squad", "pa"), ("t1", "Trio", "pa"),
             ("t2", "Trio", "pb"), ("t3", "Trio", "pa"), ("n3", "Normal", "pa"),
             ("n4", "Normal", "pb"), ("odd", "Normal", "pa"),
+            ("brief", "Brief", "pb"),
         )
     }  # fmt: skip
     heard = {
         name: Player(world, name, mode="Normal", pod=pod, by_stream=False)
         for name, pod in (("n1", "pa"), ("n2", "pb"))
     }
+
+    async def poison() -> None:
+        world.put_by_hand("bad", mode="normal", metadata=b"{")
 
     async def shutdown() -> None:
         world.servers["server-b"].start()
@@ -92,6 +100,8 @@ async def everything(world: World) -> None:
         (2.0, stream["t2"].enqueue),
         (2.0, stream["t3"].enqueue),
         (2.2, stream["odd"].enqueue),
+        (2.2, stream["brief"].enqueue),
+        (2.3, poison),
         (3.0, shutdown),
         (3.2, heard["n1"].enqueue),
     )
@@ -121,7 +131,7 @@ def random_scenario(seed: int) -> Scenario:
             player = Player(
                 world,
                 f"player{i}",
-                mode=dice.choice(("Normal", "Squad", "Squad", "Trio")),
+                mode=dice.choice(("Normal", "Squad", "Squad", "Trio", "Brief")),
                 pod=dice.choice(list(pods)),
                 by_stream=dice.random() < 0.7,
             )

@@ -1,0 +1,58 @@
+"""The deterministic simulation: it is deterministic, and finds nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from proof.simulate.backend import Backend
+from proof.simulate.jobs import Job, perform
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[Backend]:
+    backend = Backend()
+    yield backend
+    backend.close()
+
+
+@pytest.mark.parametrize("job", ["random:17:dice", "random:74:dice", "everything:1:57=REPLY_LOST"])
+def test_the_same_seed_gives_the_same_history_byte_for_byte(backend: Backend, job: str) -> None:
+    first, second = (perform(backend, Job.parse(job)) for _ in range(2))
+    assert first.digest == second.digest
+    assert first.operations == second.operations
+    assert first.injected
+
+
+def test_a_run_without_faults_does_all_that_there_is_to_do(backend: Backend) -> None:
+    outcome = perform(backend, Job.parse("everything:1:"))
+    assert outcome.broken == ()
+    assert set(outcome.operations) >= {
+        "enqueue", "dequeue", "commit", "claim", "confirm", "decline", "redeliver", "give_back",
+        "set_aside", "expire", "read", "submit", "heartbeat", "XREADGROUP", "SUBSCRIBE", "PUBLISH",
+    }  # fmt: skip
+    assert outcome.matches >= 4
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        60,  # queued again by a request that a killed server had read before the match
+        123,  # the same
+        132,  # asked to leave and to come back while no server ran
+        155,  # EnQueued told again after DeQueued
+        228,  # EnQueued told again to a player of a match
+        19,  # confirmed, and killed before it could hear so
+    ],
+)
+def test_seeds_that_once_failed(backend: Backend, seed: int) -> None:
+    assert perform(backend, Job(scenario="random", seed=seed, dice=True)).broken == ()
+
+
+def test_hundreds_of_seeds_and_a_part_of_every_single_fault() -> None:
+    command = [sys.executable, "-m", "proof.simulate", "--seeds", "300", "--every", "40"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
