@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check install clean
+.PHONY: help demo test check install clean model simulate fuzz
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,16 @@ check: $(STAMP)  ## Linters and types only
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	$(BIN)/mypy
+
+# The proof: see docs/reliability.md. ARGS="--seeds 10000" hands options on.
+model: $(STAMP)  ## The protocol as a model, checked exhaustively; needs spin and a C compiler
+	$(BIN)/python -m proof.model $(ARGS)
+
+simulate: $(STAMP)  ## Every fault at every operation, and random seeds, deterministically
+	$(BIN)/python -m proof.simulate $(ARGS)
+
+fuzz: $(STAMP)  ## Foreign bytes for everything that reads some
+	$(BIN)/python -m proof.fuzz $(ARGS)
 
 clean:  ## Remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
