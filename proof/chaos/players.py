@@ -1,0 +1,138 @@
+"""Players of a pod: each asks once to play, again until it is answered, and some leave again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from proof.chaos.notes import Notes
+from proof.chaos.settings import MODES, SHARES, PodOptions
+from proof.chaos.wire import Client, WireError
+from proof.judge import What
+
+_BY_STREAM = 0.8
+_LEAVE = 0.12
+_ASK_AGAIN_SECONDS = 1.0
+_PATIENCE = 45
+"""So often a player asks; well within the time for which a request is remembered."""
+_LIMIT = 100_000
+_TRY_AGAIN = ("internal_error", "server_shutting_down", "not_durable", "rate_limit_exceeded")
+"""What happened is not known; the same request again is safe."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Player:
+    """One player, with one stay."""
+
+    name: str
+    mode: str
+    pod: str
+    by_stream: bool
+    answered: dict[str, asyncio.Event] = field(
+        default_factory=lambda: {word: asyncio.Event() for word in ("enqueue", "dequeue")}
+    )
+    over: bool = False
+
+
+class Players:
+    """All players of one process."""
+
+    def __init__(
+        self,
+        options: PodOptions,
+        pods: Sequence[str],
+        *,
+        client: Client,
+        notes: Notes,
+        rng: random.Random,
+        submit: str,
+    ) -> None:
+        self._options = options
+        self._pods = pods
+        self._client = client
+        self._notes = notes
+        self._rng = rng
+        self._submit_text = submit
+        self._here: dict[str, Player] = {}
+
+    async def arrive(self) -> None:
+        """One after the other, until the file says that it is enough."""
+        stop, number = Path(self._options.stop), 0
+        async with asyncio.TaskGroup() as group:
+            while not stop.exists():
+                number += 1
+                name = f"{self._options.name}-{self._options.start}-p{number}"
+                group.create_task(self._stay(name))
+                await asyncio.sleep(self._rng.expovariate(self._options.players_per_second))
+
+    def told(self, message: dict[str, Any]) -> None:
+        """An answer to one of them."""
+        player = self._here.get(message["player_id"])
+        if player is None:
+            return
+        result = message["result_type"]
+        word = result if isinstance(result, str) else next(iter(result))
+        if word == "Error":
+            self._refused(player, result[word]["code"])
+        elif word == "DeQueued":
+            player.answered["dequeue"].set()
+        else:
+            player.answered["enqueue"].set()
+            player.over |= word in ("MatchFound", "Expired")
+
+    def _refused(self, player: Player, code: str) -> None:
+        if code in _TRY_AGAIN:
+            return
+        # Only the later of the two requests can still be open.
+        first = player.answered["enqueue"]
+        (player.answered["dequeue"] if first.is_set() else first).set()
+
+    async def _stay(self, name: str) -> None:
+        (mode,) = self._rng.choices(MODES, SHARES)
+        player = Player(
+            name=name,
+            mode=str(mode["game_mode"]),
+            pod=self._rng.choice(self._pods),
+            by_stream=self._rng.random() < _BY_STREAM,
+        )
+        self._here[name] = player
+        try:
+            await self._ask(player, "enqueue")
+            if self._rng.random() < _LEAVE:
+                await asyncio.sleep(self._rng.choice((0, 0.01, 0.1, 0.5, 2)))
+                if not player.over:
+                    await self._ask(player, "dequeue")
+        finally:
+            del self._here[name]
+
+    async def _ask(self, player: Player, word: str) -> None:
+        self._notes.now(What.ASKED, player=player.name, mode=player.mode.lower(), word=word)
+        body = {
+            "player_id": player.name,
+            "game_mode": player.mode,
+            "pod_id": player.pod,
+            "request_id": f"{word} {player.name}",
+        }
+        if word == "enqueue":
+            body["metadata"] = json.dumps({"mmr": self._rng.gauss(1500, 200)})
+        for _ in range(_PATIENCE):
+            with suppress(WireError):
+                await self._send(player, word, json.dumps(body))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ASK_AGAIN_SECONDS * self._rng.uniform(0.7, 1.5)):
+                    await player.answered[word].wait()
+            if player.answered[word].is_set():
+                return
+
+    async def _send(self, player: Player, word: str, body: str) -> None:
+        if player.by_stream:
+            key = f"match:requests:{{{player.mode.lower()}}}"
+            await self._client.call(("EVAL", self._submit_text, 1, key, _LIMIT, word, body))
+        else:
+            await self._client.call(("PUBLISH", f"match:{word}:request", body))

@@ -1,0 +1,136 @@
+"""Everything that runs in one phase: Valkey, the proxy, match servers, pods."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from proof.chaos.look import Looker
+from proof.chaos.notes import Notes
+from proof.chaos.processes import Child
+from proof.chaos.proxy import Proxy
+from proof.chaos.settings import REQUIRED, PodOptions, server_environment
+from proof.chaos.valkey import Valkey
+from proof.judge import State, What
+
+_SERVERS = 2
+_POD_PROCESSES = 3
+_SETTLED_SECONDS = 2.0
+_PATIENCE_SECONDS = 90.0
+_IN_STEP_SECONDS = 20.0
+
+
+class Site:
+    """The processes of a phase. `replicas`: how many Valkeys follow the first one, 0 or 1."""
+
+    def __init__(
+        self, folder: Path, *, replicas: int, players_per_second: float, seed: int
+    ) -> None:
+        self.replicas = replicas
+        self.primary = Valkey(folder / "valkey-1", appends=not replicas)
+        self.replica = Valkey(folder / "valkey-2", appends=False)
+        self.proxy = Proxy(self.primary.port)
+        self.servers: list[Child] = []
+        self.pods: list[Child] = []
+        self.ended: list[str] = []
+        """Processes that ended although nobody had killed them."""
+        self._folder = folder
+        self._rate = players_per_second / _POD_PROCESSES
+        self._seed = seed
+        self._looker = Looker(tuple(REQUIRED), replicas=replicas)
+        self._stop = folder / "stop"
+
+    async def open(self) -> None:
+        """Starts everything; returns once players are matched."""
+        self._folder.mkdir(parents=True)
+        self.notes = Notes(self._folder / "driver.jsonl")
+        await self.primary.start()
+        if self.replicas:
+            await self.replica.start(replica_of=self.primary.port)
+            await self.in_step()
+        await self.proxy.open()
+        self.servers = [self._server(f"server-{number}") for number in range(_SERVERS)]
+        self.pods = [self._pod(f"pod{number}") for number in range(_POD_PROCESSES)]
+        for child in (*self.servers, *self.pods):
+            child.start()
+
+    def close(self) -> None:
+        """Nothing of it runs any more."""
+        for child in (*self.servers, *self.pods):
+            child.end()
+        self.primary.kill()
+        self.replica.kill()
+
+    async def in_step(self) -> None:
+        """Returns once the replica has all that the primary has. Raises TimeoutError."""
+        async with asyncio.timeout(_IN_STEP_SECONDS):
+            while not await self.replica.in_step():
+                await asyncio.sleep(0.005)
+
+    def fail_over(self) -> None:
+        """The replica is the primary now; the old one's place is free for a new replica."""
+        self.primary, self.replica = self.replica, self.primary
+        self.proxy.target = self.primary.port
+
+    def restart(self, child: Child) -> None:
+        """kill -9 and a new process."""
+        child.kill()
+        self.notes.now(What.DIED, who=child.name)
+        child.start()
+
+    def tend(self) -> None:
+        """Starts again what has ended by itself, and remembers that it did."""
+        for child in (*self.servers, *self.pods):
+            if not child.up:
+                self.ended.append(child.name)
+                child.start()
+
+    async def look(self) -> State | None:
+        """A look at Redis, noted where there was one to be had."""
+        state = await self._looker.look(self.primary.port)
+        if state is not None:
+            self.notes.now(What.LOOKED, who="operator", state=state)
+        return state
+
+    async def settle(self) -> float:
+        """No more players come; returns after how long everything had come to rest."""
+        self._stop.touch()
+        begun = rest_since = time.monotonic()
+        while (now := time.monotonic()) - begun < _PATIENCE_SECONDS:
+            if not self._at_rest(await self.look()):
+                rest_since = now
+            elif now - rest_since > _SETTLED_SECONDS:
+                break
+            await asyncio.sleep(0.2)
+        return rest_since - begun
+
+    def histories(self) -> list[Path]:
+        """The files in which it stands what was seen."""
+        return sorted(self._folder.glob("*.jsonl"))
+
+    def _at_rest(self, state: State | None) -> bool:
+        if state is None or any(state.pending.values()) or self._looker.requests:
+            return False
+        return all(len(state.queues[tag]) < players for tag, players in REQUIRED.items())
+
+    def _server(self, name: str) -> Child:
+        durability = f"replicas:{self.replicas}" if self.replicas else "fsync"
+        environment = server_environment(self.proxy.port, durability)
+        return Child(name, self._folder, lambda _: (["matchkeeper", "serve"], environment))
+
+    def _pod(self, name: str) -> Child:
+        def command(start: int) -> tuple[list[str], dict[str, str]]:
+            options = PodOptions(
+                name=name,
+                start=start,
+                port=self.proxy.port,
+                notes=str(self._folder / f"{name}.jsonl"),
+                stop=str(self._stop),
+                players_per_second=self._rate,
+                seed=f"{self._seed} {name} {start}",
+                replicas=self.replicas,
+            )
+            return ["proof.chaos.pod", options.text()], {}
+
+        return Child(name, self._folder, command)

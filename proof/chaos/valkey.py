@@ -1,0 +1,193 @@
+"""A Valkey process that can be killed, frozen, torn, starved of disk, and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from matchkeeper.store.embedded import executable
+from proof.chaos.wire import WireError, ask
+
+_MULTI = b"*1\r\n$5\r\nMULTI\r\n"
+_START_SECONDS = 10.0
+_TAIL_BYTES = 1 << 16
+_PORTS = (15_000, 30_000)
+_EXEC = b"*1\r\n$4\r\nEXEC\r\n"
+
+
+class ValkeyError(Exception):
+    """Valkey did not do what was asked of it."""
+
+
+def free_port() -> int:
+    """A port on which nobody listens, and which the system gives to no outgoing connection while
+    its owner is dead for a moment.
+    """
+    while True:
+        port = random.randrange(*_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+class Valkey:
+    """One server on a folder and a port of its own."""
+
+    def __init__(self, folder: Path, *, appends: bool) -> None:
+        self.port = free_port()
+        self._folder = folder
+        self._appends = appends
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def start(self, *, replica_of: int | None = None) -> None:
+        """Returns once it answers. Raises ValkeyError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + _START_SECONDS
+        self._launch(replica_of)
+        while not await self._answers():
+            if time.monotonic() > deadline:
+                raise ValkeyError(f"Valkey does not start: {self._last_words()}")
+            await asyncio.sleep(0.001)
+            # A child of the last one, which wrote the AOF anew, may still hold the port.
+            if self._process is not None and self._process.poll() is not None:
+                self._launch(replica_of)
+
+    def _launch(self, replica_of: int | None) -> None:
+        options = ["--replicaof", f"127.0.0.1 {replica_of}"] if replica_of else []
+        self._process = subprocess.Popen(
+            [
+                str(executable()),
+                *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)),
+                *("--logfile", str(self._folder / "valkey.log"), "--loglevel", "warning"),
+                *("--save", "", "--appendonly", "yes" if self._appends else "no"),
+                # What was told to anybody is on the disk; a kill must lose none of it.
+                *("--appendfsync", "always", "--auto-aof-rewrite-min-size", "4mb"),
+                *("--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0"),
+                *("--repl-ping-replica-period", "1", *options),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            # Keeps SIGXFSZ ignored, as Python has it: a full disk is an error, not a signal.
+            restore_signals=False,
+        )
+
+    def kill(self) -> None:
+        """kill -9."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+
+    def freeze(self) -> None:
+        """SIGSTOP."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self._signal(signal.SIGCONT)
+
+    def wipe(self) -> None:
+        """Forgets everything, as a new machine."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def tear(self, rng: random.Random) -> None:
+        """Leaves a write at the end of the AOF that the crash cut off: nobody was told of it.
+
+        It is a part of a transaction that stands in the file, so it looks as real ones do.
+        """
+        path = self._last_file()
+        with path.open("r+b") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _TAIL_BYTES))
+            tail = file.read()
+            ends = tail.rfind(_EXEC)
+            begins = tail.rfind(_MULTI, 0, ends) if ends >= 0 else -1
+            whole = tail[begins : ends + len(_EXEC)] if begins >= 0 else _MULTI
+            file.write(whole[: rng.randrange(1, len(whole))])
+
+    async def fill_disk(self, rng: random.Random) -> bool:
+        """Lets the AOF grow a few bytes more and no further; whether Valkey ended over it."""
+        self._limit(self._last_file().stat().st_size + rng.randrange(300))
+        try:
+            async with asyncio.timeout(2):
+                while self._process is not None and self._process.poll() is None:
+                    await asyncio.sleep(0.002)
+        except TimeoutError:
+            self._limit(resource.RLIM_INFINITY)
+            return False
+        return True
+
+    async def refuse_writes(self, seconds: float) -> None:
+        """The disk is full and Valkey lives on: it refuses writes until there is room again.
+
+        Not a byte more fits: what Valkey 8.1 does after half a write, when it lives on, leaves an
+        AOF that it cannot read.
+        """
+        await self._ask_until_done("CONFIG", "SET", "appendfsync", "everysec")
+        self._limit(1)
+        await asyncio.sleep(seconds)
+        self._limit(resource.RLIM_INFINITY)
+        while "aof_last_write_status:ok" not in await self.facts("persistence"):
+            await asyncio.sleep(0.02)
+        await self._ask_until_done("CONFIG", "SET", "appendfsync", "always")
+
+    async def rewrite(self) -> None:
+        """Begins to write the AOF anew."""
+        with suppress(WireError):
+            await ask(self.port, "BGREWRITEAOF")
+
+    async def promote(self) -> None:
+        """From replica to primary."""
+        await self._ask_until_done("REPLICAOF", "NO", "ONE")
+
+    async def in_step(self) -> bool:
+        """Whether a replica has all that its primary had."""
+        return "master_link_status:up" in await self.facts("replication")
+
+    async def facts(self, section: str) -> str:
+        """INFO; empty when there is no answer."""
+        try:
+            return str((await ask(self.port, "INFO", section)).decode())
+        except WireError:
+            return ""
+
+    async def _ask_until_done(self, *args: str) -> None:
+        async with asyncio.timeout(_START_SECONDS):
+            while True:
+                with suppress(WireError):
+                    await ask(self.port, *args)
+                    return
+                await asyncio.sleep(0.01)
+
+    def _last_file(self) -> Path:
+        folder = self._folder / "appendonlydir"
+        lines = (folder / "appendonly.aof.manifest").read_text().splitlines()
+        names = [line.split()[1] for line in lines if line.endswith(" type i")]
+        return folder / names[-1]
+
+    def _last_words(self) -> str:
+        lines = (self._folder / "valkey.log").read_text("utf-8", "replace").splitlines()
+        return " / ".join(lines[-3:])
+
+    def _limit(self, size: int) -> None:
+        if self._process is not None and self._process.poll() is None:
+            hard = resource.RLIM_INFINITY
+            resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (size, hard))
+
+    def _signal(self, number: int) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    async def _answers(self) -> bool:
+        try:
+            return bool(await ask(self.port, "PING") == b"PONG")
+        except WireError:
+            return False
