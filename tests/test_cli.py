@@ -221,6 +221,15 @@ def test_serve_refuses_what_can_never_work(valkey: RealServer, client: redis_py.
     assert "durability: appendonly no" in done.stderr
 
 
+def test_serve_refuses_a_redis_that_says_too_early_what_is_on_disk(valkey: RealServer) -> None:
+    done = matchkeeper(
+        "serve", "--port", "0", url=valkey.url, MATCHKEEPER_REDIS__DURABILITY="fsync"
+    )
+    assert done.returncode == 2
+    assert "durability: appendfsync everysec: WAITAOF may answer before" in done.stderr
+    assert "Set appendfsync always" in done.stderr
+
+
 def test_serve_says_when_the_port_is_taken(valkey: RealServer) -> None:
     done = matchkeeper("serve", "--port", str(valkey.port), url=valkey.url)
     assert done.returncode == 1

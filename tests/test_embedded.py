@@ -22,6 +22,14 @@ async def test_it_keeps_its_data_and_ends_with_us(tmp_path: Path) -> None:
         assert await redis.get("k") == b"v"
 
 
+async def test_it_syncs_as_it_is_told(tmp_path: Path) -> None:
+    async with (
+        embedded_server(tmp_path, appendfsync="always") as server,
+        Redis.from_url(server.url, decode_responses=True) as redis,
+    ):
+        assert await redis.config_get("appendfsync") == {"appendfsync": "always"}
+
+
 async def test_one_process_a_folder(tmp_path: Path) -> None:
     async with embedded_server(tmp_path):
         with pytest.raises(EmbeddedServerError, match="Another Matchkeeper"):
@@ -37,5 +45,9 @@ async def test_a_server_left_behind_by_a_killed_process_is_taken_over(tmp_path: 
         other = tmp_path / "other"
         other.mkdir()
         (other / "server").write_text(note)
-        async with embedded_server(other) as again:
+        async with (
+            embedded_server(other, appendfsync="always") as again,
+            Redis.from_url(again.url, decode_responses=True) as redis,
+        ):
             assert (again.pid, again.port) == (server.pid, server.port)
+            assert await redis.config_get("appendfsync") == {"appendfsync": "always"}

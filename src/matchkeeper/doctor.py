@@ -191,13 +191,20 @@ def _durability(facts: ServerFacts, durability: Durability) -> Finding:
     return by_kind[durability.kind](facts, durability)
 
 
-def _fsync(facts: ServerFacts, _: Durability) -> Finding:
+def _fsync(facts: ServerFacts, durability: Durability) -> Finding:
+    wanted = durability.appendfsync
     if facts.kind == "redis" and facts.version and facts.version[:2] < _WAITAOF:
         found = "no WAITAOF"
         mend = "WAITAOF came with Redis 7.2 and Valkey. Upgrade, or set another redis.durability."
     elif facts.appendonly is False:
         found = "appendonly no"
         mend = "Set appendonly yes in Redis, or another redis.durability."
+    elif facts.appendfsync not in (None, wanted):
+        found = f"appendfsync {facts.appendfsync}: WAITAOF may answer before the disk has it"
+        mend = f"Set appendfsync {wanted} in Redis, or another redis.durability."
+    elif facts.appendfsync is None:
+        mend = f"Make sure that appendonly is yes and appendfsync is {wanted}."
+        return _doubtful("durability", "this Redis does not tell its appendfsync", mend)
     else:
         return _good("durability", "fsync: answers wait for the disk")
     return Finding(check="durability", verdict=Verdict.WRONG, found=found, mend=mend, fatal=True)

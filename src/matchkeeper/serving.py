@@ -111,7 +111,9 @@ async def _redis(settings: Settings, url: str | None, folder: Path | None) -> As
     if url is not None:
         yield url
         return
-    async with embedded_server(folder or Path(settings.redis.embedded_dir)) as server:
+    appendfsync = Durability.parse(settings.redis.durability).appendfsync
+    folder = folder or Path(settings.redis.embedded_dir)
+    async with embedded_server(folder, appendfsync=appendfsync) as server:
         emit(Event.EMBEDDED_STARTED, redis=server.url, folder=str(server.folder))
         yield server.url
 

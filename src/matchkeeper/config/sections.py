@@ -88,8 +88,8 @@ class RedisSettings(Section):
     durability: DurabilityText = Field(
         default="none",
         description="How safe a player must be before `EnQueued` is sent. `none`: in the memory of "
-        "Redis. `fsync`: on its disk (Redis 7.2 or Valkey with `appendonly yes`). `replicas:N`: on "
-        "N replicas.",
+        "Redis. `fsync`: on its disk (Redis 7.2 or Valkey, with `appendonly yes` and `appendfsync "
+        "always`). `replicas:N`: on N replicas.",
         json_schema_extra=allowed('"none", "fsync", or "replicas:N" with N from 1 to 999'),
     )
     embedded_dir: Folder = Field(

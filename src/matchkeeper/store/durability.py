@@ -39,6 +39,13 @@ class Durability:
         )
 
     @property
+    def appendfsync(self) -> str:
+        """What Redis is to be set to. With `everysec`, WAITAOF of Valkey 8 and Redis 7.4 answers
+        before the disk has the write: https://github.com/redis/redis/pull/13793.
+        """
+        return "always" if self.kind is DurabilityKind.FSYNC else "everysec"
+
+    @property
     def command(self) -> tuple[str | int, ...] | None:
         """What is sent behind a write, on the same connection."""
         if self.kind is DurabilityKind.FSYNC:

@@ -55,8 +55,10 @@ def executable() -> Path:
 
 
 @asynccontextmanager
-async def embedded_server(folder: Path, *, port: int = 0) -> AsyncGenerator[EmbeddedServer]:
-    """Runs Valkey on its data in `folder` (append-only file, flushed every second) until the end.
+async def embedded_server(
+    folder: Path, *, port: int = 0, appendfsync: str = "everysec"
+) -> AsyncGenerator[EmbeddedServer]:
+    """Runs Valkey on its data in `folder`, with an append-only file, until the end.
 
     A server that a killed process left behind on the same folder is taken over. Raises
     EmbeddedServerError, also when another process uses the folder.
@@ -73,11 +75,12 @@ async def embedded_server(folder: Path, *, port: int = 0) -> AsyncGenerator[Embe
         left_behind = _left_behind(folder)
         if left_behind is not None:
             try:
+                await _set(left_behind.port, "appendfsync", appendfsync)
                 yield left_behind
             finally:
                 await _stop(left_behind.pid)
         else:
-            async with _started(folder, port or _free_port()) as server:
+            async with _started(folder, port or _free_port(), appendfsync) as server:
                 yield server
         (folder / "server").unlink(missing_ok=True)
 
@@ -94,13 +97,13 @@ def _left_behind(folder: Path) -> EmbeddedServer | None:
 
 
 @asynccontextmanager
-async def _started(folder: Path, port: int) -> AsyncGenerator[EmbeddedServer]:
+async def _started(folder: Path, port: int, appendfsync: str) -> AsyncGenerator[EmbeddedServer]:
     log = folder / "valkey.log"
     process = await asyncio.create_subprocess_exec(
         str(executable()),
         *("--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder.resolve())),
         *("--logfile", str(log.resolve()), "--daemonize", "no", "--save", ""),
-        *("--appendonly", "yes", "--appendfsync", "everysec"),
+        *("--appendonly", "yes", "--appendfsync", appendfsync),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
         # Ctrl-C is for us: players are still being put in order while we stop.
@@ -133,13 +136,33 @@ async def _begins_to_answer(process: asyncio.subprocess.Process, port: int) -> b
 
 async def _answers(port: int) -> bool:
     try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        return (await _say(port, "PING")).startswith(b"+PONG")
     except OSError:
         return False
-    writer.write(b"PING\r\n")
-    line = await reader.readline()
-    writer.close()
-    return line.startswith(b"+PONG")
+
+
+async def _set(port: int, name: str, value: str) -> None:
+    """Changes a setting of a running server. Raises EmbeddedServerError."""
+    try:
+        async with asyncio.timeout(_STOP_SECONDS):
+            answer = await _say(port, f"CONFIG SET {name} {value}")
+    except (OSError, TimeoutError) as error:
+        answer = repr(error).encode()
+    if not answer.startswith(b"+OK"):
+        raise EmbeddedServerError(
+            f"The embedded Valkey does not take {name} {value}: {answer.decode(errors='replace')}",
+            hint="It was left behind by a process that was killed: end it, and start again.",
+        )
+
+
+async def _say(port: int, command: str) -> bytes:
+    """The first line of the answer. Raises OSError."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(f"{command}\r\n".encode())
+        return await reader.readline()
+    finally:
+        writer.close()
 
 
 async def _stop(pid: int) -> None:
