@@ -33,8 +33,8 @@ _TRIES = 12
 _LEASE_SECONDS = 2.0
 _MEMORY_MS = 300_000
 _EVENTS = "matchkeeper:events"
-_MANNERS = ("play", "decline", "forget", "late", "sleep")
-_WEIGHTS = (80, 5, 4, 3, 8)
+_MANNERS = ("play", "decline", "forget", "late", "sleep", "rude")
+_WEIGHTS = (77, 5, 4, 3, 8, 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +122,11 @@ class Pods:
         await asyncio.sleep(self._rng.choice((0.0, 0.001, 0.005, 0.02)))
         pod, token = self._rng.choice(self._names), secrets.token_hex(8)
         facts = {"match": offer.match, "epoch": offer.epoch, "who": pod}
-        if not await self._claim(offer, pod, token):
-            return
-        self._notes.now(What.CLAIMED, **facts)
+        if manner != "rude":
+            # A rude one asks to start what it has not claimed.
+            if not await self._claim(offer, pod, token):
+                return
+            self._notes.now(What.CLAIMED, **facts)
         if manner == "decline":
             await self._decline(offer, pod, token)
         if manner in ("decline", "forget"):

@@ -203,6 +203,8 @@ class Link:
     async def _hand_over(self, reply: bytes) -> None:
         name, fault = self._waiting.popleft()
         self._proxy.replied(name, reply)
+        if self._client.is_closing():
+            raise ConnectionResetError
         if fault is CommandFault.REPLY_LATE:
             await asyncio.sleep(_LATE_SECONDS)
         elif fault is CommandFault.REPLY_CUT:

@@ -88,9 +88,10 @@ class Site:
 
     async def look(self) -> State | None:
         """A look at Redis, noted where there was one to be had."""
+        since = time.monotonic()
         state = await self._looker.look(self.primary.port)
         if state is not None:
-            self.notes.now(What.LOOKED, who="operator", state=state)
+            self.notes.now(What.LOOKED, who="operator", state=state, since=since)
         return state
 
     async def settle(self) -> float:

@@ -11,8 +11,10 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 
 from matchkeeper.store.embedded import executable
 from proof.chaos.wire import WireError, ask
@@ -40,12 +42,24 @@ def free_port() -> int:
 
 
 class Valkey:
-    """One server on a folder and a port of its own."""
+    """One server on a folder and a port of its own.
 
-    def __init__(self, folder: Path, *, appends: bool) -> None:
+    What was told to anybody is on the disk, unless `fsync` (`appendfsync`) says otherwise.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        appends: bool,
+        fsync: str = "always",
+        variables: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.port = free_port()
         self._folder = folder
         self._appends = appends
+        self._fsync = fsync
+        self._variables = variables
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self, *, replica_of: int | None = None) -> None:
@@ -69,11 +83,11 @@ class Valkey:
                 *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)),
                 *("--logfile", str(self._folder / "valkey.log"), "--loglevel", "warning"),
                 *("--save", "", "--appendonly", "yes" if self._appends else "no"),
-                # What was told to anybody is on the disk; a kill must lose none of it.
-                *("--appendfsync", "always", "--auto-aof-rewrite-min-size", "4mb"),
+                *("--appendfsync", self._fsync, "--auto-aof-rewrite-min-size", "4mb"),
                 *("--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0"),
                 *("--repl-ping-replica-period", "1", *options),
             ],
+            env={**os.environ, **self._variables},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             # Keeps SIGXFSZ ignored, as Python has it: a full disk is an error, not a signal.

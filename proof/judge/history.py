@@ -68,6 +68,8 @@ class Event:
     players: tuple[tuple[str, int], ...] = ()
     """(player, score in whole seconds) of an offer."""
     state: State | None = None
+    since: float = 0.0
+    """When a look began, where that was earlier: it shows a moment between the two."""
 
 
 class History:

@@ -104,6 +104,9 @@ def _ends(stays: dict[str, list[Stay]], final: State) -> Iterator[Finding]:
             if stay.matches and stay.ended:
                 text = f"{player} was told {' and '.join(sorted(stay.ended))}, and is in a match"
                 yield Finding(fault=Fault.LEFT_BUT_MATCHED, about=player, text=text)
+            if stay.put_back:
+                text = f"{player} asked to leave its match, and was put back into {stay.mode}"
+                yield Finding(fault=Fault.PUT_BACK, about=player, text=text)
         last = each[-1]
         if last.over and any(player in queue for queue in final.queues.values()):
             text = f"{player} waits, although {_outcomes(last, final)[0]}"

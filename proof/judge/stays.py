@@ -33,6 +33,10 @@ class Stay:
     """Was asked to end, or old enough to be taken out: the answer may have reached nobody."""
     renewals: int = 0
     """How often the player asked to be queued again when that may have been so."""
+    leaves_at: float = inf
+    """When it was told that it goes into no queue again, since it asked to leave its match."""
+    put_back: bool = False
+    """Was in the queue later than that."""
     spare: int = 0
     """Further requests to be queued that were not answered: each may take effect at any time."""
 
@@ -92,6 +96,7 @@ def _asked(stays: dict[str, list[Stay]], event: Event, lifetimes: Mapping[str, f
         stay = Stay(player=event.player, mode=event.mode, asked_at=event.at, spare=spare)
         stays.setdefault(event.player, []).append(stay)
     else:
+        mine[-1].leaves_at = inf
         mine[-1].spare += 1
         mine[-1].renewals += mine[-1].may_be_over
 
@@ -100,12 +105,19 @@ def _told(stays: dict[str, list[Stay]], event: Event) -> None:
     for stay in _latest(stays, event.player):
         if event.word == "Error" and event.code in ("already_in_queue", "in_other_queue"):
             stay.spare = max(0, stay.spare - 1)
+        elif event.code == "match_pending" and _asked_only_to_leave(stay):
+            stay.leaves_at = min(stay.leaves_at, event.at)
         elif event.word == "EnQueued" and not stay.over:
             stay.acknowledged_at = min(stay.acknowledged_at, event.at)
         elif event.word == "MatchFound":
             stay.told_found = True
         elif event.word in _ENDS:
             stay.ended.add(event.word)
+
+
+def _asked_only_to_leave(stay: Stay) -> bool:
+    """Whether `match_pending` answers a dequeue: no enqueue is open that it could answer."""
+    return stay.acknowledged and stay.may_be_over and not stay.spare
 
 
 def _open_spare(stays: dict[str, list[Stay]], player: str) -> None:
@@ -143,6 +155,7 @@ def _seen(stays: dict[str, list[Stay]], event: Event, live: dict[str, Match]) ->
         for player, score in queue.items():
             _open_spare(stays, player)
             for stay in _latest(stays, player):
+                stay.put_back |= (event.since or event.at) > stay.leaves_at
                 stay.scores.add(score)
                 stay.seconds.add(int(score))
 

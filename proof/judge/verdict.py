@@ -18,6 +18,8 @@ class Fault(StrEnum):
     """The place in the queue changed, or somebody who came later stands before (G3)."""
     LEFT_BUT_MATCHED = "left but matched"
     """Was told DeQueued or Expired, and is in a match made afterwards (G3)."""
+    PUT_BACK = "asked to leave, put back"
+    """Asked to leave a queue while in a pending match, and stands in that queue later (G3)."""
     UNCLAIMED_START = "unclaimed start"
     """A pod was let start what it had not claimed."""
     OLD_EPOCH = "old epoch"

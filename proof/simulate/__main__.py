@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -46,6 +46,19 @@ class Part:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """How the simulations are run."""
+
+    processes: int
+    every: int
+    until_found: bool
+
+    def over(self, parts: Sequence[Part]) -> bool:
+        """Whether what was looked for is found."""
+        return self.until_found and any(part.broken for part in parts)
+
+
 def main(
     count: Annotated[int, typer.Option("--seeds", help="Random seeds.")] = 1000,
     first_seed: Annotated[int, typer.Option(help="The first of them.")] = 1,
@@ -53,6 +66,7 @@ def main(
         int, typer.Option(help="Of the exhaustive part only every nth run. 0: none.")
     ] = 1,
     processes: Annotated[int, typer.Option(help="Simulations at once.")] = workers(),
+    until_found: Annotated[bool, typer.Option(help="End with the first that is broken.")] = False,
     replay: Annotated[
         str, typer.Option(help="Run this one again, with its log; as a failure tells it.")
     ] = "",
@@ -63,18 +77,21 @@ def main(
     """
     if replay:
         sys.exit(_replay(replay))
-    parts = []
-    if every:
-        parts += [_singles(every, processes), _pairs(every, processes)]
-    parts.append(_part("random seeds", list(seeds(first_seed, count)), processes))
+    runs = Runs(processes=processes, every=every, until_found=until_found)
+    parts: list[Part] = []
+    for make in (_singles, _pairs) if every else ():
+        if not runs.over(parts):
+            parts.append(make(runs))
+    if not runs.over(parts):
+        parts.append(_part("random seeds", list(seeds(first_seed, count)), runs))
     _report(parts)
     sys.exit(any(part.broken for part in parts))
 
 
-def _part(name: str, jobs: Iterable[Job], processes: int) -> Part:
+def _part(name: str, jobs: Iterable[Job], runs: Runs) -> Part:
     part, begun = Part(name=name), time.monotonic()
     jobs = list(jobs)
-    outcomes = run_all(jobs, processes=processes)
+    outcomes = run_all(jobs, processes=runs.processes)
     for outcome in track(outcomes, name, total=len(jobs), console=console, transient=True):
         part.runs += 1
         part.players += outcome.players
@@ -82,6 +99,8 @@ def _part(name: str, jobs: Iterable[Job], processes: int) -> Part:
         part.injected += outcome.injected
         if outcome.broken:
             part.broken.append(outcome)
+        if runs.over([part]):
+            break
     part.seconds = time.monotonic() - begun
     return part
 
@@ -94,17 +113,17 @@ def _plain(scenario: str) -> Outcome:
         backend.close()
 
 
-def _singles(every: int, processes: int) -> Part:
+def _singles(runs: Runs) -> Part:
     plain = _plain("everything")
     name = f"each fault at each of {len(plain.operations)} operations"
-    return _part(name, single_faults(plain, every=every), processes)
+    return _part(name, single_faults(plain, every=runs.every), runs)
 
 
-def _pairs(every: int, processes: int) -> Part:
-    firsts = list(run_all(first_faults(_plain("handoff")), processes=processes))
+def _pairs(runs: Runs) -> Part:
+    firsts = list(run_all(first_faults(_plain("handoff")), processes=runs.processes))
     firsts.sort(key=lambda outcome: str(outcome.job))
-    jobs = [job for first in firsts for job in second_faults(first, every=every)]
-    return _part("pairs of faults in the handoff", jobs, processes)
+    jobs = [job for first in firsts for job in second_faults(first, every=runs.every)]
+    return _part("pairs of faults in the handoff", jobs, runs)
 
 
 def _report(parts: list[Part]) -> None:

@@ -42,6 +42,8 @@ class Manner(StrEnum):
     """Confirms after its lease is over."""
     DIE = "die"
     """Is killed after the claim."""
+    RUDE = "rude"
+    """Asks to start what it has not claimed."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -199,10 +201,11 @@ class Pod(Process):
         if manner is Manner.SLEEP:
             return
         await asyncio.sleep(self.world.rng.choice((0.0, 0.001, 0.01, 0.3)))
-        if not await self._again(offer.claim):
+        if manner is not Manner.RUDE and not await self._again(offer.claim):
             return
         facts = {"match": offer.request.match_id, "epoch": offer.request.epoch, "who": self.name}
-        self.world.note(What.CLAIMED, **facts)
+        if manner is not Manner.RUDE:
+            self.world.note(What.CLAIMED, **facts)
         if manner is Manner.DIE:
             self.world.network.kill(endpoint)
             return

@@ -16,6 +16,8 @@ _CALM_SECONDS = 5.0
 _PATIENCE_SECONDS = 60.0
 """Longer than every lease, offer, hold and breaker together."""
 
+_CHANCE_MANNERS = [manner for manner in Manner if manner is not Manner.RUDE]
+
 
 def _servers(world: World, *names: str) -> None:
     for name in names:
@@ -123,9 +125,10 @@ def random_scenario(seed: int) -> Scenario:
 
     async def scenario(world: World) -> None:
         _servers(world, "server-a", "server-b")
-        kinds = [Manner.PLAY] * 4 + list(Manner)
+        kinds = [Manner.PLAY] * 4 + _CHANCE_MANNERS
         pods = {f"p{i}": dice.choices(kinds, k=4) for i in range(dice.randint(1, 3))}
-        _pods(world, **pods)
+        rude = {"rude": [Manner.RUDE] * 20} if seed % 7 == 0 else {}
+        _pods(world, **pods, **rude)
         steps: list[tuple[float, Callable[[], Awaitable[Any]]]] = []
         for i in range(dice.randint(4, 12)):
             player = Player(
