@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check install clean model simulate fuzz
+.PHONY: help demo test check install clean model simulate chaos mutants fuzz
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,12 @@ simulate: $(STAMP)  ## Every fault at every operation, and random seeds, determi
 
 fuzz: $(STAMP)  ## Foreign bytes for everything that reads some
 	$(BIN)/python -m proof.fuzz $(ARGS)
+
+chaos: $(STAMP)  ## Real processes, killed and cut off for minutes
+	$(BIN)/python -m proof.chaos $(ARGS)
+
+mutants: $(STAMP)  ## Deliberate bugs, and which run finds each
+	$(BIN)/python -m proof.mutants $(ARGS)
 
 clean:  ## Remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

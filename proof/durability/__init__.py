@@ -1,0 +1,1 @@
+"""What Redis loses when it crashes, by durability: measured, not guessed."""
