@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check install clean model simulate chaos mutants fuzz
+.PHONY: help demo test check install clean model simulate chaos mutants fuzz durability
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,7 +41,12 @@ simulate: $(STAMP)  ## Every fault at every operation, and random seeds, determi
 	$(BIN)/python -m proof.simulate $(ARGS)
 
 fuzz: $(STAMP)  ## Foreign bytes for everything that reads some
+	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --quiet --inexact --group fuzz \
+		--python $(BIN)/python
 	$(BIN)/python -m proof.fuzz $(ARGS)
+
+durability: $(STAMP)  ## Who is missing after a crash of Redis, by durability
+	$(BIN)/python -m proof.durability $(ARGS)
 
 chaos: $(STAMP)  ## Real processes, killed and cut off for minutes
 	$(BIN)/python -m proof.chaos $(ARGS)

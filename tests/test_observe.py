@@ -71,6 +71,18 @@ def test_every_event_is_in_the_catalogue_and_says_what_to_do() -> None:
         assert all(name for _, name, _, _ in string.Formatter().parse(entry.sentence) if name)
 
 
+@pytest.mark.parametrize("event", list(Event))
+def test_every_event_can_be_told_with_its_fields(
+    event: Event, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(level="DEBUG", fmt="json")
+    names = {name for _, name, _, _ in string.Formatter().parse(CATALOGUE[event].sentence) if name}
+    emit(event, **dict.fromkeys(names, 1))
+    line = json.loads(capsys.readouterr().err)
+    assert line["kind"] == event.value
+    assert {name: line[name] for name in names} == dict.fromkeys(names, 1)
+
+
 def test_json_lines_carry_kind_and_fields_and_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
     configure(level="INFO", fmt="json")
     emit(Event.REDIS_NETWORK_ERROR, error="redis://user:hunter2@host:6379 refused", token="hunter2")

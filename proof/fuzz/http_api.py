@@ -21,7 +21,7 @@ from tests.conftest import RealServer
 from tests.harness import FAST, Server, serving
 
 _DOCUMENT = "/api/v1/openapi.json"
-_MISSING = "schemathesis is missing; it is in the dev dependencies: uv sync"
+_MISSING = "schemathesis is missing: uv sync --group fuzz"
 _READY_SECONDS = 15.0
 _KNOWN: Mapping[str, tuple[str, ...]] = {
     "mode": ("Normal", "ranked", "SQUAD"),

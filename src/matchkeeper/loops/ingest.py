@@ -188,7 +188,7 @@ class Ingest:
             self._metrics.overtaken(mode.name)
             emit(
                 Event.REQUEST_OVERTAKEN,
-                kind=request.kind.value,
+                request=request.kind.value,
                 mode=mode.name,
                 player_id=request.player_id,
             )

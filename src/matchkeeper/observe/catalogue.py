@@ -276,7 +276,7 @@ CATALOGUE: dict[Event, Entry] = {
         "Many of them: two clients may share one identity.",
     ),
     Event.REQUEST_OVERTAKEN: Entry(
-        _I, "A late {kind} of {player_id} for {mode} does nothing",
+        _I, "A late {request} of {player_id} for {mode} does nothing",
         "It comes again or from a stopped server; what the player asked for since holds.",
         "A few after a crash are normal. Many: servers hang; see requests_taken_over.",
     ),

@@ -1,0 +1,354 @@
+"""The judge: good histories pass, and each bad one is rejected for its own reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from proof.judge import Event, Fault, State, Verdict, What, judge
+
+Players = dict[str, float]
+REQUIRED = {"squad": 2}
+LIFETIMES = {"brief": 5.0}
+
+
+class Story:
+    """Events one after the other, a second between them."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def add(self, what: What, **fields: Any) -> Story:
+        self.events.append(Event(at=float(len(self.events) + 1), what=what, **fields))
+        return self
+
+    def asked(self, player: str, word: str = "enqueue", mode: str = "squad") -> Story:
+        return self.add(What.ASKED, player=player, mode=mode, word=word)
+
+    def told(self, player: str, word: str = "EnQueued", code: str = "", match: str = "") -> Story:
+        return self.add(What.TOLD, who="pod", player=player, word=word, code=code, match=match)
+
+    def queued(self, *players: str) -> Story:
+        for player in players:
+            self.asked(player).told(player)
+        return self
+
+    def offered(
+        self, match: str, *players: str, epoch: int = 1, word: str = "claim", second: int = 100
+    ) -> Story:
+        return self.add(
+            What.OFFERED,
+            who="pod",
+            match=match,
+            epoch=epoch,
+            mode="squad",
+            word=word,
+            players=tuple((player, second) for player in players),
+        )
+
+    def claimed(self, match: str, *, who: str = "pod", epoch: int = 1) -> Story:
+        return self.add(What.CLAIMED, who=who, match=match, epoch=epoch)
+
+    def started(self, match: str, *, who: str = "pod", epoch: int = 1) -> Story:
+        return self.add(What.STARTED, who=who, match=match, epoch=epoch)
+
+    def played(self, match: str, *players: str) -> Story:
+        return self.offered(match, *players).claimed(match).started(match)
+
+    def looked(
+        self,
+        queue: Players | None = None,
+        *,
+        matches: dict[str, tuple[str, ...]] | None = None,
+        without_metadata: tuple[str, ...] = (),
+        more_metadata: tuple[str, ...] = (),
+        more: State | None = None,
+    ) -> Story:
+        """A look at Redis: who waits, and the pending matches, in order but for what is asked."""
+        players, pending = queue or {}, matches or {}
+        have = (set(players) - set(without_metadata)) | set(more_metadata)
+        state = State(
+            queues={"squad": players},
+            metadata={"squad": tuple(sorted(have))},
+            matched={"squad": {each: match for match, who in pending.items() for each in who}},
+            pending={"squad": dict.fromkeys(pending, 50.0)},
+            matches={match: ("offered", who) for match, who in pending.items()},
+        )
+        return self.add(What.LOOKED, who="operator", state=more or state)
+
+    def verdict(self, *, settled: bool = True) -> Verdict:
+        return judge(self.events, settled=settled, required=REQUIRED, lifetimes=LIFETIMES)
+
+
+def story() -> Story:
+    return Story()
+
+
+GOOD: dict[str, Callable[[], Story]] = {
+    "nothing happens": lambda: story().looked(),
+    "two are matched": lambda: story().queued("a", "b").played("m", "a", "b").looked(),
+    "one waits": lambda: story().queued("a").looked({"a": 100.5}),
+    "one leaves": lambda: story().queued("a").asked("a", "dequeue").told("a", "DeQueued").looked(),
+    "one comes again": lambda: (
+        story().queued("a", "b").played("m", "a", "b").queued("a").looked({"a": 200.5})
+    ),
+    "offered again, then started": lambda: (
+        story()
+        .queued("a", "b")
+        .offered("m", "a", "b")
+        .looked(matches={"m": ("a", "b")})
+        .offered("m", "a", "b", epoch=2)
+        .claimed("m", epoch=2)
+        .started("m", epoch=2)
+        .looked()
+    ),
+    "given back with the place, and matched": lambda: (
+        story()
+        .queued("a", "b")
+        .offered("m", "a", "b", second=100)
+        .looked({"a": 100.5, "b": 100.7})
+        .played("n", "a", "b")
+        .looked()
+    ),
+    "started, and nobody heard of it": lambda: (
+        story()
+        .queued("a", "b")
+        .offered("m", "a", "b")
+        .claimed("m")
+        .looked(more=State(started={"m": ("a", "b")}))
+    ),
+    "published to somebody": lambda: (
+        story().queued("a", "b").offered("m", "a", "b", word="publish").looked()
+    ),
+    "asked to leave, and nobody heard the answer": lambda: (
+        story().queued("a").asked("a", "dequeue").looked()
+    ),
+    "among the dead letters": lambda: story().queued("a").looked(more=State(dead=("a",))),
+    "too late to leave, and the match starts": lambda: (
+        story()
+        .queued("a", "b")
+        .offered("m", "a", "b")
+        .asked("a", "dequeue")
+        .told("a", "Error", "match_pending")
+        .claimed("m")
+        .started("m")
+        .looked()
+    ),
+    "old enough to be taken out unheard": lambda: (
+        story().asked("a", mode="brief").told("a").queued("b", "c").played("m", "b", "c").looked()
+    ),
+}
+
+BAD: dict[str, tuple[Fault, Callable[[], Story]]] = {
+    "told EnQueued, and nowhere": (Fault.LOST, lambda: story().queued("a").looked()),
+    "lost by a match that was given back": (
+        Fault.LOST,
+        lambda: story().queued("a", "b").offered("m", "a", "b").looked({"a": 100.5}),
+    ),
+    "in the index of pending matches, and in none": (
+        Fault.UNEXPECTED,
+        lambda: story().queued("a").looked(more=State(matched={"squad": {"a": "m"}}, dead=("a",))),
+    ),
+    "a match that is in no list of deadlines": (
+        Fault.LOST,
+        lambda: (
+            story()
+            .queued("a", "b")
+            .looked(
+                more=State(
+                    matches={"m": ("offered", ("a", "b"))},
+                    matched={"squad": {"a": "m", "b": "m"}},
+                )
+            )
+        ),
+    ),
+    "in two matches": (
+        Fault.DOUBLED,
+        lambda: story().queued("a", "b", "c").played("m", "a", "b").played("n", "a", "c").looked(),
+    ),
+    "started twice": (
+        Fault.DOUBLED,
+        lambda: (
+            story()
+            .queued("a", "b")
+            .played("m", "a", "b")
+            .claimed("m", who="other")
+            .started("m", who="other")
+            .looked()
+        ),
+    ),
+    "claimed by two": (
+        Fault.DOUBLED,
+        lambda: (
+            story()
+            .queued("a", "b")
+            .offered("m", "a", "b")
+            .claimed("m")
+            .claimed("m", who="other")
+            .started("m")
+            .looked()
+        ),
+    ),
+    "matched and still waiting": (
+        Fault.DOUBLED,
+        lambda: story().queued("a", "b").played("m", "a", "b").looked({"a": 100.5}),
+    ),
+    "in the queue and in a pending match for a moment": (
+        Fault.DOUBLED,
+        lambda: (
+            story()
+            .queued("a", "b")
+            .looked({"a": 100.5}, matches={"m": ("a", "b")})
+            .played("m", "a", "b")
+            .looked()
+        ),
+    ),
+    "published twice under two ids": (
+        Fault.DOUBLED,
+        lambda: (
+            story()
+            .queued("a", "b")
+            .offered("m", "a", "b", word="publish")
+            .offered("n", "a", "b", word="publish")
+            .looked()
+        ),
+    ),
+    "another place after coming back": (
+        Fault.OUT_OF_PLACE,
+        lambda: story().queued("a").looked({"a": 100.5}).looked({"a": 170.5}),
+    ),
+    "another place in the offer": (
+        Fault.OUT_OF_PLACE,
+        lambda: (
+            story()
+            .queued("a", "b")
+            .offered("m", "a", "b", second=100)
+            .offered("n", "a", "b", second=130)
+            .claimed("n")
+            .started("n")
+            .looked()
+        ),
+    ),
+    "came later, stands before": (
+        Fault.OUT_OF_PLACE,
+        lambda: (
+            story().queued("a", "b").looked({"a": 100.5, "b": 100.2}).played("m", "a", "b").looked()
+        ),
+    ),
+    "told DeQueued, and matched": (
+        Fault.LEFT_BUT_MATCHED,
+        lambda: (
+            story()
+            .queued("a", "b")
+            .asked("a", "dequeue")
+            .told("a", "DeQueued")
+            .played("m", "a", "b")
+            .looked()
+        ),
+    ),
+    "told Expired, and matched": (
+        Fault.LEFT_BUT_MATCHED,
+        lambda: story().queued("a", "b").told("a", "Expired").played("m", "a", "b").looked(),
+    ),
+    "told DeQueued, and still waiting": (
+        Fault.DOUBLED,
+        lambda: (
+            story().queued("a").asked("a", "dequeue").told("a", "DeQueued").looked({"a": 100.5})
+        ),
+    ),
+    "asked to leave a match that fell through, and waits": (
+        Fault.PUT_BACK,
+        lambda: (
+            story()
+            .queued("a", "b")
+            .offered("m", "a", "b")
+            .asked("a", "dequeue")
+            .told("a", "Error", "match_pending")
+            .asked("b", "dequeue")
+            .told("b", "DeQueued")
+            .looked({"a": 100.5})
+        ),
+    ),
+    "started without a claim": (
+        Fault.UNCLAIMED_START,
+        lambda: story().queued("a", "b").offered("m", "a", "b").started("m").looked(),
+    ),
+    "the start of an earlier hand-out": (
+        Fault.OLD_EPOCH,
+        lambda: (
+            story()
+            .queued("a", "b")
+            .offered("m", "a", "b")
+            .claimed("m")
+            .offered("m", "a", "b", epoch=2)
+            .started("m")
+            .looked()
+        ),
+    ),
+    "matched without having asked": (
+        Fault.UNEXPECTED,
+        lambda: story().queued("a").played("m", "a", "b").looked(),
+    ),
+    "a ticket without metadata": (
+        Fault.UNEXPECTED,
+        lambda: story().queued("a").looked({"a": 100.5}, without_metadata=("a",)),
+    ),
+    "metadata without a ticket": (
+        Fault.UNEXPECTED,
+        lambda: story().queued("a").looked({"a": 100.5}, more_metadata=("b",)),
+    ),
+    "two wait who could play": (
+        Fault.STUCK,
+        lambda: story().queued("a", "b").looked({"a": 100.5, "b": 100.7}),
+    ),
+    "a match stays pending": (
+        Fault.STUCK,
+        lambda: story().queued("a", "b").looked(matches={"m": ("a", "b")}),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_good_history_passes(name: str) -> None:
+    assert GOOD[name]().verdict().findings == ()
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_history_is_rejected_for_its_reason(name: str) -> None:
+    fault, make = BAD[name]
+    verdict = make().verdict()
+    assert {finding.fault for finding in verdict.findings} == {fault}
+    assert not verdict.ok
+
+
+def test_every_fault_has_a_history_that_shows_it() -> None:
+    assert {fault for fault, _ in BAD.values()} == set(Fault)
+
+
+def test_what_may_still_happen_is_no_finding_before_all_is_at_rest() -> None:
+    waiting = story().queued("a", "b").looked({"a": 100.5, "b": 100.7})
+    assert waiting.verdict(settled=False).ok
+
+
+def test_the_figures_are_those_of_the_history() -> None:
+    verdict = (
+        story()
+        .queued("a", "b")
+        .played("m", "a", "b")
+        .asked("c")
+        .asked("d")
+        .told("d", "Expired")
+        .queued("a")
+        .looked({"a": 300.5})
+        .verdict()
+    )
+    assert (verdict.attempted, verdict.acknowledged, verdict.started) == (5, 3, 1)
+    assert verdict.recovered == 1
+    assert verdict.summary() == ("attempted 5, acknowledged 3, recovered 1, matches 1: all kept")
+
+
+def test_a_history_without_a_last_look_cannot_be_judged() -> None:
+    with pytest.raises(ValueError, match="ends with a look"):
+        story().queued("a").verdict()
