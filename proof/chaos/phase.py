@@ -46,6 +46,8 @@ class Outcome:
     commands: int
     ended: tuple[str, ...]
     """Processes that ended by themselves."""
+    defects: tuple[str, ...]
+    """Errors that nobody expected."""
     events: tuple[Event, ...]
 
     @property
@@ -56,7 +58,7 @@ class Outcome:
     @property
     def good(self) -> bool:
         """Whether nothing was found."""
-        return self.verdict.ok and not self.ended
+        return self.verdict.ok and not self.ended and not self.defects
 
 
 def plans(options: Options) -> list[Plan]:
@@ -95,6 +97,7 @@ async def run(plan: Plan, options: Options, show: Callable[[str], None]) -> Outc
         seconds=time.monotonic() - begun,
         commands=site.proxy.commands,
         ended=tuple(site.ended),
+        defects=tuple(site.defects()),
         events=tuple(events),
     )
 

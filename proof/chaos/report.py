@@ -25,6 +25,8 @@ def report(console: Console, outcomes: Sequence[Outcome]) -> None:
         for finding in outcome.verdict.findings[:_SHOWN]:
             text = f"{outcome.plan.name}: {finding.fault.value}: {finding.text}"
             console.print(text, style="red", markup=False, soft_wrap=True)
+        for line in outcome.defects[:_SHOWN]:
+            console.print(f"{outcome.plan.name}: defect: {line}", style="red", markup=False)
         for name, times in Counter(outcome.ended).items():
             text = f"{outcome.plan.name}: {name} ended {times} times although nobody killed it"
             console.print(text, style="red", markup=False)

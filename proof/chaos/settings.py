@@ -75,7 +75,7 @@ def server_environment(port: int, durability: str) -> dict[str, str]:
         "SERVER__PORT": 0,
         "SERVER__SHUTDOWN_DEADLINE_SECONDS": 5,
         "LOGGING__FORMAT": "json",
-        "LOGGING__LEVEL": "WARNING",
+        "LOGGING__LEVEL": "INFO",
         "MATCHMAKING__REDIS_OPERATION_TIMEOUT_SECONDS": DEADLINE_SECONDS,
         "MATCHMAKING__TRY_MATCH_TICK_INTERVAL_SECONDS": 0.2,
         "MATCHMAKING__OFFER_TIMEOUT_SECONDS": 1.5,

@@ -14,6 +14,7 @@ from proof.chaos.settings import REQUIRED, PodOptions, server_environment
 from proof.chaos.valkey import Valkey
 from proof.judge import State, What
 
+_DEFECTS = ('"loop_failed"', "Traceback (most recent")
 _SERVERS = 2
 _POD_PROCESSES = 3
 _SETTLED_SECONDS = 2.0
@@ -105,6 +106,15 @@ class Site:
                 break
             await asyncio.sleep(0.2)
         return rest_since - begun
+
+    def defects(self) -> list[str]:
+        """Errors that nobody expected, as the processes told them."""
+        told = (
+            line
+            for child in (*self.servers, *self.pods)
+            for line in child.log.read_text("utf-8", "replace").splitlines()
+        )
+        return [line for line in told if any(sign in line for sign in _DEFECTS)]
 
     def histories(self) -> list[Path]:
         """The files in which it stands what was seen."""

@@ -16,10 +16,11 @@ import msgspec
 from matchkeeper.client import GameServer, Offer, RefusedError
 from matchkeeper.config import Settings
 from matchkeeper.context import build
-from matchkeeper.errors import MatchkeeperError, StoreError
+from matchkeeper.errors import StoreError
 from matchkeeper.loops.server import MatchServer
 from proof.judge import History, What
 from proof.simulate.backend import EPOCH
+from proof.simulate.defects import unexpected
 from proof.simulate.loop import SimLoop
 from proof.simulate.network import Endpoint, Network
 from proof.simulate.transport import reroute
@@ -59,6 +60,8 @@ class World:
     pods: dict[str, Pod] = field(default_factory=dict)
     servers: dict[str, Server] = field(default_factory=dict)
     tokens: int = 0
+    defects: list[str] = field(default_factory=list)
+    """Errors that nobody expected."""
     at_rest: Callable[[], bool] = lambda: True
     """Whether no match is pending, no request waits, and nobody waits who could play."""
 
@@ -125,7 +128,8 @@ class Process:
     async def _guarded(self, endpoint: Endpoint) -> None:
         try:
             await self.run(endpoint)
-        except (MatchkeeperError, ExceptionGroup):
+        except Exception as error:  # noqa: BLE001  # what is not expected is told by its name
+            self.world.defects += [f"{self.name}: {each}" for each in unexpected(error)]
             if not endpoint.dead:
                 endpoint.dead = True
                 self.world.loop.call_later(_BACK_AFTER_SECONDS, self.start)

@@ -83,7 +83,10 @@ def perform(backend: Backend, job: Job) -> Outcome:
 def _outcome(job: Job, result: Result, made: tuple[tuple[int, Fault], ...]) -> Outcome:
     return Outcome(
         job=job,
-        broken=tuple(f"{each.fault.value}: {each.text}" for each in result.verdict.findings),
+        broken=(
+            *(f"{each.fault.value}: {each.text}" for each in result.verdict.findings),
+            *(f"defect: {each}" for each in result.defects),
+        ),
         operations=tuple(operation.name for operation in result.operations),
         injected=Counter({fault.value: times for fault, times in result.injected.items()}),
         made=made,

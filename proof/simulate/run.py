@@ -17,6 +17,7 @@ from matchkeeper.store import scripts
 from proof.judge import History, State, Verdict, What, judge
 from proof.simulate.actors import World
 from proof.simulate.backend import Backend
+from proof.simulate.defects import logged_defects
 from proof.simulate.faults import Fault, Operation, Plan
 from proof.simulate.loop import SimLoop, SimTask
 from proof.simulate.network import Network
@@ -42,6 +43,8 @@ class Result:
     history: History
     operations: tuple[Operation, ...]
     injected: dict[Fault, int]
+    defects: tuple[str, ...]
+    """Errors that nobody expected."""
     simulated_seconds: float
 
     @property
@@ -84,11 +87,8 @@ def simulate(
     *,
     seed: int,
     given: Settings | None = None,
-    quiet: bool = True,
 ) -> Result:
     """Runs the scenario under the plan."""
-    if quiet:
-        logging.getLogger("matchkeeper").setLevel(logging.CRITICAL + 1)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
     backend.reset()
     SimTask._numbers = count()  # noqa: SLF001  # each run counts anew
@@ -117,17 +117,19 @@ def simulate(
         timeout=timedelta(seconds=TIMEOUT_SECONDS),
         at_rest=lambda: _at_rest(backend, tags),
     )
-    try:
-        loop.run_until_complete(scenario(world))
-        history.add(What.LOOKED, loop.time(), who="operator", state=backend.look(tags))
-    finally:
-        history.close()
-        _end(loop)
+    with logged_defects() as logged:
+        try:
+            loop.run_until_complete(scenario(world))
+            history.add(What.LOOKED, loop.time(), who="operator", state=backend.look(tags))
+        finally:
+            history.close()
+            _end(loop)
     return Result(
         verdict=judge(history, required=REQUIRED, lifetimes=LIFETIMES),
         history=history,
         operations=tuple(network.operations),
         injected=dict(network.injected),
+        defects=(*logged, *world.defects),
         simulated_seconds=loop.time(),
     )
 
