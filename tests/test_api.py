@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema
 import pytest
 from redis.asyncio import Redis
 
@@ -161,6 +162,18 @@ async def test_openapi_names_every_route_and_the_token(http: httpx.AsyncClient) 
     for methods in spec["paths"].values():
         for operation in methods.values():
             assert operation["summary"]
+    assert {"200", "400", "401", "403", "404", "503"} <= set(drop["responses"])
+
+
+async def test_errors_are_what_the_document_says(http: httpx.AsyncClient) -> None:
+    spec = (await http.get("/api/v1/openapi.json")).json()
+    operation = spec["paths"]["/api/v1/queues/{mode}"]["get"]
+    for path in ("/api/v1/queues/none", "/api/v1/queues/Normal?count=0"):
+        answer = await http.get(path)
+        content = operation["responses"][str(answer.status_code)]["content"]["application/json"]
+        jsonschema.validate(answer.json(), {**content["schema"], "components": spec["components"]})
+    metrics = await http.get("/metrics")
+    assert metrics.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
 
 
 async def test_health_and_headers(http: httpx.AsyncClient, valkey: RealServer) -> None:

@@ -125,6 +125,9 @@ GOOD: dict[str, Callable[[], Story]] = {
     "asked to leave, and nobody heard the answer": lambda: (
         story().queued("a").asked("a", "dequeue").looked()
     ),
+    "asked to leave and to come in one moment, and nobody heard that it left": lambda: (
+        story().asked("a", "dequeue").asked("a").told("a").looked()
+    ),
     "among the dead letters": lambda: story().queued("a").looked(more=State(dead=("a",))),
     "too late to leave, and the match starts": lambda: (
         story()

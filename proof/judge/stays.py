@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
@@ -10,6 +11,7 @@ from proof.judge.history import Event, What
 from proof.judge.matches import Match, Matches
 
 _ENDS = ("DeQueued", "Expired")
+_NOT_LEFT = ("not_in_queue", "match_pending")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,14 +63,17 @@ def stays_of(
 ) -> dict[str, list[Stay]]:
     """All stays by player, in order."""
     stays: dict[str, list[Stay]] = {}
+    leaving: Counter[str] = Counter()
     live = dict(matches.live)
     at = 0.0
     for event in events:
         at = event.at
         if event.what is What.ASKED:
-            _asked(stays, event, lifetimes)
+            _asked(stays, event, lifetimes, leaving)
         elif event.what is What.TOLD:
             _told(stays, event)
+            if event.word == "DeQueued" or event.code in _NOT_LEFT:
+                leaving[event.player] = max(0, leaving[event.player] - 1)
         elif event.what in (What.OFFERED, What.STARTED):
             _in_match(stays, event, live)
         elif event.state is not None:
@@ -84,16 +89,24 @@ def _age(stay: Stay, at: float, lifetimes: Mapping[str, float]) -> None:
         stay.may_be_over = True
 
 
-def _asked(stays: dict[str, list[Stay]], event: Event, lifetimes: Mapping[str, float]) -> None:
+def _asked(
+    stays: dict[str, list[Stay]],
+    event: Event,
+    lifetimes: Mapping[str, float],
+    leaving: Counter[str],
+) -> None:
+    """`leaving`: how many dequeues of a player are not answered; each may take effect later."""
     mine = stays.get(event.player, [])
     if mine:
         _age(mine[-1], event.at, lifetimes)
     if event.word != "enqueue":
+        leaving[event.player] += 1
         for stay in mine[-1:]:
             stay.may_be_over = True
     elif not mine or mine[-1].over:
         spare = mine[-1].spare if mine else 0
         stay = Stay(player=event.player, mode=event.mode, asked_at=event.at, spare=spare)
+        stay.may_be_over = leaving[event.player] > 0
         stays.setdefault(event.player, []).append(stay)
     else:
         mine[-1].leaves_at = inf

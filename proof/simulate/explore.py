@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import sys
 from collections.abc import Iterable, Iterator
 from multiprocessing.util import Finalize
 
@@ -84,6 +86,8 @@ def seeds(first: int, count: int) -> Iterator[Job]:
 
 def _start() -> None:
     global _backend  # noqa: PLW0603  # one Valkey for each worker process
+    # A worker that is not needed any more is terminated: its Valkey ends with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     _backend = Backend()
     Finalize(None, _backend.close, exitpriority=1)
 

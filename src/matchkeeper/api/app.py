@@ -12,6 +12,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from matchkeeper import __version__
+from matchkeeper.api.failures import Failure, FailureAnswer
 from matchkeeper.api.health import health_router
 from matchkeeper.api.v1 import api_router
 from matchkeeper.context import Context
@@ -50,7 +51,8 @@ def create_app(context: Context) -> Litestar:
 
 
 def _error(status: int, code: str, message: str, hint: str = "") -> Response[Any]:
-    return Response({"error": {"code": code, "message": message, "hint": hint}}, status_code=status)
+    failure = Failure(code=code, message=message, hint=hint)
+    return Response(FailureAnswer(error=failure), status_code=status)
 
 
 def _ours(_: Request[Any, Any, Any], error: MatchkeeperError) -> Response[Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from litestar import Response, Router, get
+from litestar import MediaType, Response, Router, get
+from litestar.openapi.datastructures import ResponseSpec
 
 from matchkeeper.api.models import Readiness
 from matchkeeper.context import Context
@@ -66,12 +67,16 @@ def health_router(context: Context, *, clock: Callable[[], float] = time.monoton
     def live() -> dict[str, bool]:
         return {"alive": True}
 
-    @get("/health/ready", summary="Should it get requests? 503 with the reasons when not.")
+    @get(
+        "/health/ready",
+        summary="Should it get requests? 503 with the reasons when not.",
+        responses={503: ResponseSpec(data_container=Readiness, description="Not ready, and why")},
+    )
     async def ready() -> Response[Readiness]:
         state = await readiness(context, ping)
         return Response(state, status_code=200 if state.ready else 503)
 
-    @get("/metrics", summary="Prometheus metrics", sync_to_thread=False)
+    @get("/metrics", summary="Prometheus metrics", sync_to_thread=False, media_type=MediaType.TEXT)
     def metrics() -> Response[bytes]:
         return Response(context.metrics.render(), media_type=CONTENT_TYPE)
 

@@ -15,12 +15,18 @@ from litestar.params import Parameter
 
 from matchkeeper import __version__
 from matchkeeper.api import models
+from matchkeeper.api.failures import BAD_REQUEST, CHANGES, NO_REDIS, NOT_FOUND, fails_with
 from matchkeeper.context import Context
 from matchkeeper.operator import BadRequestError
-from matchkeeper.protocol.limits import id_problem, printable
+from matchkeeper.protocol.limits import ID_PATTERN, MAX_ID_CHARACTERS, id_problem, printable
 
 Count = Annotated[int, Parameter(ge=1, le=1000, description="How many at most")]
 Start = Annotated[int, Parameter(ge=0, le=2**53, description="Rank of the first, 0 waits longest")]
+PlayerId = Annotated[
+    str,
+    # For the document; `_player` refuses what does not fit, and says so in words.
+    Parameter(schema_extra={"maxLength": MAX_ID_CHARACTERS, "pattern": ID_PATTERN}),
+]
 SECURITY: list[dict[str, list[str]]] = [{"token": []}]
 
 
@@ -61,11 +67,16 @@ def api_router(context: Context) -> Router:
 def _queue_routes(context: Context, guard: list[Any]) -> list[Any]:
     operator = context.operator
 
-    @get("/queues", tags=["queues"], summary="All queues")
+    @get("/queues", tags=["queues"], summary="All queues", responses=fails_with(NO_REDIS))
     async def queues() -> list[models.Queue]:
         return [models.queue_view(state) for state in await operator.queues()]
 
-    @get("/queues/{mode:str}", tags=["queues"], summary="Who waits in a queue, longest first")
+    @get(
+        "/queues/{mode:str}",
+        tags=["queues"],
+        summary="Who waits in a queue, longest first",
+        responses=fails_with(BAD_REQUEST, NOT_FOUND, NO_REDIS),
+    )
     async def queue(mode: str, start: Start = 0, count: Count = 100) -> models.TicketPage:
         found = operator.mode(mode)
         page = await operator.page(found, start=start, count=count)
@@ -93,14 +104,20 @@ def _queue_routes(context: Context, guard: list[Any]) -> list[Any]:
         summary="Take a player out of a queue; the pod is told",
         guards=guard,
         security=SECURITY,
+        responses=fails_with(BAD_REQUEST, *CHANGES, NOT_FOUND, NO_REDIS),
         status_code=200,
     )
-    async def remove(mode: str, player_id: str) -> models.Done:
+    async def remove(mode: str, player_id: PlayerId) -> models.Done:
         await operator.remove(operator.mode(mode), _player(player_id))
         return models.Done(done=f"{player_id} is out of {mode}")
 
-    @get("/players/{player_id:str}", tags=["queues"], summary="Where a player is now")
-    async def player(player_id: str) -> models.PlayerView:
+    @get(
+        "/players/{player_id:str}",
+        tags=["queues"],
+        summary="Where a player is now",
+        responses=fails_with(BAD_REQUEST, NO_REDIS),
+    )
+    async def player(player_id: PlayerId) -> models.PlayerView:
         found = await operator.where(_player(player_id))
         pending = found.pending_match
         return models.PlayerView(
@@ -115,12 +132,22 @@ def _queue_routes(context: Context, guard: list[Any]) -> list[Any]:
 def _match_routes(context: Context) -> list[Any]:
     operator = context.operator
 
-    @get("/matches/{mode:str}", tags=["matches"], summary="Pending matches, those due first")
+    @get(
+        "/matches/{mode:str}",
+        tags=["matches"],
+        summary="Pending matches, those due first",
+        responses=fails_with(BAD_REQUEST, NOT_FOUND, NO_REDIS),
+    )
     async def matches(mode: str, count: Count = 100) -> list[models.MatchView]:
         found = await operator.pending(operator.mode(mode), count=count)
         return [models.match_view(match) for match in found]
 
-    @get("/matches/{mode:str}/{match_id:str}", tags=["matches"], summary="One pending match")
+    @get(
+        "/matches/{mode:str}/{match_id:str}",
+        tags=["matches"],
+        summary="One pending match",
+        responses=fails_with(BAD_REQUEST, NOT_FOUND, NO_REDIS),
+    )
     async def match(mode: str, match_id: str) -> models.MatchView:
         return models.match_view(await operator.match(operator.mode(mode), match_id))
 
@@ -130,7 +157,12 @@ def _match_routes(context: Context) -> list[Any]:
 def _dead_letter_routes(context: Context, guard: list[Any]) -> list[Any]:
     operator = context.operator
 
-    @get("/dead-letters/{mode:str}", tags=["dead letters"], summary="Set aside, newest first")
+    @get(
+        "/dead-letters/{mode:str}",
+        tags=["dead letters"],
+        summary="Set aside, newest first",
+        responses=fails_with(BAD_REQUEST, NOT_FOUND, NO_REDIS),
+    )
     async def letters(mode: str, count: Count = 100) -> list[models.DeadLetterView]:
         found = await operator.dead_letters(operator.mode(mode), count=count)
         return [models.letter_view(letter) for letter in found]
@@ -141,6 +173,7 @@ def _dead_letter_routes(context: Context, guard: list[Any]) -> list[Any]:
         summary="Put it back with the place it had, with mended metadata if given",
         guards=guard,
         security=SECURITY,
+        responses=fails_with(BAD_REQUEST, *CHANGES, NOT_FOUND, NO_REDIS),
         status_code=200,
     )
     async def requeue(mode: str, entry_id: str, data: models.Requeue | None = None) -> models.Done:
@@ -156,6 +189,7 @@ def _dead_letter_routes(context: Context, guard: list[Any]) -> list[Any]:
         summary="Delete it for good",
         guards=guard,
         security=SECURITY,
+        responses=fails_with(BAD_REQUEST, *CHANGES, NOT_FOUND, NO_REDIS),
         status_code=200,
     )
     async def drop(mode: str, entry_id: str) -> models.Done:
@@ -186,6 +220,7 @@ def _server_routes(context: Context, guard: list[Any]) -> list[Any]:
         summary="Send nothing to Redis until released",
         guards=guard,
         security=SECURITY,
+        responses=fails_with(*CHANGES),
         status_code=200,
         sync_to_thread=False,
     )
@@ -199,6 +234,7 @@ def _server_routes(context: Context, guard: list[Any]) -> list[Any]:
         summary="End force-open; the next operation is the probe",
         guards=guard,
         security=SECURITY,
+        responses=fails_with(*CHANGES),
         status_code=200,
         sync_to_thread=False,
     )
@@ -206,7 +242,12 @@ def _server_routes(context: Context, guard: list[Any]) -> list[Any]:
         breaker.release()
         return view()
 
-    @get("/pods", tags=["server"], summary="Game servers that send heartbeats or go unclaimed")
+    @get(
+        "/pods",
+        tags=["server"],
+        summary="Game servers that send heartbeats or go unclaimed",
+        responses=fails_with(NO_REDIS),
+    )
     async def pods() -> list[models.PodView]:
         heard = await context.stores.coordination.pods()
         unclaimed = context.pods.unclaimed_in_a_row()

@@ -16,6 +16,8 @@ _T_co = TypeVar("_T_co", covariant=True)
 
 # C0, DEL, C1 and lone surrogates: none of them can be typed, logged or sent safely.
 _UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+ID_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"
+"""What an id may look like, for documents."""
 _STRUCTURE = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 
 
