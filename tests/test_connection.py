@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import uvloop
 from redis.asyncio import Redis
 
 from matchkeeper.errors import (
@@ -19,7 +20,7 @@ from matchkeeper.errors import (
     StoreUnavailableError,
 )
 from matchkeeper.store import scripts
-from matchkeeper.store.failures import NotDurableError, Outcome
+from matchkeeper.store.failures import NotDurableError, Outcome, translate
 from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer, wait_until
 from tests.proxy import proxy_to
@@ -165,6 +166,24 @@ async def test_a_full_server_is_not_ready_and_queues_nobody(any_server: RealServ
         await redis.config_set("maxmemory", "0")
         assert await redis.dbsize() == 0
     assert ("enqueue", Outcome.NOT_READY) in stores.seen.operations
+
+
+def test_a_write_on_a_lost_connection_is_a_network_error_under_uvloop_too(
+    valkey: RealServer,
+) -> None:
+    async def write() -> Exception:
+        _, writer = await asyncio.open_connection("127.0.0.1", valkey.port)
+        writer.transport.abort()
+        await asyncio.sleep(0)
+        try:
+            writer.writelines([b"PING\r\n"])
+        except Exception as error:  # noqa: BLE001  # whatever uvloop raises
+            return error
+        raise AssertionError("uvloop writes on a lost connection")
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        error = runner.run(write())
+    assert isinstance(translate("enqueue", error), StoreUnavailableError)
 
 
 async def test_stopping_ends_the_retries_at_once(any_server: RealServer) -> None:

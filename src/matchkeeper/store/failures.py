@@ -82,13 +82,18 @@ def translate(operation: str, error: Exception) -> StoreError | None:
             f"Redis is not ready for {operation}: {text}",
             hint="It may be loading, a replica, out of memory, or busy; see `matchkeeper doctor`.",
         )
-    if isinstance(error, (RedisConnectionError, OSError)):
+    if isinstance(error, (RedisConnectionError, OSError)) or _on_closed_transport(error):
         return StoreUnavailableError(
             f"{operation} network error: {text}",
             hint="Check that Redis runs and that redis.url points to it.",
         )
     known = isinstance(error, RedisError)
     return StoreRefusedError(f"Redis refuses {operation}: {text}") if known else None
+
+
+def _on_closed_transport(error: Exception) -> bool:
+    """uvloop says with a RuntimeError that a connection was lost before it was written to."""
+    return isinstance(error, RuntimeError) and "the handler is closed" in str(error)
 
 
 def counts_as_outage(error: BaseException) -> bool:
