@@ -102,6 +102,8 @@ class Pods:
                 line.send("PING")
                 continue
             pinged = False
+            if isinstance(push, WireError):
+                raise push  # Redis is not ready: again over a new connection
             if push[0] == b"message":
                 self._take(push[1].decode(), push[2])
 
