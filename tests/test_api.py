@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,22 @@ async def test_health_and_headers(http: httpx.AsyncClient, valkey: RealServer) -
     await wait_until(unready)
     assert (await http.get("/health/live")).status_code == 200
     valkey.signal(signal.SIGCONT)
+
+
+async def test_not_ready_before_its_streams_are_there(valkey: RealServer, tmp_path: Path) -> None:
+    async with Redis.from_url(valkey.url) as redis:
+        await redis.execute_command("ACL", "SETUSER", "default", "-xgroup")
+        with serving(valkey.url, tmp_path) as server:
+
+            async def waits_for_streams() -> bool:
+                with suppress(httpx.HTTPError):
+                    answer = (await server.get("/health/ready")).json()
+                    return bool(answer["reasons"] == ["Requests by stream are not read."])
+                return False
+
+            await wait_until(waits_for_streams)
+            await redis.execute_command("ACL", "SETUSER", "default", "+xgroup")
+            await server.ready()
 
 
 async def test_pods_are_listed(http: httpx.AsyncClient, redis: Redis) -> None:

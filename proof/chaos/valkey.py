@@ -20,7 +20,7 @@ from matchkeeper.store.embedded import executable
 from proof.chaos.wire import WireError, ask
 
 _MULTI = b"*1\r\n$5\r\nMULTI\r\n"
-_START_SECONDS = 10.0
+_START_SECONDS = 60.0
 _TAIL_BYTES = 1 << 16
 _PORTS = (15_000, 30_000)
 _EXEC = b"*1\r\n$4\r\nEXEC\r\n"

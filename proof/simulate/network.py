@@ -12,7 +12,7 @@ from typing import Any
 import hiredis
 
 from proof.simulate.backend import Backend, Raw
-from proof.simulate.faults import ERRORS, Fault, Operation, Plan
+from proof.simulate.faults import ERRORS, READS, Fault, Operation, Plan
 from proof.simulate.loop import SimLoop
 
 _QUIET = (b"CLIENT", b"SELECT", b"HELLO", b"AUTH")
@@ -246,7 +246,7 @@ class Network:
         self._after(self._name(args), args, fault)
 
     def _after(self, name: str, args: tuple[bytes, ...], fault: Fault | None) -> None:
-        if args[0].upper() in _MAY_PUBLISH:
+        if args[0].upper() in _MAY_PUBLISH and name not in READS:
             self._carry_pushes(fault)
             self.on_run(name)
             if name == "submit":

@@ -54,6 +54,8 @@ async def readiness(context: Context, ping: _Ping) -> Readiness:
         reasons.append(f"Redis does not answer: {problem}")
     if not context.pubsub.listening:
         reasons.append("Requests by Pub/Sub are not heard.")
+    if context.stream is not None and not context.stream.reading:
+        reasons.append("Requests by stream are not read.")
     missing = context.game_servers.missing
     warnings = ["No game server hears battle requests."] if missing else []
     return Readiness(ready=not reasons, reasons=reasons, warnings=warnings)

@@ -59,6 +59,8 @@ class Context:
     pods: PodRecords
     game_servers: GameServers
     pubsub: PubSubIntake
+    stream: StreamIntake | None
+    """None: streams are not read."""
     operator: Operator
 
 
@@ -154,7 +156,9 @@ class _Wiring:
         committed = CommittedMatches(pods, self.metrics)
         for mode in modes:
             queues[mode.tag] = self._queue(mode, pods, game_servers, committed)
-        pubsub, intakes = self._intakes(modes, lambda tag, length: queues[tag].arrived(length))
+        pubsub, stream, intakes = self._intakes(
+            modes, lambda tag, length: queues[tag].arrived(length)
+        )
         reaper = self._reaper(modes, pods, lambda tag: queues[tag].try_now())
         watch = self._watch(modes, pods, game_servers)
         heard = HandoffEvents(self.stores.connection, committed, stop=self.stopping)
@@ -183,6 +187,7 @@ class _Wiring:
             pods=pods,
             game_servers=game_servers,
             pubsub=pubsub,
+            stream=stream,
             operator=operator_for(settings, self.stores),
         )
 
@@ -245,7 +250,7 @@ class _Wiring:
 
     def _intakes(
         self, modes: tuple[GameMode, ...], wake: Callable[[str, int], None]
-    ) -> tuple[PubSubIntake, list[Task]]:
+    ) -> tuple[PubSubIntake, StreamIntake | None, list[Task]]:
         matchmaking = self.settings.matchmaking
         throttle = Throttle(
             interval=timedelta(seconds=self.settings.logging.repeat_interval_seconds),
@@ -285,6 +290,7 @@ class _Wiring:
             Task(name="listening", run=pubsub.listen),
             Task(name="pub/sub requests", run=pubsub.work),
         ]
+        stream = None
         if matchmaking.read_streams:
             stream = StreamIntake(
                 ingest,
@@ -294,7 +300,7 @@ class _Wiring:
                 stop=self.stopping,
             )
             tasks.append(Task(name="stream requests", run=stream.run))
-        return pubsub, tasks
+        return pubsub, stream, tasks
 
     def _reaper(
         self, modes: tuple[GameMode, ...], pods: PodRecords, wake: Callable[[str], None]

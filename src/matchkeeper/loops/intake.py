@@ -104,10 +104,19 @@ class StreamIntake:
         self._take_over_after = take_over_after
         self._stop = stop
         self._broken: set[str] = set()
+        self.reading = False
+        """The streams are there, so that game servers can write to them."""
 
     async def run(self) -> None:
         """Until the server stops. Raises StoreError; starting again catches up."""
-        await self._prepare()
+        try:
+            await self._prepare()
+            self.reading = True
+            await self._read()
+        finally:
+            self.reading = False
+
+    async def _read(self) -> None:
         await self._catch_up()
         loop = asyncio.get_running_loop()
         looked_at = loop.time()
