@@ -21,6 +21,7 @@ from proof.chaos.wire import WireError, ask
 
 _MULTI = b"*1\r\n$5\r\nMULTI\r\n"
 _START_SECONDS = 60.0
+_PING_SECONDS = 0.5
 _TAIL_BYTES = 1 << 16
 _PORTS = (15_000, 30_000)
 _EXEC = b"*1\r\n$4\r\nEXEC\r\n"
@@ -67,7 +68,7 @@ class Valkey:
         self._folder.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + _START_SECONDS
         self._launch(replica_of)
-        while not await self._answers():
+        while not self._answers():
             if time.monotonic() > deadline:
                 raise ValkeyError(f"Valkey does not start: {self._last_words()}")
             await asyncio.sleep(0.001)
@@ -200,8 +201,11 @@ class Valkey:
         if self._process is not None:
             self._process.send_signal(number)
 
-    async def _answers(self) -> bool:
+    def _answers(self) -> bool:
+        """Asked without the event loop, which is busy with all who try to connect meanwhile."""
         try:
-            return bool(await ask(self.port, "PING") == b"PONG")
-        except WireError:
+            with socket.create_connection(("127.0.0.1", self.port), _PING_SECONDS) as line:
+                line.sendall(b"PING\r\n")
+                return line.recv(16).startswith(b"+PONG")
+        except OSError:
             return False

@@ -7,11 +7,13 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import Any, Protocol, Self, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 from redis.exceptions import NoScriptError
 from redis.maint_notifications import MaintNotificationsConfig
 
@@ -240,6 +242,12 @@ class Connection:
         await self.close()
 
 
+@cache
+def _driver() -> DriverInfo:
+    """What each connection says of itself; else redis-py reads files for it, for each anew."""
+    return DriverInfo()
+
+
 def _client(options: ConnectionOptions) -> Redis:
     seconds = options.timeout.total_seconds()
     url = options.url.replace("valkey://", "redis://").replace("valkeys://", "rediss://")
@@ -258,6 +266,7 @@ def _client(options: ConnectionOptions) -> Redis:
             protocol=2,
             # A greeting that Valkey and Redis before 8.6 do not know, on each new connection.
             maint_notifications_config=MaintNotificationsConfig(enabled=False),
+            driver_info=_driver(),
         )
     except (ValueError, TypeError) as error:
         raise ConfigError(
