@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Self
 
 import hiredis
@@ -10,6 +11,8 @@ import hiredis
 from proof.chaos.frames import packed
 
 _CHUNK = 1 << 16
+_CONNECTIONS = 24
+_PAUSE_SECONDS = 0.03
 
 
 class WireError(Exception):
@@ -53,15 +56,24 @@ class Line:
 
 
 class Client:
-    """Calls over as many connections as there are calls at once."""
+    """Calls over a few connections. While Redis is away it is not stormed with new ones."""
 
     def __init__(self, port: int, *, timeout_seconds: float = 1.0) -> None:
         self.port = port
         self._timeout_seconds = timeout_seconds
         self._free: list[Line] = []
+        self._turns = asyncio.Semaphore(_CONNECTIONS)
 
     async def call(self, *commands: tuple[str | bytes | float, ...]) -> list[Any]:
         """The replies to a pipeline. Raises WireError; then nobody knows what was done."""
+        async with self._turns:
+            try:
+                return await self._call(commands)
+            except WireError:
+                await asyncio.sleep(_PAUSE_SECONDS)
+                raise
+
+    async def _call(self, commands: Sequence[tuple[str | bytes | float, ...]]) -> list[Any]:
         line: Line | None = None
         try:
             async with asyncio.timeout(self._timeout_seconds):
