@@ -31,7 +31,7 @@ _TEXTS = {
 }
 _TRIES = 12
 _LEASE_SECONDS = 2.0
-_MEMORY_MS = 300_000
+_MEMORY_MS = 60_000
 _EVENTS = "matchkeeper:events"
 _MANNERS = ("play", "decline", "forget", "late", "sleep", "rude")
 _WEIGHTS = (77, 5, 4, 3, 8, 3)
