@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from datetime import timedelta
 from pathlib import Path
@@ -207,3 +208,23 @@ async def test_an_unknown_mode_is_refused_at_once(valkey: RealServer, tmp_path: 
                 await pod.dequeue("p1", "Normal")
             with pytest.raises(RefusedError, match="invalid_player_id"):
                 await pod.enqueue("", "Normal")
+
+
+async def test_a_match_answers_an_enqueue_whose_answer_was_lost(valkey: RealServer) -> None:
+    requests, result = "match:requests:{squad}", "pod:a:match_result"
+    async with Redis.from_url(valkey.url) as redis, GameServer(valkey.url, pod_id="a") as pod:
+        await redis.xgroup_create(requests, "matchkeeper", mkstream=True)
+        asking = asyncio.ensure_future(pod.enqueue("p1", "Squad"))
+
+        async def asked() -> bool:
+            return await redis.xlen(requests) == 1
+
+        await wait_until(asked)
+        found = {"match_id": "m", "game_mode": "Squad", "opponent_id": "p2"}
+        message = {"player_id": "p1", "result_type": {"MatchFound": found}}
+        await redis.publish(result, json.dumps(message))
+        async with asyncio.timeout(5):
+            await asking
+            async for news in pod.results():
+                assert news.kind == "MatchFound"
+                break

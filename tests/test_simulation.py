@@ -46,6 +46,7 @@ def test_a_run_without_faults_does_all_that_there_is_to_do(backend: Backend) -> 
         155,  # EnQueued told again after DeQueued
         228,  # EnQueued told again to a player of a match
         19,  # confirmed, and killed before it could hear so
+        9,  # EnQueued told again long after the match, when the player had asked anew
     ],
 )
 def test_seeds_that_once_failed(backend: Backend, seed: int) -> None:

@@ -11,14 +11,24 @@ from matchkeeper.protocol.requests import RequestKind
 from matchkeeper.store.streams import Entry
 from matchkeeper.store.tickets import Outcome, Reply
 from tests.conftest import RealServer
-from tests.stores import NORMAL, Stores, dequeue_request, enqueue_request, heard, open_stores, token
+from tests.stores import (
+    CHANNEL,
+    CLAIMED,
+    NORMAL,
+    Stores,
+    dequeue_request,
+    enqueue_request,
+    heard,
+    open_stores,
+    token,
+)
 
 
-async def _read(stores: Stores, *kinds: RequestKind) -> list[Entry]:
+async def _read(stores: Stores, *kinds: RequestKind, tag: str = "normal") -> list[Entry]:
     """Requests of p1 written to the stream and read, but not handled yet."""
     await stores.streams.prepare()
     for kind in kinds:
-        await stores.streams.submit("normal", kind.value, b"{}", limit=100)
+        await stores.streams.submit(tag, kind.value, b"{}", limit=100)
     return await stores.streams.read(count=10, block=timedelta(milliseconds=100))
 
 
@@ -99,3 +109,32 @@ async def test_a_repetition_is_not_answered_after_a_newer_request(
         entry_id = entries[0].entry_id if by_stream else ""
         _, (late,) = await stores.tickets.enqueue("normal", [heard(asked, entry_id=entry_id)])
         assert late.reply is Reply.OVERTAKEN
+
+
+@pytest.mark.parametrize("by_stream", [True, False])
+async def test_a_repetition_is_not_answered_after_the_match(
+    any_server: RealServer, redis: Redis, by_stream: bool
+) -> None:
+    async with open_stores(any_server.url) as stores, redis.pubsub() as pod:
+        await pod.subscribe(CHANNEL)
+        entries = await _read(stores, *[RequestKind.ENQUEUE] * 3, tag="squad")
+        asked = enqueue_request("p1", CLAIMED, request_id="first")
+
+        async def ask(entry: Entry) -> Reply:
+            entry_id = entry.entry_id if by_stream else ""
+            _, (outcome,) = await stores.tickets.enqueue("squad", [heard(asked, entry_id=entry_id)])
+            return outcome.reply
+
+        assert await ask(entries[0]) is Reply.QUEUED
+        await stores.enqueue("p2", CLAIMED)
+        match = await stores.new_match(CLAIMED)
+        assert await stores.commit(CLAIMED, match) == ["committed"]
+        assert await ask(entries[1]) is Reply.AGAIN, "the match may fall through"
+        await stores.matches.claim(
+            "squad", match.match_id, epoch=1, pod_id="a", token="t", lease=timedelta(seconds=5)
+        )
+        await stores.matches.confirm(
+            "squad", match.match_id, epoch=1, pod_id="a", token="t", memory=timedelta(seconds=60)
+        )
+        assert await ask(entries[2]) is Reply.OVERTAKEN
+        assert await redis.zcard("queue:{squad}") == 0

@@ -31,10 +31,11 @@ _TEXTS = {
 }
 _TRIES = 12
 _LEASE_SECONDS = 2.0
+_TARDY_SECONDS = 2.0
 _MEMORY_MS = 60_000
 _EVENTS = "matchkeeper:events"
-_MANNERS = ("play", "decline", "forget", "late", "sleep", "rude")
-_WEIGHTS = (77, 5, 4, 3, 8, 3)
+_MANNERS = ("play", "decline", "forget", "late", "sleep", "rude", "tardy")
+_WEIGHTS = (74, 5, 4, 3, 8, 3, 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +122,8 @@ class Pods:
         (manner,) = self._rng.choices(_MANNERS, _WEIGHTS)
         if manner == "sleep":
             return
-        await asyncio.sleep(self._rng.choice((0.0, 0.001, 0.005, 0.02)))
+        tardy = _TARDY_SECONDS if manner == "tardy" else 0.0
+        await asyncio.sleep(tardy + self._rng.choice((0.0, 0.001, 0.005, 0.02)))
         pod, token = self._rng.choice(self._names), secrets.token_hex(8)
         facts = {"match": offer.match, "epoch": offer.epoch, "who": pod}
         if manner != "rude":

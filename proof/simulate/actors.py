@@ -28,6 +28,7 @@ from proof.simulate.transport import reroute
 URL = "redis://simulation:6379/0"
 _BACK_AFTER_SECONDS = 0.7
 _TRIES = 4
+_TARDY_SECONDS = 2.3
 
 
 class Manner(StrEnum):
@@ -45,6 +46,8 @@ class Manner(StrEnum):
     """Is killed after the claim."""
     RUDE = "rude"
     """Asks to start what it has not claimed."""
+    TARDY = "tardy"
+    """Claims when the offer is over, and perhaps made again."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -204,7 +207,8 @@ class Pod(Process):
         manner = self._manners.pop(0) if self._manners else Manner.PLAY
         if manner is Manner.SLEEP:
             return
-        await asyncio.sleep(self.world.rng.choice((0.0, 0.001, 0.01, 0.3)))
+        tardy = _TARDY_SECONDS if manner is Manner.TARDY else 0.0
+        await asyncio.sleep(tardy + self.world.rng.choice((0.0, 0.001, 0.01, 0.3)))
         if manner is not Manner.RUDE and not await self._again(offer.claim):
             return
         facts = {"match": offer.request.match_id, "epoch": offer.request.epoch, "who": self.name}

@@ -16,7 +16,9 @@ _CALM_SECONDS = 5.0
 _PATIENCE_SECONDS = 60.0
 """Longer than every lease, offer, hold and breaker together."""
 
-_CHANCE_MANNERS = [manner for manner in Manner if manner is not Manner.RUDE]
+_RUDE_SEEDS, _TARDY_SEEDS = 0, 2
+"""Of every seven seeds, one has a rude pod more, and in one all pods are tardy at first."""
+_CHANCE_MANNERS = [each for each in Manner if each not in (Manner.RUDE, Manner.TARDY)]
 
 
 def _servers(world: World, *names: str) -> None:
@@ -127,8 +129,11 @@ def random_scenario(seed: int) -> Scenario:
         _servers(world, "server-a", "server-b")
         kinds = [Manner.PLAY] * 4 + _CHANCE_MANNERS
         pods = {f"p{i}": dice.choices(kinds, k=4) for i in range(dice.randint(1, 3))}
-        rude = {"rude": [Manner.RUDE] * 20} if seed % 7 == 0 else {}
-        _pods(world, **pods, **rude)
+        if seed % 7 == _RUDE_SEEDS:
+            pods["rude"] = [Manner.RUDE] * 20
+        elif seed % 7 == _TARDY_SEEDS:
+            pods = {name: [Manner.TARDY] * 2 + manners for name, manners in pods.items()}
+        _pods(world, **pods)
         steps: list[tuple[float, Callable[[], Awaitable[Any]]]] = []
         for i in range(dice.randint(4, 12)):
             player = Player(

@@ -23,6 +23,8 @@ from matchkeeper.store.subscription import subscribed
 T = TypeVar("T")
 
 _PAUSE_SECONDS = 0.5
+_AFTERWARDS = ("MatchFound", "Expired")
+"""What only a player hears who was queued."""
 _WORD = {"enqueue": "EnQueued", "dequeue": "DeQueued"}
 
 
@@ -100,6 +102,8 @@ class Inbox:
             if not waiting.done() and answer.kind in (word, "Error"):
                 waiting.set_result(answer)
                 return
+            if not waiting.done() and word == "EnQueued" and answer.kind in _AFTERWARDS:
+                waiting.set_result(answer)  # EnQueued was lost; the player was in
         _put(self.news, answer)
 
 

@@ -277,7 +277,7 @@ CATALOGUE: dict[Event, Entry] = {
     ),
     Event.REQUEST_OVERTAKEN: Entry(
         _I, "A late {request} of {player_id} for {mode} does nothing",
-        "It comes again or from a stopped server; what the player asked for since holds.",
+        "It comes again or from a stopped server; what came for the player since holds.",
         "A few after a crash are normal. Many: servers hang; see requests_taken_over.",
     ),
     Event.REQUESTS_FAILED: Entry(

@@ -34,7 +34,7 @@ class Reply(StrEnum):
     DUPLICATE = "duplicate"
     """Heard by another server as well, who answers."""
     OVERTAKEN = "overtaken"
-    """Came late, after the player had asked for something else."""
+    """Came late, after the player had asked for something else, or was matched or taken out."""
     ALREADY_IN_QUEUE = "already_in_queue"
     IN_OTHER_QUEUE = "in_other_queue"
     MATCH_PENDING = "match_pending"

@@ -13,7 +13,8 @@
 --                     match that player; '' = the caller does so, once the write is durable
 -- REPLY  {queue length, code, detail, code, detail, …}, a pair for each request:
 --          queued | again (sent twice: the first answer holds) | duplicate (tell nobody)
---          overtaken (tell nobody: the player has asked for something else since)
+--          overtaken (tell nobody: the player has asked for something else since, or was matched
+--          or taken out)
 --          already_in_queue | in_other_queue <tag> | match_pending <tag> <match id>
 -- AGAIN  safe: a request is remembered with its token, and the same token gets the same pair.
 -- include: time
@@ -63,9 +64,11 @@ local function handle(key, latest, request)
   if seen == 'same' then return code, detail end
   if seen == 'elsewhere' or not mine then return 'duplicate', '' end
   if seen == 'again' then
-    local holds = request.has_id or ((code == 'queued' or code == 'again') and redis.call('ZSCORE', queue, request.player))
-    if request.has_id and another_since(latest, key) then return 'overtaken', '' end
-    if holds then return remember_request(key, request, call, code == 'queued' and 'again' or code, detail, now) end
+    local was_queued = code == 'queued' or code == 'again'
+    local waits = redis.call('ZSCORE', queue, request.player)
+    local is_over = was_queued and not waits and not pending[request.player]
+    if request.has_id and (is_over or another_since(latest, key)) then return 'overtaken', '' end
+    if request.has_id or (was_queued and waits) then return remember_request(key, request, call, code == 'queued' and 'again' or code, detail, now) end
   end
   if older_than_latest(latest, request) then return remember_request(key, request, call, 'overtaken', '', now) end
   note_latest(latest, key, request, call, now)
