@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -78,12 +78,14 @@ def main(
     if replay:
         sys.exit(_replay(replay))
     runs = Runs(processes=processes, every=every, until_found=until_found)
+    makers: list[Callable[[Runs], Part]] = [_singles, _pairs] if every else []
+    makers.append(lambda runs: _part("random seeds", seeds(first_seed, count), runs))
+    if until_found:
+        makers.reverse()  # chance finds most things sooner
     parts: list[Part] = []
-    for make in (_singles, _pairs) if every else ():
+    for make in makers:
         if not runs.over(parts):
             parts.append(make(runs))
-    if not runs.over(parts):
-        parts.append(_part("random seeds", list(seeds(first_seed, count)), runs))
     _report(parts)
     sys.exit(any(part.broken for part in parts))
 
