@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Iterable, Iterator
 from multiprocessing.util import Finalize
 
@@ -86,10 +85,18 @@ def seeds(first: int, count: int) -> Iterator[Job]:
 
 def _start() -> None:
     global _backend  # noqa: PLW0603  # one Valkey for each worker process
-    # A worker that is not needed any more is terminated: its Valkey ends with it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     _backend = Backend()
+    signal.signal(signal.SIGTERM, _end)
     Finalize(None, _backend.close, exitpriority=1)
+
+
+def _end(*_: object) -> None:
+    """A worker that is not needed any more is terminated: its Valkey ends with it. An exception
+    might be swallowed by whatever runs at this moment.
+    """
+    if _backend is not None:
+        _backend.close()
+    os._exit(0)
 
 
 def _perform(job: Job) -> Outcome:
