@@ -1,47 +1,17 @@
-"""What stands in Redis, in one atomic look."""
+"""Looks at Redis again and again, and believes only what cannot be lost any more."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import msgspec
+from dataclasses import replace
 
 from proof.chaos.wire import Client, WireError
 from proof.judge import State
-
-_LOOK = """
-local out = {queues = {}, metadata = {}, matched = {}, pending = {}, matches = {}, started = {},
-  dead = {}, requests = 0}
-local function pairs_of(list)
-  local found = {}
-  for i = 1, #list, 2 do found[#found + 1] = {list[i], list[i + 1]} end
-  return found
-end
-for _, tag in ipairs(ARGV) do
-  local key = '{' .. tag .. '}'
-  out.queues[tag] = pairs_of(redis.call('ZRANGE', 'queue:' .. key, 0, -1, 'WITHSCORES'))
-  out.metadata[tag] = redis.call('HKEYS', 'metadata:' .. key)
-  out.matched[tag] = pairs_of(redis.call('HGETALL', 'matched:' .. key))
-  out.pending[tag] = pairs_of(redis.call('ZRANGE', 'pending:' .. key, 0, -1, 'WITHSCORES'))
-  out.requests = out.requests + redis.call('XLEN', 'match:requests:' .. key)
-  for _, name in ipairs(redis.call('KEYS', 'match:' .. key .. ':*')) do
-    local match = redis.call('HMGET', name, 'state', 'players')
-    local place = match[1] == 'started' and out.started or out.matches
-    if match[1] ~= 'given_back' then
-      place[#place + 1] = {string.sub(name, #key + 8), match[1], match[2] or ''}
-    end
-  end
-  for _, entry in ipairs(redis.call('XRANGE', 'dead:' .. key, '-', '+')) do
-    out.dead[#out.dead + 1] = entry[2][2]
-  end
-end
-return cjson.encode(out)
-"""
+from proof.look import SCRIPT, read
 
 
 class Looker:
-    """Looks again and again; of the started matches each look tells those that are new."""
+    """Of the started matches each look tells those that are new."""
 
     def __init__(self, tags: Sequence[str], *, replicas: int) -> None:
         self._tags = tuple(tags)
@@ -55,7 +25,7 @@ class Looker:
         client = Client(port)
         try:
             text, _, reached = await client.call(
-                ("EVAL", _LOOK, 0, *self._tags),
+                ("EVAL", SCRIPT, 0, *self._tags),
                 # Behind a write, so that it waits for all that was seen.
                 ("SET", "chaos:looked", "1"),
                 ("WAIT", self._replicas, 500),
@@ -66,22 +36,10 @@ class Looker:
             client.close()
         if reached < self._replicas:
             return None
-        seen = msgspec.json.decode(text)
-        self.requests = seen["requests"]
-        return self._state(seen)
-
-    def _state(self, seen: Any) -> State:
-        started = {match: tuple(who.split()) for match, _, who in seen["started"]}
-        new = {match: who for match, who in started.items() if match not in self._started}
-        self._started.update(new)
-        return State(
-            queues={tag: {p: float(s) for p, s in seen["queues"][tag]} for tag in self._tags},
-            metadata={tag: tuple(sorted(seen["metadata"][tag])) for tag in self._tags},
-            matched={tag: dict(sorted(seen["matched"][tag])) for tag in self._tags},
-            pending={tag: {m: float(d) for m, d in seen["pending"][tag]} for tag in self._tags},
-            matches={
-                match: (state, tuple(who.split())) for match, state, who in sorted(seen["matches"])
-            },
-            started=new,
-            dead=tuple(seen["dead"]),
-        )
+        seen = read(text, self._tags)
+        self.requests = seen.requests
+        started = {
+            match: who for match, who in seen.state.started.items() if match not in self._started
+        }
+        self._started.update(started)
+        return replace(seen.state, started=started)

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import hiredis
-import msgspec
 
 from matchkeeper.store.embedded import executable
-from proof.judge import State
+from proof.look import SCRIPT, Look, read
 
 _CLOCK = re.compile(r"local function unix_seconds\(\).*?\nend\n", re.DOTALL)
 _SIM_CLOCK = "local function unix_seconds() return tonumber(redis.call('GET', 'sim:now')) end\n"
@@ -34,37 +33,6 @@ _OK = b"+OK\r\n"
 _BARRIER = (b"PING", b"sim")
 _PONG = b"*2\r\n$4\r\npong\r\n$3\r\nsim\r\n"
 
-_LOOK = """
-local out = {queues = {}, metadata = {}, matched = {}, pending = {}, matches = {}, started = {},
-  dead = {}}
-local function pairs_of(list)
-  local found = {}
-  for i = 1, #list, 2 do found[#found + 1] = {list[i], list[i + 1]} end
-  return found
-end
-for _, tag in ipairs(ARGV) do
-  local key = '{' .. tag .. '}'
-  out.queues[tag] = pairs_of(redis.call('ZRANGE', 'queue:' .. key, 0, -1, 'WITHSCORES'))
-  out.metadata[tag] = redis.call('HKEYS', 'metadata:' .. key)
-  out.matched[tag] = pairs_of(redis.call('HGETALL', 'matched:' .. key))
-  out.pending[tag] = pairs_of(redis.call('ZRANGE', 'pending:' .. key, 0, -1, 'WITHSCORES'))
-  for _, name in ipairs(redis.call('KEYS', 'match:' .. key .. ':*')) do
-    local match = redis.call('HMGET', name, 'state', 'players')
-    if match[1] == 'offered' or match[1] == 'claimed' then
-      if redis.call('HEXISTS', name, 'tickets') == 1 then
-        local id = string.sub(name, #key + 8)
-        out.matches[#out.matches + 1] = {id, match[1], match[2] or ''}
-      end
-    elseif match[1] == 'started' then
-      out.started[#out.started + 1] = {string.sub(name, #key + 8), match[2] or ''}
-    end
-  end
-  for _, entry in ipairs(redis.call('XRANGE', 'dead:' .. key, '-', '+')) do
-    out.dead[#out.dead + 1] = entry[2][2]
-  end
-end
-return cjson.encode(out)
-"""
 _SWEEP = """
 local found = {}
 for _, key in ipairs(redis.call('KEYS', '*')) do
@@ -217,27 +185,10 @@ class Backend:
         reader.feed(self._admin.wire(now, args))
         return reader.gets()
 
-    def look(self, tags: tuple[str, ...]) -> State:
+    def look(self, tags: tuple[str, ...]) -> Look:
         """What stands in Redis."""
-        text = self._admin.call(b"EVAL", _LOOK.encode(), b"0", *(tag.encode() for tag in tags))
-        seen = msgspec.json.decode(text)
-        return State(
-            queues={tag: {p: float(s) for p, s in seen["queues"][tag]} for tag in tags},
-            metadata={tag: tuple(sorted(seen["metadata"][tag])) for tag in tags},
-            matched={tag: dict(sorted(seen["matched"][tag])) for tag in tags},
-            pending={tag: {m: float(d) for m, d in seen["pending"][tag]} for tag in tags},
-            matches={
-                match: (state, tuple(players.split()))
-                for match, state, players in sorted(seen["matches"])
-            },
-            started={match: tuple(players.split()) for match, players in sorted(seen["started"])},
-            dead=tuple(seen["dead"]),
-        )
-
-    def requests(self, tags: tuple[str, ...]) -> int:
-        """How many requests wait in the streams."""
-        names = (f"match:requests:{{{tag}}}".encode() for tag in tags)
-        return sum(int(self._admin.call(b"XLEN", name)) for name in names)
+        args = (tag.encode() for tag in tags)
+        return read(self._admin.call(b"EVAL", SCRIPT.encode(), b"0", *args), tags)
 
     def pass_time(self, now: float) -> None:
         """Ends what has lived its time, looked at once a simulated second."""

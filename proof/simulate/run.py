@@ -120,7 +120,7 @@ def simulate(
     with logged_defects() as logged:
         try:
             loop.run_until_complete(scenario(world))
-            history.add(What.LOOKED, loop.time(), who="operator", state=backend.look(tags))
+            history.add(What.LOOKED, loop.time(), who="operator", state=backend.look(tags).state)
         finally:
             history.close()
             _end(loop)
@@ -135,11 +135,11 @@ def simulate(
 
 
 def _at_rest(backend: Backend, tags: tuple[str, ...]) -> bool:
-    state = backend.look(tags)
+    seen = backend.look(tags)
     return (
-        not any(state.pending.values())
-        and all(len(state.queues[tag]) < players for tag, players in REQUIRED.items())
-        and not backend.requests(tags)
+        not any(seen.state.pending.values())
+        and all(len(seen.state.queues[tag]) < players for tag, players in REQUIRED.items())
+        and not seen.requests
     )
 
 
@@ -149,7 +149,7 @@ def _looker(
     last: list[State] = []
 
     def look() -> None:
-        state = backend.look(tags)
+        state = backend.look(tags).state
         if last[-1:] != [state]:
             last[:] = [state]
             history.add(What.LOOKED, loop.time(), who="operator", state=state)
