@@ -356,7 +356,7 @@ _BACK_AND_OUT = (
             Edit(
                 file="resilience/circuit.py",
                 old="        until=now + cooldown * (1 + rules.jitter * chance),\n",
-                new="        until=math.inf,\n",
+                new="        until=now + 1e9,\n",
             ),
         ),
     ),
