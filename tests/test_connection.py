@@ -112,6 +112,9 @@ async def test_a_commit_whose_reply_was_lost_makes_one_match(any_server: RealSer
         proxy.lose_at_most = 2
         assert await stores.commit(NORMAL, match) == ["committed"]
         assert await redis.zrange("queue:{normal}", 0, -1) == [b"p3", b"p4"]
+        assert await redis.keys("match:{normal}:*") == [
+            f"match:{{normal}}:{match.match_id}".encode()
+        ]
         offers = 0
         while await pubsub.get_message(timeout=0.05):
             offers += 1

@@ -16,6 +16,7 @@ from matchkeeper.store.scripts import Script
 from proof.chaos.faults import Blow, Kind
 from proof.chaos.frames import Splitter, command_name, packed
 from proof.chaos.recovery import recoveries
+from proof.chaos.valkey import are_whole
 from proof.durability import power
 from proof.judge import Event, What
 from proof.mutants.catalogue import MUTANTS
@@ -57,6 +58,20 @@ def test_commands_are_known_by_what_they_do() -> None:
     assert command_name(packed("EVAL", claim, 0)) == "claim"
     assert command_name(packed("eval", "return 1", 0)) == "?"
     assert command_name(packed("xreadgroup", "GROUP")) == "XREADGROUP"
+
+
+@pytest.mark.parametrize(
+    ("commands", "whole"),
+    [
+        ((), True),
+        ((packed("SET", "a", "b"), packed("DEL", "a")), True),
+        ((packed("SET", "a", "b")[:-3],), False),
+        ((packed("SET", "a", "b"), b"*3\r\n$3\r\nSE"), False),
+        ((packed("MULTI"), packed("SET", "a", "b")), False),
+    ],
+)
+def test_a_tail_that_a_kill_has_torn_is_known(commands: tuple[bytes, ...], whole: bool) -> None:
+    assert are_whole(b"".join(commands)) is whole
 
 
 def test_recovery_is_counted_to_the_first_start_of_a_match_made_afterwards() -> None:

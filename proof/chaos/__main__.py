@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -58,6 +59,10 @@ def main(
 
 
 async def _run(options: Options) -> list[Outcome]:
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101  # this is one
+    # Whoever ends us ends the servers and pods, too.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with console.status("starting") as status:
         return [await phase.run(plan, options, status.update) for plan in phase.plans(options)]
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from matchkeeper.store.embedded import executable
+from proof.chaos.frames import frame_end
 from proof.chaos.wire import WireError, ask
 
 _MULTI = b"*1\r\n$5\r\nMULTI\r\n"
@@ -40,6 +41,17 @@ def free_port() -> int:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+def are_whole(commands: bytes) -> bool:
+    """Whether no command at the end of an AOF is cut off, and no transaction open."""
+    at = 0
+    while at < len(commands):
+        end = frame_end(commands, at)
+        if end < 0 or commands.startswith(_MULTI, at):
+            return False
+        at = end
+    return True
 
 
 class Valkey:
@@ -116,7 +128,8 @@ class Valkey:
     def tear(self, rng: random.Random) -> None:
         """Leaves a write at the end of the AOF that the crash cut off: nobody was told of it.
 
-        It is a part of a transaction that stands in the file, so it looks as real ones do.
+        It is a part of a transaction that stands in the file, so it looks as real ones do. Where
+        the kill itself has cut off a write, that is the torn tail.
         """
         path = self._last_file()
         with path.open("r+b") as file:
@@ -125,7 +138,9 @@ class Valkey:
             tail = file.read()
             ends = tail.rfind(_EXEC)
             begins = tail.rfind(_MULTI, 0, ends) if ends >= 0 else -1
-            whole = tail[begins : ends + len(_EXEC)] if begins >= 0 else _MULTI
+            if begins < 0 or not are_whole(tail[ends + len(_EXEC) :]):
+                return
+            whole = tail[begins : ends + len(_EXEC)]
             file.write(whole[: rng.randrange(1, len(whole))])
 
     async def fill_disk(self, rng: random.Random) -> bool:
