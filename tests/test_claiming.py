@@ -216,15 +216,23 @@ async def test_a_match_answers_an_enqueue_whose_answer_was_lost(valkey: RealServ
         await redis.xgroup_create(requests, "matchkeeper", mkstream=True)
         asking = asyncio.ensure_future(pod.enqueue("p1", "Squad"))
 
-        async def asked() -> bool:
-            return await redis.xlen(requests) == 1
+        async def asked(times: int) -> bool:
+            return await redis.xlen(requests) == times
 
-        await wait_until(asked)
-        found = {"match_id": "m", "game_mode": "Squad", "opponent_id": "p2"}
-        message = {"player_id": "p1", "result_type": {"MatchFound": found}}
-        await redis.publish(result, json.dumps(message))
-        async with asyncio.timeout(5):
-            await asking
+        async def tell(mode: str) -> None:
+            found = {"match_id": "m", "game_mode": mode, "opponent_id": "p2", "player_ids": []}
+            message = {"player_id": "p1", "result_type": {"MatchFound": found}}
+            await redis.publish(result, json.dumps(message))
             async for news in pod.results():
                 assert news.kind == "MatchFound"
                 break
+
+        async with asyncio.timeout(10):
+            await wait_until(lambda: asked(1))
+            await tell("Squad")
+            await wait_until(lambda: asked(2))
+            assert not asking.done(), "a match that came before it could be missed is another's"
+            await tell("Normal")
+            assert not asking.done(), "a match of another mode"
+            await tell("Squad")
+            await asking

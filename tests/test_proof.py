@@ -29,7 +29,7 @@ REPLIES = (
 )  # fmt: skip
 
 
-def run(*arguments: str, seconds: float = 300) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, seconds: float = 100) -> subprocess.CompletedProcess[str]:
     """One of the proof's commands."""
     return subprocess.run(
         [sys.executable, "-m", *arguments],
@@ -95,13 +95,14 @@ def test_recovery_is_counted_to_the_first_start_of_a_match_made_afterwards() -> 
 def test_every_deliberate_bug_still_fits_the_code(mutant: Mutant, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "src", tmp_path / "src")
     for edit in mutant.edits:
-        edit.apply(tmp_path)
-        assert edit.new in (tmp_path / "src" / "matchkeeper" / edit.file).read_text()
+        edit.apply(tmp_path)  # raises where it does not
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_a_deliberate_bug_is_caught_and_says_by_what() -> None:
     done = run(
-        "proof.mutants", "--only", "commit_forgets_pending", "--run", "simulation", seconds=600
+        "proof.mutants", "--only", "commit_forgets_pending", "--run", "simulation", seconds=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "simulation: caught" in done.stdout
@@ -121,7 +122,7 @@ def test_a_loss_of_power_takes_what_was_not_synced(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_the_chaos_finds_nothing() -> None:
-    done = run("proof.chaos", "--minutes", "0.3")
+    done = run("proof.chaos", "--minutes", "0.3", seconds=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "socket.send()" not in done.stderr
 
@@ -129,7 +130,7 @@ def test_the_chaos_finds_nothing() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_with_fsync_a_crash_of_redis_loses_nobody() -> None:
-    done = run("proof.durability", "--setting", "fsync", "--crashes", "1")
+    done = run("proof.durability", "--setting", "fsync", "--crashes", "1", seconds=300)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -53,6 +53,8 @@ def test_seeds_that_once_failed(backend: Backend, seed: int) -> None:
     assert perform(backend, Job(scenario="random", seed=seed, dice=True)).broken == ()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(700)
 def test_hundreds_of_seeds_and_a_part_of_every_single_fault() -> None:
     command = [sys.executable, "-m", "proof.simulate", "--seeds", "300", "--every", "40"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)

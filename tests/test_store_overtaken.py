@@ -8,6 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from matchkeeper.protocol.requests import RequestKind
+from matchkeeper.store import keys
 from matchkeeper.store.streams import Entry
 from matchkeeper.store.tickets import Outcome, Reply
 from tests.conftest import RealServer
@@ -136,5 +137,10 @@ async def test_a_repetition_is_not_answered_after_the_match(
         await stores.matches.confirm(
             "squad", match.match_id, epoch=1, pod_id="a", token="t", memory=timedelta(seconds=60)
         )
+        known = [*await redis.keys("latest:{squad}:p1"), keys.seen("squad", asked.fingerprint)]
+        for key in known:
+            await redis.pexpire(key, 5000)
         assert await ask(entries[2]) is Reply.OVERTAKEN
         assert await redis.zcard("queue:{squad}") == 0
+        # Who is told nothing asks again: it must not become a new request one day.
+        assert [await redis.pttl(key) > 5000 for key in known] == [True, True]

@@ -58,7 +58,9 @@ class Outcome:
     @property
     def good(self) -> bool:
         """Whether nothing was found."""
-        return self.verdict.ok and not self.ended and not self.defects
+        verdict = self.verdict
+        busy = verdict.acknowledged and verdict.started
+        return verdict.ok and bool(busy) and not self.ended and not self.defects
 
 
 def plans(options: Options) -> list[Plan]:

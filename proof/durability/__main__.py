@@ -52,7 +52,10 @@ def main(
     for each, lost in broken.items():
         if lost:
             console.print(f"lost: {lost} with {each}", style="red", markup=False, soft_wrap=True)
-    sys.exit(any(broken.values()))
+    idle = [str(each) for each, found in losses.items() if not all(loss.accepted for loss in found)]
+    for name in idle:
+        console.print(f"nobody was told EnQueued: {name}", style="red", markup=False)
+    sys.exit(any(broken.values()) or bool(idle))
 
 
 async def _run(wanted: list[Setting], folder: Path, crashes: int, rng: random.Random) -> Losses:

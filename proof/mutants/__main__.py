@@ -72,7 +72,7 @@ def _look(mutant: Mutant, wanted: list[Run], *, first: bool) -> dict[Run, Result
 def _good(mutant: Mutant, results: dict[Run, Result]) -> bool:
     caught = any(result.caught for result in results.values())
     broken = any(not result.caught and result.reason for result in results.values())
-    return not (caught or broken) if mutant is CONTROL else caught
+    return not broken and caught is not (mutant is CONTROL)
 
 
 def _report(found: Found, wanted: list[Run]) -> None:

@@ -70,14 +70,14 @@ def look_for(mutant: Mutant, run: Run, root: Path) -> Result:
     begun = time.monotonic()
     code, output = _run([sys.executable, "-m", *arguments], root)
     # The model's exit code says that all is as expected: that the bug was found.
-    caught = code == 0 if run is Run.MODEL else code == 1
-    reason = _reason(run, output) if caught else "" if code == 0 else f"exit code {code}"
-    return Result(run=run, caught=caught, seconds=time.monotonic() - begun, reason=reason)
-
-
-def _reason(run: Run, output: str) -> str:
-    found = re.search(_REASONS[run], output, re.MULTILINE)
-    return found[1].strip() if found else output.strip()[-300:]
+    expected = 0 if run is Run.MODEL else 1
+    found = re.search(_REASONS[run], output, re.MULTILINE) if code == expected else None
+    reason = found[1].strip() if found else ""
+    if not found and (code or run is Run.MODEL):
+        reason = f"failed with {code}: {output.strip()[-300:]}"
+    return Result(
+        run=run, caught=found is not None, seconds=time.monotonic() - begun, reason=reason
+    )
 
 
 def _run(command: Sequence[str], root: Path) -> tuple[int, str]:

@@ -228,20 +228,21 @@ class GameServer:
             }
         )
         streams = RequestStreams(self._connection, tags=(), me=self.pod_id)
-        with self._inbox.expecting(player_id, kind) as answer:
+        with self._inbox.expecting(player_id, kind, game_mode) as expected:
             for seconds in _ASK_AGAIN_SECONDS:
                 submitted = await streams.submit(game_mode.lower(), kind, body, limit=self._limit)
                 if submitted is not Submitted.ADDED:
                     raise _not_submitted(submitted, game_mode)
                 try:
                     async with asyncio.timeout(seconds):
-                        _raise_refusal(await asyncio.shield(answer))
+                        _raise_refusal(await asyncio.shield(expected.answer))
                         return
                 except TimeoutError:
-                    continue
+                    expected.asked_again = True
         raise StoreUnavailableError(
             f"No answer to {kind} of {player_id}",
-            hint="The request waits in its stream and counts once a Matchkeeper server runs.",
+            hint="The request counts once a Matchkeeper server runs; or the player was matched or "
+            "taken out meanwhile.",
         )
 
     async def _beat(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -23,9 +24,27 @@ from matchkeeper.store.subscription import subscribed
 T = TypeVar("T")
 
 _PAUSE_SECONDS = 0.5
-_AFTERWARDS = ("MatchFound", "Expired")
-"""What only a player hears who was queued."""
 _WORD = {"enqueue": "EnQueued", "dequeue": "DeQueued"}
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Expected:
+    """A request that is not answered yet."""
+
+    word: str
+    game_mode: str
+    """In lower case."""
+    answer: asyncio.Future[Answer]
+    asked_again: bool = False
+    """No answer came in time: it may have been lost."""
+
+    def is_met_by(self, answer: Answer) -> bool:
+        """Whether this news can only come of the request: a match in its mode, after `EnQueued`."""
+        if not (self.asked_again and self.word == "EnQueued" and answer.kind == "MatchFound"):
+            return False
+        found = answer.result_type
+        mode = found["MatchFound"].get("game_mode") if isinstance(found, dict) else None
+        return isinstance(mode, str) and mode.lower() == self.game_mode
 
 
 class Inbox:
@@ -45,7 +64,7 @@ class Inbox:
         self._result_channel = result_channel
         self._rng = rng
         self._ready = asyncio.Event()
-        self._expected: dict[str, list[tuple[str, asyncio.Future[Answer]]]] = {}
+        self._expected: dict[str, list[Expected]] = {}
         self.battles: asyncio.Queue[BattleRequest] = asyncio.Queue(size)
         self.news: asyncio.Queue[Answer] = asyncio.Queue(size)
 
@@ -70,16 +89,17 @@ class Inbox:
             await asyncio.sleep(_PAUSE_SECONDS * self._rng.uniform(0.5, 1.5))
 
     @contextmanager
-    def expecting(self, player_id: str, kind: str) -> Iterator[asyncio.Future[Answer]]:
+    def expecting(self, player_id: str, kind: str, game_mode: str) -> Iterator[Expected]:
         """The next answer to a request of this kind for this player."""
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        expected = Expected(word=_WORD[kind], game_mode=game_mode.lower(), answer=future)
         waiting = self._expected.setdefault(player_id, [])
-        waiting.append((_WORD[kind], answer))
+        waiting.append(expected)
         try:
-            yield answer
+            yield expected
         finally:
-            answer.cancel()
-            waiting.remove((_WORD[kind], answer))
+            future.cancel()
+            waiting.remove(expected)
             if not waiting:
                 self._expected.pop(player_id, None)
 
@@ -98,12 +118,14 @@ class Inbox:
             _put(self.battles, decode_battle_request(payload))
             return
         answer = decode_answer(payload)
-        for word, waiting in self._expected.get(answer.player_id, []):
-            if not waiting.done() and answer.kind in (word, "Error"):
-                waiting.set_result(answer)
+        for expected in self._expected.get(answer.player_id, []):
+            if expected.answer.done():
+                continue
+            if answer.kind in (expected.word, "Error"):
+                expected.answer.set_result(answer)
                 return
-            if not waiting.done() and word == "EnQueued" and answer.kind in _AFTERWARDS:
-                waiting.set_result(answer)  # EnQueued was lost; the player was in
+            if expected.is_met_by(answer):
+                expected.answer.set_result(answer)
         _put(self.news, answer)
 
 

@@ -57,7 +57,7 @@ local function handle(key, latest, request, hand_made)
   if seen == 'elsewhere' or not mine then return 'duplicate', '' end
   local left_before = code == 'dequeued' or code == 'again'
   if seen == 'again' and request.has_id then
-    if another_since(latest, key) then return 'overtaken', '' end
+    if another_since(latest, key) then return overtaken(key, latest, call) end
     return remember_request(key, request, call, left_before and 'again' or code, detail, now)
   end
   if older_than_latest(latest, request) then return remember_request(key, request, call, 'overtaken', '', now) end

@@ -67,8 +67,10 @@ local function handle(key, latest, request)
     local was_queued = code == 'queued' or code == 'again'
     local waits = redis.call('ZSCORE', queue, request.player)
     local is_over = was_queued and not waits and not pending[request.player]
-    if request.has_id and (is_over or another_since(latest, key)) then return 'overtaken', '' end
-    if request.has_id or (was_queued and waits) then return remember_request(key, request, call, code == 'queued' and 'again' or code, detail, now) end
+    if request.has_id and (is_over or another_since(latest, key)) then return overtaken(key, latest, call) end
+    if request.has_id or (was_queued and waits) then
+      return remember_request(key, request, call, code == 'queued' and 'again' or code, detail, now)
+    end
   end
   if older_than_latest(latest, request) then return remember_request(key, request, call, 'overtaken', '', now) end
   note_latest(latest, key, request, call, now)

@@ -51,6 +51,14 @@ local function note_latest(key, seen_key, request, call, now)
   redis.call('SET', key, entry .. ' ' .. seen_key, 'PX', call.memory_ms)
 end
 
+-- A repetition that does nothing is told to nobody, so it may well come again: what is known of it
+-- and of the player stays known.
+local function overtaken(key, latest, call)
+  redis.call('PEXPIRE', key, call.memory_ms)
+  redis.call('PEXPIRE', latest, call.memory_ms)
+  return 'overtaken', ''
+end
+
 -- Takes a request out of its stream; false when somebody else has done so before.
 local function acknowledge(stream, group, request)
   if request.entry == '' then return true end
