@@ -8,6 +8,13 @@ from typing import Any
 from proof.judge import History, What
 
 
+def packed(*args: str | bytes | float) -> bytes:
+    """A command as it goes over the wire."""
+    words = [arg if isinstance(arg, bytes) else str(arg).encode() for arg in args]
+    parts = [b"*%d\r\n" % len(words), *(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)]
+    return b"".join(parts)
+
+
 def note(history: History, at: float, who: str, channel: str, payload: bytes) -> None:
     """Notes a published message in a history: an offer, or an answer to a pod."""
     if channel == "battle:request":

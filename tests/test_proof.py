@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from matchkeeper.store import scripts
 from matchkeeper.store.scripts import Script
 from proof.chaos.faults import Blow, Kind
-from proof.chaos.frames import Splitter, command_name, packed
+from proof.chaos.frames import Splitter, command_name
 from proof.chaos.recovery import recoveries
 from proof.chaos.valkey import are_whole
 from proof.durability import power
 from proof.judge import Event, What
 from proof.mutants.catalogue import MUTANTS
 from proof.mutants.mutant import ROOT, Mutant
+from proof.wire import packed
 
 REPLIES = (
     b"+OK\r\n", b":12\r\n", b"-ERR no\r\n", b"$-1\r\n", b"*-1\r\n", b"$0\r\n\r\n",

@@ -56,13 +56,6 @@ class Splitter:
         return rest
 
 
-def packed(*args: str | bytes | float) -> bytes:
-    """A command as it goes over the wire."""
-    words = [arg if isinstance(arg, bytes) else str(arg).encode() for arg in args]
-    parts = [b"*%d\r\n" % len(words), *(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)]
-    return b"".join(parts)
-
-
 def command_name(frame: bytes) -> str:
     """What a command does: the name of a script of ours, else that of the command."""
     first, at = _word(frame, frame.find(b"\r\n") + 2)

@@ -60,7 +60,7 @@ def main(
 
 async def _run(wanted: list[Setting], folder: Path, crashes: int, rng: random.Random) -> Losses:
     try:
-        shared = power.library(folder)
+        shared = power.compiled(folder)
     except power.NoCompilerError as error:
         console.print(f"No loss of power: {error}", markup=False)
         shared = None

@@ -13,7 +13,7 @@ class NoCompilerError(Exception):
     """There is no C compiler here, so a loss of power cannot be played."""
 
 
-def library(folder: Path) -> Path:
+def compiled(folder: Path) -> Path:
     """Compiles what notes the syncs. Raises NoCompilerError."""
     if shutil.which("cc") is None:
         raise NoCompilerError("cc is missing (Debian: apt-get install gcc libc6-dev)")

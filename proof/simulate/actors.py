@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -88,7 +89,7 @@ class World:
         self.history.add(what, self.loop.time(), **fields)
 
 
-class Process:
+class Process(ABC):
     """Something that can be killed at any instruction, and starts again."""
 
     def __init__(self, world: World, name: str) -> None:
@@ -117,9 +118,9 @@ class Process:
         if self._endpoint is not None and not self._endpoint.dead:
             self.world.network.kill(self._endpoint)
 
+    @abstractmethod
     def run(self, endpoint: Endpoint) -> Coroutine[Any, Any, None]:
         """What the process does."""
-        raise NotImplementedError
 
     def _killed(self) -> None:
         self.world.note(What.DIED, who=self.name)

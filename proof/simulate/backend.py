@@ -19,6 +19,7 @@ import hiredis
 
 from matchkeeper.store.embedded import executable
 from proof.look import SCRIPT, Look, read
+from proof.wire import packed
 
 _CLOCK = re.compile(r"local function unix_seconds\(\).*?\nend\n", re.DOTALL)
 _SIM_CLOCK = "local function unix_seconds() return tonumber(redis.call('GET', 'sim:now')) end\n"
@@ -48,13 +49,6 @@ return found
 _EXPIRE = "if redis.call('PTTL', KEYS[1]) == -1 then return redis.call('UNLINK', KEYS[1]) end"
 
 
-def packed(args: tuple[bytes, ...]) -> bytes:
-    """A command as it goes over the wire."""
-    parts = [b"*%d\r\n" % len(args)]
-    parts += [b"$%d\r\n%b\r\n" % (len(arg), arg) for arg in args]
-    return b"".join(parts)
-
-
 class Raw:
     """One connection to Valkey. Calls wait for the reply; no time passes meanwhile."""
 
@@ -68,7 +62,7 @@ class Raw:
     def call(self, *args: bytes) -> Any:
         """A parsed reply."""
         reader = hiredis.Reader()
-        reader.feed(self._exchange(packed(args), 1))
+        reader.feed(self._exchange(packed(*args), 1))
         return reader.gets()
 
     def wire(self, now: float, args: tuple[bytes, ...]) -> bytes:
@@ -76,13 +70,13 @@ class Raw:
         inside, self._in_transaction = self._in_transaction, args[0] == b"MULTI"
         if inside:
             self._in_transaction = args[0] not in (b"EXEC", b"DISCARD")
-            return self._exchange(packed(args), 1)
-        clock = packed((b"SET", b"sim:now", b"%.6f" % (EPOCH + now)))
-        return self._exchange(clock + packed(args), 2)[len(_OK) :]
+            return self._exchange(packed(*args), 1)
+        clock = packed(b"SET", b"sim:now", b"%.6f" % (EPOCH + now))
+        return self._exchange(clock + packed(*args), 2)[len(_OK) :]
 
     def pushes(self, args: tuple[bytes, ...] = ()) -> bytes:
         """On a subscriber: what came until now, with the reply to `args` in it."""
-        self._socket.sendall((packed(args) if args else b"") + packed(_BARRIER))
+        self._socket.sendall((packed(*args) if args else b"") + packed(*_BARRIER))
         data = b""
         while not data.endswith(_PONG):
             data += self._socket.recv(1 << 20)

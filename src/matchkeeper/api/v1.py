@@ -56,15 +56,17 @@ def api_router(context: Context) -> Router:
     return Router(
         "/api/v1",
         route_handlers=[
-            *_queue_routes(context, guard),
+            *_queue_routes(context),
+            *_player_routes(context, guard),
             *_match_routes(context),
             *_dead_letter_routes(context, guard),
-            *_server_routes(context, guard),
+            *_breaker_routes(context, guard),
+            *_server_routes(context),
         ],
     )
 
 
-def _queue_routes(context: Context, guard: list[Any]) -> list[Any]:
+def _queue_routes(context: Context) -> list[Any]:
     operator = context.operator
 
     @get("/queues", tags=["queues"], summary="All queues", responses=fails_with(NO_REDIS))
@@ -98,6 +100,12 @@ def _queue_routes(context: Context, guard: list[Any]) -> list[Any]:
             unreadable=[printable(ticket.player_id) for ticket in page.poisoned],
         )
 
+    return [queues, queue]
+
+
+def _player_routes(context: Context, guard: list[Any]) -> list[Any]:
+    operator = context.operator
+
     @delete(
         "/queues/{mode:str}/tickets/{player_id:str}",
         tags=["queues"],
@@ -126,7 +134,7 @@ def _queue_routes(context: Context, guard: list[Any]) -> list[Any]:
             pending_match=None if pending is None else {"mode": pending[0], "match_id": pending[1]},
         )
 
-    return [queues, queue, remove, player]
+    return [remove, player]
 
 
 def _match_routes(context: Context) -> list[Any]:
@@ -199,7 +207,7 @@ def _dead_letter_routes(context: Context, guard: list[Any]) -> list[Any]:
     return [letters, requeue, drop]
 
 
-def _server_routes(context: Context, guard: list[Any]) -> list[Any]:
+def _breaker_routes(context: Context, guard: list[Any]) -> list[Any]:
     breaker = context.breaker
 
     def view() -> models.BreakerView:
@@ -242,6 +250,10 @@ def _server_routes(context: Context, guard: list[Any]) -> list[Any]:
         breaker.release()
         return view()
 
+    return [show_breaker, force_open, release]
+
+
+def _server_routes(context: Context) -> list[Any]:
     @get(
         "/pods",
         tags=["server"],
@@ -265,7 +277,7 @@ def _server_routes(context: Context, guard: list[Any]) -> list[Any]:
     def version() -> dict[str, str]:
         return {"version": __version__}
 
-    return [show_breaker, force_open, release, pods, version]
+    return [pods, version]
 
 
 def _player(player_id: str) -> str:
