@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -86,6 +87,12 @@ class Server:
                 return False
 
         await wait_until(check, seconds=seconds, what="ready")
+
+    def catches_sigterm(self) -> bool:
+        """Whether it would hear a SIGTERM by now (Linux)."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        return bool(int(caught.split()[1], 16) & 1 << (signal.SIGTERM - 1))
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)

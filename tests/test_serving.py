@@ -206,7 +206,8 @@ async def test_a_signal_ends_a_start_that_waits_for_redis(
     slow = {"matchmaking__redis_operation_timeout_seconds": 20}
     with serving(valkey.url, tmp_path, **slow) as server:
         valkey.signal(signal.SIGSTOP)
-        await asyncio.sleep(1.5)  # it has nothing to log yet, and no port
+        # It has nothing to log yet, and no port.
+        await wait_until(server.catches_sigterm, seconds=15, what="its signal handler")
         server.signal(signal.SIGTERM)
         assert await server.ended(seconds=5) == 0
         valkey.signal(signal.SIGCONT)

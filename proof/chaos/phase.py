@@ -116,8 +116,7 @@ async def _shake(site: Site, storm: Storm, plan: Plan, show: Callable[[str], Non
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
-    for child in (*site.servers, *site.pods):
-        child.end()
+    site.end()
     with suppress(TimeoutError):
         async with asyncio.timeout(_PATIENCE_SECONDS):
             while await site.look() is None:

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+_ENDED_WELL = (0, -signal.SIGTERM)
+"""The second: it was told so soon that it had not yet begun to listen to signals."""
 Command = Callable[[int], tuple[list[str], dict[str, str]]]
 """From the number of the start to the arguments and the environment."""
 
@@ -23,6 +25,7 @@ class Child:
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._leaving: list[subprocess.Popen[bytes]] = []
+        self._begins = 0
 
     @property
     def up(self) -> bool:
@@ -34,9 +37,32 @@ class Child:
         """What it printed, over all of its lives."""
         return self._folder / f"{self.name}.log"
 
+    def said(self, text: str) -> bool:
+        """Whether it printed `text` since it was last started."""
+        with self.log.open("rb") as log:
+            log.seek(self._begins)
+            return text.encode() in log.read()
+
+    def failures(self) -> list[str]:
+        """What ended although nobody had killed it, and what did not end well when it was told to.
+
+        Each is told once.
+        """
+        found = [f"{self.name}, which nobody had killed"] if not self.up and self._process else []
+        ended = [each for each in self._leaving if each.poll() is not None]
+        self._leaving = [each for each in self._leaving if each.poll() is None]
+        codes = [each.returncode for each in ended if each.returncode not in _ENDED_WELL]
+        return found + [f"{self.name}, told to stop, with exit code {code}" for code in codes]
+
+    @property
+    def lingering(self) -> int:
+        """Processes that were told to stop, and run."""
+        return sum(each.poll() is None for each in self._leaving)
+
     def start(self) -> None:
         """A new process."""
         self.starts += 1
+        self._begins = self.log.stat().st_size if self.log.exists() else 0
         arguments, environment = self._command(self.starts)
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
@@ -58,7 +84,6 @@ class Child:
             self._process.terminate()
             self._leaving.append(self._process)
             self._process = None
-        self._leaving = [each for each in self._leaving if each.poll() is None]
 
     def freeze(self) -> None:
         """SIGSTOP."""

@@ -28,7 +28,7 @@ def report(console: Console, outcomes: Sequence[Outcome]) -> None:
         for line in outcome.defects[:_SHOWN]:
             console.print(f"{outcome.plan.name}: defect: {line}", style="red", markup=False)
         for name, times in Counter(outcome.ended).items():
-            text = f"{outcome.plan.name}: {name} ended {times} times although nobody killed it"
+            text = f"{outcome.plan.name}: ended {times} times: {name}"
             console.print(text, style="red", markup=False)
 
 

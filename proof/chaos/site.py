@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from pathlib import Path
 
@@ -37,6 +38,7 @@ class Site:
         self.ended: list[str] = []
         """Processes that ended although nobody had killed them."""
         self._folder = folder
+        self._run = f"{random.SystemRandom().randrange(16**4):04x}"
         self._rate = players_per_second / _POD_PROCESSES
         self._seed = seed
         self._looker = Looker(tuple(REQUIRED), replicas=replicas)
@@ -60,8 +62,8 @@ class Site:
         """Nothing of it runs any more."""
         for child in (*self.servers, *self.pods):
             child.end()
-        self.primary.kill()
-        self.replica.kill()
+        self.primary.close()
+        self.replica.close()
 
     async def in_step(self) -> None:
         """Returns once the replica has all that the primary has. Raises TimeoutError."""
@@ -83,9 +85,22 @@ class Site:
     def tend(self) -> None:
         """Starts again what has ended by itself, and remembers that it did."""
         for child in (*self.servers, *self.pods):
+            self.ended += child.failures()
             if not child.up:
-                self.ended.append(child.name)
                 child.start()
+
+    def end(self) -> None:
+        """No more match servers and pods; remembers what went wrong with them since the storm."""
+        for child in (*self.servers, *self.pods):
+            self.ended += child.failures()
+            self.ended += [f"{child.name}, told to stop, which never did"] * child.lingering
+            child.end()
+
+    async def all_serve(self) -> None:
+        """Returns once every match server has started to work. Raises TimeoutError."""
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while not all(server.said('"started"') for server in self.servers):
+                await asyncio.sleep(0.05)
 
     async def look(self) -> State | None:
         """A look at Redis, noted where there was one to be had."""
@@ -133,7 +148,8 @@ class Site:
     def _pod(self, name: str) -> Child:
         def command(start: int) -> tuple[list[str], dict[str, str]]:
             options = PodOptions(
-                name=name,
+                # Unlike those of any other run: nobody can take the one's players for the other's.
+                name=f"{self._run}.{name}",
                 start=start,
                 port=self.proxy.port,
                 notes=str(self._folder / f"{name}.jsonl"),

@@ -69,7 +69,7 @@ class Storm:
             Kind.VALKEY_FROZEN: lambda: self._freeze(site.primary),
             Kind.SERVER_FROZEN: lambda: self._freeze(rng.choice(site.servers)),
             Kind.POD_FROZEN: lambda: self._freeze(rng.choice(site.pods)),
-            Kind.VALKEY_REFUSES: lambda: site.primary.refuse_writes(rng.uniform(0.1, 1)),
+            Kind.VALKEY_REFUSES: self._refuse_writes,
             Kind.CUT: self._cut,
             Kind.RESET: self._reset,
             Kind.LISTENERS_CUT: self._cut_listeners,
@@ -175,6 +175,11 @@ class Storm:
     async def _fill_disk(self) -> None:
         await self._site.primary.fill_disk(self._rng)
         await self._kill_valkey()
+
+    async def _refuse_writes(self) -> None:
+        # It is not durable for a moment, and a server that starts meanwhile would rightly refuse.
+        await self._site.all_serve()
+        await self._site.primary.refuse_writes(self._rng.uniform(0.1, 1))
 
     async def _promote(self) -> None:
         self._site.primary.kill()

@@ -18,29 +18,18 @@ from types import MappingProxyType
 
 from matchkeeper.store.embedded import executable
 from proof.chaos.frames import frame_end
+from proof.chaos.ports import Port
 from proof.chaos.wire import WireError, ask
 
 _MULTI = b"*1\r\n$5\r\nMULTI\r\n"
 _START_SECONDS = 60.0
 _PING_SECONDS = 0.5
 _TAIL_BYTES = 1 << 16
-_PORTS = (15_000, 30_000)
 _EXEC = b"*1\r\n$4\r\nEXEC\r\n"
 
 
 class ValkeyError(Exception):
     """Valkey did not do what was asked of it."""
-
-
-def free_port() -> int:
-    """A port on which nobody listens, and which the system gives to no outgoing connection while
-    its owner is dead for a moment.
-    """
-    while True:
-        port = random.randrange(*_PORTS)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def are_whole(commands: bytes) -> bool:
@@ -58,6 +47,7 @@ class Valkey:
     """One server on a folder and a port of its own.
 
     What was told to anybody is on the disk, unless `fsync` (`appendfsync`) says otherwise.
+    Its AOF is written anew now and then, unless it `rewrites` none.
     """
 
     def __init__(
@@ -66,14 +56,21 @@ class Valkey:
         *,
         appends: bool,
         fsync: str = "always",
+        rewrites: bool = True,
         variables: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self.port = free_port()
+        self._port = Port()
         self._folder = folder
         self._appends = appends
         self._fsync = fsync
+        self._rewrites = rewrites
         self._variables = variables
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def port(self) -> int:
+        """Where it listens, whenever it does."""
+        return self._port.number
 
     async def start(self, *, replica_of: int | None = None) -> None:
         """Returns once it answers. Raises ValkeyError."""
@@ -97,6 +94,7 @@ class Valkey:
                 *("--logfile", str(self._folder / "valkey.log"), "--loglevel", "warning"),
                 *("--save", "", "--appendonly", "yes" if self._appends else "no"),
                 *("--appendfsync", self._fsync, "--auto-aof-rewrite-min-size", "4mb"),
+                *("--auto-aof-rewrite-percentage", "100" if self._rewrites else "0"),
                 *("--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0"),
                 *("--repl-ping-replica-period", "1", *options),
             ],
@@ -112,6 +110,11 @@ class Valkey:
         if self._process is not None:
             self._process.kill()
             self._process.wait(10)
+
+    def close(self) -> None:
+        """It is gone, and its port, too."""
+        self.kill()
+        self._port.free()
 
     def freeze(self) -> None:
         """SIGSTOP."""
@@ -165,8 +168,9 @@ class Valkey:
         self._limit(1)
         await asyncio.sleep(seconds)
         self._limit(resource.RLIM_INFINITY)
-        while "aof_last_write_status:ok" not in await self.facts("persistence"):
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(_START_SECONDS):
+            while "aof_last_write_status:ok" not in await self.facts("persistence"):
+                await asyncio.sleep(0.02)
         await self._ask_until_done("CONFIG", "SET", "appendfsync", "always")
 
     async def rewrite(self) -> None:
@@ -218,9 +222,14 @@ class Valkey:
 
     def _answers(self) -> bool:
         """Asked without the event loop, which is busy with all who try to connect meanwhile."""
+        assert self._process is not None  # noqa: S101  # it was launched
         try:
             with socket.create_connection(("127.0.0.1", self.port), _PING_SECONDS) as line:
                 line.sendall(b"PING\r\n")
-                return line.recv(16).startswith(b"+PONG")
+                if not line.recv(16).startswith(b"+PONG"):
+                    return False
+                line.sendall(b"INFO server\r\n")
+                # Not somebody else who listens there.
+                return f"process_id:{self._process.pid}\r" in line.recv(1 << 16).decode()
         except OSError:
             return False

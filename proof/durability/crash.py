@@ -88,6 +88,7 @@ class Scene:
             self._primary_folder,
             appends=bool(setting.fsync),
             fsync=setting.fsync or "always",
+            rewrites=not loses_power,  # what is cut back is one file
             variables=power.variables(shared, self._log) if shared and loses_power else {},
         )
         self._replica = Valkey(folder / "2", appends=False)
@@ -127,8 +128,8 @@ class Scene:
     async def close(self) -> None:
         """Nothing of it runs any more."""
         self._server.end()
-        self._primary.kill()
-        self._replica.kill()
+        self._primary.close()
+        self._replica.close()
         await self._proxy.close()
 
     def _command(self, _start: int) -> tuple[list[str], dict[str, str]]:
