@@ -302,6 +302,12 @@ BAD: dict[str, tuple[Fault, Callable[[], Story]]] = {
         Fault.UNEXPECTED,
         lambda: story().queued("a").looked({"a": 100.5}, more_metadata=("b",)),
     ),
+    "never answered": (
+        Fault.UNANSWERED,
+        lambda: (
+            story().asked("a").add(What.GAVE_UP, who="pod", player="a", word="enqueue").looked()
+        ),
+    ),
     "two wait who could play": (
         Fault.STUCK,
         lambda: story().queued("a", "b").looked({"a": 100.5, "b": 100.7}),
@@ -324,6 +330,14 @@ def test_a_bad_history_is_rejected_for_its_reason(name: str) -> None:
     verdict = make().verdict()
     assert {finding.fault for finding in verdict.findings} == {fault}
     assert not verdict.ok
+
+
+def test_whoever_asked_to_leave_one_queue_may_wait_in_another() -> None:
+    left = story().queued("a", "b").offered("m", "a", "b").asked("a", "dequeue")
+    left.told("a", "Error", "match_pending").asked("b", "dequeue").told("b", "DeQueued")
+    elsewhere = State(queues={"brief": {"a": 100.5}}, metadata={"brief": ("a",)})
+    verdict = left.looked(more=elsewhere).verdict()
+    assert Fault.PUT_BACK not in {finding.fault for finding in verdict.findings}
 
 
 def test_every_fault_has_a_history_that_shows_it() -> None:

@@ -20,7 +20,8 @@ _BY_STREAM = 0.8
 _LEAVE = 0.12
 _ASK_AGAIN_SECONDS = 1.0
 _PATIENCE = 45
-"""So often a player asks; well within the time for which a request is remembered."""
+"""So often a player asks: longer than any fault lasts, and well within the time for which a request
+is remembered."""
 _LIMIT = 100_000
 _TRY_AGAIN = ("internal_error", "server_shutting_down", "not_durable", "rate_limit_exceeded")
 """What happened is not known; the same request again is safe."""
@@ -129,6 +130,7 @@ class Players:
                     await player.answered[word].wait()
             if player.answered[word].is_set():
                 return
+        self._notes.now(What.GAVE_UP, player=player.name, word=word)
 
     async def _send(self, player: Player, word: str, body: str) -> None:
         if player.by_stream:

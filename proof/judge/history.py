@@ -25,6 +25,9 @@ class What(StrEnum):
     """A pod asks for the last word: `match`, `epoch`."""
     STARTED = "started"
     """A pod was told that it starts the match: `match`, `epoch`."""
+    GAVE_UP = "gave up"
+    """Nobody answered a request that was sent for so long that it should have been: `player`,
+    `word`."""
     DIED = "died"
     """A process was killed: `who`."""
     LOOKED = "looked"

@@ -33,6 +33,7 @@ def judge(
         *_unique(_states(events)),
         *check_matches(matches),
         *_strangers(events, stays),
+        *_unanswered(events),
         *_ends(stays, final),
         *_places(stays),
         *(_stuck(final, required or {}) if settled else ()),
@@ -74,6 +75,13 @@ def _strangers(events: list[Event], stays: dict[str, list[Stay]]) -> Iterator[Fi
     for player in sorted(seen - set(stays)):
         text = f"{player} never asked"
         yield Finding(fault=Fault.UNEXPECTED, about=player, text=text)
+
+
+def _unanswered(events: list[Event]) -> Iterator[Finding]:
+    for event in events:
+        if event.what is What.GAVE_UP:
+            text = f"{event.player} was never answered to {event.word}"
+            yield Finding(fault=Fault.UNANSWERED, about=event.player, text=text)
 
 
 def _outcomes(stay: Stay, final: State) -> list[str]:

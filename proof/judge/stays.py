@@ -164,11 +164,11 @@ def _seen(stays: dict[str, list[Stay]], event: Event, live: dict[str, Match]) ->
     assert event.state is not None  # noqa: S101  # asked by the caller
     for match in event.state.started:
         _delivered(stays, match, live)
-    for queue in event.state.queues.values():
+    for tag, queue in event.state.queues.items():
         for player, score in queue.items():
             _open_spare(stays, player)
             for stay in _latest(stays, player):
-                stay.put_back |= (event.since or event.at) > stay.leaves_at
+                stay.put_back |= tag == stay.mode and (event.since or event.at) > stay.leaves_at
                 stay.scores.add(score)
                 stay.seconds.add(int(score))
 

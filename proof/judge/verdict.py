@@ -26,6 +26,8 @@ class Fault(StrEnum):
     """An end of an earlier hand-out was accepted."""
     UNEXPECTED = "unexpected"
     """In the queue or a match without having asked; metadata without a ticket, or the reverse."""
+    UNANSWERED = "unanswered"
+    """Asked again and again, and was told nothing (G5, G6)."""
     STUCK = "stuck"
     """Everything is well again, and yet a match hangs or a player waits who could play."""
 

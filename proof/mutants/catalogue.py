@@ -61,6 +61,28 @@ _IN = (
         model="BUG_ENQUEUE_WHILE_PENDING",
     ),
     Mutant(
+        name="queued_after_the_match",
+        what="a request repeated after its match is answered as at first",
+        edits=(
+            Edit(
+                file="store/lua/enqueue.lua",
+                old="    local is_over = was_queued and not waits and not pending[request.player]\n",
+                new="    local is_over = false\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="no_answer_while_pending",
+        what="a request repeated while its match is pending is answered no more",
+        edits=(
+            Edit(
+                file="store/lua/enqueue.lua",
+                old="not waits and not pending[request.player]\n",
+                new="not waits\n",
+            ),
+        ),
+    ),
+    Mutant(
         name="durability_not_awaited",
         what="EnQueued is told before disk or replicas have it, whatever was asked",
         edits=(
