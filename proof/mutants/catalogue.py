@@ -66,8 +66,8 @@ _IN = (
         edits=(
             Edit(
                 file="store/lua/enqueue.lua",
-                old="    local is_over = was_queued and not waits and not pending[request.player]\n",
-                new="    local is_over = false\n",
+                old="is_over = was_queued and not waits and not pending[request.player]\n",
+                new="is_over = false\n",
             ),
         ),
     ),
