@@ -35,7 +35,8 @@ class RealServer:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
-    def start(self) -> None:
+    def launch(self) -> None:
+        """Starts the process; it may not answer yet."""
         self.process = subprocess.Popen(
             [
                 self._program,
@@ -46,8 +47,12 @@ class RealServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+
+    def start(self) -> None:
+        self.launch()
         deadline = time.monotonic() + 10
         while not self._answers():
+            assert self.process is not None
             assert time.monotonic() < deadline, f"{self._program} did not start"
             assert self.process.poll() is None, f"{self._program} ended at once"
             time.sleep(0.01)  # the test's own server is a process; there is nothing to await

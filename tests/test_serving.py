@@ -7,6 +7,9 @@ import json
 import signal
 from pathlib import Path
 
+from redis.asyncio import Redis
+
+from matchkeeper.store.embedded import executable
 from tests.conftest import RealServer, wait_until
 from tests.harness import outside, players, serving
 
@@ -198,6 +201,38 @@ async def test_a_player_by_hand_in_a_queue_beside_a_pending_match_keeps_nobody_u
             await wire.enqueue("p4")
             await wire.is_told("p3", "MatchFound", seconds=3)
             assert wire.told("p1") == ["EnQueued"]
+
+
+async def test_a_start_while_redis_loads_its_data_waits(tmp_path: Path) -> None:
+    """Until then Redis says of itself that it has no append-only file."""
+    patient = {"redis__durability": "fsync", "matchmaking__redis_operation_timeout_seconds": 2}
+    valkey = RealServer(str(executable()), tmp_path, "--key-load-delay", "100")
+    valkey.fsync = "always"
+    valkey.start()
+    async with Redis.from_url(valkey.url) as redis, redis.pipeline() as pipe:
+        for number in range(30_000):
+            pipe.set(f"other:{number}", 1)
+        await pipe.execute()
+    valkey.kill()
+    valkey.launch()
+    try:
+        with serving(valkey.url, tmp_path, **patient) as server:
+            await server.logged('"redis_not_ready"')
+            await server.ready()
+    finally:
+        valkey.kill()
+
+
+async def test_what_can_never_work_is_found_when_redis_comes_later(tmp_path: Path) -> None:
+    valkey = RealServer(str(executable()), tmp_path)  # with appendfsync everysec
+    with serving(valkey.url, tmp_path, redis__durability="fsync") as server:
+        await server.logged('"started"')
+        valkey.start()
+        try:
+            assert await server.ended() == 2
+        finally:
+            valkey.kill()
+        assert server.lines("durability: appendfsync everysec")
 
 
 async def test_a_signal_ends_a_start_that_waits_for_redis(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from matchkeeper.context import Context, build
 from matchkeeper.doctor import Verdict, examine_server
 from matchkeeper.errors import (
     ConfigError,
+    StoreError,
     StoreNotReadyError,
     StoreTimeoutError,
     StoreUnavailableError,
@@ -25,6 +26,8 @@ from matchkeeper.observe.events import Event, emit
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.embedded import embedded_server
 from matchkeeper.store.facts import gather_server
+
+_LOOK_AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +56,11 @@ async def run_server(
         async with _redis(settings, url, folder) as redis_url:
             context = build(settings, redis_url)
             async with context.stores.connection:
-                if await end.comes_before(_refuse_the_impossible(context)):
+                looked = asyncio.Event()
+                if await end.comes_before(_refuse_the_impossible(context, looked)):
                     return
-                await _serve(context, redis_url, on_ready, end)
+                async with _looking_later(context, looked):
+                    await _serve(context, redis_url, on_ready, end)
 
 
 class _End:
@@ -118,17 +123,50 @@ async def _redis(settings: Settings, url: str | None, folder: Path | None) -> As
         yield server.url
 
 
-async def _refuse_the_impossible(context: Context) -> None:
-    """What can never work stops the start. A Redis that is away may come: the server waits."""
+async def _refuse_the_impossible(context: Context, looked: asyncio.Event) -> None:
+    """What can never work stops the start. A Redis that is away may come: the server waits.
+
+    `looked` is set where it was there.
+    """
     settings = context.settings
     durability = Durability.parse(settings.redis.durability)
     try:
         facts = await gather_server(context.stores.connection)
     except (StoreUnavailableError, StoreTimeoutError, StoreNotReadyError):
         return  # told by the connection itself
+    looked.set()
     for finding in examine_server(facts, durability):
         if finding.verdict is Verdict.WRONG and finding.fatal:
             raise ConfigError(f"{finding.check}: {finding.found}", hint=finding.mend)
+
+
+@asynccontextmanager
+async def _looking_later(context: Context, looked: asyncio.Event) -> AsyncGenerator[None]:
+    """Looks at a Redis that was away at the start once it comes; what can never work stops us.
+
+    Raises ConfigError at the end.
+    """
+
+    async def look() -> None:
+        while not looked.is_set():
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+            with suppress(StoreError):  # told by the connection itself
+                await _refuse_the_impossible(context, looked)
+
+    def looked_at(done: asyncio.Future[None]) -> None:
+        if not done.cancelled() and done.exception():
+            context.server.stop()
+
+    looking = asyncio.ensure_future(look())
+    looking.add_done_callback(looked_at)
+    try:
+        yield
+    finally:
+        looking.cancel()
+        failures = await asyncio.gather(looking, return_exceptions=True)
+    for failure in failures:
+        if isinstance(failure, Exception):
+            raise failure
 
 
 async def _serve(

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
+from matchkeeper.errors import StoreNotReadyError
 from matchkeeper.store import keys, rights, scripts
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.rights import Channels, Refusal
@@ -71,6 +72,9 @@ async def gather_server(connection: Connection) -> ServerFacts:
         info: Any = await _allowed(redis.info())
         if info is None:
             return await _from_greeting(redis)
+        if info.get("loading"):
+            # Until it has read its files it tells wrong things of itself, such as `aof_enabled:0`.
+            raise StoreNotReadyError("Redis is not ready: it is loading its data")
         fsync = await _allowed(redis.execute_command("CONFIG GET", "appendfsync"))
         memory = info.get("maxmemory")
         return ServerFacts(
