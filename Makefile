@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check install clean model simulate chaos mutants fuzz durability
+.PHONY: help demo test check install clean model simulate chaos mutants fuzz durability bench
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,11 @@ chaos: $(STAMP)  ## Real processes, killed and cut off for minutes
 
 mutants: $(STAMP)  ## Deliberate bugs, and which run finds each
 	$(BIN)/python -m proof.mutants $(ARGS)
+
+bench: $(STAMP)  ## How fast it is, beside what Redis alone lets through
+	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --quiet --inexact --group bench \
+		--python $(BIN)/python
+	$(BIN)/python -m bench $(ARGS)
 
 clean:  ## Remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""How fast it is, beside how fast Redis would let it be."""

@@ -1,0 +1,43 @@
+"""`python -m bench.arrivals`: players who ask at a steady rate, each at a moment of chance."""
+
+from __future__ import annotations
+
+import random
+import selectors
+import sys
+import time
+
+from bench.players import body
+from bench.raw import Line, packed
+from bench.site import TAG
+
+_STEP_SECONDS = 0.0005
+
+
+def run(port: int, *, rate: float, seconds: float, seed: int) -> int:
+    """Writes requests to the stream; returns how many. They carry the moment of writing."""
+    rng, line, sent = random.Random(seed), Line(port), 0
+    select = selectors.DefaultSelector()
+    select.register(line.socket, selectors.EVENT_READ)
+    begun = due = time.monotonic()
+    while (now := time.monotonic()) < begun + seconds:
+        out: list[bytes] = []
+        while due < now:
+            due += rng.expovariate(rate)
+            out.append(_request(f"a{seed}-{sent + len(out)}"))
+        if out:
+            line.send(b"".join(out))
+            sent += len(out)
+        if select.select(max(_STEP_SECONDS, due - time.monotonic())):
+            line.ready()
+    return sent
+
+
+def _request(player: str) -> bytes:
+    text = body(player, sent=time.monotonic_ns())
+    return packed("XADD", f"match:requests:{{{TAG}}}", "*", "kind", "enqueue", "body", text)
+
+
+if __name__ == "__main__":
+    count = run(int(sys.argv[1]), rate=float(sys.argv[2]), seconds=float(sys.argv[3]), seed=1)
+    print(count, flush=True)

@@ -1,0 +1,161 @@
+"""The cases: what is run, and what it must reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import msgspec
+
+from bench import latency, rounds, throughput, upkeep
+
+_MS = 1000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table."""
+
+    name: str
+    values: Sequence[float]
+    """Of all runs."""
+    unit: str
+    target: str = ""
+    met: bool | None = None
+    ceiling: float | None = None
+    """What Redis alone lets through, in the same unit, from the same run."""
+
+    @property
+    def middle(self) -> float:
+        """The median."""
+        return median(self.values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """How much of everything."""
+
+    runs: int = 3
+    players: int = 100_000
+    seconds: float = 60
+    rates: tuple[float, ...] = (1_000, 10_000)
+    lengths: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
+    passed: int = 1_000_000
+    idle_seconds: float = 20
+
+
+QUICK = Amount(
+    runs=1, players=20_000, seconds=5, rates=(500, 1_000), lengths=(1_000, 10_000),
+    passed=40_000, idle_seconds=5,
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Bench:
+    """One run of the cases. `raw`: everything that was measured, for the JSON and the plots."""
+
+    folder: Path
+    amount: Amount
+    show: Callable[[str], None]
+    raw: dict[str, list[Any]] = field(default_factory=dict)
+    _places: int = 0
+
+    def _place(self) -> Path:
+        self._places += 1
+        return self.folder / str(self._places)
+
+    def _note(self, case: str, found: object) -> None:
+        self.raw.setdefault(case, []).append(msgspec.to_builtins(found))
+
+    def throughput(self) -> Iterator[Row]:
+        """First come, first served, all answers sent."""
+        for name, stream, claims in (
+            ("stream in, claimed", True, True),
+            ("Pub/Sub in, published", False, False),
+        ):
+            rates, ceilings, ratios = [], [], []
+            for run in range(self.amount.runs):
+                self.show(f"throughput, {name}: {run + 1} of {self.amount.runs}")
+                way = throughput.Way(players=self.amount.players, stream=stream, claims=claims)
+                ceilings.append(throughput.ceiling(self._place(), way))
+                found = throughput.with_server(self._place(), way)
+                rates.append(found.rate)
+                ratios.append(found.rate / ceilings[-1])
+                self._note(f"throughput, {name}", found)
+                self._note(f"ceiling, {name}", ceilings[-1])
+            least = min(40_000.0, median(ceilings))
+            yield Row(
+                name=f"throughput, {name}",
+                values=rates,
+                unit="players/s",
+                ceiling=median(ceilings),
+                target="0.7 of the ceiling, 40,000 where it allows",
+                met=median(ratios) >= 0.7 and median(rates) >= 0.7 * least,
+            )
+
+    def latency(self) -> Iterator[Row]:
+        """From a request to the battle request."""
+        for rate in self.amount.rates:
+            found = []
+            for run in range(self.amount.runs):
+                self.show(f"latency at {rate:,.0f} players/s: {run + 1} of {self.amount.runs}")
+                found.append(latency.at(self._place(), rate=rate, seconds=self.amount.seconds))
+                self._note("latency", found[-1])
+            name = f"at {rate:,.0f} players/s"
+            yield _limited(
+                f"latency {name}, median", "ms", [_MS * x.median_seconds for x in found], 5
+            )
+            yield _limited(f"latency {name}, p99", "ms", [_MS * x.p99_seconds for x in found], 25)
+            yield _limited(f"PING {name}, p99", "ms", [_MS * x.ping_p99_seconds for x in found], 10)
+            shares = [100 * x.slow_scripts / x.calls for x in found]
+            yield _limited(f"calls over 5 ms {name}", "%", shares, 1)
+
+    def rounds(self) -> Iterator[Row]:
+        """Closest ratings, by the length of the queue."""
+        limits = {1_000: 2.0, 100_000: 150.0, 1_000_000: 2_000.0}
+        for matchable in (False, True):
+            curve = []
+            who = "everybody" if matchable else "nobody"
+            for length in self.amount.lengths:
+                self.show(f"a round over {length:,} tickets, {who} matchable")
+                found = rounds.of(self._place(), tickets=length, matchable=matchable)
+                self._note("round", found)
+                curve.append(found)
+                name = f"a round over {length:,}, {who} matchable"
+                yield _limited(name, "ms", [_MS * found.seconds], limits.get(length))
+                held = [found.server_bytes / length]
+                if length >= 100_000:
+                    yield _limited(f"memory, {name}", "bytes/ticket", held, 1024)
+            grows = [rounds.exponent(curve)]
+            yield _limited(f"growth of a round, {who} matchable", "exponent", grows, 1.15)
+
+    def upkeep(self) -> Iterator[Row]:
+        """Idle, start, memory over time."""
+        self.show("an idle server with 10 queues")
+        found = [
+            upkeep.idle(self._place(), queues=10, seconds=self.amount.idle_seconds)
+            for _ in range(self.amount.runs)
+        ]
+        for each in found:
+            self._note("idle", each)
+        yield _limited("idle, 10 queues", "% of a core", [100 * each.cores for each in found], 1)
+        yield _limited("start to ready", "s", [each.start_seconds for each in found], 1)
+        helps = [upkeep.help_seconds() for _ in range(max(3, self.amount.runs))]
+        yield _limited("matchkeeper --help", "s", helps, 0.3)
+        self.show(f"{self.amount.passed:,} players pass through")
+        passed = upkeep.flow(self._place(), players=self.amount.passed, steps=10)
+        self._note("flow", passed)
+        grown = 100 * (passed.bytes[-1] / passed.bytes[0] - 1)
+        yield _limited(f"memory grown over {self.amount.passed:,} players", "%", [grown], 10)
+
+
+def _limited(name: str, unit: str, values: Sequence[float], limit: float | None) -> Row:
+    """A figure that must not be larger."""
+    if limit is None:
+        return Row(name=name, values=values, unit=unit)
+    return Row(
+        name=name, values=values, unit=unit, target=f"≤ {limit:g}", met=median(values) <= limit
+    )

@@ -1,0 +1,167 @@
+"""What Redis itself would let through: the bytes of the server, sent by a client with no logic.
+
+The commands are made beforehand by the server's own code, which is given a connection that only
+writes them down. Making them is not timed; sending them and Redis's work is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from bench.players import body
+from bench.raw import packed, replies_while
+from bench.site import TAG, Site
+from matchkeeper.domain.mode import GameMode, Handoff
+from matchkeeper.domain.ticket import Ticket
+from matchkeeper.handoff.offers import new_match
+from matchkeeper.matching.first_come import first_come_first_served
+from matchkeeper.protocol import answers
+from matchkeeper.protocol.requests import RequestKind, decode
+from matchkeeper.store import scripts
+from matchkeeper.store.matches import MatchStore
+from matchkeeper.store.scripts import Script
+from matchkeeper.store.tickets import Heard, TicketStore
+
+_ME = "bench"
+_AHEAD = 8
+_PAGE = 1000
+
+
+@dataclass(slots=True)
+class _Recorder:
+    """Takes the place of a connection to Redis, and writes down what would be sent."""
+
+    commands: list[bytes] = field(default_factory=list)
+    memory_ms: int = 120_000
+    options: Any = field(
+        default_factory=lambda: SimpleNamespace(durability=SimpleNamespace(command=None))
+    )
+    count: int = 0
+    """Of the requests or proposals in the next call."""
+
+    async def script(
+        self, script: Script, keys: Sequence[Any], args: Sequence[Any] = (), **_: object
+    ) -> list[Any]:
+        """As of a connection; the reply is one that is always fine."""
+        self.commands.append(packed("EVALSHA", scripts.sha(script), len(keys), *keys, *args))
+        pair = [b"queued", b""] if script is Script.ENQUEUE else [b"committed", b"1"]
+        return [0] * (script is Script.ENQUEUE) + pair * self.count
+
+
+class Ceiling:
+    """One run without a server; game servers claim as they always do."""
+
+    def __init__(self, site: Site, *, stream: bool, claims: bool, batch: int) -> None:
+        self._site = site
+        self._line = site.line()
+        self._stream = stream
+        self._batch = batch
+        self._mode = GameMode(name="Duel", handoff=Handoff.CLAIM if claims else Handoff.PUBLISH)
+        for script in (Script.ENQUEUE, Script.READ, Script.COMMIT):
+            self._line.ask("SCRIPT", "LOAD", scripts.source(script))
+        if stream:
+            self._line.ask(
+                "XGROUP", "CREATE", f"match:requests:{{{TAG}}}", "matchkeeper", "0", "MKSTREAM"
+            )
+
+    def run(self, players: Sequence[str]) -> float:
+        """Seconds for all of these players, from the request to the started match."""
+        taken_in = self._take_in(players)
+        return taken_in + self._match()
+
+    def _take_in(self, players: Sequence[str]) -> float:
+        batches = [players[at : at + self._batch] for at in range(0, len(players), self._batch)]
+        entries: list[list[str]] = [[""] * len(each) for each in batches]
+        if self._stream:
+            found = self._line.ask("XRANGE", f"match:requests:{{{TAG}}}", "-", "+")
+            ids = iter([entry[0].decode() for entry in found])
+            entries = [[next(ids) for _ in each] for each in batches]
+        enqueues = asyncio.run(_enqueues(batches, entries))
+        begun = time.monotonic()
+        replies_while(self._line, self._with_reads(enqueues), ahead=_AHEAD)
+        return time.monotonic() - begun
+
+    def _with_reads(self, enqueues: list[bytes]) -> Any:
+        read = packed(
+            *("XREADGROUP", "GROUP", "matchkeeper", _ME, "COUNT", self._batch),
+            *("STREAMS", f"match:requests:{{{TAG}}}", ">"),
+        )
+        for command in enqueues:
+            yield (read + command, 2) if self._stream else (command, 1)
+
+    def _match(self) -> float:
+        entries = self._line.ask("ZRANGE", f"queue:{{{TAG}}}", 0, -1, "WITHSCORES")
+        texts = self._line.ask("HGETALL", f"metadata:{{{TAG}}}")
+        metadata = dict(zip(texts[::2], texts[1::2], strict=True))
+        tickets = [
+            Ticket(
+                player_id=player.decode(),
+                enqueued_at=float(score),
+                pod_id="pod",
+                metadata=metadata[player].decode(),
+            )
+            for player, score in zip(entries[::2], entries[1::2], strict=True)
+        ]
+        pages = asyncio.run(_commits(self._mode, tickets))
+        keys = (f"queue:{{{TAG}}}", f"metadata:{{{TAG}}}")
+        read = packed("EVALSHA", scripts.sha(Script.READ), 2, *keys, 0, _PAGE)
+        begun = time.monotonic()
+        commands = ((data, 1) for page in pages for data in (read, *page))
+        replies_while(self._line, commands, ahead=_AHEAD)
+        while self._line.ask("ZCARD", f"pending:{{{TAG}}}"):
+            time.sleep(0.001)
+        return time.monotonic() - begun
+
+
+async def _enqueues(batches: Sequence[Sequence[str]], entries: list[list[str]]) -> list[bytes]:
+    recorder = _Recorder()
+    store = TicketStore(recorder, tags=(TAG,), me=_ME)  # type: ignore[arg-type]  # as good as one
+    for batch, ids in zip(batches, entries, strict=True):
+        recorder.count = len(batch)
+        heard = [_heard(player, entry) for player, entry in zip(batch, ids, strict=True)]
+        await store.enqueue(TAG, heard)
+    return recorder.commands
+
+
+def _heard(player: str, entry: str) -> Heard:
+    request = decode(RequestKind.ENQUEUE, body(player).encode(), max_bytes=10_000)
+    answer = ("pod:pod:match_result", answers.plain(player, answers.ENQUEUED))
+    return Heard(request=request, token=f"{hash(player):016x}"[-16:], entry_id=entry, answer=answer)
+
+
+async def _commits(mode: GameMode, tickets: Sequence[Ticket]) -> list[list[bytes]]:
+    """The commands for each page of the queue."""
+    pages: list[list[bytes]] = []
+    for first in range(0, len(tickets), _PAGE):
+        recorder = _Recorder()
+        store = MatchStore(recorder, tags=(TAG,))  # type: ignore[arg-type]  # as good as one
+        pairing = first_come_first_served(
+            tickets[first : first + _PAGE], required_players=2, teams=2
+        )
+        matches = [
+            new_match(
+                proposal,
+                mode,
+                match_id=f"m-{proposal.tickets[0].player_id}",
+                claim_within_seconds=5,
+                result_channel=lambda pod: f"pod:{pod}:match_result",
+            )
+            for proposal in pairing.proposals
+        ]
+        for at in range(0, len(matches), 200):
+            recorder.count = len(matches[at : at + 200])
+            await store.commit(
+                mode,
+                matches[at : at + 200],
+                channel="battle:request",
+                offer_timeout=timedelta(seconds=5),
+                memory=timedelta(seconds=120),
+            )
+        pages.append(recorder.commands)
+    return pages

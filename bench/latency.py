@@ -1,0 +1,50 @@
+"""How long from a player's request to the battle request at a game server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from bench.site import opened
+from bench.throughput import await_all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """One run at one rate."""
+
+    rate: float
+    """Players a second that asked."""
+    median_seconds: float
+    p99_seconds: float
+    longest_seconds: float
+    ping_p99_seconds: float
+    """Of a PING beside all this."""
+    slow_scripts: int
+    """Calls that held Redis for more than 5 ms."""
+    calls: int
+
+
+def at(folder: Path, *, rate: float, seconds: float, claims: bool = True) -> Latency:
+    """Players come at `rate` for so many seconds, through the stream."""
+    with opened(folder) as site:
+        mode = {"game_mode": "Duel", "handoff": "claim" if claims else "publish"}
+        site.server([mode], MATCHMAKING__OFFER_TIMEOUT_SECONDS=60)
+        pod = site.pod(claims=claims)
+        arrivals = site.python("bench.arrivals", str(site.port.number), str(rate), str(seconds))
+        pings = site.pings_while(lambda: arrivals.popen.poll() is None)
+        assert arrivals.popen.stdout is not None  # noqa: S101  # it was piped
+        sent = int(arrivals.popen.stdout.read())
+        await_all(site, but=1)
+        seen = pod.end()
+        found = seen["latencies"]
+        return Latency(
+            rate=sent / seconds,
+            median_seconds=median(found),
+            p99_seconds=found[990],
+            longest_seconds=found[-1],
+            ping_p99_seconds=pings[int(0.99 * (len(pings) - 1))],
+            slow_scripts=site.slow_scripts(),
+            calls=sum(calls for calls, _ in site.command_stats().values()),
+        )

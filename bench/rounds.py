@@ -1,0 +1,80 @@
+"""How long a round of the rating strategy takes, by the length of the queue."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.players import names, waiting
+from bench.site import opened
+
+_MODE = {"game_mode": "Ranked", "use_mmr_matching": True, "mmr_window_start": 1}
+_NOBODY, _EVERYBODY = 1_000_000.0, 0.001
+"""Distance of two neighbouring ratings, so that nobody or everybody finds somebody."""
+_PATIENCE_SECONDS = 600.0
+_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundTime:
+    """Of one queue."""
+
+    tickets: int
+    matchable: bool
+    seconds: float
+    """Of one round, as the server counts it; the mean of a few where nobody can be matched."""
+    server_bytes: int
+    """What the server holds more than before."""
+    ping_p99_seconds: float
+    slow_scripts: int
+
+
+def of(folder: Path, *, tickets: int, matchable: bool, metadata_bytes: int = 500) -> RoundTime:
+    """Fills the queue, then lets a server at it."""
+    with opened(folder) as site:
+        spread = _EVERYBODY if matchable else _NOBODY / tickets
+        mode = {**_MODE, "mmr_window_max": 1}
+        with site.line() as line:
+            commands = waiting(
+                names(tickets), "ranked", random.Random(1),
+                metadata_bytes=metadata_bytes, spread=spread,
+            )  # fmt: skip
+            line.all(list(commands))
+        pod = site.pod(claims=False, tag="ranked")
+        empty, server = site.server(
+            [mode],
+            MATCHMAKING__MAX_TICKETS_PER_ROUND=max(tickets, 2),
+            MATCHMAKING__TRY_MATCH_TICK_INTERVAL_SECONDS=0.5,
+        )
+        before = empty.memory_bytes()
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        wanted = 1 if matchable else _ROUNDS
+        pings = site.pings_while(
+            lambda: (
+                server.metric("matchkeeper_round_duration_seconds_count") < wanted
+                and time.monotonic() < deadline
+            )
+        )
+        rounds = server.metric("matchkeeper_round_duration_seconds_count")
+        seconds = server.metric("matchkeeper_round_duration_seconds_sum") / max(1, rounds)
+        pod.end()
+        return RoundTime(
+            tickets=tickets,
+            matchable=matchable,
+            seconds=seconds,
+            server_bytes=empty.memory_bytes() - before,
+            ping_p99_seconds=pings[int(0.99 * (len(pings) - 1))],
+            slow_scripts=site.slow_scripts(),
+        )
+
+
+def exponent(times: list[RoundTime]) -> float:
+    """The slope of log(seconds) over log(tickets), by least squares."""
+    points = [(math.log(each.tickets), math.log(each.seconds)) for each in times]
+    mean_x = sum(x for x, _ in points) / len(points)
+    mean_y = sum(y for _, y in points) / len(points)
+    above = sum((x - mean_x) * (y - mean_y) for x, y in points)
+    return above / sum((x - mean_x) ** 2 for x, _ in points)
