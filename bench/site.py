@@ -61,6 +61,7 @@ class Site:
     port: Port
     valkey: Process
     processes: list[Process] = field(default_factory=list)
+    ports: list[Port] = field(default_factory=list)
 
     def line(self) -> Line:
         """A connection to Valkey."""
@@ -106,15 +107,16 @@ class Site:
 
     def python(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Process:
         """A Python process of ours."""
-        popen = subprocess.Popen(
-            [sys.executable, "-m", *arguments],
-            env={**os.environ, **(environment or {})},
-            cwd=_ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(self.folder / f"{arguments[0]}.log").open("ab"),
-            text=True,
-        )
+        with (self.folder / f"{arguments[0]}.log").open("ab") as log:
+            popen = subprocess.Popen(
+                [sys.executable, "-m", *arguments],
+                env={**os.environ, **(environment or {})},
+                cwd=_ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         process = Process(popen)
         self.processes.append(process)
         return process
@@ -124,6 +126,7 @@ class Site:
     ) -> tuple[Process, Server]:
         """A match server; returns once it is ready."""
         http = Port()
+        self.ports.append(http)
         values = {
             "REDIS__URL": f"redis://127.0.0.1:{self.port.number}/0",
             "SERVER__PORT": http.number,
@@ -150,7 +153,8 @@ class Site:
         """Nothing of it runs any more."""
         for process in (*self.processes, self.valkey):
             process.end()
-        self.port.free()
+        for port in (self.port, *self.ports):
+            port.free()
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ class Throughput:
     """One run."""
 
     players: int
+    claims: bool
     seconds: float
     server_cpu_seconds: float
     redis_cpu_seconds: float
@@ -67,6 +68,7 @@ def with_server(folder: Path, way: Way) -> Throughput:
         _check(seen, way)
         return Throughput(
             players=way.players,
+            claims=way.claims,
             seconds=seen["last"] - seen["first"],
             server_cpu_seconds=server.cpu_seconds(),
             redis_cpu_seconds=site.valkey.cpu_seconds(),
