@@ -16,7 +16,8 @@ $(STAMP): pyproject.toml uv.lock
 		{ echo "Python 3.11 or newer is needed; say which with: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
-	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --quiet --inexact --python $(BIN)/python
+	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --quiet --inexact --compile-bytecode \
+		--python $(BIN)/python
 	@touch $(STAMP)
 
 install: $(STAMP)  ## Install into .venv

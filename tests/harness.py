@@ -123,6 +123,8 @@ def serving(url: str, folder: Path, **settings: object) -> Iterator[Server]:
         "MATCHKEEPER_MATCHMAKING__GAME_MODES": json.dumps(MODES),
         **{name: str(value) for name, value in FAST.items()},
     }
+    # Else each of the many starts compiles the whole program anew.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     for name, value in settings.items():
         variable = f"MATCHKEEPER_{name.upper()}"
         environment.pop(variable, None)
