@@ -144,3 +144,39 @@ async def test_a_repetition_is_not_answered_after_the_match(
         assert await redis.zcard("queue:{squad}") == 0
         # Who is told nothing asks again: it must not become a new request one day.
         assert [await redis.pttl(key) > 5000 for key in known] == [True, True]
+
+
+async def _aged(redis: Redis, kind: RequestKind) -> None:
+    """A request that was written longer ago than requests are remembered."""
+    old = await _now_ms(redis) - 1000 * 1000
+    await redis.xadd("match:requests:{normal}", {"kind": kind.value, "body": "{}"}, id=f"{old}-0")
+
+
+@pytest.mark.parametrize("kind", [RequestKind.ENQUEUE, RequestKind.DEQUEUE])
+async def test_what_a_dead_server_had_in_hand_is_not_done_when_it_is_too_old(
+    any_server: RealServer, redis: Redis, kind: RequestKind
+) -> None:
+    """It may have been repeated, done, and over: all that is forgotten by now."""
+    async with open_stores(any_server.url, me="a") as one, open_stores(any_server.url) as two:
+        await one.streams.prepare()
+        await two.streams.prepare()
+        await _aged(redis, kind)
+        (entry,) = await one.streams.read(count=10, block=timedelta(milliseconds=100))
+        if kind is RequestKind.DEQUEUE:
+            await two.enqueue("p1")
+        (taken,) = await two.streams.take_over(idle=timedelta(0), count=10)
+        assert taken == entry
+        assert (await _handle(two, taken)).reply is Reply.REQUEST_EXPIRED
+        waits = ["p1"] if kind is RequestKind.DEQUEUE else []
+        assert await redis.zrange("queue:{normal}", 0, -1) == waits
+        assert await redis.xlen("match:requests:{normal}") == 0
+
+
+async def test_what_only_waited_to_be_read_is_done_however_old(
+    any_server: RealServer, redis: Redis
+) -> None:
+    async with open_stores(any_server.url) as stores:
+        await stores.streams.prepare()
+        await _aged(redis, RequestKind.ENQUEUE)
+        (entry,) = await stores.streams.read(count=10, block=timedelta(milliseconds=100))
+        assert (await _handle(stores, entry)).reply is Reply.QUEUED

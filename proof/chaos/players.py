@@ -23,7 +23,10 @@ _PATIENCE = 45
 """So often a player asks: longer than any fault lasts, and well within the time for which a request
 is remembered."""
 _LIMIT = 100_000
-_TRY_AGAIN = ("internal_error", "server_shutting_down", "not_durable", "rate_limit_exceeded")
+_TRY_AGAIN = (
+    "internal_error", "server_shutting_down", "not_durable", "rate_limit_exceeded",
+    "request_expired",
+)  # fmt: skip
 """What happened is not known; the same request again is safe."""
 
 

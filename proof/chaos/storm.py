@@ -15,6 +15,8 @@ from proof.chaos.site import Site
 _AIMS = ("enqueue", "dequeue", "commit", "claim", "confirm", "decline", "redeliver", "give_back")
 _LONGEST_AIM_SECONDS = 0.15
 _LONGEST_RECOVERY_SECONDS = 30.0
+_LOOKED_SECONDS = 3.0
+"""A server that started without Valkey has looked at it after so long."""
 _OFTEN, _SELDOM = 0.08, 0.004
 """The share of commands that meet a fault in a storm, and in a volley."""
 _CRASHES: dict[Kind, int] = {
@@ -177,8 +179,9 @@ class Storm:
         await self._kill_valkey()
 
     async def _refuse_writes(self) -> None:
-        # It is not durable for a moment, and a server that starts meanwhile would rightly refuse.
+        # It is not durable for a moment, and a server that looks meanwhile would rightly refuse.
         await self._site.all_serve()
+        await asyncio.sleep(_LOOKED_SECONDS)
         await self._site.primary.refuse_writes(self._rng.uniform(0.1, 1))
 
     async def _promote(self) -> None:

@@ -49,6 +49,17 @@ _IN = (
         ),
     ),
     Mutant(
+        name="too_old_requests_count",
+        what="a request is done although nobody remembers whether it was done before",
+        edits=(
+            Edit(
+                file="store/lua/lib/seen.lua",
+                old="  return given ~= nil and (given[4] > 1 or given[3] > call.memory_ms)\n",
+                new="  return false\n",
+            ),
+        ),
+    ),
+    Mutant(
         name="enqueue_while_pending",
         what="a player in a pending match may be queued again",
         edits=(

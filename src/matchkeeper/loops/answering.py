@@ -21,6 +21,10 @@ class Told:
 
 
 _REFUSALS = {
+    Reply.REQUEST_EXPIRED: (
+        ErrorCode.REQUEST_EXPIRED,
+        "This request was not done: it is too old. Send it again if the player still wants it",
+    ),
     Reply.ALREADY_IN_QUEUE: (ErrorCode.ALREADY_IN_QUEUE, "The player waits in this queue already"),
     Reply.IN_OTHER_QUEUE: (ErrorCode.IN_OTHER_QUEUE, "The player waits in queue {detail}"),
     Reply.NOT_IN_QUEUE: (ErrorCode.NOT_IN_QUEUE, "The player does not wait in this queue"),

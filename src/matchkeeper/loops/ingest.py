@@ -183,15 +183,16 @@ class Ingest:
             if outcome.reply is Reply.AGAIN:
                 player = outcome.heard.request.player_id
                 emit(Event.DUPLICATE_REQUEST, mode=mode.name, player_id=player)
-        elif outcome.reply is Reply.OVERTAKEN:
-            request = outcome.heard.request
+        elif outcome.reply in (Reply.OVERTAKEN, Reply.REQUEST_EXPIRED):
+            self._came_late(mode, outcome)
+
+    def _came_late(self, mode: GameMode, outcome: Outcome) -> None:
+        event = Event.REQUEST_EXPIRED
+        if outcome.reply is Reply.OVERTAKEN:
+            event = Event.REQUEST_OVERTAKEN
             self._metrics.overtaken(mode.name)
-            emit(
-                Event.REQUEST_OVERTAKEN,
-                request=request.kind.value,
-                mode=mode.name,
-                player_id=request.player_id,
-            )
+        request = outcome.heard.request
+        emit(event, request=request.kind.value, mode=mode.name, player_id=request.player_id)
 
     async def _send(self, mode: str, to_tell: Sequence[Told]) -> None:
         for answer in to_tell:

@@ -104,6 +104,8 @@ class StreamIntake:
         self._take_over_after = take_over_after
         self._stop = stop
         self._broken: set[str] = set()
+        self._look_at = 0.0
+        """When to look for requests of servers that are gone; what fails does not put it off."""
         self.reading = False
         """The streams are there, so that game servers can write to them."""
 
@@ -119,15 +121,14 @@ class StreamIntake:
     async def _read(self) -> None:
         await self._catch_up()
         loop = asyncio.get_running_loop()
-        looked_at = loop.time()
         while not self._stop.is_set():
+            if loop.time() >= self._look_at:
+                await self._prepare()
+                await self._take_over()
+                self._look_at = loop.time() + _TAKE_OVER_EVERY_SECONDS
             entries = await unless(self._stop, self._streams.read(count=self._batch, block=_BLOCK))
             if entries:
                 await self._take(entries)
-            if loop.time() - looked_at > _TAKE_OVER_EVERY_SECONDS:
-                looked_at = loop.time()
-                await self._prepare()
-                await self._take_over()
         # A read that was cut off may have been given requests.
         await self._catch_up()
         await self._streams.leave(gone_for=timedelta(hours=1))
@@ -143,8 +144,8 @@ class StreamIntake:
             await self._take(entries)
 
     async def _take_over(self) -> None:
-        entries = await self._streams.take_over(idle=self._take_over_after, count=self._batch)
-        if entries:
+        idle = self._take_over_after
+        while entries := await self._streams.take_over(idle=idle, count=self._batch):
             emit(Event.REQUESTS_TAKEN_OVER, count=len(entries))
             await self._take(entries)
 

@@ -62,7 +62,8 @@ async def supervised(
             emit(Event.LOOP_FAILED, loop=name, error=repr(error), exc_info=error)
         else:
             return
-        if asyncio.get_running_loop().time() - begun > 10 * _LONGEST_PAUSE_SECONDS:
+        if asyncio.get_running_loop().time() - begun > _FIRST_PAUSE_SECONDS:
+            # It worked for a while. A Redis that fails again and again must not be slept through.
             pause_seconds = _FIRST_PAUSE_SECONDS
         # Jitter, so that several servers do not come back in one moment.
         if await pause(stop, pause_seconds * rng.uniform(0.5, 1.5)):

@@ -62,6 +62,7 @@ class Event(StrEnum):
     REQUEST_REFUSED = "request_refused"
     DUPLICATE_REQUEST = "duplicate_request"
     REQUEST_OVERTAKEN = "request_overtaken"
+    REQUEST_EXPIRED = "request_expired"
     REQUESTS_FAILED = "requests_failed"
     REQUESTS_TAKEN_OVER = "requests_taken_over"
     UNKNOWN_REQUEST_KIND = "unknown_request_kind"
@@ -279,6 +280,12 @@ CATALOGUE: dict[Event, Entry] = {
         _I, "A late {request} of {player_id} for {mode} does nothing",
         "It comes again or from a stopped server; what came for the player since holds.",
         "A few after a crash are normal. Many: servers hang; see requests_taken_over.",
+    ),
+    Event.REQUEST_EXPIRED: Entry(
+        _W, "The {request} of {player_id} for {mode} is too old to be done",
+        "A server died with it in hand, and none took it over while requests are remembered. "
+        "The pod is told `request_expired`.",
+        "Was Redis away, or every server, for longer than `match_memory_seconds`?",
     ),
     Event.REQUESTS_FAILED: Entry(
         _W, "{count} request(s) not done: {error}",

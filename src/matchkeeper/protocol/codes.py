@@ -19,6 +19,7 @@ class ErrorCode(StrEnum):
     INVALID_METADATA = "invalid_metadata"
     MESSAGE_TOO_LARGE = "message_too_large"
     MESSAGE_TOO_DEEP = "message_too_deep"
+    REQUEST_EXPIRED = "request_expired"
     NOT_DURABLE = "not_durable"
     SERVER_SHUTTING_DOWN = "server_shutting_down"
     INTERNAL_ERROR = "internal_error"
@@ -52,6 +53,10 @@ _MEANINGS = {
     ),
     ErrorCode.MESSAGE_TOO_LARGE: "The message is over `matchmaking.max_message_bytes`.",
     ErrorCode.MESSAGE_TOO_DEEP: "The message is nested deeper than 32 levels.",
+    ErrorCode.REQUEST_EXPIRED: (
+        "A server died with this request in hand, and no other took it over while requests are "
+        "remembered. It was not done. Send it again if the player still wants it."
+    ),
     ErrorCode.NOT_DURABLE: (
         "The request took effect, but is not yet as durable as `redis.durability` asks. Send it "
         "again: the answer comes once it is."

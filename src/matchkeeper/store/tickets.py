@@ -35,6 +35,8 @@ class Reply(StrEnum):
     """Heard by another server as well, who answers."""
     OVERTAKEN = "overtaken"
     """Came late, after the player had asked for something else, or was matched or taken out."""
+    REQUEST_EXPIRED = "request_expired"
+    """A server had it in hand so long ago that nobody knows what the player has asked for since."""
     ALREADY_IN_QUEUE = "already_in_queue"
     IN_OTHER_QUEUE = "in_other_queue"
     MATCH_PENDING = "match_pending"

@@ -9,6 +9,7 @@
 -- REPLY  {code, detail, code, detail, …}, a pair for each request:
 --          dequeued <pod> | again <pod> | duplicate (tell nobody) | not_in_queue
 --          overtaken (tell nobody: the player has asked for something else since)
+--          request_expired (read by a server that died, and too old to be done by another)
 --          match_pending <match id>: too late for now, but if the match falls through the player
 --          is not put back into this queue
 -- AGAIN  safe: a request is remembered with its token, and the same token gets the same pair.
@@ -52,6 +53,7 @@ end
 
 local function handle(key, latest, request, hand_made)
   local seen, code, detail = seen_before(key, request, call, now)
+  local too_old = not seen and forgotten(stream, request, call, now)
   local mine = acknowledge(stream, call.group, request)
   if seen == 'same' then return code, detail end
   if seen == 'elsewhere' or not mine then return 'duplicate', '' end
@@ -60,6 +62,7 @@ local function handle(key, latest, request, hand_made)
     if another_since(latest, key) then return overtaken(key, latest, call) end
     return remember_request(key, request, call, left_before and 'again' or code, detail, now)
   end
+  if too_old then return remember_request(key, request, call, 'request_expired', '', now) end
   if older_than_latest(latest, request) then return remember_request(key, request, call, 'overtaken', '', now) end
   note_latest(latest, key, request, call, now)
   local decided, about = decide(request, hand_made)

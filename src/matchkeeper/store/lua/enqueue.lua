@@ -15,6 +15,7 @@
 --          queued | again (sent twice: the first answer holds) | duplicate (tell nobody)
 --          overtaken (tell nobody: the player has asked for something else since, or was matched
 --          or taken out)
+--          request_expired (read by a server that died, and too old to be done by another)
 --          already_in_queue | in_other_queue <tag> | match_pending <tag> <match id>
 -- AGAIN  safe: a request is remembered with its token, and the same token gets the same pair.
 -- include: time
@@ -60,6 +61,7 @@ end
 
 local function handle(key, latest, request)
   local seen, code, detail = seen_before(key, request, call, now)
+  local too_old = not seen and forgotten(stream, request, call, now)
   local mine = acknowledge(stream, call.group, request)
   if seen == 'same' then return code, detail end
   if seen == 'elsewhere' or not mine then return 'duplicate', '' end
@@ -72,6 +74,7 @@ local function handle(key, latest, request)
       return remember_request(key, request, call, code == 'queued' and 'again' or code, detail, now)
     end
   end
+  if too_old then return remember_request(key, request, call, 'request_expired', '', now) end
   if older_than_latest(latest, request) then return remember_request(key, request, call, 'overtaken', '', now) end
   note_latest(latest, key, request, call, now)
   code, detail = decide(request)

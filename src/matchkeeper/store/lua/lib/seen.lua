@@ -59,6 +59,16 @@ local function overtaken(key, latest, call)
   return 'overtaken', ''
 end
 
+-- Whether a request is older than what is remembered, and somebody has had it in hand before: what the
+-- player has asked for since, and whether it came true, nobody knows any more. A request that only
+-- waited to be read is done, however old it is: those of its player stand behind it.
+local function forgotten(stream, request, call, now)
+  local ms = string.match(request.entry, '^(%d+)-%d+$')
+  if not ms or now * 1000 - tonumber(ms) <= call.memory_ms then return false end
+  local given = redis.call('XPENDING', stream, call.group, request.entry, request.entry, 1)[1]
+  return given ~= nil and (given[4] > 1 or given[3] > call.memory_ms)
+end
+
 -- Takes a request out of its stream; false when somebody else has done so before.
 local function acknowledge(stream, group, request)
   if request.entry == '' then return true end

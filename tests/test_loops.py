@@ -1,0 +1,89 @@
+"""Loops that fail and run again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from matchkeeper.errors import StoreUnavailableError
+from matchkeeper.loops import waiting
+from matchkeeper.loops.intake import StreamIntake
+
+
+class Even(random.Random):
+    """Chance that is always in the middle."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return (a + b) / 2
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long a loop would have waited before it runs again."""
+    found: list[float] = []
+
+    async def pause(stop: asyncio.Event, seconds: float) -> bool:
+        found.append(seconds)
+        return stop.is_set()
+
+    monkeypatch.setattr(waiting, "pause", pause)
+    return found
+
+
+async def _run(pauses: list[float], *, works_seconds: float, times: int) -> None:
+    stop = asyncio.Event()
+
+    async def loop() -> None:
+        await asyncio.sleep(works_seconds)
+        if len(pauses) == times - 1:
+            stop.set()
+        raise StoreUnavailableError("away")
+
+    await waiting.supervised("loop", loop, stop=stop, rng=Even())
+
+
+async def test_what_fails_at_once_is_tried_less_and_less(pauses: list[float]) -> None:
+    await _run(pauses, works_seconds=0, times=7)
+    assert pauses == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 5, 5])
+
+
+async def test_what_works_for_a_while_is_tried_again_soon(pauses: list[float]) -> None:
+    """A Redis that crashes every second must not find the server asleep each time it is there."""
+    await _run(pauses, works_seconds=0.25, times=4)
+    assert pauses == pytest.approx([0.2, 0.2, 0.2, 0.2])
+
+
+class Failing:
+    """Streams whose reads fail: a Redis that is there, and gone before anything can be read."""
+
+    def __init__(self) -> None:
+        self.took_over = 0
+
+    async def prepare(self) -> list[str]:
+        return []
+
+    async def reread(self, *, count: int) -> list[Any]:
+        return []
+
+    async def take_over(self, *, idle: timedelta, count: int) -> list[Any]:
+        self.took_over += 1
+        return []
+
+    async def read(self, *, count: int, block: timedelta) -> list[Any]:
+        raise StoreUnavailableError("away")
+
+
+async def test_requests_of_dead_servers_are_looked_for_although_reads_fail() -> None:
+    streams: Any = Failing()
+    nothing: Any = None
+    intake = StreamIntake(
+        nothing, streams, batch=1, take_over_after=timedelta(seconds=1), stop=asyncio.Event()
+    )
+    for _ in range(3):
+        with pytest.raises(StoreUnavailableError):
+            await intake.run()
+    assert streams.took_over == 1, "at once, and then at its interval"
