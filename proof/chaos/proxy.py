@@ -36,6 +36,9 @@ class Weather:
     """Not set: a black hole. What is on its way arrives when the hole closes."""
 
 
+_CLOSE_SECONDS = 2.0
+
+
 class Proxy:
     """Listens on a port of its own, in front of the server at `target`."""
 
@@ -65,7 +68,10 @@ class Proxy:
         if self._server is not None:
             self._server.close()
         self.cut_all()
-        await asyncio.sleep(0)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                while self._links:
+                    await asyncio.sleep(0.01)
 
     @property
     def in_flight(self) -> int:

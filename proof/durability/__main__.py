@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import sys
 import tempfile
@@ -45,6 +46,8 @@ def main(
         console.print(f"Error: there is no durability {', '.join(setting or ())}", markup=False)
         console.print("Hint: none, fsync or replicas:1")
         sys.exit(2)
+    # It says of every write to a Valkey that has just crashed that it failed.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="matchkeeper-durability-") as name:
         losses = asyncio.run(_run(wanted, Path(name), crashes, random.Random(seed)))
     _report(losses)
