@@ -23,6 +23,8 @@ _WAITS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 
 _DURATIONS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _BREAKER_STATES = ("closed", "open", "half_open", "forced_open")
 _HOLDS = ("pod_silent", "pod_unclaimed")
+_NOT_STARTED = ("unclaimed", "lease_expired", "declined")
+"""Causes of going back that are the game servers'."""
 _POISON = (
     ("Invalid JSON", "invalid_json"),
     ("pod_id not found", "pod_id_not_found"),
@@ -207,6 +209,9 @@ class Metrics:
         """
         for label in ("other", *(label for _, label in _POISON)):
             self._poisoned.labels(mode, label)
+        for cause in _NOT_STARTED:
+            self._reenqueued.labels(mode, cause)
+        self._matched.labels(mode)
 
     def queue_length(self, mode: str, length: int) -> None:
         """Players waiting now."""
