@@ -177,18 +177,22 @@ async def test_errors_are_what_the_document_says(http: httpx.AsyncClient) -> Non
     assert metrics.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
 
 
-async def test_health_and_headers(http: httpx.AsyncClient, valkey: RealServer) -> None:
+async def test_health_and_headers(
+    server: Server, http: httpx.AsyncClient, valkey: RealServer
+) -> None:
     assert (await http.get("/health/live")).json() == {"alive": True}
     ready = await http.get("/health/ready")
     assert ready.json() == {"ready": True, "reasons": [], "warnings": []}
     assert ready.headers["X-Content-Type-Options"] == "nosniff"
     assert (await http.get("/metrics")).headers["content-type"].startswith("text/plain")
+    assert await server.metric("matchkeeper_ready") == 1
     valkey.signal(signal.SIGSTOP)
 
     async def unready() -> bool:
         return (await http.get("/health/ready", timeout=5)).status_code == 503
 
     await wait_until(unready)
+    assert await server.metric("matchkeeper_ready") == 0
     assert (await http.get("/health/live")).status_code == 200
     valkey.signal(signal.SIGCONT)
 

@@ -139,6 +139,13 @@ async def test_a_declined_match_goes_to_another_pod(valkey: RealServer, tmp_path
             assert await second.claim()
             assert not await first.started()
             assert await second.started()
+        assert await server.metric("matchkeeper_declined_matches_total") == 1
+        # Heard over Pub/Sub, a moment after the claim itself.
+        await wait_until(lambda: _claimed(server, 2))
+
+
+async def _claimed(server: Server, times: int) -> bool:
+    return await server.metric("matchkeeper_claimed_matches_total") == times
 
 
 async def test_who_leaves_a_pending_match_is_told_once_it_falls_through(

@@ -179,6 +179,15 @@ def test_every_metric_is_rendered_and_documented() -> None:
     assert 'matchkeeper_poisoned_total{mode="Normal",reason="pod_id_not_found"} 1.0' in text
 
 
+def test_a_counter_that_somebody_is_called_for_starts_at_zero() -> None:
+    metrics = Metrics()
+    metrics.mode("Normal")
+    text = metrics.render().decode()
+    assert 'poisoned_total{mode="Normal",reason="invalid_json"} 0.0' in text
+    assert 'reenqueued_total{cause="unclaimed",mode="Normal"} 0.0' in text
+    assert 'matched_players_total{mode="Normal"} 0.0' in text
+
+
 def test_labels_are_bounded() -> None:
     labels = BoundedLabels(2)
     assert [labels(name) for name in "abcab"] == ["a", "b", "other", "a", "b"]

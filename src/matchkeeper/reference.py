@@ -124,7 +124,11 @@ def metrics() -> str:
         for doc in Metrics().documentation()
     ]
     head = "| metric | type | labels | what it tells |\n|---|---|---|---|"
-    return f"# Metrics\n\n{_BY_HAND}\n\n{head}\n" + "\n".join(rows) + "\n"
+    process = (
+        "On Linux there are also `process_resident_memory_bytes`, `process_cpu_seconds_total`, "
+        "`process_open_fds` and others of the process."
+    )
+    return f"# Metrics\n\n{_BY_HAND}\n\n{head}\n" + "\n".join(rows) + f"\n\n{process}\n"
 
 
 def error_codes() -> str:

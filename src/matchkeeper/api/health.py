@@ -78,8 +78,10 @@ def health_router(context: Context, *, clock: Callable[[], float] = time.monoton
         state = await readiness(context, ping)
         return Response(state, status_code=200 if state.ready else 503)
 
-    @get("/metrics", summary="Prometheus metrics", sync_to_thread=False, media_type=MediaType.TEXT)
-    def metrics() -> Response[bytes]:
+    @get("/metrics", summary="Prometheus metrics", media_type=MediaType.TEXT)
+    async def metrics() -> Response[bytes]:
+        # Asked here, so that people on call see what the probes of a load balancer see.
+        context.metrics.ready(ready=(await readiness(context, ping)).ready)
         return Response(context.metrics.render(), media_type=CONTENT_TYPE)
 
     return Router("/", route_handlers=[live, ready, metrics], tags=["health"])

@@ -96,6 +96,8 @@ class Reaper:
         step, cause = next_step(match, max_offers=self._rules.max_offers)
         if cause is Cause.UNCLAIMED:
             self._count_unclaimed(match)
+        elif cause is Cause.DECLINED:
+            self._metrics.declined(mode.name)
         if step is Step.REDELIVER:
             heard = await self._redeliver(mode, match)
             if heard != 0:

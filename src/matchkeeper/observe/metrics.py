@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
 from matchkeeper import __version__
 
@@ -16,6 +23,8 @@ _WAITS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 
 _DURATIONS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _BREAKER_STATES = ("closed", "open", "half_open", "forced_open")
 _HOLDS = ("pod_silent", "pod_unclaimed")
+_NOT_STARTED = ("unclaimed", "lease_expired", "declined")
+"""Causes of going back that are the game servers'."""
 _POISON = (
     ("Invalid JSON", "invalid_json"),
     ("pod_id not found", "pod_id_not_found"),
@@ -67,6 +76,7 @@ class Metrics:
         self._request_metrics()
         self._redis_metrics()
         self._people_metrics()
+        self._server_metrics()
         self.breaker("closed")
 
     def render(self) -> bytes:
@@ -130,6 +140,12 @@ class Metrics:
             "pending_handoffs", "Matches not yet claimed or confirmed", "mode"
         )
         self._redelivered = self._counter("redelivered_total", "Matches offered again", "mode")
+        self._claimed = self._counter(
+            "claimed_matches_total", "Offers that a game server claimed", "mode"
+        )
+        self._declined = self._counter(
+            "declined_matches_total", "Matches that a game server declined after its claim", "mode"
+        )
         self._late = self._counter(
             "late_claims_total", "Claims and confirms refused", "mode", "step"
         )
@@ -165,7 +181,6 @@ class Metrics:
         self._retries = self._counter("redis_retries_total", "Operations tried again", "operation")
         self._breaker = self._gauge("breaker_state", "1 for the state it is in", "state")
         self._breaker_opened = self._counter("breaker_opened_total", "Times the breaker opened")
-        self._lag = self._gauge("event_loop_lag_seconds", "How late the event loop is")
 
     def _people_metrics(self) -> None:
         self._available = self._gauge(
@@ -178,8 +193,25 @@ class Metrics:
         self._alerts = self._counter(
             "alerts_total", "Alerts, by what became of them", "name", "outcome"
         )
+
+    def _server_metrics(self) -> None:
+        self._ready = self._gauge("ready", "1 when it is ready, as `/health/ready` says")
+        self._lag = self._gauge("event_loop_lag_seconds", "How late the event loop is")
         build = self._gauge("build_info", "Always 1", "version")
         build.labels(__version__).set(1)
+        # Memory, CPU and open files, under the names that every dashboard knows; on Linux only.
+        ProcessCollector(registry=self.registry)
+
+    def mode(self, mode: str) -> None:
+        """A mode that is served: what may never happen counts from 0.
+
+        Prometheus sees no increase in a counter that appears with its first events.
+        """
+        for label in ("other", *(label for _, label in _POISON)):
+            self._poisoned.labels(mode, label)
+        for cause in _NOT_STARTED:
+            self._reenqueued.labels(mode, cause)
+        self._matched.labels(mode)
 
     def queue_length(self, mode: str, length: int) -> None:
         """Players waiting now."""
@@ -216,6 +248,7 @@ class Metrics:
 
     def claimed(self, mode: str, waits_seconds: Sequence[float]) -> None:
         """A match was claimed; one wait for each player."""
+        self._claimed.labels(mode).inc()
         for seconds in waits_seconds:
             self._wait.labels(mode, "claim").observe(seconds)
 
@@ -247,6 +280,10 @@ class Metrics:
     def redelivered(self, mode: str) -> None:
         """A match was offered again."""
         self._redelivered.labels(mode).inc()
+
+    def declined(self, mode: str) -> None:
+        """A game server gave a match back that it had claimed."""
+        self._declined.labels(mode).inc()
 
     def late_claim(self, mode: str, step: str) -> None:
         """A claim or confirm was refused."""
@@ -303,6 +340,10 @@ class Metrics:
             self._breaker.labels(each).set(each == state)
         if state == "open":
             self._breaker_opened.inc()
+
+    def ready(self, *, ready: bool) -> None:
+        """Whether the server is ready."""
+        self._ready.set(ready)
 
     def loop_lag(self, seconds: float) -> None:
         """How late the event loop is."""
