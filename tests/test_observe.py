@@ -181,11 +181,12 @@ def test_every_metric_is_rendered_and_documented() -> None:
 
 def test_a_counter_that_somebody_is_called_for_starts_at_zero() -> None:
     metrics = Metrics()
-    metrics.mode("Normal")
+    metrics.mode("Normal", required_players=4)
     text = metrics.render().decode()
     assert 'poisoned_total{mode="Normal",reason="invalid_json"} 0.0' in text
     assert 'reenqueued_total{cause="unclaimed",mode="Normal"} 0.0' in text
     assert 'matched_players_total{mode="Normal"} 0.0' in text
+    assert 'required_players{mode="Normal"} 4.0' in text
 
 
 def test_labels_are_bounded() -> None:

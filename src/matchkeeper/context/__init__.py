@@ -155,7 +155,7 @@ class _Wiring:
         )
         committed = CommittedMatches(pods, self.metrics)
         for mode in modes:
-            self.metrics.mode(mode.name)
+            self.metrics.mode(mode.name, required_players=mode.required_players)
             queues[mode.tag] = self._queue(mode, pods, game_servers, committed)
         pubsub, stream, intakes = self._intakes(
             modes, lambda tag, length: queues[tag].arrived(length)

@@ -108,6 +108,7 @@ class Metrics:
 
     def _queue_metrics(self) -> None:
         self._queue_length = self._gauge("queue_length", "Players waiting", "mode")
+        self._required = self._gauge("required_players", "Players that a match needs", "mode")
         self._oldest_wait = self._gauge("oldest_wait_seconds", "Longest wait in a queue", "mode")
         self._wait = self._histogram(
             "wait_seconds", "From enqueue to the match, or to its claim", "mode", "until"
@@ -202,11 +203,12 @@ class Metrics:
         # Memory, CPU and open files, under the names that every dashboard knows; on Linux only.
         ProcessCollector(registry=self.registry)
 
-    def mode(self, mode: str) -> None:
+    def mode(self, mode: str, *, required_players: int) -> None:
         """A mode that is served: what may never happen counts from 0.
 
         Prometheus sees no increase in a counter that appears with its first events.
         """
+        self._required.labels(mode).set(required_players)
         for label in ("other", *(label for _, label in _POISON)):
             self._poisoned.labels(mode, label)
         for cause in _NOT_STARTED:
