@@ -25,7 +25,13 @@ KEY = "R0UT1NGKEY"
 
 
 def alert(kind: AlertKind = AlertKind.TRIGGER) -> Alert:
-    return Alert(name="redis", kind=kind, severity=Severity.CRITICAL, summary="Redis is away")
+    return Alert(
+        name="redis",
+        kind=kind,
+        severity=Severity.CRITICAL,
+        summary="Redis is away",
+        runbook="docs/page.md",
+    )
 
 
 @asynccontextmanager
@@ -69,6 +75,7 @@ async def test_pagerduty_gets_trigger_and_resolve_under_one_key() -> None:
     assert begin["event_action"] == "trigger"
     assert begin["payload"]["severity"] == "critical"
     assert begin["payload"]["summary"] == "Redis is away"
+    assert begin["payload"]["custom_details"] == {"runbook": "docs/page.md"}
     assert end["event_action"] == "resolve"
     assert begin["dedup_key"] == end["dedup_key"]
     assert begin["routing_key"] == KEY
@@ -79,7 +86,10 @@ async def test_a_plain_webhook_gets_the_sentence() -> None:
         running.submit(alert())
         running.submit(alert(AlertKind.RESOLVE))
         await wait_until(lambda: len(hook.bodies) == 2)
-    assert hook.bodies[0]["message"] == "Redis is away"
+    assert [body["message"] for body in hook.bodies] == [
+        "Redis is away\nRunbook: docs/page.md",
+        "Redis is away",
+    ]
     assert [body["type"] for body in hook.bodies] == ["failure", "success"]
 
 

@@ -10,6 +10,7 @@ from matchkeeper.observe.game_servers import GameServerMonitor
 from matchkeeper.observe.metrics import Metrics
 
 ALERT = "game_server_unavailable"
+RUNBOOK = "docs/runbooks/no-game-server.md"
 
 
 class GameServers:
@@ -51,6 +52,7 @@ class GameServers:
                 severity=Severity.CRITICAL,
                 summary=sentence(Event.GAME_SERVER_UNAVAILABLE, **fields),
                 details=fields,
+                runbook=RUNBOOK,
             )
         )
 

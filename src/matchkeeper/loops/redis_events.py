@@ -9,6 +9,7 @@ from matchkeeper.resilience.breaker import BreakerState, Change
 from matchkeeper.store.failures import Outcome
 
 ALERT = "redis_unavailable"
+RUNBOOK = "docs/runbooks/breaker-open.md"
 
 _EVENTS = {
     Outcome.NETWORK: Event.REDIS_NETWORK_ERROR,
@@ -57,5 +58,11 @@ class RedisEvents:
 
     def _alert(self, kind: AlertKind, summary: str) -> None:
         self._alerter.submit(
-            Alert(name=ALERT, kind=kind, severity=Severity.CRITICAL, summary=summary, details={})
+            Alert(
+                name=ALERT,
+                kind=kind,
+                severity=Severity.CRITICAL,
+                summary=summary,
+                runbook=RUNBOOK,
+            )
         )

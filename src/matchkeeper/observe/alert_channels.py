@@ -53,6 +53,8 @@ class PagerDuty:
                 "component": alert.name,
                 "custom_details": dict(alert.details),
             }
+            if alert.runbook:
+                body["payload"]["custom_details"]["runbook"] = alert.runbook
         return body
 
 
@@ -85,8 +87,9 @@ class AppriseChannel:
         resolved = alert.kind is AlertKind.RESOLVE
         kind = apprise.NotifyType.SUCCESS if resolved else _NOTIFY[alert.severity]
         title = f"Matchkeeper: {'resolved' if resolved else alert.severity.value} {alert.name}"
+        what_to_do = f"\nRunbook: {alert.runbook}" if alert.runbook and not resolved else ""
         delivered = await self._target.async_notify(
-            body=alert.summary, title=title, notify_type=kind, body_format="text"
+            body=alert.summary + what_to_do, title=title, notify_type=kind, body_format="text"
         )
         if not delivered:
             raise AlertError("it was not taken")

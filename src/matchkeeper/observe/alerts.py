@@ -40,6 +40,8 @@ class Alert:
     severity: Severity
     summary: str
     details: Mapping[str, object] = field(default_factory=dict)
+    runbook: str = ""
+    """The page that says what to do, by its path in this repository."""
 
     @property
     def dedup_key(self) -> str:
