@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ import typer
 import yaml  # type: ignore[import-untyped,unused-ignore]
 
 from matchkeeper.cli.main import app
+from matchkeeper.loops import game_servers, redis_events
 from matchkeeper.observe.metrics import Metrics
 from tests.conftest import RealServer
 from tests.harness import outside, serving
@@ -32,6 +34,8 @@ _OF_PROMETHEUS = {"up"}
 """Made by Prometheus itself, for every target."""
 _OF_TARGETS = {"job", "instance"}
 """Labels that Prometheus gives to everything it reads."""
+_FILTER = re.compile(r"\b(?:and|unless)\s+on\s*\(([^)]*)\)\s+(\w+_\w+)\b(?!\s*[({])")
+"""A metric by its name alone, behind `and on (…)` or `unless on (…)`."""
 
 needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None,
@@ -68,11 +72,16 @@ def expressions() -> Iterator[tuple[str, str]]:
 def metrics_in(expression: str) -> dict[str, set[str]]:
     """Metric -> labels that are asked of it, by its selector or around it."""
     found: dict[str, set[str]] = {}
+    # What only filters is asked for the labels that it is matched on, and for nothing around it.
+    filters = _FILTER.findall(expression)
+    expression = _FILTER.sub(r"on (\1)", expression)
     for name, _, selector in re.findall(r"\b([a-z]+(_\w+)+|up)\b({[^}]*})?", _bare(expression)):
         found.setdefault(name, set()).update(re.findall(r"(\w+)\s*[=!]", selector))
     around = re.findall(r"\b(?:by|on|without|ignoring)\s*\(([^)]*)\)", expression)
     for labels in found.values():
         labels.update(label.strip() for group in around for label in group.split(","))
+    for group, name in filters:
+        found.setdefault(name, set()).update(label.strip() for label in group.split(","))
     return found
 
 
@@ -110,6 +119,8 @@ def test_the_reader_of_expressions_finds_names_and_labels() -> None:
     assert metrics_in(text) == {
         "a_bucket": {"x", "y", "le", "m"}, "b_total": {"le", "m"}, "up": {"job", "le", "m"},
     }  # fmt: skip
+    text = "max by (m) (a_b and on (job) a_ready == 1) and on (m) max by (m) (b_c)"
+    assert metrics_in(text) == {"a_b": {"job", "m"}, "b_c": {"job", "m"}, "a_ready": {"job"}}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="figures of the process are told on Linux only")
@@ -160,6 +171,11 @@ def test_every_page_belongs_to_an_alert_and_has_its_parts(page: Path) -> None:
     assert re.findall(r"^## (.*)$", page.read_text("utf-8"), re.MULTILINE) == [
         "What players feel", "Confirm", "What to do", "When to wake somebody",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("sender", [game_servers, redis_events], ids=lambda each: each.ALERT)
+def test_the_page_of_an_alert_that_the_server_sends_names_it(sender: ModuleType) -> None:
+    assert f"`{sender.ALERT}`" in (ROOT / sender.RUNBOOK).read_text("utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
