@@ -111,3 +111,20 @@ async def test_the_stream_has_a_bound(valkey: RealServer) -> None:
         await stores.streams.prepare()
         replies = [await stores.streams.submit("normal", "enqueue", BODY, limit=2) for _ in "abc"]
         assert replies == [Submitted.ADDED, Submitted.ADDED, Submitted.FULL]
+
+
+async def test_a_mixed_batch_takes_few_script_calls_and_keeps_each_players_order(
+    valkey: RealServer,
+) -> None:
+    wishes = [("a", "enqueue"), ("b", "enqueue"), ("a", "dequeue"), ("c", "enqueue")]
+    wishes += [("b", "dequeue"), ("a", "enqueue"), ("d", "enqueue")]
+    async with open_stores(valkey.url) as stores:
+        messages = [
+            Message(kind=RequestKind(kind), payload=BODY.replace(b"p1", player.encode()) + b" " * n)
+            for n, (player, kind) in enumerate(wishes)
+        ]
+        await ingest(stores).take(messages)
+        scripts = [name for name, _ in stores.seen.operations if name in ("enqueue", "dequeue")]
+        assert scripts == ["enqueue", "dequeue", "enqueue"]
+        page = await stores.tickets.read(NORMAL, start=0, count=10)
+    assert [ticket.player_id for ticket in page.tickets] == ["c", "d", "a"]

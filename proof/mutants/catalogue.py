@@ -11,8 +11,8 @@ _IN = (
         edits=(
             Edit(
                 file="loops/ingest.py",
-                old="            heard = list(run)\n",
-                new="            heard = list(run)\n"
+                old="        for kind, heard in _runs(batch):\n",
+                new="        for kind, heard in _runs(batch):\n"
                 "            if kind is RequestKind.ENQUEUE:\n"
                 "                await self._connection.publish(\n"
                 "                    [each.answer for each in heard if each.answer]\n"

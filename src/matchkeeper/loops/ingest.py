@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import groupby
 
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.errors import StoreError, StoreRefusedError
@@ -127,8 +127,7 @@ class Ingest:
         return self._rules.result_channel(request.pod_id), payload
 
     async def _queue_batch(self, mode: GameMode, batch: Sequence[Heard]) -> None:
-        for kind, run in groupby(batch, key=lambda heard: heard.request.kind):
-            heard = list(run)
+        for kind, heard in _runs(batch):
             try:
                 outcomes = await self._apply(mode, kind, heard)
             except NotDurableError as error:
@@ -248,6 +247,19 @@ class Ingest:
             )
         except StoreError as failure:
             emit(Event.ANSWERS_LOST, count=1, error=failure.message)
+
+
+def _runs(batch: Sequence[Heard]) -> list[tuple[RequestKind, list[Heard]]]:
+    """The batch in few script calls: the first request of each player, then the second of each, and
+    so on, by kind. One player's requests stay in their order; no others depend on each other.
+    """
+    seen: Counter[str] = Counter()
+    runs: dict[tuple[int, RequestKind], list[Heard]] = {}
+    for heard in batch:
+        player = heard.request.player_id
+        runs.setdefault((seen[player], heard.request.kind), []).append(heard)
+        seen[player] += 1
+    return [(kind, runs[turn, kind]) for turn, kind in sorted(runs)]
 
 
 def _identified(request: Request, entry_id: str) -> Request:
