@@ -128,6 +128,7 @@ def _of_queue(tag: str) -> list[Trial]:
         ("XGROUP DELCONSUMER", requests, keys.GROUP, "x"),
         ("XINFO CONSUMERS", requests, keys.GROUP),
         ("XAUTOCLAIM", requests, keys.GROUP, "x", 0, "0-0"),
+        ("XPENDING", requests, keys.GROUP),
         ("XREADGROUP", "GROUP", keys.GROUP, "x", "STREAMS", requests, ">"),
         ("EVALSHA", scripts.sha(Script.READ), 1, requests),
     )
