@@ -14,7 +14,11 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-ROOT_PAGES = {"README.md": "index.md", "CHANGELOG.md": "CHANGELOG.md", "CONTRIBUTING.md": "CONTRIBUTING.md"}  # fmt: skip
+ROOT_PAGES = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "CHANGELOG.md",
+    "CONTRIBUTING.md": "CONTRIBUTING.md",
+}
 """Pages that stand outside of docs/, and what they are called in the site."""
 RUNBOOKS = "Runbooks"
 _LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:)([^)#\s]+)(?=[)#])")
