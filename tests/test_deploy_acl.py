@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from matchkeeper.client import GameServer, Offer, RefusedError
 from matchkeeper.config import load
 from matchkeeper.store import keys, rights
 from matchkeeper.store.durability import Durability
+from matchkeeper.store.embedded import executable
 from tests.acl import ACL, GuardedServer, guarded, users
 from tests.conftest import wait_until
 from tests.harness import MODES, Outside, Server, free_port, outside, serving
@@ -77,6 +79,25 @@ async def test_a_whole_day_with_these_users(guarded_server: GuardedServer, tmp_p
         assert await server.ended() == 0
     _doctor_is_content(url, durability)
     assert guard.denials() == []
+
+
+async def test_a_game_server_with_nothing_but_redis_cli(
+    guarded_server: GuardedServer, tmp_path: Path
+) -> None:
+    cli = executable().with_name("valkey-cli")
+    with serving(guarded_server.url("matchkeeper"), tmp_path) as server:
+        await server.ready()
+        done = await asyncio.to_thread(
+            subprocess.run,
+            ["bash", str(ROOT / "examples/game_server.sh"), guarded_server.url("gameserver")],
+            env={"PATH": os.environ["PATH"], "REDIS_CLI": str(cli)},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert "confirm: started" in done.stdout, done.stderr
+    assert guarded_server.denials() == []
 
 
 async def _nobody_listens(guard: GuardedServer, wire: Outside, server: Server) -> None:
