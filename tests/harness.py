@@ -56,7 +56,7 @@ class Server:
         """Log lines that hold `needle`."""
         return [line for line in self.log.read_text().splitlines() if needle in line]
 
-    async def logged(self, needle: str, *, times: int = 1, seconds: float = 15) -> None:
+    async def logged(self, needle: str, *, times: int = 1, seconds: float = 30) -> None:
         """Waits for a log line."""
         await wait_until(
             lambda: len(self.lines(needle)) >= times,
@@ -78,7 +78,7 @@ class Server:
         ]
         return sum(values)
 
-    async def ready(self, *, seconds: float = 15) -> None:
+    async def ready(self, *, seconds: float = 30) -> None:
         async def check() -> bool:
             assert self.process.poll() is None, "\n".join(self.lines()[-20:])
             try:
@@ -97,7 +97,7 @@ class Server:
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
-    async def ended(self, *, seconds: float = 15) -> int:
+    async def ended(self, *, seconds: float = 30) -> int:
         await wait_until(lambda: self.process.poll() is not None, seconds=seconds, what="end")
         assert self.process.returncode is not None
         return self.process.returncode
@@ -177,7 +177,7 @@ class Outside:
             if answer["player_id"] == player_id
         ]
 
-    async def is_told(self, player_id: str, word: str, *, seconds: float = 15) -> None:
+    async def is_told(self, player_id: str, word: str, *, seconds: float = 30) -> None:
         await wait_until(
             lambda: word in self.told(player_id),
             seconds=seconds,
