@@ -13,7 +13,7 @@ from matchkeeper.errors import StoreRefusedError, UnreadableError
 from matchkeeper.observe.logging import mask_secrets, masked
 from matchkeeper.protocol.answers import decode_answer, decode_battle_request
 from matchkeeper.protocol.metadata import BadMetadataError, normalise, read_ticket
-from matchkeeper.store.matches import decode_event
+from matchkeeper.store.handoff_events import decode_event
 from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer
 from tests.stores import CLAIMED, NORMAL, RANKED, open_stores, token

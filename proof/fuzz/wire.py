@@ -17,7 +17,7 @@ from matchkeeper.protocol.codes import ErrorCode, WireError
 from matchkeeper.protocol.limits import id_problem
 from matchkeeper.protocol.metadata import BadMetadataError, check, pod_of, read_ticket
 from matchkeeper.protocol.requests import Request, RequestKind, decode
-from matchkeeper.store.matches import decode_event
+from matchkeeper.store.handoff_events import decode_event
 from proof.fuzz import texts
 from proof.fuzz.report import Tally
 

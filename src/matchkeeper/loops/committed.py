@@ -8,7 +8,8 @@ from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
-from matchkeeper.store.matches import HandoffEvent, NewMatch
+from matchkeeper.store.handoff_events import HandoffEvent
+from matchkeeper.store.matches import NewMatch
 
 _KEPT = 50_000
 

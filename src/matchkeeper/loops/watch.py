@@ -20,7 +20,7 @@ from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.dead_letters import DeadLetterStore
-from matchkeeper.store.matches import decode_event
+from matchkeeper.store.handoff_events import decode_event
 from matchkeeper.store.subscription import subscribed
 from matchkeeper.store.tickets import TicketStore
 

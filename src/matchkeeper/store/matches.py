@@ -16,7 +16,6 @@ from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket
 from matchkeeper.errors import UnreadableError
 from matchkeeper.protocol.answers import CLAIMED_BY_PLACEHOLDER
-from matchkeeper.protocol.limits import decoded
 from matchkeeper.protocol.metadata import read_ticket
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
@@ -317,31 +316,6 @@ class MatchStore:
             durable=True,
         )
         return HandoffReply(reply[0].decode())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HandoffEvent:
-    """What a game server did with a match, as the scripts tell it on `keys.EVENTS`."""
-
-    what: str
-    """`claimed`, `started`, or the step and the code it was refused with: `claim too_late`."""
-    match_id: str
-    pod_id: str
-    at: float
-    """Unix time in seconds, of Redis."""
-
-
-_event = msgspec.json.Decoder(tuple[str, str, str, str])
-
-
-def decode_event(payload: bytes) -> HandoffEvent:
-    """An event from its text. Raises msgspec.DecodeError."""
-    what, match_id, pod_id, at = decoded(_event, payload)
-    try:
-        seconds = float(at)
-    except ValueError:
-        raise msgspec.DecodeError("the time of an event is no number") from None
-    return HandoffEvent(what=what, match_id=match_id, pod_id=pod_id, at=seconds)
 
 
 def _proposal(tag: str, match: NewMatch, names: list[str | bytes]) -> dict[str, object]:
