@@ -62,6 +62,10 @@ def refused(path: Path, environ: Mapping[str, str] = NO_ENVIRONMENT) -> InvalidS
             'required_players (mode 1, "A") is 4; allowed is at most',
         ),
         (
+            "[matchmaking]\nredis_operation_timeout_seconds = 45\n[retry]\nmax_attempts = 2",
+            "request_memory_seconds is 120; allowed is more than 135, three times",
+        ),
+        (
             "[[matchmaking.game_modes]]\ngame_mode = 'A'\nrequired_players = 6\nteams = 4",
             "is 4, which does not divide required_players = 6; allowed is one of 1, 2, 3, 6",
         ),

@@ -126,5 +126,9 @@ async def test_a_mixed_batch_takes_few_script_calls_and_keeps_each_players_order
         await ingest(stores).take(messages)
         scripts = [name for name, _ in stores.seen.operations if name in ("enqueue", "dequeue")]
         assert scripts == ["enqueue", "dequeue", "enqueue"]
+        # Repetitions need no call of their own.
+        payload = BODY.replace(b"p1", b"e")
+        await ingest(stores).take([Message(kind=RequestKind.ENQUEUE, payload=payload)] * 5)
+        assert [name for name, _ in stores.seen.operations].count("enqueue") == 3
         page = await stores.tickets.read(NORMAL, start=0, count=10)
-    assert [ticket.player_id for ticket in page.tickets] == ["c", "d", "a"]
+    assert [ticket.player_id for ticket in page.tickets] == ["c", "a", "d", "e"]

@@ -104,6 +104,18 @@ GOOD: dict[str, Callable[[], Story]] = {
         .started("m", epoch=2)
         .looked()
     ),
+    "offered before it was durable, lost with the primary, and asked again": lambda: (
+        story()
+        .asked("a")
+        .asked("b")
+        .offered("m", "a", "b", second=100)
+        .told("a")
+        .told("b")
+        .offered("n", "a", "b", second=103)
+        .claimed("n")
+        .started("n")
+        .looked()
+    ),
     "given back with the place, and matched": lambda: (
         story()
         .queued("a", "b")

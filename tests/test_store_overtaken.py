@@ -163,13 +163,46 @@ async def test_what_a_dead_server_had_in_hand_is_not_done_when_it_is_too_old(
         await _aged(redis, kind)
         (entry,) = await one.streams.read(count=10, block=timedelta(milliseconds=100))
         if kind is RequestKind.DEQUEUE:
-            await two.enqueue("p1")
+            await two.enqueue("p1", pod="pod-x")
+            await redis.delete(keys.latest("normal", "p1"))  # as it is after so long
         (taken,) = await two.streams.take_over(idle=timedelta(0), count=10)
         assert taken == entry
-        assert (await _handle(two, taken)).reply is Reply.REQUEST_EXPIRED
+        outcome = await _handle(two, taken)
+        assert outcome.reply is Reply.REQUEST_EXPIRED
+        assert outcome.detail == ("pod-x" if kind is RequestKind.DEQUEUE else "")
         waits = ["p1"] if kind is RequestKind.DEQUEUE else []
         assert await redis.zrange("queue:{normal}", 0, -1) == waits
         assert await redis.xlen("match:requests:{normal}") == 0
+
+
+async def test_who_waits_is_not_told_that_an_old_request_was_not_done(
+    any_server: RealServer, redis: Redis
+) -> None:
+    async with open_stores(any_server.url, me="a") as one, open_stores(any_server.url) as two:
+        await one.streams.prepare()
+        await _aged(redis, RequestKind.ENQUEUE)
+        await one.streams.read(count=10, block=timedelta(milliseconds=100))
+        await two.enqueue("p1")
+        await redis.delete(keys.latest("normal", "p1"))
+        (taken,) = await two.streams.take_over(idle=timedelta(0), count=10)
+        assert (await _handle(two, taken)).reply is Reply.OVERTAKEN
+
+
+async def test_a_request_that_was_too_old_is_done_when_it_is_sent_again(
+    any_server: RealServer, redis: Redis
+) -> None:
+    asked = enqueue_request("p1", request_id="first")
+    async with open_stores(any_server.url, me="a") as one, open_stores(any_server.url) as two:
+        await one.streams.prepare()
+        await _aged(redis, RequestKind.ENQUEUE)
+        await one.streams.read(count=10, block=timedelta(milliseconds=100))
+        (taken,) = await two.streams.take_over(idle=timedelta(0), count=10)
+        old = heard(asked, entry_id=taken.entry_id, as_token="t1")
+        for _ in range(2):
+            _, (outcome,) = await two.tickets.enqueue("normal", [old])
+            assert outcome.reply is Reply.REQUEST_EXPIRED, "a retry of ours"
+        _, (again,) = await two.tickets.enqueue("normal", [heard(asked)])
+        assert again.reply is Reply.QUEUED
 
 
 async def test_what_only_waited_to_be_read_is_done_however_old(

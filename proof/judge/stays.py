@@ -121,6 +121,10 @@ def _told(stays: dict[str, list[Stay]], event: Event) -> None:
         elif event.code == "match_pending" and _asked_only_to_leave(stay):
             stay.leaves_at = min(stay.leaves_at, event.at)
         elif event.word == "EnQueued" and not stay.over:
+            if not stay.acknowledged:
+                # A place that was seen before, and lost with a primary, was promised to nobody.
+                stay.scores.clear()
+                stay.seconds.clear()
             stay.acknowledged_at = min(stay.acknowledged_at, event.at)
         elif event.word == "MatchFound":
             stay.told_found = True

@@ -54,7 +54,7 @@ _IN = (
         edits=(
             Edit(
                 file="store/lua/lib/seen.lua",
-                old="  return given ~= nil and (given[4] > 1 or given[3] > call.memory_ms)\n",
+                old="  return given == nil or given[4] > 1 or given[3] > call.memory_ms\n",
                 new="  return false\n",
             ),
         ),

@@ -32,6 +32,7 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
     matchmaking = settings.matchmaking
     yield from _limits(settings)
     yield from _memories(settings)
+    yield from _take_over(settings)
     yield from _channels(matchmaking)
     yield from _names(matchmaking)
     yield from _modes(matchmaking)
@@ -49,6 +50,11 @@ def longest_operation_seconds(
         for i in range(retry.max_attempts - 1)
     )
     return retry.max_attempts * attempt + sum(pauses)
+
+
+def take_over_seconds(matchmaking: MatchmakingSettings) -> float:
+    """For how long a server must have been silent before another does the requests it had read."""
+    return 3 * matchmaking.redis_operation_timeout_seconds
 
 
 def _limits(settings: Settings) -> Iterator[Contradiction]:
@@ -93,6 +99,19 @@ def _memories(settings: Settings) -> Iterator[Contradiction]:
                     ("redis", "durability_timeout_seconds"),
                 ),
             )
+
+
+def _take_over(settings: Settings) -> Iterator[Contradiction]:
+    seconds, retry = take_over_seconds(settings.matchmaking), settings.retry
+    if settings.matchmaking.read_streams and retry.request_memory_seconds <= seconds:
+        yield Contradiction(
+            at=("retry", "request_memory_seconds"),
+            found=f"is {retry.request_memory_seconds:g}",
+            allowed=f"allowed is more than {seconds:g}, three times "
+            "matchmaking.redis_operation_timeout_seconds: only then are the requests of a server "
+            "that died done by another, and what is forgotten is not done",
+            others=(("matchmaking", "redis_operation_timeout_seconds"),),
+        )
 
 
 def _channels(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from matchkeeper.config import Settings
+from matchkeeper.config.rules import take_over_seconds
 from matchkeeper.context.stores import (
     Clock,
     Stores,
@@ -297,7 +298,7 @@ class _Wiring:
                 ingest,
                 self.stores.streams,
                 batch=matchmaking.ingest_batch_size,
-                take_over_after=timedelta(seconds=3 * matchmaking.redis_operation_timeout_seconds),
+                take_over_after=timedelta(seconds=take_over_seconds(matchmaking)),
                 stop=self.stopping,
             )
             tasks.append(Task(name="stream requests", run=stream.run))

@@ -40,8 +40,11 @@ def told(outcome: Outcome) -> Told | None:
         if request.kind is RequestKind.ENQUEUE:
             return _plain(request.pod_id, request.player_id, answers.ENQUEUED)
         return _plain(detail or request.pod_id, request.player_id, answers.DEQUEUED)
+    pod_id = request.pod_id
+    if reply is Reply.REQUEST_EXPIRED:
+        pod_id = pod_id or detail or None
     code, message = _REFUSALS.get(reply) or _pending(request.kind, detail)
-    return refusal(request.pod_id, request.player_id, code, message.format(detail=detail))
+    return refusal(pod_id, request.player_id, code, message.format(detail=detail))
 
 
 def refusal(pod_id: str | None, player_id: str, code: ErrorCode, message: str) -> Told:

@@ -250,15 +250,18 @@ class Ingest:
 
 
 def _runs(batch: Sequence[Heard]) -> list[tuple[RequestKind, list[Heard]]]:
-    """The batch in few script calls: the first request of each player, then the second of each, and
-    so on, by kind. One player's requests stay in their order; no others depend on each other.
+    """The batch in few script calls, each of one kind. One player's requests stay in their order,
+    and so do all enqueues; an enqueue and a dequeue of two players do not depend on each other.
     """
-    seen: Counter[str] = Counter()
     runs: dict[tuple[int, RequestKind], list[Heard]] = {}
+    last: dict[str, tuple[int, RequestKind]] = {}
+    latest: Counter[RequestKind] = Counter()
     for heard in batch:
-        player = heard.request.player_id
-        runs.setdefault((seen[player], heard.request.kind), []).append(heard)
-        seen[player] += 1
+        kind, player = heard.request.kind, heard.request.player_id
+        turn, before = last.get(player, (0, kind))
+        latest[kind] = max(latest[kind], turn + (before is not kind))
+        last[player] = (latest[kind], kind)
+        runs.setdefault(last[player], []).append(heard)
     return [(kind, runs[turn, kind]) for turn, kind in sorted(runs)]
 
 

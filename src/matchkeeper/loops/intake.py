@@ -105,7 +105,7 @@ class StreamIntake:
         self._stop = stop
         self._broken: set[str] = set()
         self._look_at = 0.0
-        """When to look for requests of servers that are gone; what fails does not put it off."""
+        """When to look for requests of servers that are gone; a new start does not put it off."""
         self.reading = False
         """The streams are there, so that game servers can write to them."""
 
@@ -123,9 +123,9 @@ class StreamIntake:
         loop = asyncio.get_running_loop()
         while not self._stop.is_set():
             if loop.time() >= self._look_at:
+                self._look_at = loop.time() + _TAKE_OVER_EVERY_SECONDS
                 await self._prepare()
                 await self._take_over()
-                self._look_at = loop.time() + _TAKE_OVER_EVERY_SECONDS
             entries = await unless(self._stop, self._streams.read(count=self._batch, block=_BLOCK))
             if entries:
                 await self._take(entries)
@@ -145,7 +145,10 @@ class StreamIntake:
 
     async def _take_over(self) -> None:
         idle = self._take_over_after
-        while entries := await self._streams.take_over(idle=idle, count=self._batch):
+        while not self._stop.is_set():
+            entries = await self._streams.take_over(idle=idle, count=self._batch)
+            if not entries:
+                return
             emit(Event.REQUESTS_TAKEN_OVER, count=len(entries))
             await self._take(entries)
 

@@ -51,6 +51,7 @@ async def supervised(
     pause_seconds = _FIRST_PAUSE_SECONDS
     while True:
         begun = asyncio.get_running_loop().time()
+        long_seconds = _FIRST_PAUSE_SECONDS
         try:
             await loop()
         except CircuitOpenError:
@@ -60,9 +61,10 @@ async def supervised(
             emit(Event.LOOP_INTERRUPTED, loop=name, error=error.message)
         except Exception as error:  # noqa: BLE001  # the last line of defence: told, then run again
             emit(Event.LOOP_FAILED, loop=name, error=repr(error), exc_info=error)
+            long_seconds = 10 * _LONGEST_PAUSE_SECONDS  # a defect comes again
         else:
             return
-        if asyncio.get_running_loop().time() - begun > _FIRST_PAUSE_SECONDS:
+        if asyncio.get_running_loop().time() - begun > long_seconds:
             # It worked for a while. A Redis that fails again and again must not be slept through.
             pause_seconds = _FIRST_PAUSE_SECONDS
         # Jitter, so that several servers do not come back in one moment.

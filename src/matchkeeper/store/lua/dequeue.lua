@@ -9,7 +9,7 @@
 -- REPLY  {code, detail, code, detail, …}, a pair for each request:
 --          dequeued <pod> | again <pod> | duplicate (tell nobody) | not_in_queue
 --          overtaken (tell nobody: the player has asked for something else since)
---          request_expired (read by a server that died, and too old to be done by another)
+--          request_expired <pod> (read by a server that died, and too old to be done by another)
 --          match_pending <match id>: too late for now, but if the match falls through the player
 --          is not put back into this queue
 -- AGAIN  safe: a request is remembered with its token, and the same token gets the same pair.
@@ -62,8 +62,11 @@ local function handle(key, latest, request, hand_made)
     if another_since(latest, key) then return overtaken(key, latest, call) end
     return remember_request(key, request, call, left_before and 'again' or code, detail, now)
   end
-  if too_old then return remember_request(key, request, call, 'request_expired', '', now) end
   if older_than_latest(latest, request) then return remember_request(key, request, call, 'overtaken', '', now) end
+  if too_old then
+    local pod = pod_in(redis.call('HGET', metadata, request.player) or '')
+    return remember_request(key, request, call, 'request_expired', pod, now)
+  end
   note_latest(latest, key, request, call, now)
   local decided, about = decide(request, hand_made)
   -- The same text is a new wish wherever the player is now; nowhere, the first answer still holds.

@@ -59,6 +59,11 @@ local function decide(request)
   return 'queued', ''
 end
 
+-- In the queue or in a match: told that a request was not done, somebody would believe it.
+local function is_here(player)
+  return redis.call('ZSCORE', queue, player) or pending[player] or elsewhere[player]
+end
+
 local function handle(key, latest, request)
   local seen, code, detail = seen_before(key, request, call, now)
   local too_old = not seen and forgotten(stream, request, call, now)
@@ -74,8 +79,10 @@ local function handle(key, latest, request)
       return remember_request(key, request, call, code == 'queued' and 'again' or code, detail, now)
     end
   end
+  if older_than_latest(latest, request) or (too_old and is_here(request.player)) then
+    return remember_request(key, request, call, 'overtaken', '', now)
+  end
   if too_old then return remember_request(key, request, call, 'request_expired', '', now) end
-  if older_than_latest(latest, request) then return remember_request(key, request, call, 'overtaken', '', now) end
   note_latest(latest, key, request, call, now)
   code, detail = decide(request)
   return remember_request(key, request, call, code, detail, now)

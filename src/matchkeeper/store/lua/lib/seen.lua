@@ -11,6 +11,8 @@ local function seen_before(key, request, call, now)
     redis.call('PEXPIRE', key, call.memory_ms) -- a write, for WAITAOF and WAIT behind it
     return 'same', seen[3], seen[4]
   end
+  -- It was not done, and whoever sends it again wants it done.
+  if seen[3] == 'request_expired' then return nil end
   if request.entry == '' and seen[1] ~= call.me and now - seen[5] < call.window_seconds then
     return 'elsewhere'
   end
@@ -65,8 +67,8 @@ end
 local function forgotten(stream, request, call, now)
   local ms = string.match(request.entry, '^(%d+)-%d+$')
   if not ms or now * 1000 - tonumber(ms) <= call.memory_ms then return false end
-  local given = redis.call('XPENDING', stream, call.group, request.entry, request.entry, 1)[1]
-  return given ~= nil and (given[4] > 1 or given[3] > call.memory_ms)
+  local given = redis.pcall('XPENDING', stream, call.group, request.entry, request.entry, 1)[1]
+  return given == nil or given[4] > 1 or given[3] > call.memory_ms
 end
 
 -- Takes a request out of its stream; false when somebody else has done so before.
