@@ -48,6 +48,23 @@ async def test_a_dead_server_is_a_network_error_and_recovers(any_server: RealSer
         assert (await stores.enqueue("p1")).reply in (Reply.QUEUED, Reply.ALREADY_IN_QUEUE)
 
 
+async def test_scripts_that_are_forgotten_again_at_once_are_given_once_more(
+    any_server: RealServer, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failover, or a flush, between giving a script and calling it."""
+    load, flushes = scripts.load, iter([True, False, False])
+
+    async def load_and_forget(client: Redis, script: scripts.Script) -> None:
+        await load(client, script)
+        if next(flushes):
+            await redis.script_flush()
+
+    monkeypatch.setattr(scripts, "load", load_and_forget)
+    async with open_stores(any_server.url) as stores:
+        assert (await stores.enqueue("p1")).reply is Reply.QUEUED
+    assert ("enqueue", Outcome.NOT_READY) in stores.seen.operations
+
+
 async def test_connecting_has_a_deadline_too(any_server: RealServer) -> None:
     any_server.signal(signal.SIGSTOP)
     begun = time.monotonic()

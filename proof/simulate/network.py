@@ -20,6 +20,8 @@ _QUIET = (b"CLIENT", b"SELECT", b"HELLO", b"AUTH")
 _MAY_PUBLISH = (b"EVALSHA", b"PUBLISH", b"EXEC")
 _NOTHING = b"*-1\r\n"
 _REFUSED_SECONDS = 0.5
+_IN_ORDER_SECONDS = 1e-7
+"""Between two on one connection: a loop runs what is due at the same moment in any order."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -137,7 +139,7 @@ class Network:
         if fault is not None:
             self.injected[fault] += 1
         wait = self.late_seconds if fault is Fault.SLOW_APPLY else self._latency()
-        link.runs_at = max(link.runs_at, self.loop.time() + wait)
+        link.runs_at = max(link.runs_at + _IN_ORDER_SECONDS, self.loop.time() + wait)
         self.loop.call_at(link.runs_at, self._arrive, link, args, fault)
 
     def kill(self, endpoint: Endpoint) -> None:
@@ -281,7 +283,7 @@ class Network:
 
     def _deliver(self, link: Link, data: bytes, wait: float) -> None:
         """Bytes on their way to the process, never before those that left earlier."""
-        link.heard_at = max(link.heard_at, self.loop.time() + wait)
+        link.heard_at = max(link.heard_at + _IN_ORDER_SECONDS, self.loop.time() + wait)
         self.loop.call_at(link.heard_at, self._hand_over, link, data)
 
     def _hand_over(self, link: Link, data: bytes) -> None:

@@ -9,6 +9,7 @@ from redis.exceptions import (
     AuthorizationError,
     BusyLoadingError,
     NoPermissionError,
+    NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
@@ -77,7 +78,8 @@ def translate(operation: str, error: Exception) -> StoreError | None:
             f"Redis refuses {operation}: {text}",
             hint="Check the user and password in redis.url and the rights of that user (ACL).",
         )
-    if isinstance(error, _BUSY) or text.startswith(_NOT_READY):
+    # Forgotten again since it was given back its scripts: a failover or a flush, in that moment.
+    if isinstance(error, (*_BUSY, NoScriptError)) or text.startswith(_NOT_READY):
         return StoreNotReadyError(
             f"Redis is not ready for {operation}: {text}",
             hint="It may be loading, a replica, out of memory, or busy; see `matchkeeper doctor`.",
