@@ -116,6 +116,14 @@ GOOD: dict[str, Callable[[], Story]] = {
         .started("n")
         .looked()
     ),
+    "matched while its pod heard nothing, and never answered": lambda: (
+        story()
+        .asked("a")
+        .queued("b")
+        .played("m", "a", "b")
+        .add(What.GAVE_UP, player="a", word="enqueue")
+        .looked()
+    ),
     "given back with the place, and matched": lambda: (
         story()
         .queued("a", "b")

@@ -33,7 +33,7 @@ def judge(
         *_unique(_states(events)),
         *check_matches(matches),
         *_strangers(events, stays),
-        *_unanswered(events),
+        *_unanswered(events, stays),
         *_ends(stays, final),
         *_places(stays),
         *(_stuck(final, required or {}) if settled else ()),
@@ -77,9 +77,14 @@ def _strangers(events: list[Event], stays: dict[str, list[Stay]]) -> Iterator[Fi
         yield Finding(fault=Fault.UNEXPECTED, about=player, text=text)
 
 
-def _unanswered(events: list[Event]) -> Iterator[Finding]:
+def _unanswered(events: list[Event], stays: dict[str, list[Stay]]) -> Iterator[Finding]:
+    """Who is in a match that another pod started may have been told so when its own heard nothing;
+    asking again is answered by nobody then.
+    """
     for event in events:
-        if event.what is What.GAVE_UP:
+        if event.what is What.GAVE_UP and not any(
+            each.matches for each in stays[event.player][-1:]
+        ):
             text = f"{event.player} was never answered to {event.word}"
             yield Finding(fault=Fault.UNANSWERED, about=event.player, text=text)
 
