@@ -8,8 +8,9 @@ import sys
 import time
 
 from bench.players import body
-from bench.raw import Line, packed
+from bench.raw import Line
 from bench.site import TAG
+from proof.wire import packed
 
 _STEP_SECONDS = 0.0005
 

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from bench.players import body
-from bench.raw import packed, replies_while
+from bench.raw import replies_while
 from bench.site import TAG, Site
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.ticket import Ticket
@@ -27,6 +27,7 @@ from matchkeeper.store import scripts
 from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.scripts import Script
 from matchkeeper.store.tickets import Heard, TicketStore
+from proof.wire import packed
 
 _ME = "bench"
 _AHEAD = 8

@@ -7,8 +7,9 @@ import random
 import time
 from collections.abc import Iterator
 
-from bench.raw import Line, packed
+from bench.raw import Line
 from bench.site import TAG
+from proof.wire import packed
 
 _FILLER = "x" * 60
 

@@ -15,7 +15,8 @@ from array import array
 from pathlib import Path
 from typing import Any
 
-from bench.raw import Line, packed
+from bench.raw import Line
+from proof.wire import packed
 
 _SCRIPTS = Path(__file__).parents[1] / "docs" / "scripts"
 _LEASE_SECONDS = 10

@@ -8,16 +8,9 @@ from typing import Any, Self
 
 import hiredis
 
+from proof.wire import packed
+
 _CHUNK = 1 << 16
-
-
-def packed(*args: str | bytes | float) -> bytes:
-    """One command as its bytes."""
-    parts = [b"*%d\r\n" % len(args)]
-    for arg in args:
-        data = arg if isinstance(arg, bytes) else str(arg).encode()
-        parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
-    return b"".join(parts)
 
 
 class Line:

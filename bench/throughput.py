@@ -10,8 +10,9 @@ from typing import Any
 
 from bench.ceiling import Ceiling
 from bench.players import body, fill_stream, names
-from bench.raw import Line, packed
+from bench.raw import Line
 from bench.site import TAG, Site, opened
+from proof.wire import packed
 
 _PATIENCE_SECONDS = 300.0
 _OPEN = 2_000
