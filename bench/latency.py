@@ -26,14 +26,14 @@ class Latency:
     calls: int
 
 
-def at(folder: Path, *, rate: float, seconds: float, claims: bool = True) -> Latency:
+def at(folder: Path, *, rate: float, seconds: float) -> Latency:
     """Players come at `rate` for so many seconds, through the stream."""
     with opened(folder) as site:
-        mode = {"game_mode": "Duel", "handoff": "claim" if claims else "publish"}
+        mode = {"game_mode": "Duel", "handoff": "claim"}
         site.server([mode], MATCHMAKING__OFFER_TIMEOUT_SECONDS=60)
-        pod = site.pod(claims=claims)
+        pod = site.pod(claims=True)
         arrivals = site.python("bench.arrivals", str(site.port.number), str(rate), str(seconds))
-        pings = site.pings_while(lambda: arrivals.popen.poll() is None)
+        ping_p99 = site.ping_p99_while(lambda: arrivals.popen.poll() is None)
         assert arrivals.popen.stdout is not None  # noqa: S101  # it was piped
         sent = int(arrivals.popen.stdout.read())
         await_all(site, but=1)
@@ -44,7 +44,7 @@ def at(folder: Path, *, rate: float, seconds: float, claims: bool = True) -> Lat
             median_seconds=median(found),
             p99_seconds=found[990],
             longest_seconds=found[-1],
-            ping_p99_seconds=pings[int(0.99 * (len(pings) - 1))],
+            ping_p99_seconds=ping_p99,
             slow_scripts=site.slow_scripts(),
-            calls=sum(calls for calls, _ in site.command_stats().values()),
+            calls=site.calls().total(),
         )

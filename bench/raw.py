@@ -20,8 +20,6 @@ class Line:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._reader = hiredis.Reader()
-        self.sent_bytes = 0
-        self.read_bytes = 0
 
     def __enter__(self) -> Self:
         return self
@@ -32,14 +30,12 @@ class Line:
     def send(self, data: bytes) -> None:
         """Packed commands, one or many."""
         self.socket.sendall(data)
-        self.sent_bytes += len(data)
 
     def ready(self) -> list[Any]:
         """What has come, after a wait for more where nothing has. Raises OSError at the end."""
         data = self.socket.recv(_CHUNK)
         if not data:
             raise ConnectionError("Redis has closed the connection")
-        self.read_bytes += len(data)
         self._reader.feed(data)
         found = []
         while (reply := self._reader.gets()) is not False:

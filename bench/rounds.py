@@ -52,21 +52,23 @@ def of(folder: Path, *, tickets: int, matchable: bool, metadata_bytes: int = 500
         before = empty.memory_bytes()
         deadline = time.monotonic() + _PATIENCE_SECONDS
         wanted = 1 if matchable else _ROUNDS
-        pings = site.pings_while(
+        ping_p99 = site.ping_p99_while(
             lambda: (
                 server.metric("matchkeeper_round_duration_seconds_count") < wanted
                 and time.monotonic() < deadline
             )
         )
         rounds = server.metric("matchkeeper_round_duration_seconds_count")
-        seconds = server.metric("matchkeeper_round_duration_seconds_sum") / max(1, rounds)
+        if rounds < wanted:
+            raise TimeoutError(f"{rounds:g} rounds over {tickets} in {_PATIENCE_SECONDS:g} s")
+        seconds = server.metric("matchkeeper_round_duration_seconds_sum") / rounds
         pod.end()
         return RoundTime(
             tickets=tickets,
             matchable=matchable,
             seconds=seconds,
             server_bytes=empty.memory_bytes() - before,
-            ping_p99_seconds=pings[int(0.99 * (len(pings) - 1))],
+            ping_p99_seconds=ping_p99,
             slow_scripts=site.slow_scripts(),
         )
 

@@ -60,7 +60,7 @@ def with_server(folder: Path, way: Way) -> Throughput:
             with site.line() as line:
                 fill_stream(line, who)
         pod = site.pod(claims=way.claims)
-        before, bytes_before = _calls(site), site.traffic_bytes()
+        before, bytes_before = site.calls(), site.traffic_bytes()
         server, _ = site.server([mode], MATCHMAKING__OFFER_TIMEOUT_SECONDS=60)
         if not way.stream:
             _publish(site, who)
@@ -73,7 +73,7 @@ def with_server(folder: Path, way: Way) -> Throughput:
             seconds=seen["last"] - seen["first"],
             server_cpu_seconds=server.cpu_seconds(),
             redis_cpu_seconds=site.valkey.cpu_seconds(),
-            redis_commands=_calls(site) - before,
+            redis_commands=site.calls() - before,
             traffic_bytes=site.traffic_bytes() - bytes_before,
         )
 
@@ -134,7 +134,3 @@ def _check(seen: dict[str, Any], way: Way) -> None:
     if told != (players, players, players, 0) or (way.claims and 2 * seen["started"] != players):
         counts = {name: seen[name] for name in ("queued", "found", "offers", "started", "other")}
         raise AssertionError(f"of {players} players: {counts}")
-
-
-def _calls(site: Site) -> Counter[str]:
-    return Counter({name: calls for name, (calls, _) in site.command_stats().items()})

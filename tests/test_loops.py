@@ -34,11 +34,15 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return found
 
 
-async def _run(pauses: list[float], *, works_seconds: float, times: int) -> None:
-    stop = asyncio.Event()
+async def _run(
+    pauses: list[float], monkeypatch: pytest.MonkeyPatch, *, works_seconds: float, times: int
+) -> None:
+    stop, now = asyncio.Event(), 0.0
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
 
     async def loop() -> None:
-        await asyncio.sleep(works_seconds)
+        nonlocal now
+        now += works_seconds
         if len(pauses) == times - 1:
             stop.set()
         raise StoreUnavailableError("away")
@@ -46,14 +50,18 @@ async def _run(pauses: list[float], *, works_seconds: float, times: int) -> None
     await waiting.supervised("loop", loop, stop=stop, rng=Even())
 
 
-async def test_what_fails_at_once_is_tried_less_and_less(pauses: list[float]) -> None:
-    await _run(pauses, works_seconds=0, times=7)
+async def test_what_fails_at_once_is_tried_less_and_less(
+    pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _run(pauses, monkeypatch, works_seconds=0, times=7)
     assert pauses == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 5, 5])
 
 
-async def test_what_works_for_a_while_is_tried_again_soon(pauses: list[float]) -> None:
+async def test_what_works_for_a_while_is_tried_again_soon(
+    pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A Redis that crashes every second must not find the server asleep each time it is there."""
-    await _run(pauses, works_seconds=0.25, times=4)
+    await _run(pauses, monkeypatch, works_seconds=0.25, times=4)
     assert pauses == pytest.approx([0.2, 0.2, 0.2, 0.2])
 
 

@@ -18,8 +18,8 @@ from types import MappingProxyType
 
 from matchkeeper.store.embedded import executable
 from proof.chaos.frames import frame_end
-from proof.chaos.ports import Port
 from proof.chaos.wire import WireError, ask
+from proof.ports import Port
 
 _MULTI = b"*1\r\n$5\r\nMULTI\r\n"
 _START_SECONDS = 60.0

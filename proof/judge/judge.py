@@ -82,9 +82,7 @@ def _unanswered(events: list[Event], stays: dict[str, list[Stay]]) -> Iterator[F
     asking again is answered by nobody then.
     """
     for event in events:
-        if event.what is What.GAVE_UP and not any(
-            each.matches for each in stays[event.player][-1:]
-        ):
+        if event.what is What.GAVE_UP and not stays[event.player][-1].matches:
             text = f"{event.player} was never answered to {event.word}"
             yield Finding(fault=Fault.UNANSWERED, about=event.player, text=text)
 
