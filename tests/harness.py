@@ -79,14 +79,20 @@ class Server:
         return sum(values)
 
     async def ready(self, *, seconds: float = 30) -> None:
+        await self._says(200, seconds=seconds, what="ready")
+
+    async def unready(self, *, seconds: float = 30) -> None:
+        await self._says(503, seconds=seconds, what="no longer ready")
+
+    async def _says(self, status: int, *, seconds: float, what: str) -> None:
         async def check() -> bool:
             assert self.process.poll() is None, "\n".join(self.lines()[-20:])
             try:
-                return (await self.get("/health/ready")).status_code == 200
+                return (await self.get("/health/ready")).status_code == status
             except httpx.HTTPError:
                 return False
 
-        await wait_until(check, seconds=seconds, what="ready")
+        await wait_until(check, seconds=seconds, what=what)
 
     def catches_sigterm(self) -> bool:
         """Whether it would hear a SIGTERM by now (Linux)."""
