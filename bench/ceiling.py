@@ -22,6 +22,7 @@ from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.offers import new_match
 from matchkeeper.matching.first_come import first_come_first_served
 from matchkeeper.protocol import answers
+from matchkeeper.protocol.metadata import metadata_sum
 from matchkeeper.protocol.requests import RequestKind, decode
 from matchkeeper.store import scripts
 from matchkeeper.store.matches import MatchStore
@@ -51,7 +52,7 @@ class _Recorder:
     ) -> list[Any]:
         """As of a connection; the reply is one that is always fine."""
         self.commands.append(packed("EVALSHA", scripts.sha(script), len(keys), *keys, *args))
-        pair = [b"queued", b""] if script is Script.ENQUEUE else [b"committed", b"1"]
+        pair = [b"queued", b"1.0"] if script is Script.ENQUEUE else [b"committed", b"1"]
         return [0] * (script is Script.ENQUEUE) + pair * self.count
 
 
@@ -64,7 +65,7 @@ class Ceiling:
         self._stream = stream
         self._batch = batch
         self._mode = GameMode(name="Duel", handoff=Handoff.CLAIM if claims else Handoff.PUBLISH)
-        for script in (Script.ENQUEUE, Script.READ, Script.COMMIT):
+        for script in (Script.ENQUEUE, Script.SCAN, Script.COMMIT):
             self._line.ask("SCRIPT", "LOAD", scripts.source(script))
         if stream:
             self._line.ask(
@@ -99,19 +100,18 @@ class Ceiling:
     def _match(self) -> float:
         entries = self._line.ask("ZRANGE", f"queue:{{{TAG}}}", 0, -1, "WITHSCORES")
         texts = self._line.ask("HGETALL", f"metadata:{{{TAG}}}")
-        metadata = dict(zip(texts[::2], texts[1::2], strict=True))
+        sums = {p: metadata_sum(text) for p, text in zip(texts[::2], texts[1::2], strict=True)}
         tickets = [
             Ticket(
                 player_id=player.decode(),
                 enqueued_at=float(score),
                 pod_id="pod",
-                metadata=metadata[player].decode(),
+                metadata_sum=sums[player],
             )
             for player, score in zip(entries[::2], entries[1::2], strict=True)
         ]
         pages = asyncio.run(_commits(self._mode, tickets))
-        keys = (f"queue:{{{TAG}}}", f"metadata:{{{TAG}}}")
-        read = packed("EVALSHA", scripts.sha(Script.READ), 2, *keys, 0, _PAGE)
+        read = packed("EVALSHA", scripts.sha(Script.SCAN), 1, f"queue:{{{TAG}}}", 0, _PAGE)
         begun = time.monotonic()
         commands = ((data, 1) for page in pages for data in (read, *page))
         replies_while(self._line, commands, ahead=_AHEAD)

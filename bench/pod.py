@@ -21,7 +21,6 @@ from proof.wire import packed
 _SCRIPTS = Path(__file__).parents[1] / "docs" / "scripts"
 _LEASE_SECONDS = 10
 _MEMORY_MS = 120_000
-_EVENTS = "matchkeeper:events"
 _MATCH = re.compile(rb'"match_id":"([^"]+)"')
 _SENT = re.compile(rb'"sent":(\d+)')
 _HEARTBEAT_SECONDS = 2.0
@@ -115,15 +114,16 @@ class Pod:
             self.other += 1
 
     def _claim(self, match_id: bytes) -> None:
-        keys = (b"match:{%b}:%b" % (self._tag.encode(), match_id), f"pending:{{{self._tag}}}")
-        args = (match_id, 1, "pod", match_id, _LEASE_SECONDS, _EVENTS)
-        self._ask("claim", match_id, packed("EVALSHA", self._sha["claim"], 2, *keys, *args))
+        key = b"match:{%b}:%b" % (self._tag.encode(), match_id)
+        names = [f"{kind}:{{{self._tag}}}" for kind in ("pending", "history")]
+        args = (match_id, 1, "pod", match_id, _LEASE_SECONDS)
+        self._ask("claim", match_id, packed("EVALSHA", self._sha["claim"], 3, key, *names, *args))
 
     def _confirm(self, match_id: bytes) -> None:
         key = b"match:{%b}:%b" % (self._tag.encode(), match_id)
-        names = [f"{kind}:{{{self._tag}}}" for kind in ("pending", "matched", "leaving")]
-        args = (match_id, 1, match_id, _MEMORY_MS, '"claimed_by":null', _EVENTS, "pod")
-        command = packed("EVALSHA", self._sha["confirm"], 4, key, *names, *args)
+        names = [f"{kind}:{{{self._tag}}}" for kind in ("pending", "matched", "leaving", "history")]
+        args = (match_id, 1, match_id, _MEMORY_MS, '"claimed_by":null', "pod")
+        command = packed("EVALSHA", self._sha["confirm"], 5, key, *names, *args)
         self._ask("confirm", match_id, command)
 
     def _ask(self, what: str, match_id: bytes, command: bytes) -> None:

@@ -22,6 +22,7 @@ from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.dead_letters import DeadLetterStore
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.failures import Outcome as OperationOutcome
+from matchkeeper.store.history import History
 from matchkeeper.store.matches import MatchStore, NewMatch
 from matchkeeper.store.streams import RequestStreams
 from matchkeeper.store.tickets import Heard, Outcome, TicketStore
@@ -67,6 +68,7 @@ class Stores:
     dead_letters: DeadLetterStore
     streams: RequestStreams
     coordination: Coordination
+    history: History
     seen: Seen
     stop: asyncio.Event
 
@@ -155,6 +157,7 @@ async def open_stores(
             dead_letters=DeadLetterStore(connection, tags=tags),
             streams=RequestStreams(connection, tags=tags, me=me),
             coordination=Coordination(connection, me=me, new_token=token),
+            history=History(connection, tags=tags),
             seen=seen,
             stop=stop,
         )

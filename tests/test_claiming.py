@@ -53,8 +53,12 @@ async def test_enqueue_claim_confirm_and_the_players_are_told(
                         break
             assert {answer.kind for answer in told.values()} == {"MatchFound"}
         await wait_until(lambda: _metric_is(server, "matchkeeper_pending_handoffs", 0))
-        waits = (await server.get("/metrics")).text
-        assert 'matchkeeper_wait_seconds_count{mode="Squad",until="claim"} 2.0' in waits
+        waited = 'matchkeeper_wait_seconds_count{mode="Squad",until="claim"} 2.0'
+        await wait_until(lambda: _tells(server, waited))
+
+
+async def _tells(server: Server, line: str) -> bool:
+    return line in (await server.get("/metrics")).text
 
 
 async def _metric_is(server: Server, name: str, value: float) -> bool:
@@ -117,7 +121,7 @@ async def test_a_pod_that_dies_between_claim_and_start_loses_nobody(
             assert again.request.match_id != offer.request.match_id
             assert await again.claim()
             assert await again.started()
-        assert await server.metric("matchkeeper_late_claims_total") >= 1
+        await wait_until(lambda: _metric_is(server, "matchkeeper_late_claims_total", 1))
 
 
 async def test_a_declined_match_goes_to_another_pod(valkey: RealServer, tmp_path: Path) -> None:

@@ -225,7 +225,7 @@ NOT_THE_GAME_SERVERS = (
     "HSET metadata:{normal} p {}", "SET metadata:p {}", "XRANGE match:requests:{normal} - +",
     "XTRIM match:requests:{normal} MAXLEN 0", "DEL match:{squad}:m", "HSET matched:{squad} p m",
     "HGET leaving:{squad} p", "XADD dead:{normal} * a b", "SET seen:{normal}:x y",
-    "PUBLISH battle:request {}", "SUBSCRIBE match:enqueue:request", "SUBSCRIBE matchkeeper:events",
+    "PUBLISH battle:request {}", "SUBSCRIBE match:enqueue:request", "XRANGE history:{normal} - +",
     "HSET pods x y", "ZRANGE pods 0 -1", "EVAL return_1 1 queue:{normal}",
 )  # fmt: skip
 
@@ -316,7 +316,7 @@ def test_the_server_may_do_what_it_does_and_no_more() -> None:
     assert _granted("matchkeeper") == needed | _in_lua() | ADDED_BY_HAND
     rules = users()["matchkeeper"].split()
     assert {rule[1:] for rule in rules if rule[0] == "~"} == set(keys.PATTERNS)
-    named = {*channels.heard, *channels.told, keys.EVENTS}
+    named = {*channels.heard, *channels.told}
     assert {rule[1:] for rule in rules if rule[0] == "&"} == named
 
 

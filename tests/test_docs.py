@@ -41,16 +41,15 @@ def valid(name: str, payload: bytes | str) -> None:
 
 def test_what_the_codec_writes_fits_the_schemas() -> None:
     def ticket(player: str) -> Ticket:
-        return Ticket(player_id=player, enqueued_at=1.5, pod_id="a", metadata='{"pod_id":"a"}')
+        return Ticket(player_id=player, enqueued_at=1.5, pod_id="a", metadata_sum="")
 
     two = ((ticket("p1"),), (ticket("p2"),))
     four = ((ticket("p1"), ticket("p2")), (ticket("p3"), ticket("p4")))
     mode = GameMode(name="M")
     for teams in (two, four):
-        valid(
-            "battle_request",
-            answers.battle_request(teams, mode, match_id="m", epoch=1, claim_within_seconds=1),
-        )
+        pieces = answers.battle_request(teams, mode, match_id="m", epoch=1, claim_within_seconds=1)
+        everybody = ['{"pod_id":"a"}' for team in teams for _ in team]
+        valid("battle_request", answers.filled_in(pieces, everybody))
         for _, notice in answers.match_found(Proposal(teams=teams), mode, "m"):
             valid("answer", notice)
     valid("answer", answers.plain("p1", answers.EXPIRED))

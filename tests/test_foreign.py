@@ -13,7 +13,6 @@ from matchkeeper.errors import StoreRefusedError, UnreadableError
 from matchkeeper.observe.logging import mask_secrets, masked
 from matchkeeper.protocol.answers import decode_answer, decode_battle_request
 from matchkeeper.protocol.metadata import BadMetadataError, normalise, read_ticket
-from matchkeeper.store.handoff_events import decode_event
 from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer
 from tests.stores import CLAIMED, NORMAL, RANKED, open_stores, token
@@ -46,7 +45,7 @@ def test_huge_metadata_is_poisoned_unread() -> None:
 
 @pytest.mark.parametrize("payload", [b'"\xff"', b"[" * 5000, b'["claimed","m","p","x"]', b"{}"])
 def test_only_decode_errors_come_out_of_decoders(payload: bytes) -> None:
-    for decode in (decode_answer, decode_battle_request, decode_event):
+    for decode in (decode_answer, decode_battle_request):
         with pytest.raises(msgspec.DecodeError):
             decode(payload)
 
@@ -68,7 +67,7 @@ async def test_a_player_named_like_a_queue_deletes_nothing(
         assert (await stores.dequeue("{ranked}")).reply is Reply.DEQUEUED
         await redis.zadd("queue:{ranked}", {"{ranked}": 1})
         page = await stores.tickets.read(RANKED, start=0, count=10)
-        odd = [*page.incomplete, *page.poisoned]
+        odd = page.unreadable
         await stores.tickets.set_aside("ranked", odd, token=token(), kept=10, raw_limit=100)
         assert await redis.hkeys("metadata:{ranked}") == ["good"]
 

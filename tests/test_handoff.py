@@ -18,7 +18,7 @@ def pending(
     state: MatchState = MatchState.OFFERED, *, offers: int = 1, declined_by: str | None = None
 ) -> PendingMatch:
     return PendingMatch(
-        match_id="m", state=state, epoch=1, offers=offers, created_at=0.0, teams=(),
+        match_id="m", state=state, epoch=1, offers=offers, created_at=0.0, teams=(), metadata={},
         claimed_by=None, declined_by=declined_by,
     )  # fmt: skip
 
@@ -49,7 +49,7 @@ class Clock:
 
 
 def of_pod(pod_id: str) -> Ticket:
-    return Ticket(player_id="p", enqueued_at=0.0, pod_id=pod_id, metadata="{}")
+    return Ticket(player_id="p", enqueued_at=0.0, pod_id=pod_id, metadata_sum="")
 
 
 RULES = HoldRules(unclaimed_threshold=2, hold=timedelta(seconds=5), hold_max=timedelta(seconds=12))

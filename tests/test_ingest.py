@@ -33,7 +33,7 @@ def ingest(stores: Stores) -> Ingest:
             memory=timedelta(seconds=5),
             result_channel=lambda pod: f"pod:{pod}:match_result",
         ),
-        wake=lambda _tag, _length: None,
+        wake=lambda _tag, _length, _tickets: None,
         metrics=Metrics(),
         throttle=Throttle(interval=timedelta(seconds=10), clock=time.monotonic),
         new_token=token,

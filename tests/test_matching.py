@@ -22,7 +22,7 @@ NOW = 10_000.0
 
 def ticket(number: int, since: float, rating: float | None) -> Ticket:
     return Ticket(
-        player_id=f"p{number}", enqueued_at=since, pod_id="a", metadata="{}", rating=rating
+        player_id=f"p{number}", enqueued_at=since, pod_id="a", metadata_sum="", rating=rating
     )
 
 

@@ -163,7 +163,7 @@ def test_a_game_server_that_comes_and_goes_alerts_no_more_often() -> None:
 
 def test_every_metric_is_rendered_and_documented() -> None:
     metrics = Metrics()
-    metrics.match("Normal", [0.1, 0.2])
+    metrics.matches("Normal", 1, [0.1, 0.2])
     metrics.poisoned("Normal", "pod_id not found")
     metrics.breaker("open")
     text = metrics.render().decode()

@@ -170,15 +170,17 @@ def test_any_metadata_is_a_ticket_or_poisoned(raw: bytes) -> None:
 
 
 def ticket(player_id: str, since: float = 1_700_000_000.75) -> Ticket:
-    return Ticket(
-        player_id=player_id, enqueued_at=since, pod_id="a", metadata='{"pod_id":"a","x":[1]}'
-    )
+    return Ticket(player_id=player_id, enqueued_at=since, pod_id="a", metadata_sum="")
+
+
+METADATA = '{"pod_id":"a","x":[1]}'
 
 
 def test_a_battle_request_of_two_is_what_existing_servers_parse() -> None:
-    payload = answers.battle_request(
+    pieces = answers.battle_request(
         ((ticket("p1"),), (ticket("p2"),)), NORMAL, match_id="m", epoch=1, claim_within_seconds=0
     )
+    payload = answers.filled_in(pieces, [METADATA, METADATA]).encode()
     message = json.loads(payload)
     assert message["player1"] == {
         "player_id": "p1",
@@ -196,7 +198,8 @@ def test_a_battle_request_of_two_is_what_existing_servers_parse() -> None:
 
 def test_more_than_two_players_stand_in_teams_and_hear_of_an_opponent() -> None:
     teams = ((ticket("a1"), ticket("a2")), (ticket("b1"), ticket("b2")))
-    payload = answers.battle_request(teams, NORMAL, match_id="m", epoch=2, claim_within_seconds=5)
+    pieces = answers.battle_request(teams, NORMAL, match_id="m", epoch=2, claim_within_seconds=5)
+    payload = answers.filled_in(pieces, [METADATA] * 4)
     message = json.loads(payload)
     assert [[c["player_id"] for c in team] for team in message["teams"]] == [
         ["a1", "a2"],

@@ -130,7 +130,7 @@ async def test_a_decline_is_forgotten_with_the_next_offer(any_server: RealServer
             declined,
             token=token(),
             channel=CHANNEL,
-            offer=match.offer,
+            offer="{}",
             offer_timeout=timedelta(seconds=5),
         )
         assert heard == 1

@@ -204,12 +204,12 @@ async def test_an_offer_that_ran_out_is_made_again_under_the_next_epoch(
     same = token()
     for _ in range(2):
         heard_by = await stores.matches.redeliver(
-            CLAIMED, pending, token=same, channel=CHANNEL, offer=b"{}",
+            CLAIMED, pending, token=same, channel=CHANNEL, offer="{}",
             offer_timeout=timedelta(seconds=5),
         )  # fmt: skip
         assert heard_by == 1
     other = await stores.matches.redeliver(
-        CLAIMED, pending, token=token(), channel=CHANNEL, offer=b"{}",
+        CLAIMED, pending, token=token(), channel=CHANNEL, offer="{}",
         offer_timeout=timedelta(seconds=5),
     )  # fmt: skip
     assert other is None, "another server was faster"
@@ -241,7 +241,7 @@ async def test_given_back_with_the_place_and_the_metadata_they_had(
     waiting = [(ticket.player_id, ticket.enqueued_at) for ticket in page.tickets]
     assert waiting[:2] == before
     assert [player for player, _ in waiting] == ["early", "p1", "p2", "late"]
-    assert page.poisoned == ()
+    assert page.unreadable == ()
     assert await redis.exists("matched:{squad}", "pending:{squad}") == 0
     assert await claim(stores, match, as_token="one") is HandoffReply.TOO_LATE
 

@@ -41,7 +41,7 @@ async def test_metadata_carries_the_pod_and_all_that_was_given(any_server: RealS
         page = await stores.tickets.read(NORMAL, start=0, count=10)
     (ticket,) = page.tickets
     assert ticket.pod_id == "pod-7"
-    assert '"skin":{"hat":"ü"}' in ticket.metadata
+    assert '"skin":{"hat":"ü"}' in page.fetched.metadata["p1"]
 
 
 async def test_by_hand_puts_a_player_into_the_queue(any_server: RealServer, redis: Redis) -> None:
@@ -159,7 +159,7 @@ async def test_poisoned_tickets_go_to_the_dead_letters_and_back(
     async with open_stores(any_server.url) as stores:
         page = await stores.tickets.read(NORMAL, start=0, count=10)
         assert [ticket.player_id for ticket in page.tickets] == ["good"]
-        (bad,) = page.poisoned
+        (bad,) = page.unreadable
         assert bad.reason.startswith("Invalid JSON: ")
         same = token()
         for _ in range(2):
@@ -200,7 +200,7 @@ async def test_ids_that_are_no_text_can_be_set_aside(any_server: RealServer, red
     async with open_stores(any_server.url) as stores:
         page = await stores.tickets.read(NORMAL, start=0, count=10)
         moved = await stores.tickets.set_aside(
-            "normal", page.poisoned, token=token(), kept=10, raw_limit=100
+            "normal", page.unreadable, token=token(), kept=10, raw_limit=100
         )
         assert len(moved) == 1
     assert await redis.zcard("queue:{normal}") == 0

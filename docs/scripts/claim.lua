@@ -1,7 +1,7 @@
 #!lua
 -- A game server takes an offered match: once, for one server, before the offer ends.
--- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}
--- ARGV   1 match id  2 epoch  3 pod id  4 token  5 lease in seconds  6 channel for events
+-- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}  3 history:{tag}
+-- ARGV   1 match id  2 epoch  3 pod id  4 token  5 lease in seconds
 -- REPLY  {claimed} | {already_claimed} | {old_epoch} | {too_late} | {unknown_match}
 -- AGAIN  safe: the token that claimed it is told claimed.
 -- The clock of Redis, the only one that two servers share: Unix time in seconds.
@@ -10,9 +10,23 @@ local function unix_seconds()
   return tonumber(time[1]) + tonumber(time[2]) / 1000000
 end
 
--- Tells the servers what a game server did with a match, for their metrics: nobody relies on it.
-local function tell(channel, what, match_id, pod, now)
-  redis.call('PUBLISH', channel, cjson.encode({what, match_id, pod, string.format('%.6f', now)}))
+-- history:{tag} is a stream of what happened: for people to look up, and for the servers' figures.
+-- Nobody's safety relies on it, so that what goes wrong here is passed over. `players` are one a line.
+local function note(history, now, what, players, match_id, pod, detail)
+  local function add(id)
+    return redis.pcall('XADD', history, 'MAXLEN', '~', 100000, id, 'what', what, 'players', players,
+      'match', match_id, 'pod', pod, 'detail', detail)
+  end
+  local added = add(string.format('%.0f-*', math.floor(now * 1000)))
+  if type(added) == 'table' and added.err then add('*') end -- the clock has gone back
+end
+
+-- Many players at once, in entries of a bounded size.
+local function note_players(history, now, what, players, detail)
+  for first = 1, #players, 100 do
+    local some = table.concat(players, '\n', first, math.min(first + 99, #players))
+    note(history, now, what, some, '', '', detail)
+  end
 end
 
 local now = unix_seconds()
@@ -32,12 +46,12 @@ local function claim()
   redis.call('HSET', KEYS[1], 'state', 'claimed', 'claimed_by', ARGV[3], 'token', ARGV[4],
     'claimed_at', string.format('%.6f', now))
   redis.call('ZADD', KEYS[2], string.format('%.6f', now + tonumber(ARGV[5])), ARGV[1])
-  tell(ARGV[6], 'claimed', ARGV[1], ARGV[3], now)
+  note(KEYS[3], now, 'claimed', '', ARGV[1], ARGV[3], '')
   return 'claimed'
 end
 
 local code = claim()
 if code ~= 'claimed' and code ~= 'already_claimed' then
-  tell(ARGV[6], 'claim ' .. code, ARGV[1], ARGV[3], now)
+  note(KEYS[3], now, 'claim_refused', '', ARGV[1], ARGV[3], code)
 end
 return {code}

@@ -1,8 +1,9 @@
 #!lua
 -- The last word: the game server that claimed the match starts it. Who is refused must not start.
 -- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}  3 matched:{tag}  4 leaving:{tag}
+--        5 history:{tag}
 -- ARGV   1 match id  2 epoch  3 token  4 memory in milliseconds  5 placeholder in the notices
---        6 channel for events  7 pod id
+--        6 pod id
 -- REPLY  {started} | {not_claimed} | {old_epoch} | {too_late} | {unknown_match}
 -- AGAIN  safe: the token that started it is told started; the players are told once.
 -- The clock of Redis, the only one that two servers share: Unix time in seconds.
@@ -11,9 +12,23 @@ local function unix_seconds()
   return tonumber(time[1]) + tonumber(time[2]) / 1000000
 end
 
--- Tells the servers what a game server did with a match, for their metrics: nobody relies on it.
-local function tell(channel, what, match_id, pod, now)
-  redis.call('PUBLISH', channel, cjson.encode({what, match_id, pod, string.format('%.6f', now)}))
+-- history:{tag} is a stream of what happened: for people to look up, and for the servers' figures.
+-- Nobody's safety relies on it, so that what goes wrong here is passed over. `players` are one a line.
+local function note(history, now, what, players, match_id, pod, detail)
+  local function add(id)
+    return redis.pcall('XADD', history, 'MAXLEN', '~', 100000, id, 'what', what, 'players', players,
+      'match', match_id, 'pod', pod, 'detail', detail)
+  end
+  local added = add(string.format('%.0f-*', math.floor(now * 1000)))
+  if type(added) == 'table' and added.err then add('*') end -- the clock has gone back
+end
+
+-- Many players at once, in entries of a bounded size.
+local function note_players(history, now, what, players, detail)
+  for first = 1, #players, 100 do
+    local some = table.concat(players, '\n', first, math.min(first + 99, #players))
+    note(history, now, what, some, '', '', detail)
+  end
 end
 
 -- A key of another type than ours, put there by somebody else, ends the script here, before it has
@@ -59,7 +74,7 @@ if state == 'started' and epoch == ARGV[2] and token == ARGV[3] then
 end
 local code = refusal()
 if code then
-  tell(ARGV[6], 'confirm ' .. code, ARGV[1], ARGV[7], now)
+  note(KEYS[5], now, 'confirm_refused', '', ARGV[1], ARGV[6], code)
   return {code}
 end
 must_be_sound({}, {KEYS[3], KEYS[4]})
@@ -73,5 +88,5 @@ redis.call('HDEL', KEYS[4], unpack(ids))
 for _, notice in ipairs(cmsgpack.unpack(match[6])) do
   redis.call('PUBLISH', notice[1], filled_in(notice[2]))
 end
-tell(ARGV[6], 'started', ARGV[1], claimed_by, now)
+note(KEYS[5], now, 'started', '', ARGV[1], claimed_by, '')
 return {'started'}

@@ -1,9 +1,34 @@
 #!lua
 -- The game server that claimed a match will not start it: it is due at once for another offer.
--- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}
+-- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}  3 history:{tag}
 -- ARGV   1 match id  2 epoch  3 pod id  4 token
 -- REPLY  {declined} | {not_claimed} | {old_epoch} | {too_late} | {unknown_match}
 -- AGAIN  safe: the token that declined it is told declined, until it is offered again.
+-- The clock of Redis, the only one that two servers share: Unix time in seconds.
+local function unix_seconds()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) + tonumber(time[2]) / 1000000
+end
+
+-- history:{tag} is a stream of what happened: for people to look up, and for the servers' figures.
+-- Nobody's safety relies on it, so that what goes wrong here is passed over. `players` are one a line.
+local function note(history, now, what, players, match_id, pod, detail)
+  local function add(id)
+    return redis.pcall('XADD', history, 'MAXLEN', '~', 100000, id, 'what', what, 'players', players,
+      'match', match_id, 'pod', pod, 'detail', detail)
+  end
+  local added = add(string.format('%.0f-*', math.floor(now * 1000)))
+  if type(added) == 'table' and added.err then add('*') end -- the clock has gone back
+end
+
+-- Many players at once, in entries of a bounded size.
+local function note_players(history, now, what, players, detail)
+  for first = 1, #players, 100 do
+    local some = table.concat(players, '\n', first, math.min(first + 99, #players))
+    note(history, now, what, some, '', '', detail)
+  end
+end
+
 local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token', 'declined')
 local state, epoch, token = match[1], match[2], match[3]
 if not state then return {'unknown_match'} end
@@ -15,4 +40,5 @@ if token ~= ARGV[4] then return {'not_claimed'} end
 redis.call('HDEL', KEYS[1], 'token', 'claimed_by', 'claimed_at')
 redis.call('HSET', KEYS[1], 'state', 'offered', 'declined', ARGV[4], 'declined_by', ARGV[3])
 redis.call('ZADD', KEYS[2], 0, ARGV[1])
+note(KEYS[3], unix_seconds(), 'declined', '', ARGV[1], ARGV[3], '')
 return {'declined'}

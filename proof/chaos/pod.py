@@ -33,7 +33,6 @@ _TRIES = 12
 _LEASE_SECONDS = 2.0
 _TARDY_SECONDS = 2.0
 _MEMORY_MS = 60_000
-_EVENTS = "matchkeeper:events"
 _MANNERS = ("play", "decline", "forget", "late", "sleep", "rude", "tardy")
 _WEIGHTS = (74, 5, 4, 3, 8, 3, 3)
 
@@ -141,20 +140,28 @@ class Pods:
             self._notes.now(What.STARTED, **facts, players=offer.players)
 
     async def _claim(self, offer: Offer, pod: str, token: str) -> bool:
-        keys = (offer.key("match") + f":{offer.match}", offer.key("pending"))
-        args = (offer.match, offer.epoch, pod, token, _LEASE_SECONDS, _EVENTS)
+        keys = (
+            offer.key("match") + f":{offer.match}",
+            offer.key("pending"),
+            offer.key("history"),
+        )
+        args = (offer.match, offer.epoch, pod, token, _LEASE_SECONDS)
         return await self._run("claim", keys, args) == b"claimed"
 
     async def _confirm(self, offer: Offer, pod: str, token: str) -> bool:
         keys = (
             offer.key("match") + f":{offer.match}",
-            *(offer.key(kind) for kind in ("pending", "matched", "leaving")),
+            *(offer.key(kind) for kind in ("pending", "matched", "leaving", "history")),
         )
-        args = (offer.match, offer.epoch, token, _MEMORY_MS, '"claimed_by":null', _EVENTS, pod)
+        args = (offer.match, offer.epoch, token, _MEMORY_MS, '"claimed_by":null', pod)
         return await self._run("confirm", keys, args) == b"started"
 
     async def _decline(self, offer: Offer, pod: str, token: str) -> None:
-        keys = (offer.key("match") + f":{offer.match}", offer.key("pending"))
+        keys = (
+            offer.key("match") + f":{offer.match}",
+            offer.key("pending"),
+            offer.key("history"),
+        )
         await self._run("decline", keys, (offer.match, offer.epoch, pod, token))
 
     async def _run(

@@ -55,8 +55,8 @@ def _send(pipe: Any, rng: random.Random) -> bytes:
     """Puts one input into the pipe; returns its text."""
     kind, text = rng.random(), texts.request(rng)
     if kind < 0.03:
-        text = _event(rng)
-        pipe.publish("matchkeeper:events", text)
+        text = texts.value(rng)
+        pipe.xadd("history:{normal}", _happened(rng, text), maxlen=1000)
     elif kind < 0.1:
         text, leaving = texts.coming_and_going(rng)
         pipe.publish(_CHANNELS[0], text)
@@ -76,10 +76,12 @@ def _entry(rng: random.Random, text: bytes) -> dict[Any, Any]:
     return {rng.choice((b"kind", b"body", b"", b"\xff", b"x")): text}
 
 
-def _event(rng: random.Random) -> bytes:
-    parts = [b'"claimed"', b'"m"', b'"p"', b'"1.5"']
-    parts[rng.randrange(4)] = texts.value(rng)
-    return b"[" + b",".join(parts) + b"]"
+def _happened(rng: random.Random, text: bytes) -> dict[Any, Any]:
+    """An entry of the history that no script has written."""
+    fields = dict.fromkeys((b"what", b"players", b"match", b"pod", b"detail"), b"x")
+    if rng.random() < 0.5:
+        del fields[rng.choice(list(fields))]
+    return {**fields, rng.choice((b"what", b"players", b"match", b"", b"\xff")): text}
 
 
 async def _pairs(here: World, over: float) -> None:

@@ -15,9 +15,8 @@ from matchkeeper.domain.ticket import PoisonedTicket, Ticket
 from matchkeeper.protocol import answers
 from matchkeeper.protocol.codes import ErrorCode, WireError
 from matchkeeper.protocol.limits import id_problem
-from matchkeeper.protocol.metadata import BadMetadataError, check, pod_of, read_ticket
+from matchkeeper.protocol.metadata import BadMetadataError, pod_of, rating_in, read_ticket
 from matchkeeper.protocol.requests import Request, RequestKind, decode
-from matchkeeper.store.handoff_events import decode_event
 from proof.fuzz import texts
 from proof.fuzz.report import Tally
 
@@ -61,9 +60,7 @@ def _input(rng: random.Random) -> tuple[Callable[[bytes], bool], bytes]:
         return _ticket, rng.randrange(256).to_bytes() + texts.stored_metadata(rng)
     if kind < 0.9:
         return _answer, _answer_text(rng)
-    if kind < 0.95:
-        return _battle, _battle_text(rng)
-    return _event, _event_text(rng)
+    return _battle, _battle_text(rng)
 
 
 def _answer_text(rng: random.Random) -> bytes:
@@ -90,13 +87,6 @@ def _battle_text(rng: random.Random) -> bytes:
         fields.append((rng.choice((b'"epoch"', b'"teams"', b'"x"')), texts.value(rng)))
     text = texts.joined(fields)
     return texts.mutated(rng, text) if rng.random() < 0.3 else text
-
-
-def _event_text(rng: random.Random) -> bytes:
-    parts = [b'"claimed"', b'"m"', b'"pod"', b'"1.5"']
-    if rng.random() < 0.7:
-        parts[rng.randrange(4)] = texts.value(rng)
-    return b"[" + b",".join(parts) + b"]"
 
 
 def strict_json(text: str | bytes, *, what: str) -> Any:
@@ -153,7 +143,7 @@ def _matchable(request: Request) -> None:
 
 def _passes(request: Request, mode: GameMode) -> bool:
     try:
-        check(request.metadata, mode)
+        rating_in(request.metadata, mode)
     except BadMetadataError:
         return False
     return True
@@ -168,13 +158,14 @@ def _ticket(given: bytes) -> bool:
         if isinstance(ticket, PoisonedTicket):
             answers.error(ticket.player_id, ErrorCode.INVALID_METADATA, ticket.reason)
             continue
-        other = Ticket(player_id="q", enqueued_at=1.0, pod_id="pod", metadata="{}")
+        other = Ticket(player_id="q", enqueued_at=1.0, pod_id="pod", metadata_sum="")
         try:
-            offer = answers.battle_request(
+            pieces = answers.battle_request(
                 [[ticket], [other]], mode, match_id="m", epoch=1, claim_within_seconds=5
             )
         except (ValueError, OverflowError) as error:
             raise WrongError(f"no offer for a readable ticket of score {score}: {error}") from None
+        offer = answers.filled_in(pieces, [raw.decode(), "{}"]).encode()
         strict_json(offer, what="the offer of a readable ticket")
         players = answers.decode_battle_request(offer).players
         _expect(len(players) == 2, "an offer of one player")
@@ -197,12 +188,4 @@ def _battle(payload: bytes) -> bool:
     except msgspec.DecodeError:
         return False
     _expect(len(request.players) <= 2 or request.teams is not None, "more players than sent")
-    return True
-
-
-def _event(payload: bytes) -> bool:
-    try:
-        decode_event(payload)
-    except msgspec.DecodeError:
-        return False
     return True

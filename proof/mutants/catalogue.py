@@ -112,15 +112,27 @@ _MATCHED = (
         what="a round takes the players out when it reads them, and puts back who is left over",
         edits=(
             Edit(
-                file="store/lua/read.lua",
+                file="store/lua/scan.lua",
                 old="#!lua flags=no-writes\n",
                 new="#!lua\n",
             ),
             Edit(
-                file="store/lua/read.lua",
-                old="local metadata = #ids",
-                new="if #ids > 0 and tonumber(ARGV[2]) > 1 then"
-                " redis.call('ZREM', KEYS[1], unpack(ids)) end\nlocal metadata = #ids",
+                file="store/lua/scan.lua",
+                old="return {string.format",
+                new="local here = redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[1] + ARGV[2] - 1,"
+                " 'WITHSCORES')\n"
+                "for i = 1, tonumber(ARGV[2]) > 1 and #here or 0, 2 do"
+                " redis.call('ZREM', KEYS[1], here[i]) end\nreturn {string.format",
+            ),
+            Edit(
+                file="store/lua/scan.lua",
+                old="  redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[1] + ARGV[2] - 1, 'WITHSCORES')}",
+                new="  here}",
+            ),
+            Edit(
+                file="store/pages.py",
+                old="        if score is not None and float(score) == since\n",
+                new="",
             ),
             Edit(
                 file="store/lua/commit.lua",
@@ -129,8 +141,8 @@ _MATCHED = (
             ),
             Edit(
                 file="loops/round.py",
-                old="        pairing = self._strategy(free, view.now)\n",
-                new="        pairing = self._strategy(free, view.now)\n"
+                old="        pairing = await self._pair(free, view.now)\n",
+                new="        pairing = await self._pair(free, view.now)\n"
                 "        paired = {t.player_id for p in pairing.proposals for t in p.tickets}\n"
                 "        back = {\n"
                 "            t.player_id: t.enqueued_at\n"
@@ -138,7 +150,7 @@ _MATCHED = (
                 "            if t.player_id not in paired\n"
                 "        }\n"
                 "        if back:\n"
-                "            await self._tickets._connection.run(\n"
+                "            await self._matches._connection.run(\n"
                 "                'push back',\n"
                 "                lambda redis: redis.zadd(f'queue:{{{self.mode.tag}}}', back),\n"
                 "            )\n",

@@ -16,8 +16,12 @@ from matchkeeper.protocol.metadata import read_ticket
 from matchkeeper.protocol.requests import Request, RequestKind
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.dead_letters import DeadLetter, DeadLetterStore
+from matchkeeper.store.history import Happened, History
 from matchkeeper.store.matches import MatchStore, PendingMatch
-from matchkeeper.store.tickets import Heard, Page, Reply, TicketStore
+from matchkeeper.store.pages import Page
+from matchkeeper.store.tickets import Heard, Reply, TicketStore
+
+_HISTORY = 200
 
 
 class BadRequestError(MatchkeeperError):
@@ -59,6 +63,7 @@ class Operator:
         tickets: TicketStore,
         matches: MatchStore,
         dead_letters: DeadLetterStore,
+        history: History,
         result_channel: Callable[[str], str],
         new_token: Callable[[], str],
     ) -> None:
@@ -67,6 +72,7 @@ class Operator:
         self._tickets = tickets
         self._matches = matches
         self._dead_letters = dead_letters
+        self._history = history
         self._result_channel = result_channel
         self._new_token = new_token
 
@@ -110,6 +116,10 @@ class Operator:
             queues=tuple((names[tag], at) for tag, at in await self._tickets.where(player_id)),
             pending_match=None if pending is None else (names[pending[0]], pending[1]),
         )
+
+    async def history(self, player_id: str) -> list[Happened]:
+        """What happened to a player lately, newest first; at most the last 200."""
+        return await self._history.of_player(player_id, limit=_HISTORY)
 
     async def remove(self, mode: GameMode, player_id: str) -> None:
         """Takes a player out of a queue and tells the pod, as if the player had asked."""

@@ -92,12 +92,12 @@ def _queue_routes(context: Context) -> list[Any]:
                     pod_id=ticket.pod_id,
                     enqueued_at=ticket.enqueued_at,
                     waited_seconds=max(0.0, page.now - ticket.enqueued_at),
-                    metadata=msgspec.json.decode(ticket.metadata),
+                    metadata=msgspec.json.decode(page.fetched.metadata[ticket.player_id]),
                     held=context.pods.hold(ticket),
                 )
                 for ticket in page.tickets
             ],
-            unreadable=[printable(ticket.player_id) for ticket in page.poisoned],
+            unreadable=[printable(ticket.player_id) for ticket in page.unreadable],
         )
 
     return [queues, queue]

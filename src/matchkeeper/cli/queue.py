@@ -85,27 +85,28 @@ def show_queue(
         return await operator.page(operator.mode(mode), start=start, count=count)
 
     page = ask(config, redis_url, question)
-    unreadable = (*page.poisoned, *page.incomplete)
+    metadata = page.fetched.metadata
     if as_json:
-        show_json([_ticket(each) for each in page.tickets] + [_entry(each) for each in unreadable])
+        tickets = [_ticket(each, metadata[each.player_id]) for each in page.tickets]
+        show_json(tickets + [_entry(each) for each in page.unreadable])
         return
     rows = table("player", "pod", "waited", "metadata")
     for ticket in page.tickets:
         waited = f"{max(0.0, page.now - ticket.enqueued_at):.1f} s"
-        player, pod, metadata = map(printable, (ticket.player_id, ticket.pod_id, ticket.metadata))
-        rows.add_row(player, pod, waited, metadata)
-    for ticket in unreadable:
+        text = metadata[ticket.player_id]
+        rows.add_row(printable(ticket.player_id), printable(ticket.pod_id), waited, printable(text))
+    for ticket in page.unreadable:
         rows.add_row(printable(ticket.player_id), "?", "unreadable", printable(ticket.reason))
     out.print(rows)
-    out.print(f"{page.read} of {page.queue_length} shown")
+    out.print(f"{len(page.scan.places)} of {page.queue_length} shown")
 
 
-def _ticket(ticket: Ticket) -> dict[str, object]:
+def _ticket(ticket: Ticket, metadata: str) -> dict[str, object]:
     return {
         "player_id": ticket.player_id,
         "pod_id": ticket.pod_id,
         "enqueued_at": ticket.enqueued_at,
-        "metadata": ticket.metadata,
+        "metadata": metadata,
         "problem": None,
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -21,18 +21,20 @@ from matchkeeper.context.stores import (
     stores_for,
 )
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.pods import HoldRules, PodRecords
-from matchkeeper.loops.committed import CommittedMatches
+from matchkeeper.loops.committed import CommittedMatches, HandoffEvents
 from matchkeeper.loops.departures import Departures
 from matchkeeper.loops.game_servers import GameServers
 from matchkeeper.loops.ingest import Ingest, IngestRules
 from matchkeeper.loops.intake import PubSubIntake, StreamIntake
 from matchkeeper.loops.queue_loop import QueueLoop
+from matchkeeper.loops.queue_view import QueueView
 from matchkeeper.loops.reaper import HandoffRules, Reaper
 from matchkeeper.loops.redis_events import RedisEvents
 from matchkeeper.loops.round import Round, RoundRules
 from matchkeeper.loops.server import MatchServer, Task
-from matchkeeper.loops.watch import HandoffEvents, Watch, watch_lag
+from matchkeeper.loops.watch import Watch, watch_lag
 from matchkeeper.matching.strategy import strategy_for
 from matchkeeper.observe.alert_channels import channels_from
 from matchkeeper.observe.alerts import Alerter
@@ -159,11 +161,11 @@ class _Wiring:
             self.metrics.mode(mode.name, required_players=mode.required_players)
             queues[mode.tag] = self._queue(mode, pods, game_servers, committed)
         pubsub, stream, intakes = self._intakes(
-            modes, lambda tag, length: queues[tag].arrived(length)
+            modes, lambda tag, length, tickets: queues[tag].arrived(length, tickets)
         )
         reaper = self._reaper(modes, pods, lambda tag: queues[tag].try_now())
         watch = self._watch(modes, pods, game_servers)
-        heard = HandoffEvents(self.stores.connection, committed, stop=self.stopping)
+        heard = HandoffEvents(self.stores.history, committed, stop=self.stopping)
         tasks = [
             *intakes,
             *self._queue_tasks(queues),
@@ -214,7 +216,12 @@ class _Wiring:
         round_ = Round(
             mode,
             strategy_for(mode),
-            tickets=self.stores.tickets,
+            view=QueueView(
+                mode,
+                self.stores.tickets,
+                max_tickets=matchmaking.max_tickets_per_round,
+                grace=timedelta(seconds=matchmaking.metadata_grace_seconds),
+            ),
             matches=self.stores.matches,
             departures=Departures(
                 self.stores.tickets,
@@ -230,11 +237,9 @@ class _Wiring:
             rules=RoundRules(
                 channel=matchmaking.battle_request_channel,
                 result_channel=self._result_channel,
-                max_tickets=matchmaking.max_tickets_per_round,
                 commit_batch=matchmaking.commit_batch_size,
                 offer_timeout=timedelta(seconds=matchmaking.offer_timeout_seconds),
                 memory=timedelta(seconds=matchmaking.match_memory_seconds),
-                metadata_grace=timedelta(seconds=matchmaking.metadata_grace_seconds),
             ),
             metrics=self.metrics,
             new_id=self.token,
@@ -251,7 +256,9 @@ class _Wiring:
         )
 
     def _intakes(
-        self, modes: tuple[GameMode, ...], wake: Callable[[str, int], None]
+        self,
+        modes: tuple[GameMode, ...],
+        wake: Callable[[str, int, Sequence[Ticket]], None],
     ) -> tuple[PubSubIntake, StreamIntake | None, list[Task]]:
         matchmaking = self.settings.matchmaking
         throttle = Throttle(

@@ -20,6 +20,7 @@ from matchkeeper.store.connection import Connection, ConnectionOptions, StoreObs
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.dead_letters import DeadLetterStore
 from matchkeeper.store.durability import Durability
+from matchkeeper.store.history import History
 from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.streams import RequestStreams
 from matchkeeper.store.tickets import TicketStore
@@ -37,6 +38,7 @@ class Stores:
     dead_letters: DeadLetterStore
     streams: RequestStreams
     coordination: Coordination
+    history: History
 
 
 def new_server_id() -> str:
@@ -121,6 +123,7 @@ def stores_for(
         dead_letters=DeadLetterStore(connection, tags=tags),
         streams=RequestStreams(connection, tags=tags, me=me),
         coordination=Coordination(connection, me=me, new_token=token),
+        history=History(connection, tags=tags),
     )
 
 
@@ -133,6 +136,7 @@ def operator_for(settings: Settings, stores: Stores) -> Operator:
         tickets=stores.tickets,
         matches=stores.matches,
         dead_letters=stores.dead_letters,
+        history=stores.history,
         result_channel=lambda pod_id: channel.replace("{pod_id}", pod_id),
         new_token=new_token,
     )

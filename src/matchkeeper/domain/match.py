@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from matchkeeper.domain.ticket import Ticket
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """Tickets whom a strategy would put into one match, by team."""
 
     teams: tuple[tuple[Ticket, ...], ...]
@@ -18,11 +17,7 @@ class Proposal:
     @property
     def tickets(self) -> tuple[Ticket, ...]:
         """All tickets, team after team."""
-        return tuple(self._walk())
-
-    def _walk(self) -> Iterator[Ticket]:
-        for team in self.teams:
-            yield from team
+        return tuple(ticket for team in self.teams for ticket in team)
 
 
 class MatchState(StrEnum):

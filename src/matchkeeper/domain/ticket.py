@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ticket:
-    """A player waiting in one queue."""
+class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A player waiting in one queue. Metadata stays in Redis: a queue may be long."""
 
     player_id: str
     enqueued_at: float
     """Unix time in seconds, from the clock of Redis. The ticket's place in the queue."""
     pod_id: str
     """The game server that asked, and is told the result."""
-    metadata: str
-    """The JSON object as text, as it came."""
+    metadata_sum: str
+    """Of the metadata that this ticket was read from: a match is made with no other."""
     rating: float | None = None
     """MMR points; None where the metadata gives none."""
     hand_made: bool = False
     """The metadata stands in a key of its own, `metadata:<player_id>`, put there by hand."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoisonedTicket:
+class PoisonedTicket(msgspec.Struct, frozen=True, kw_only=True):
     """A queue entry that cannot be used, with the reason."""
 
     player_id: str

@@ -22,7 +22,8 @@ def new_match(
     claimed = mode.handoff is Handoff.CLAIM
     return NewMatch(
         match_id=match_id,
-        teams=proposal.teams,
+        tickets=proposal.tickets,
+        team_sizes=tuple(map(len, proposal.teams)),
         offer=battle_request(
             proposal.teams,
             mode,

@@ -83,6 +83,11 @@ class PodRecords:
             self._records.pop(next(iter(self._records)))
         return held
 
+    @property
+    def holding(self) -> bool:
+        """Whether tickets of any pod are left alone now."""
+        return bool(self._silent or self._records)
+
     def unclaimed_in_a_row(self) -> dict[str, int]:
         """Pods with unclaimed matches, and how many."""
         return {pod: record.unclaimed for pod, record in self._records.items()}

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
 
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.handoff.pods import PodRecords
+from matchkeeper.loops.waiting import pause
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
-from matchkeeper.store.handoff_events import HandoffEvent
+from matchkeeper.store.history import Happened, History
 from matchkeeper.store.matches import NewMatch
 
 _KEPT = 50_000
+_EVERY_SECONDS = 1.0
+_SOON_SECONDS = 0.05
+_PAGE = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Made:
+class _Made(msgspec.Struct, frozen=True, kw_only=True):
     mode: str
-    pods: frozenset[str]
+    pods: tuple[str, ...]
     enqueued_at: tuple[float, ...]
 
 
@@ -35,7 +42,7 @@ class CommittedMatches:
             return
         self._made[match.match_id] = _Made(
             mode=mode.name,
-            pods=frozenset(ticket.pod_id for ticket in match.tickets),
+            pods=tuple(ticket.pod_id for ticket in match.tickets),
             enqueued_at=tuple(ticket.enqueued_at for ticket in match.tickets),
         )
         while len(self._made) > _KEPT:
@@ -45,26 +52,63 @@ class CommittedMatches:
         """It was not committed."""
         self._made.pop(match_id, None)
 
-    def heard(self, event: HandoffEvent) -> None:
-        """A game server did something with a match; other servers' matches are their affair."""
-        made = self._made.get(event.match_id)
-        if made is None:
-            return
-        if event.what == "claimed":
-            self._pods.claimed(made.pods)
-            waits = [max(0.0, event.at - since) for since in made.enqueued_at]
-            self._metrics.claimed(made.mode, waits)
-            emit(Event.MATCH_CLAIMED, mode=made.mode, match_id=event.match_id, pod_id=event.pod_id)
-        elif event.what == "started":
-            del self._made[event.match_id]
-            emit(Event.MATCH_STARTED, mode=made.mode, match_id=event.match_id, pod_id=event.pod_id)
-        else:
-            step, _, code = event.what.partition(" ")
-            self._metrics.late_claim(made.mode, step)
-            emit(
-                Event.CLAIM_REFUSED,
-                step=step,
-                code=code,
-                match_id=event.match_id,
-                pod_id=event.pod_id,
-            )
+    def heard(self, happened: Iterable[Happened]) -> None:
+        """Game servers did something with matches; other servers' matches are their affair."""
+        claimed: Counter[str] = Counter()
+        waits: dict[str, list[float]] = {}
+        for each in happened:
+            made = self._made.get(each.match_id)
+            if made is None:
+                continue
+            if each.what == "claimed":
+                claimed[made.mode] += 1
+                self._pods.claimed(made.pods)
+                waits.setdefault(made.mode, []).extend(
+                    max(0.0, each.at - since) for since in made.enqueued_at
+                )
+                self._tell(Event.MATCH_CLAIMED, made, each)
+            elif each.what == "started":
+                del self._made[each.match_id]
+                self._tell(Event.MATCH_STARTED, made, each)
+            elif each.what in ("claim_refused", "confirm_refused"):
+                self._refused(made, each)
+        for mode, matches in claimed.items():
+            self._metrics.claimed(mode, matches, waits[mode])
+
+    def _tell(self, event: Event, made: _Made, each: Happened) -> None:
+        emit(event, mode=made.mode, match_id=each.match_id, pod_id=each.pod_id)
+
+    def _refused(self, made: _Made, each: Happened) -> None:
+        step = each.what.removesuffix("_refused")
+        self._metrics.late_claim(made.mode, step)
+        emit(
+            Event.CLAIM_REFUSED,
+            step=step,
+            code=each.detail,
+            match_id=each.match_id,
+            pod_id=each.pod_id,
+        )
+
+
+class HandoffEvents:
+    """Reads in the histories what game servers do with matches."""
+
+    def __init__(
+        self, history: History, committed: CommittedMatches, *, stop: asyncio.Event
+    ) -> None:
+        self._history = history
+        self._committed = committed
+        self._stop = stop
+
+    async def run(self) -> None:
+        """Until the server stops. Raises StoreError; what happened meanwhile is missed."""
+        ends = await self._history.ends()
+        wait = _EVERY_SECONDS
+        while not await pause(self._stop, wait):
+            happened, ends = await self._history.after(ends, count=_PAGE)
+            self._committed.heard(happened)
+            # Where much happens, small portions come soon, so that none takes long.
+            if len(happened) >= _PAGE:
+                wait = 0.0
+            else:
+                wait = _SOON_SECONDS if len(happened) >= _PAGE / 10 else _EVERY_SECONDS

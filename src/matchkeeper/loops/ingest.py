@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
+import msgspec
+from msgspec.structs import replace
+
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreError, StoreRefusedError
 from matchkeeper.loops.answering import Told, refusal, told
 from matchkeeper.observe.events import Event, Throttle, emit
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.protocol import answers
 from matchkeeper.protocol.codes import ErrorCode, WireError
-from matchkeeper.protocol.metadata import BadMetadataError, check
+from matchkeeper.protocol.metadata import BadMetadataError, metadata_sum, rating_in
 from matchkeeper.protocol.requests import Request, RequestKind, decode, fingerprint
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.coordination import Coordination
@@ -24,8 +28,7 @@ from matchkeeper.store.streams import Entry, RequestStreams
 from matchkeeper.store.tickets import Heard, Outcome, Reply, TicketStore
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, kw_only=True):
     """A request as it came in; `entry` is set where it came by stream."""
 
     kind: RequestKind
@@ -54,7 +57,7 @@ class Ingest:
         coordination: Coordination,
         connection: Connection,
         rules: IngestRules,
-        wake: Callable[[str, int], None],
+        wake: Callable[[str, int, Sequence[Ticket]], None],
         metrics: Metrics,
         throttle: Throttle,
         new_token: Callable[[], str],
@@ -77,8 +80,10 @@ class Ingest:
         could not be handled; it stays in the stream then.
         """
         by_tag: dict[str, list[Heard]] = {}
+        ways = Counter((each.kind, "stream" if each.entry else "pubsub") for each in messages)
+        for (kind, via), count in ways.items():
+            self._metrics.requests(kind.value, via, count)
         for message in messages:
-            self._metrics.request(message.kind, "stream" if message.entry else "pubsub")
             try:
                 heard = self._heard(message)
             except WireError as error:
@@ -110,13 +115,13 @@ class Ingest:
                 player_id=request.player_id,
                 pod_id=request.pod_id,
             )
-        if request.kind is RequestKind.ENQUEUE:
-            _check_metadata(request, mode)
+        rating = _rating(request, mode) if request.kind is RequestKind.ENQUEUE else None
         entry_id = message.entry.entry_id if message.entry else ""
         return Heard(
             request=_identified(replace(request, game_mode=mode.tag), entry_id),
             token=self._new_token(),
             entry_id=entry_id,
+            rating=rating,
             answer=self._queued_answer(request),
         )
 
@@ -155,27 +160,29 @@ class Ingest:
         if kind is RequestKind.DEQUEUE:
             return await self._tickets.dequeue(mode.tag, heard)
         length, outcomes = await self._tickets.enqueue(mode.tag, heard)
-        if any(outcome.reply is Reply.QUEUED for outcome in outcomes):
-            self._wake(mode.tag, length)
+        queued = [_ticket(each) for each in outcomes if each.reply is Reply.QUEUED]
+        if queued:
+            self._metrics.enqueued(mode.name, len(queued))
+            self._wake(mode.tag, length, queued)
         return outcomes
 
     async def _answer(self, mode: GameMode, outcomes: Sequence[Outcome]) -> None:
         to_tell = []
+        answered = 0
         for outcome in outcomes:
+            if outcome.answered:
+                answered += 1
+                continue
             self._count(mode, outcome)
             answer = told(outcome)
-            if answer is None:
-                continue
-            if outcome.answered:
-                self._metrics.answer(answer.word)
-            else:
+            if answer is not None:
                 to_tell.append(answer)
+        if answered:
+            self._metrics.answer(answers.ENQUEUED, answered)
         await self._send(mode.name, to_tell)
 
     def _count(self, mode: GameMode, outcome: Outcome) -> None:
-        if outcome.reply is Reply.QUEUED:
-            self._metrics.enqueued(mode.name)
-        elif outcome.reply is Reply.DEQUEUED:
+        if outcome.reply is Reply.DEQUEUED:
             self._metrics.dequeued(mode.name)
         elif outcome.reply in (Reply.AGAIN, Reply.DUPLICATE):
             self._metrics.duplicate(mode.name)
@@ -273,9 +280,9 @@ def _identified(request: Request, entry_id: str) -> Request:
     return replace(request, fingerprint=name, has_id=True)
 
 
-def _check_metadata(request: Request, mode: GameMode) -> None:
+def _rating(request: Request, mode: GameMode) -> float | None:
     try:
-        check(request.metadata, mode)
+        return rating_in(request.metadata, mode)
     except BadMetadataError as error:
         raise WireError(
             ErrorCode.INVALID_METADATA,
@@ -283,3 +290,15 @@ def _check_metadata(request: Request, mode: GameMode) -> None:
             player_id=request.player_id,
             pod_id=request.pod_id,
         ) from None
+
+
+def _ticket(queued: Outcome) -> Ticket:
+    """What now stands in the queue."""
+    request = queued.heard.request
+    return Ticket(
+        player_id=request.player_id,
+        enqueued_at=float(queued.detail),
+        pod_id=request.pod_id or "",
+        metadata_sum=metadata_sum(request.metadata.encode()),
+        rating=queued.heard.rating,
+    )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import CircuitOpenError, StoreError
 from matchkeeper.loops.game_servers import GameServers
 from matchkeeper.loops.round import Round, RoundResult
@@ -49,8 +50,9 @@ class QueueLoop:
         self._flight = SingleFlight()
         self._gap_seconds = _SHORTEST_GAP_SECONDS
 
-    def arrived(self, queue_length: int) -> None:
+    def arrived(self, queue_length: int, tickets: Sequence[Ticket]) -> None:
         """Players came; enough for a match starts a round."""
+        self._round.view.arrived(tickets)
         if queue_length >= self._mode.required_players and not self._game_servers.missing:
             self._due.set()
 

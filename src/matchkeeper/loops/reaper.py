@@ -108,7 +108,8 @@ class Reaper:
         await self._give_back(mode, match, epoch=match.epoch, cause=cause)
 
     async def _redeliver(self, mode: GameMode, match: PendingMatch) -> int | None:
-        offer = answers.battle_request(
+        metadata = [match.metadata[ticket.player_id] for ticket in match.tickets]
+        pieces = answers.battle_request(
             match.teams,
             mode,
             match_id=match.match_id,
@@ -120,7 +121,7 @@ class Reaper:
             match,
             token=self._new_token(),
             channel=self._rules.channel,
-            offer=offer,
+            offer=answers.filled_in(pieces, metadata),
             offer_timeout=self._rules.offer_timeout,
         )
         if heard is not None:

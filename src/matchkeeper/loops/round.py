@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.ticket import PoisonedTicket, Ticket
+from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreError
 from matchkeeper.handoff.decide import Cause
 from matchkeeper.handoff.offers import new_match
@@ -18,13 +18,14 @@ from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.loops.committed import CommittedMatches
 from matchkeeper.loops.departures import Departures
 from matchkeeper.loops.game_servers import GameServers
-from matchkeeper.matching.strategy import Strategy
+from matchkeeper.loops.queue_view import QueueView, View
+from matchkeeper.matching.strategy import Pairing, Strategy
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.store.matches import CommitReply, Committed, MatchStore, NewMatch
-from matchkeeper.store.tickets import TicketStore
 
-_PAGE = 1000
+_LONG = 10_000
+"""Tickets; a strategy takes some microseconds for each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +34,9 @@ class RoundRules:
 
     channel: str
     result_channel: Callable[[str], str]
-    max_tickets: int = 10_000
     commit_batch: int = 200
     offer_timeout: timedelta = timedelta(seconds=5)
     memory: timedelta = timedelta(seconds=120)
-    metadata_grace: timedelta = timedelta(seconds=10)
-    """Who puts a player in by hand types two commands: metadata may follow the ticket so late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,26 +48,15 @@ class RoundResult:
     bound_hit: bool = False
 
 
-@dataclass(slots=True)
-class _View:
-    """A queue as it was read."""
-
-    now: float = 0.0
-    queue_length: int = 0
-    tickets: dict[str, Ticket] = field(default_factory=dict)
-    poisoned: dict[str, PoisonedTicket] = field(default_factory=dict)
-    bound_hit: bool = False
-
-
 class Round:
-    """Runs rounds over one queue. Nothing is held between rounds but where to read on."""
+    """Runs rounds over one queue."""
 
     def __init__(
         self,
         mode: GameMode,
         strategy: Strategy,
         *,
-        tickets: TicketStore,
+        view: QueueView,
         matches: MatchStore,
         departures: Departures,
         pods: PodRecords,
@@ -82,7 +69,7 @@ class Round:
     ) -> None:
         self.mode = mode
         self._strategy = strategy
-        self._tickets = tickets
+        self.view = view
         self._matches = matches
         self._departures = departures
         self._pods = pods
@@ -92,7 +79,6 @@ class Round:
         self._metrics = metrics
         self._new_id = new_id
         self._stop = stop
-        self._read_from = 0
         self._gone: dict[str, float] = {}
         """Players, by enqueue time, who made a proposal of the last round stale."""
 
@@ -100,47 +86,41 @@ class Round:
         """One round. Raises StoreError; whatever was committed until then stands."""
         view = await self._read()
         if view.poisoned:
-            await self._departures.set_aside(self.mode, list(view.poisoned.values()))
+            await self._departures.set_aside(self.mode, view.poisoned)
         waiting = await self._departures.expire(self.mode, list(view.tickets.values()), view.now)
         free = self._without_held(self._without_gone(waiting))
-        pairing = self._strategy(free, view.now)
+        pairing = await self._pair(free, view.now)
         if pairing.proposals and pairing.unmatched:
             self._kept(Cause.ODD_PLAYER, len(pairing.unmatched), log=False)
         matches, no_server = await self._commit(pairing.proposals, view.now)
         return RoundResult(matches=matches, no_server=no_server, bound_hit=view.bound_hit)
 
-    async def _read(self) -> _View:
-        """A bounded part of the queue. Where the bound is hit, the next round reads on from here,
-        so that tickets which cannot be matched do not hide those behind them for ever.
-        """
-        view = _View()
-        start, left = self._read_from, self._rules.max_tickets
-        while left > 0:
-            page = await self._tickets.read(self.mode, start=start, count=min(_PAGE, left))
-            view.now, view.queue_length = page.now, page.queue_length
-            view.tickets.update((ticket.player_id, ticket) for ticket in page.tickets)
-            grace = page.now - self._rules.metadata_grace.total_seconds()
-            late = (each for each in page.incomplete if each.enqueued_at < grace)
-            view.poisoned.update((each.player_id, each) for each in (*page.poisoned, *late))
-            start += page.read
-            left -= page.read
-            if page.read < _PAGE:
-                break
-        view.bound_hit = view.queue_length > self._rules.max_tickets
-        self._read_from = start if view.bound_hit and start < view.queue_length else 0
+    async def _read(self) -> View:
+        view = await self.view.read()
         self._metrics.queue_length(self.mode.name, view.queue_length)
         if view.bound_hit:
             self._metrics.bound_hit(self.mode.name)
         return view
 
-    def _without_gone(self, tickets: Sequence[Ticket]) -> list[Ticket]:
+    async def _pair(self, tickets: Sequence[Ticket], now: float) -> Pairing:
+        """Beside the event loop where it takes long, so that requests are heard meanwhile."""
+        if len(tickets) < _LONG:
+            return self._strategy(tickets, now)
+        return await asyncio.to_thread(self._strategy, tickets, now)
+
+    def _without_gone(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
         """Who spoilt a proposal and still stands here is in a pending match elsewhere, put here by
         hand: left out of every second round, so that nobody waits for such a player.
         """
         gone, self._gone = self._gone, {}
+        if not gone:
+            return tickets
         return [each for each in tickets if gone.get(each.player_id) != each.enqueued_at]
 
-    def _without_held(self, tickets: Sequence[Ticket]) -> list[Ticket]:
+    def _without_held(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
+        if not self._pods.holding:
+            self._metrics.held(self.mode.name, {})
+            return tickets
         free: list[Ticket] = []
         held: dict[str, int] = {}
         for ticket in tickets:
@@ -199,33 +179,37 @@ class Round:
 
     def _count(self, results: Sequence[Committed], now: float) -> int:
         made = 0
+        waits: list[float] = []
         for result in results:
             if result.reply is CommitReply.COMMITTED:
                 made += 1
-                self._made(result, now)
+                waits += (max(0.0, now - each.enqueued_at) for each in result.match.tickets)
+                self._made(result)
             else:
                 self._committed.forget(result.match.match_id)
             if result.reply is CommitReply.STALE:
-                for ticket in result.match.tickets:
-                    if ticket.player_id == result.stale_player:
-                        self._gone[ticket.player_id] = ticket.enqueued_at
-                self._metrics.stale_proposal(self.mode.name)
-                emit(Event.PROPOSAL_STALE, mode=self.mode.name, player_id=result.stale_player)
+                self._spoilt(result)
+        if made:
+            self._game_servers.succeeded(max(result.subscribers for result in results))
+            self._metrics.matches(self.mode.name, made, waits)
         return made
 
-    def _made(self, result: Committed, now: float) -> None:
-        tickets = result.match.tickets
-        self._game_servers.succeeded(result.subscribers)
-        self._metrics.match(
-            self.mode.name, [max(0.0, now - ticket.enqueued_at) for ticket in tickets]
-        )
+    def _made(self, result: Committed) -> None:
         emit(
             Event.MATCH_COMMITTED,
             mode=self.mode.name,
             match_id=result.match.match_id,
-            players=", ".join(ticket.player_id for ticket in tickets),
+            players=", ".join(ticket.player_id for ticket in result.match.tickets),
             subscribers=result.subscribers,
         )
+
+    def _spoilt(self, result: Committed) -> None:
+        for ticket in result.match.tickets:
+            if ticket.player_id == result.stale_player:
+                self._gone[ticket.player_id] = ticket.enqueued_at
+        self.view.forget(result.stale_player)
+        self._metrics.stale_proposal(self.mode.name)
+        emit(Event.PROPOSAL_STALE, mode=self.mode.name, player_id=result.stale_player)
 
     def _kept(self, cause: Cause, players: int, *, log: bool = True) -> None:
         """These players wait on, with the place they had: they never left the queue."""

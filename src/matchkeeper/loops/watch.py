@@ -6,22 +6,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-import msgspec
-
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.errors import StoreRefusedError
 from matchkeeper.handoff.pods import PodRecords
-from matchkeeper.loops.committed import CommittedMatches
 from matchkeeper.loops.game_servers import GameServers
-from matchkeeper.loops.waiting import pause, unless
+from matchkeeper.loops.waiting import pause
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
-from matchkeeper.store import keys
-from matchkeeper.store.connection import Connection
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.dead_letters import DeadLetterStore
-from matchkeeper.store.handoff_events import decode_event
-from matchkeeper.store.subscription import subscribed
 from matchkeeper.store.tickets import TicketStore
 
 _EVERY_SECONDS = 2.0
@@ -88,30 +81,6 @@ class Watch:
             emit(Event.POD_SILENT, pod_id=pod_id)
         for pod_id in sorted(came_back):
             emit(Event.POD_BACK, pod_id=pod_id)
-
-
-class HandoffEvents:
-    """Hears what game servers do with matches."""
-
-    def __init__(
-        self, connection: Connection, committed: CommittedMatches, *, stop: asyncio.Event
-    ) -> None:
-        self._connection = connection
-        self._committed = committed
-        self._stop = stop
-
-    async def run(self) -> None:
-        """Until the server stops. Raises StoreError."""
-        await unless(self._stop, self._listen())
-
-    async def _listen(self) -> None:
-        async with subscribed(self._connection, [keys.EVENTS]) as subscription:
-            async for _, payload in subscription.messages():
-                try:
-                    event = decode_event(payload)
-                except msgspec.DecodeError:
-                    continue  # somebody else's message on our channel
-                self._committed.heard(event)
 
 
 async def watch_lag(metrics: Metrics, *, clock: Callable[[], float], stop: asyncio.Event) -> None:

@@ -241,18 +241,21 @@ class Metrics:
         """Players waited too long."""
         self._expired.labels(mode).inc(players)
 
-    def match(self, mode: str, waits_seconds: Sequence[float]) -> None:
-        """A match was made; one wait for each player."""
-        self._matches.labels(mode).inc()
+    def matches(self, mode: str, count: int, waits_seconds: Sequence[float]) -> None:
+        """Matches were made; one wait for each player."""
+        self._matches.labels(mode).inc(count)
         self._matched.labels(mode).inc(len(waits_seconds))
-        for seconds in waits_seconds:
-            self._wait.labels(mode, "match").observe(seconds)
+        self._waited(mode, "match", waits_seconds)
 
-    def claimed(self, mode: str, waits_seconds: Sequence[float]) -> None:
-        """A match was claimed; one wait for each player."""
-        self._claimed.labels(mode).inc()
-        for seconds in waits_seconds:
-            self._wait.labels(mode, "claim").observe(seconds)
+    def claimed(self, mode: str, count: int, waits_seconds: Sequence[float]) -> None:
+        """Matches were claimed; one wait for each player."""
+        self._claimed.labels(mode).inc(count)
+        self._waited(mode, "claim", waits_seconds)
+
+    def _waited(self, mode: str, until: str, seconds: Sequence[float]) -> None:
+        histogram = self._wait.labels(mode, until)
+        for each in seconds:
+            histogram.observe(each)
 
     def reenqueued(self, mode: str, cause: str, players: int) -> None:
         """Players keep their place after a match failed."""
@@ -295,13 +298,13 @@ class Metrics:
         """An offer with players of this pod was claimed by nobody."""
         self._unclaimed.labels(self._pods(pod_id)).inc()
 
-    def request(self, kind: str, via: str) -> None:
-        """A request was heard."""
-        self._requests.labels(kind, via).inc()
+    def requests(self, kind: str, via: str, count: int) -> None:
+        """Requests were heard."""
+        self._requests.labels(kind, via).inc(count)
 
-    def enqueued(self, mode: str) -> None:
-        """A player was put into a queue."""
-        self._enqueued.labels(mode).inc()
+    def enqueued(self, mode: str, players: int) -> None:
+        """Players were put into a queue."""
+        self._enqueued.labels(mode).inc(players)
 
     def dequeued(self, mode: str) -> None:
         """A player left a queue."""
@@ -319,9 +322,9 @@ class Metrics:
         """A request came after a later one of the same player."""
         self._overtaken.labels(mode).inc()
 
-    def answer(self, result_type: str) -> None:
-        """An answer to a pod."""
-        self._answers.labels(result_type).inc()
+    def answer(self, result_type: str, count: int = 1) -> None:
+        """Answers to pods."""
+        self._answers.labels(result_type).inc(count)
 
     def backlog_dropped(self, channel: str) -> None:
         """A request was dropped."""

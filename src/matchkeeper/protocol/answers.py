@@ -75,7 +75,7 @@ def decode_answer(payload: bytes) -> Answer:
     return decoded(_answer, payload)
 
 
-def match_found(proposal: Proposal, mode: GameMode, match_id: str) -> list[tuple[str, bytes]]:
+def match_found(proposal: Proposal, mode: GameMode, match_id: str) -> list[tuple[str, str]]:
     """One (pod_id, payload) for each player of the match."""
     players = tuple(ticket.player_id for ticket in proposal.tickets)
     notices = []
@@ -88,7 +88,7 @@ def match_found(proposal: Proposal, mode: GameMode, match_id: str) -> list[tuple
                 player_ids=players,
             )
             notices.append(
-                (ticket.pod_id, _encode(Answer(ticket.player_id, {"MatchFound": found})))
+                (ticket.pod_id, _encode(Answer(ticket.player_id, {"MatchFound": found})).decode())
             )
     return notices
 
@@ -141,6 +141,10 @@ def decode_battle_request(payload: bytes) -> BattleRequest:
     return decoded(_battle, payload, depth=MAX_DEPTH + _OFFER_DEPTH)
 
 
+_SLOT = b"\x00"
+"""Stands for metadata; JSON text holds no such byte."""
+
+
 def battle_request(
     teams: Sequence[Sequence[Ticket]],
     mode: GameMode,
@@ -148,12 +152,14 @@ def battle_request(
     match_id: str,
     epoch: int,
     claim_within_seconds: float,
-) -> bytes:
-    """The offer of a match. Two players stand in `player1` and `player2`, more in `teams`."""
+) -> tuple[str, ...]:
+    """The offer of a match, in pieces: between two belongs the metadata of the next player, team
+    after team. Two players stand in `player1` and `player2`, more in `teams`.
+    """
     sides = tuple(_players(team) for team in teams)
     everybody = [player for side in sides for player in side]
     duel = len(everybody) == 2
-    return _encode(
+    text = _encode(
         BattleRequest(
             match_id=match_id,
             game_mode=mode.name,
@@ -165,15 +171,18 @@ def battle_request(
             claim_within_seconds=claim_within_seconds,
         )
     )
+    return tuple(text.decode().split(_SLOT.decode()))
+
+
+def filled_in(pieces: Sequence[str], metadata: Iterable[str]) -> str:
+    """A battle request from its pieces and the metadata of its players."""
+    first, *rest = pieces
+    return "".join((first, *(text for pair in zip(metadata, rest, strict=True) for text in pair)))
 
 
 def _players(team: Iterable[Ticket]) -> tuple[BattlePlayer, ...]:
+    slot = msgspec.Raw(_SLOT)
     return tuple(
-        BattlePlayer(
-            ticket.player_id,
-            int(ticket.enqueued_at),
-            ticket.pod_id,
-            msgspec.Raw(ticket.metadata.encode()),
-        )
+        BattlePlayer(ticket.player_id, int(ticket.enqueued_at), ticket.pod_id, slot)
         for ticket in team
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from typing import Any
@@ -87,10 +88,12 @@ def rating_of(mmr: object) -> float | None:
     return rating
 
 
-def check(metadata: str, mode: GameMode) -> None:
-    """Raises BadMetadataError where a ticket with this metadata would be poisoned in `mode`."""
-    if mode.rating is not None:
-        rating_of(_known.decode(metadata).mmr)
+def rating_in(metadata: str, mode: GameMode) -> float | None:
+    """The rating in normalised metadata, where the mode uses ratings.
+
+    Raises BadMetadataError where a ticket with this metadata would be poisoned in `mode`.
+    """
+    return None if mode.rating is None else rating_of(_known.decode(metadata).mmr)
 
 
 def read_ticket(
@@ -103,7 +106,7 @@ def read_ticket(
             raise BadMetadataError(problem)
         if not abs(enqueued_at) <= _LATEST_SCORE:
             raise BadMetadataError("score is no enqueue time")
-        text, known = _parse(raw)
+        known = _parse(raw)
         if known.pod_id is None:
             raise BadMetadataError("pod_id not found")
         if problem := id_problem("pod_id", known.pod_id):
@@ -123,13 +126,18 @@ def read_ticket(
         player_id=player_id,
         enqueued_at=enqueued_at,
         pod_id=known.pod_id,
-        metadata=text,
+        metadata_sum=metadata_sum(raw),
         rating=rating,
         hand_made=hand_made,
     )
 
 
-def _parse(raw: bytes) -> tuple[str, _Known]:
+def metadata_sum(raw: bytes) -> str:
+    """What the commit script knows the metadata again by: 16 digits of its SHA-1."""
+    return hashlib.sha1(raw, usedforsecurity=False).hexdigest()[:16]
+
+
+def _parse(raw: bytes) -> _Known:
     if len(raw) > MAX_METADATA_BYTES:
         raise BadMetadataError(f"metadata has more than {MAX_METADATA_BYTES} bytes")
     try:
@@ -137,7 +145,7 @@ def _parse(raw: bytes) -> tuple[str, _Known]:
     except msgspec.DecodeError as error:
         raise BadMetadataError(f"Invalid JSON: {error}") from None
     try:
-        return raw.decode(), _known.decode(raw)
+        return _known.decode(raw)
     except msgspec.ValidationError:
         raise BadMetadataError("metadata is not a JSON object") from None
 
@@ -147,7 +155,7 @@ def pod_of(raw: bytes | None) -> str | None:
     if not raw:
         return None
     try:
-        pod_id = _parse(raw)[1].pod_id
+        pod_id = _parse(raw).pod_id
     except BadMetadataError:
         return None
     return None if id_problem("pod_id", pod_id) else str(pod_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -42,8 +41,7 @@ class DequeueRequest(msgspec.Struct, frozen=True):
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A checked request. `metadata` is normalised JSON text; empty for a dequeue."""
 
     kind: RequestKind

@@ -78,6 +78,7 @@ class DeadLetterStore:
                 keys.dead(tag),
                 keys.queue(tag),
                 keys.metadata(tag),
+                keys.history(tag),
                 *(keys.matched(each) for each in modes),
                 *(keys.queue(each) for each in others),
             ],
@@ -98,7 +99,7 @@ class DeadLetterStore:
         """Deletes one for good. Raises NotFoundError."""
         reply = await self._connection.script(
             Script.DROP,
-            [keys.answered(tag, token), keys.dead(tag)],
+            [keys.answered(tag, token), keys.dead(tag), keys.history(tag)],
             [self._connection.memory_ms, entry_id],
             durable=True,
         )

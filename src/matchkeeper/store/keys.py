@@ -5,8 +5,6 @@ from __future__ import annotations
 PODS = "pods"
 GROUP = "matchkeeper"
 """The consumer group of the request streams."""
-EVENTS = "matchkeeper:events"
-"""Pub/Sub channel: what game servers do with matches, for the servers' metrics."""
 
 
 def queue(tag: str) -> str:
@@ -49,6 +47,11 @@ def dead(tag: str) -> str:
     return f"dead:{{{tag}}}"
 
 
+def history(tag: str) -> str:
+    """STREAM: what happened to players and matches lately, for people and for figures."""
+    return f"history:{{{tag}}}"
+
+
 def requests(tag: str) -> str:
     """STREAM: enqueue and dequeue requests."""
     return f"match:requests:{{{tag}}}"
@@ -87,6 +90,7 @@ PATTERNS = (
     "matched:{*}",
     "leaving:{*}",
     "dead:{*}",
+    "history:{*}",
     "seen:{*}:*",
     "latest:{*}:*",
     "answered:{*}:*",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -16,15 +16,15 @@ from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket
 from matchkeeper.errors import UnreadableError
 from matchkeeper.protocol.answers import CLAIMED_BY_PLACEHOLDER
-from matchkeeper.protocol.metadata import read_ticket
+from matchkeeper.protocol.metadata import metadata_sum, read_ticket
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.places import places
 from matchkeeper.store.scripts import Script
 from matchkeeper.store.tickets import pack
 
-_to_json = msgspec.json.Encoder().encode
-_stored_teams = msgspec.json.Decoder(list[list[tuple[str, str, str]]])
+_stored_teams = msgspec.msgpack.Decoder(list[list[tuple[str, str, str]]])
+"""(player, enqueue time, metadata), by team."""
 
 
 class CommitReply(StrEnum):
@@ -50,25 +50,20 @@ class HandoffReply(StrEnum):
     UNKNOWN_MATCH = "unknown_match"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewMatch:
+class NewMatch(msgspec.Struct, frozen=True, kw_only=True):
     """A proposal made ready to be committed."""
 
     match_id: str
-    teams: tuple[tuple[Ticket, ...], ...]
-    offer: bytes
-    """The battle request."""
-    notices: tuple[tuple[str, bytes], ...]
+    tickets: tuple[Ticket, ...]
+    """All of them, team after team."""
+    team_sizes: tuple[int, ...]
+    offer: tuple[str, ...]
+    """The battle request in pieces; between two belongs the metadata of the next ticket."""
+    notices: tuple[tuple[str, str], ...]
     """(channel, payload) for the pods of the players, sent when the match starts."""
 
-    @property
-    def tickets(self) -> tuple[Ticket, ...]:
-        """All tickets, team after team."""
-        return tuple(ticket for team in self.teams for ticket in team)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Committed:
+class Committed(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one new match. `detail`: subscribers, or the player who is gone."""
 
     match: NewMatch
@@ -87,6 +82,8 @@ class PendingMatch:
     offers: int
     created_at: float
     teams: tuple[tuple[Ticket, ...], ...]
+    metadata: Mapping[str, str]
+    """Player -> JSON text."""
     claimed_by: str | None
     declined_by: str | None
 
@@ -123,12 +120,13 @@ class MatchStore:
     ) -> list[Committed]:
         """Makes matches of proposals, each wholly or not at all."""
         tag = mode.tag
-        more, table = places(tag, self._tags).left(5)
+        more, table = places(tag, self._tags).left(6)
         names: list[str | bytes] = [
             keys.queue(tag),
             keys.metadata(tag),
             keys.pending(tag),
             keys.matched(tag),
+            keys.history(tag),
             *more,
         ]
         proposals = [_proposal(tag, match, names) for match in matches]
@@ -208,7 +206,7 @@ class MatchStore:
         *,
         token: str,
         channel: str,
-        offer: bytes,
+        offer: str,
         offer_timeout: timedelta,
     ) -> int | None:
         """Offers an unclaimed match again; returns who heard it, None when it is not due."""
@@ -218,6 +216,7 @@ class MatchStore:
                 keys.answered(mode.tag, token),
                 keys.match(mode.tag, match.match_id),
                 keys.pending(mode.tag),
+                keys.history(mode.tag),
             ],
             [
                 self._connection.memory_ms,
@@ -241,6 +240,7 @@ class MatchStore:
             keys.pending(tag),
             keys.matched(tag),
             keys.leaving(tag),
+            keys.history(tag),
         ]
         for each in (tag, *seen.others):
             names += [keys.queue(each), keys.metadata(each)]
@@ -274,8 +274,8 @@ class MatchStore:
         """A game server takes an offered match for `lease`."""
         reply = await self._connection.script(
             Script.CLAIM,
-            [keys.match(tag, match_id), keys.pending(tag)],
-            [match_id, epoch, pod_id, token, lease.total_seconds(), keys.EVENTS],
+            [keys.match(tag, match_id), keys.pending(tag), keys.history(tag)],
+            [match_id, epoch, pod_id, token, lease.total_seconds()],
             durable=True,
         )
         return HandoffReply(reply[0].decode())
@@ -291,6 +291,7 @@ class MatchStore:
                 keys.pending(tag),
                 keys.matched(tag),
                 keys.leaving(tag),
+                keys.history(tag),
             ],
             [
                 match_id,
@@ -298,7 +299,6 @@ class MatchStore:
                 token,
                 int(memory.total_seconds() * 1000),
                 CLAIMED_BY_PLACEHOLDER,
-                keys.EVENTS,
                 pod_id,
             ],
             durable=True,
@@ -311,7 +311,7 @@ class MatchStore:
         """The game server that claimed a match will not start it."""
         reply = await self._connection.script(
             Script.DECLINE,
-            [keys.match(tag, match_id), keys.pending(tag)],
+            [keys.match(tag, match_id), keys.pending(tag), keys.history(tag)],
             [match_id, epoch, pod_id, token],
             durable=True,
         )
@@ -322,23 +322,20 @@ def _proposal(tag: str, match: NewMatch, names: list[str | bytes]) -> dict[str, 
     """The fields of one proposal; appends the keys it needs to `names`."""
     names.append(keys.match(tag, match.match_id))
     key = len(names)
-    hand_made = []
-    for ticket in match.tickets:
+    hand_made = [0] * len(match.tickets)
+    for place, ticket in enumerate(match.tickets):
         if ticket.hand_made:
             names.append(keys.hand_made_metadata(ticket.player_id))
-            hand_made.append(len(names))
-    teams = [
-        [(ticket.player_id, repr(ticket.enqueued_at), ticket.metadata) for ticket in team]
-        for team in match.teams
-    ]
+            hand_made[place] = len(names)
     return {
         "key": key,
         "match_id": match.match_id,
         "ids": [ticket.player_id for ticket in match.tickets],
         "scores": [repr(ticket.enqueued_at) for ticket in match.tickets],
-        "tickets": _to_json(teams).decode(),
-        "offer": match.offer.decode(),
-        "notices": [(channel, payload.decode()) for channel, payload in match.notices],
+        "sums": [ticket.metadata_sum for ticket in match.tickets],
+        "sizes": match.team_sizes,
+        "offer": match.offer,
+        "notices": match.notices,
         "hand_made": hand_made,
     }
 
@@ -357,6 +354,7 @@ def _pending(mode: GameMode, match_id: str, fields: dict[bytes, bytes]) -> Pendi
         value = fields.get(name)
         return None if value is None else value.decode()
 
+    stored = _stored_teams.decode(fields[b"tickets"])
     return PendingMatch(
         match_id=match_id,
         state=MatchState(fields[b"state"].decode()),
@@ -365,8 +363,9 @@ def _pending(mode: GameMode, match_id: str, fields: dict[bytes, bytes]) -> Pendi
         created_at=float(fields[b"created"]),
         teams=tuple(
             tuple(_ticket(mode, player, score, metadata) for player, score, metadata in team)
-            for team in _stored_teams.decode(fields[b"tickets"])
+            for team in stored
         ),
+        metadata={player: metadata for team in stored for player, _, metadata in team},
         claimed_by=text(b"claimed_by"),
         declined_by=text(b"declined_by"),
     )
@@ -380,6 +379,6 @@ def _ticket(mode: GameMode, player_id: str, score: str, metadata: str) -> Ticket
             player_id=player_id,
             enqueued_at=float(score),
             pod_id=ticket.pod_id or "",
-            metadata=metadata,
+            metadata_sum=metadata_sum(metadata.encode()),
         )
     return ticket

@@ -93,8 +93,8 @@ def trials(tags: Sequence[str], channels: Channels, waiting: Command | None) -> 
     found += [
         Trial(command=(name, channel, *rest), target=channel, kind=Kind.CHANNEL)
         for name, rest, names in (
-            ("SUBSCRIBE", (), (*channels.heard, keys.EVENTS)),
-            ("PUBLISH", ("x",), (*channels.told, keys.EVENTS)),
+            ("SUBSCRIBE", (), channels.heard),
+            ("PUBLISH", ("x",), channels.told),
         )
         for channel in names
     ]
@@ -118,6 +118,7 @@ def _of_queue(tag: str) -> list[Trial]:
         *_on(match, (*_HASH, ("HINCRBY", "x", 1), ("HGETALL",))),
         *_on(match, (("PEXPIRE", 1), ("EXISTS",), ("DEL",), ("UNLINK",))),
         *_on(keys.dead(tag), _STREAM),
+        *_on(keys.history(tag), (_STREAM[0], *_STREAM[3:], ("EXPIRE", 1))),
         *_on(keys.seen(tag, "x"), _STRING),
         *_on(keys.text(keys.latest(tag, "x")), _STRING),
         *_on(keys.answered(tag, "x"), _STRING),
@@ -130,10 +131,13 @@ def _of_queue(tag: str) -> list[Trial]:
         ("XAUTOCLAIM", requests, keys.GROUP, "x", 0, "0-0"),
         ("XPENDING", requests, keys.GROUP),
         ("XREADGROUP", "GROUP", keys.GROUP, "x", "STREAMS", requests, ">"),
-        ("EVALSHA", scripts.sha(Script.READ), 1, requests),
+        ("EVALSHA", scripts.sha(Script.SCAN), 1, requests),
     )
-    return found + [
-        Trial(command=command, target=requests, kind=Kind.KEY) for command in on_requests
+    history = keys.history(tag)
+    return [
+        *found,
+        *(Trial(command=command, target=requests, kind=Kind.KEY) for command in on_requests),
+        Trial(command=("XREAD", "STREAMS", history, "0-0"), target=history, kind=Kind.KEY),
     ]
 
 

@@ -21,7 +21,8 @@ class Script(StrEnum):
 
     ENQUEUE = "enqueue"
     DEQUEUE = "dequeue"
-    READ = "read"
+    SCAN = "scan"
+    FETCH = "fetch"
     COMMIT = "commit"
     CLAIM = "claim"
     CONFIRM = "confirm"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -13,10 +12,10 @@ from redis.asyncio import Redis
 
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket
-from matchkeeper.protocol.metadata import read_ticket
 from matchkeeper.protocol.requests import Request
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
+from matchkeeper.store.pages import Fetched, Page, Place, Scan, fetched, scanned, still_there
 from matchkeeper.store.places import places
 from matchkeeper.store.scripts import Script, call
 
@@ -43,8 +42,7 @@ class Reply(StrEnum):
     NOT_IN_QUEUE = "not_in_queue"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """A request as one server has heard it."""
 
     request: Request
@@ -52,34 +50,22 @@ class Heard:
     """Made once for each message heard; retries repeat it."""
     entry_id: str = ""
     """Of the stream it was read from; empty for Pub/Sub."""
+    rating: float | None = None
+    """MMR points, for an enqueue whose mode uses them."""
     answer: tuple[str, bytes] | None = None
     """Channel and payload that say `EnQueued`, for an enqueue."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came of one request. `detail`: where the player is, or the pod to tell."""
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one request. `detail`: the enqueue time of who was queued just now, where the
+    player is, or the pod to tell.
+    """
 
     heard: Heard
     reply: Reply
     detail: str
     answered: bool = False
     """The script itself has published the answer."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """A part of a queue, longest waiting first."""
-
-    now: float
-    """Unix time in seconds, of Redis."""
-    queue_length: int
-    read: int
-    """How many entries were read, those without metadata among them."""
-    tickets: tuple[Ticket, ...]
-    poisoned: tuple[PoisonedTicket, ...]
-    incomplete: tuple[PoisonedTicket, ...]
-    """Entries with no metadata at all."""
 
 
 class TicketStore:
@@ -102,7 +88,7 @@ class TicketStore:
 
     async def enqueue(self, tag: str, batch: Sequence[Heard]) -> tuple[int, list[Outcome]]:
         """Puts players into a queue; returns its length and what came of each request."""
-        first = 4 + 2 * len(batch)
+        first = 5 + 2 * len(batch)
         more, table = places(tag, self._tags).searched(first)
         # Told by the script itself, a player hears of the queue before hearing of a match.
         at_once = self._connection.options.durability.command is None
@@ -118,7 +104,12 @@ class TicketStore:
         args = pack(
             {**self._call(requests), "several": self._several, "places": table},
         )
-        names: list[str | bytes] = [keys.queue(tag), keys.metadata(tag), keys.requests(tag)]
+        names: list[str | bytes] = [
+            keys.queue(tag),
+            keys.metadata(tag),
+            keys.requests(tag),
+            keys.history(tag),
+        ]
         for heard in batch:
             names += _of_request(tag, heard)
         reply = await self._connection.script(Script.ENQUEUE, [*names, *more], [args], durable=True)
@@ -136,6 +127,7 @@ class TicketStore:
             keys.requests(tag),
             keys.matched(tag),
             keys.leaving(tag),
+            keys.history(tag),
         ]
         for heard in batch:
             names += _of_request(tag, heard)
@@ -154,27 +146,34 @@ class TicketStore:
             "requests": requests,
         }
 
+    async def scan(self, tag: str, *, start: int, count: int) -> Scan:
+        """Who stands on `count` places of a queue from rank `start` on."""
+        reply = await self._connection.script(Script.SCAN, [keys.queue(tag)], [start, count])
+        return scanned(reply)
+
+    async def fetch(self, mode: GameMode, places: Sequence[Place]) -> Fetched:
+        """The tickets of places that were scanned, at most some thousand."""
+        if not places:
+            return fetched(mode, [], {})
+        names = [keys.queue(mode.tag), keys.metadata(mode.tag)]
+        players = [player for player, _ in places]
+
+        async def get(redis: Redis) -> tuple[Any, dict[bytes, bytes]]:
+            there = still_there(places, await call(redis, Script.FETCH, names, players))
+            return there, await _hand_made(redis, [each[0] for each in there if each[2] is None])
+
+        return fetched(mode, *await self._connection.run("fetch", get))
+
     async def read(self, mode: GameMode, *, start: int, count: int) -> Page:
-        """Reads `count` entries of a queue from rank `start` on."""
-
-        async def page(redis: Redis) -> tuple[Any, dict[bytes, bytes]]:
-            reply = await call(
-                redis, Script.READ, [keys.queue(mode.tag), keys.metadata(mode.tag)], [start, count]
-            )
-            missing = [i for i, text in zip(reply[2][::2], reply[3], strict=True) if text is None]
-            texts = await _hand_made(redis, missing)
-            return reply, texts
-
-        reply, hand_made = await self._connection.run("read", page)
-        return _page(mode, reply, hand_made)
+        """Places with their tickets, for somebody to look at."""
+        scan = await self.scan(mode.tag, start=start, count=count)
+        return Page(scan=scan, fetched=await self.fetch(mode, scan.places))
 
     async def length_and_oldest(self, tag: str) -> tuple[int, float | None]:
         """Queue length, and the oldest wait in seconds (None when it is empty)."""
-        reply = await self._connection.script(
-            Script.READ, [keys.queue(tag), keys.metadata(tag)], [0, 1]
-        )
-        oldest = max(0.0, float(reply[0]) - float(reply[2][1])) if reply[2] else None
-        return int(reply[1]), oldest
+        scan = await self.scan(tag, start=0, count=1)
+        oldest = max(0.0, scan.now - scan.places[0][1]) if scan.places else None
+        return scan.queue_length, oldest
 
     async def set_aside(
         self, tag: str, tickets: Sequence[PoisonedTicket], *, token: str, kept: int, raw_limit: int
@@ -190,6 +189,7 @@ class TicketStore:
             keys.queue(tag),
             keys.metadata(tag),
             keys.dead(tag),
+            keys.history(tag),
             *(keys.hand_made_metadata(ticket.player_id) for ticket in tickets),
         ]
         reply = await self._connection.script(
@@ -208,6 +208,7 @@ class TicketStore:
             keys.answered(tag, token),
             keys.queue(tag),
             keys.metadata(tag),
+            keys.history(tag),
             *(keys.hand_made_metadata(ticket.player_id) for ticket in tickets),
         ]
         reply = await self._connection.script(
@@ -268,36 +269,3 @@ async def _hand_made(redis: Redis, players: Sequence[bytes]) -> dict[bytes, byte
         return {}
     texts: Any = await redis.mget([keys.hand_made_metadata(player) for player in players])
     return {player: text for player, text in zip(players, texts, strict=True) if text is not None}
-
-
-def _page(mode: GameMode, reply: Any, hand_made: dict[bytes, bytes]) -> Page:
-    tickets: list[Ticket] = []
-    poisoned: list[PoisonedTicket] = []
-    incomplete: list[PoisonedTicket] = []
-    entries = reply[2]
-    for player, score, inline in zip(entries[::2], entries[1::2], reply[3], strict=True):
-        text = inline if inline is not None else hand_made.get(player)
-        name, since = keys.text(player), float(score)
-        if text is None:
-            incomplete.append(
-                PoisonedTicket(
-                    player_id=name,
-                    enqueued_at=since,
-                    raw_metadata=None,
-                    reason="Metadata not found",
-                )
-            )
-            continue
-        ticket = read_ticket(name, since, text, mode, hand_made=inline is None)
-        if isinstance(ticket, Ticket):
-            tickets.append(ticket)
-        else:
-            poisoned.append(ticket)
-    return Page(
-        now=float(reply[0]),
-        queue_length=int(reply[1]),
-        read=len(reply[3]),
-        tickets=tuple(tickets),
-        poisoned=tuple(poisoned),
-        incomplete=tuple(incomplete),
-    )

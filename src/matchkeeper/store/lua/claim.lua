@@ -1,11 +1,11 @@
 #!lua
 -- A game server takes an offered match: once, for one server, before the offer ends.
--- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}
--- ARGV   1 match id  2 epoch  3 pod id  4 token  5 lease in seconds  6 channel for events
+-- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}  3 history:{tag}
+-- ARGV   1 match id  2 epoch  3 pod id  4 token  5 lease in seconds
 -- REPLY  {claimed} | {already_claimed} | {old_epoch} | {too_late} | {unknown_match}
 -- AGAIN  safe: the token that claimed it is told claimed.
 -- include: time
--- include: events
+-- include: history
 local now = unix_seconds()
 
 local function claim()
@@ -23,12 +23,12 @@ local function claim()
   redis.call('HSET', KEYS[1], 'state', 'claimed', 'claimed_by', ARGV[3], 'token', ARGV[4],
     'claimed_at', string.format('%.6f', now))
   redis.call('ZADD', KEYS[2], string.format('%.6f', now + tonumber(ARGV[5])), ARGV[1])
-  tell(ARGV[6], 'claimed', ARGV[1], ARGV[3], now)
+  note(KEYS[3], now, 'claimed', '', ARGV[1], ARGV[3], '')
   return 'claimed'
 end
 
 local code = claim()
 if code ~= 'claimed' and code ~= 'already_claimed' then
-  tell(ARGV[6], 'claim ' .. code, ARGV[1], ARGV[3], now)
+  note(KEYS[3], now, 'claim_refused', '', ARGV[1], ARGV[3], code)
 end
 return {code}

@@ -1,12 +1,13 @@
 #!lua
 -- The last word: the game server that claimed the match starts it. Who is refused must not start.
 -- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}  3 matched:{tag}  4 leaving:{tag}
+--        5 history:{tag}
 -- ARGV   1 match id  2 epoch  3 token  4 memory in milliseconds  5 placeholder in the notices
---        6 channel for events  7 pod id
+--        6 pod id
 -- REPLY  {started} | {not_claimed} | {old_epoch} | {too_late} | {unknown_match}
 -- AGAIN  safe: the token that started it is told started; the players are told once.
 -- include: time
--- include: events
+-- include: history
 -- include: sound
 local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token', 'claimed_by', 'ids', 'notices')
 local state, epoch, token, claimed_by = match[1], match[2], match[3], match[4]
@@ -35,7 +36,7 @@ if state == 'started' and epoch == ARGV[2] and token == ARGV[3] then
 end
 local code = refusal()
 if code then
-  tell(ARGV[6], 'confirm ' .. code, ARGV[1], ARGV[7], now)
+  note(KEYS[5], now, 'confirm_refused', '', ARGV[1], ARGV[6], code)
   return {code}
 end
 must_be_sound({}, {KEYS[3], KEYS[4]})
@@ -49,5 +50,5 @@ redis.call('HDEL', KEYS[4], unpack(ids))
 for _, notice in ipairs(cmsgpack.unpack(match[6])) do
   redis.call('PUBLISH', notice[1], filled_in(notice[2]))
 end
-tell(ARGV[6], 'started', ARGV[1], claimed_by, now)
+note(KEYS[5], now, 'started', '', ARGV[1], claimed_by, '')
 return {'started'}

@@ -1,9 +1,11 @@
 #!lua
 -- The game server that claimed a match will not start it: it is due at once for another offer.
--- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}
+-- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}  3 history:{tag}
 -- ARGV   1 match id  2 epoch  3 pod id  4 token
 -- REPLY  {declined} | {not_claimed} | {old_epoch} | {too_late} | {unknown_match}
 -- AGAIN  safe: the token that declined it is told declined, until it is offered again.
+-- include: time
+-- include: history
 local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token', 'declined')
 local state, epoch, token = match[1], match[2], match[3]
 if not state then return {'unknown_match'} end
@@ -15,4 +17,5 @@ if token ~= ARGV[4] then return {'not_claimed'} end
 redis.call('HDEL', KEYS[1], 'token', 'claimed_by', 'claimed_at')
 redis.call('HSET', KEYS[1], 'state', 'offered', 'declined', ARGV[4], 'declined_by', ARGV[3])
 redis.call('ZADD', KEYS[2], 0, ARGV[1])
+note(KEYS[3], unix_seconds(), 'declined', '', ARGV[1], ARGV[3], '')
 return {'declined'}

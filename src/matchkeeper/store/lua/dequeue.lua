@@ -1,6 +1,7 @@
 #!lua
 -- Takes many players out of the queue of one mode, because they ask to leave.
 -- KEYS   1 queue:{tag}  2 metadata:{tag}  3 match:requests:{tag}  4 matched:{tag}  5 leaving:{tag}
+--        6 history:{tag}
 --        then for each request seen:{tag}:<fingerprint>, latest:{tag}:<player> and metadata:<player_id>
 --        then, where players may wait in several queues, matched:{tag} and leaving:{tag} of the others
 -- ARGV   1 msgpack {me, group, window_seconds, memory_ms, tag, others, requests}
@@ -18,8 +19,9 @@
 -- include: sound
 -- include: hand_made
 -- include: leaving
+-- include: history
 local call = cmsgpack.unpack(ARGV[1])
-local queue, metadata, stream, matched, leaving = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local queue, metadata, stream, matched, leaving, left = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], {}
 local now = unix_seconds()
 must_be_sound({queue}, {metadata, matched, leaving})
 local pending = {{matched, leaving}}
@@ -39,6 +41,7 @@ local function decide(request, hand_made)
     local text = redis.call('HGET', metadata, request.player) or hand_made_text(hand_made) or ''
     redis.call('HDEL', metadata, request.player)
     drop_hand_made(hand_made)
+    left[#left + 1] = request.player
     return 'dequeued', pod_in(text)
   end
   for _, place in ipairs(pending) do
@@ -77,6 +80,7 @@ end
 
 local answers = {}
 for i, request in ipairs(call.requests) do
-  answers[2 * i - 1], answers[2 * i] = handle(KEYS[3 + 3 * i], KEYS[4 + 3 * i], request, KEYS[5 + 3 * i])
+  answers[2 * i - 1], answers[2 * i] = handle(KEYS[4 + 3 * i], KEYS[5 + 3 * i], request, KEYS[6 + 3 * i])
 end
+note_players(KEYS[6], now, 'dequeued', left, '')
 return answers

@@ -1,6 +1,6 @@
 #!lua
 -- Puts many players into the queue of one mode.
--- KEYS   1 queue:{tag}  2 metadata:{tag}  3 match:requests:{tag}
+-- KEYS   1 queue:{tag}  2 metadata:{tag}  3 match:requests:{tag}  4 history:{tag}
 --        then seen:{tag}:<fingerprint> and latest:{tag}:<player> for each request
 --        then, for each mode, matched:{tag} and, for each other mode, queue:{tag}
 -- ARGV   1 msgpack {me, group, several, window_seconds, memory_ms, places, requests}
@@ -12,7 +12,7 @@
 --            channel  where to publish the answer to a player who is queued, before anybody can
 --                     match that player; '' = the caller does so, once the write is durable
 -- REPLY  {queue length, code, detail, code, detail, …}, a pair for each request:
---          queued | again (sent twice: the first answer holds) | duplicate (tell nobody)
+--          queued <enqueue time> | again (sent twice: the first answer holds) | duplicate (tell nobody)
 --          overtaken (tell nobody: the player has asked for something else since, or was matched
 --          or taken out)
 --          request_expired (read by a server that died, and too old to be done by another)
@@ -22,12 +22,13 @@
 -- include: seen
 -- include: places
 -- include: sound
+-- include: history
 local call = cmsgpack.unpack(ARGV[1])
-local queue, metadata, stream = KEYS[1], KEYS[2], KEYS[3]
+local queue, metadata, stream, history = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local now = unix_seconds()
 must_be_sound({queue}, {metadata})
 
-local ids, places, answers = {}, {}, {0}
+local ids, places, answers, queued = {}, {}, {0}, {}
 for i, request in ipairs(call.requests) do ids[i] = request.player end
 for i, place in ipairs(call.places) do
   places[i] = {place[1], KEYS[place[2]], place[3] > 0 and KEYS[place[3]] or ''}
@@ -53,10 +54,12 @@ local function decide(request)
   if redis.call('ZSCORE', queue, request.player) then return 'already_in_queue', '' end
   if pending[request.player] then return 'match_pending', pending[request.player] end
   if elsewhere[request.player] then return 'in_other_queue', elsewhere[request.player] end
-  redis.call('ZADD', queue, next_place(), request.player)
+  local place = next_place()
+  redis.call('ZADD', queue, place, request.player)
   redis.call('HSET', metadata, request.player, request.metadata)
+  queued[#queued + 1] = request.player
   if request.channel ~= '' then redis.call('PUBLISH', request.channel, request.answer) end
-  return 'queued', ''
+  return 'queued', place
 end
 
 -- In the queue or in a match: told that a request was not done, somebody would believe it.
@@ -89,7 +92,9 @@ local function handle(key, latest, request)
 end
 
 for i, request in ipairs(call.requests) do
-  answers[2 * i], answers[2 * i + 1] = handle(KEYS[2 + 2 * i], KEYS[3 + 2 * i], request)
+  answers[2 * i], answers[2 * i + 1] = handle(KEYS[3 + 2 * i], KEYS[4 + 2 * i], request)
 end
+note_players(history, now, 'queued', queued, '')
+redis.call('EXPIRE', history, 3600)
 answers[1] = redis.call('ZCARD', queue)
 return answers

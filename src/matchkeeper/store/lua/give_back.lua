@@ -2,7 +2,7 @@
 -- Ends a pending match: its players go back to the queues with the places they had. Who asked to
 -- leave a queue meanwhile does not go back into that one and is to be told so.
 -- KEYS   1 remembered answer  2 match:{tag}:<match_id>  3 pending:{tag}  4 matched:{tag}
---        5 leaving:{tag}  6 queue:{tag}  7 metadata:{tag}, then queue:{tag} and metadata:{tag} of
+--        5 leaving:{tag}  6 history:{tag}  7 queue:{tag}  8 metadata:{tag}, then queue:{tag} and metadata:{tag} of
 --        the other modes, whose tags are in ARGV from 6 on
 -- ARGV   1 memory in milliseconds  2 match id  3 epoch  4 cause  5 '1' = even before the deadline
 --        6 the tag, and those of the other modes
@@ -12,6 +12,7 @@
 -- include: replay
 -- include: sound
 -- include: leaving
+-- include: history
 local answer = replayed()
 if answer then return answer end
 local match = redis.call('HMGET', KEYS[2], 'state', 'epoch', 'tickets', 'elsewhere')
@@ -19,14 +20,15 @@ local deadline = redis.call('ZSCORE', KEYS[3], ARGV[2])
 if (match[1] ~= 'offered' and match[1] ~= 'claimed') or match[2] ~= ARGV[3] or not deadline then
   return {'gone', 0, {}}
 end
-if ARGV[5] ~= '1' and unix_seconds() < tonumber(deadline) then return {'gone', 0, {}} end
+local now = unix_seconds()
+if ARGV[5] ~= '1' and now < tonumber(deadline) then return {'gone', 0, {}} end
 
 local queues = {}
 for i = 6, #ARGV do
-  local queue, metadata = KEYS[2 * i - 6], KEYS[2 * i - 5]
+  local queue, metadata = KEYS[2 * i - 5], KEYS[2 * i - 4]
   if is_sound(queue, metadata) then queues[ARGV[i]] = {queue, metadata} end
 end
-must_be_sound({KEYS[6]}, {KEYS[7], KEYS[4], KEYS[5]})
+must_be_sound({KEYS[7]}, {KEYS[8], KEYS[4], KEYS[5]})
 
 local back, left, marks = 0, {}, {}
 
@@ -41,11 +43,11 @@ local function put_back(tag, queue, metadata, id, score, text)
   return 1
 end
 
-for _, team in ipairs(cjson.decode(match[3])) do
+for _, team in ipairs(cmsgpack.unpack(match[3])) do
   for _, ticket in ipairs(team) do
     local id = ticket[1]
     marks[id] = redis.call('HGET', KEYS[5], id)
-    back = back + put_back(ARGV[6], KEYS[6], KEYS[7], id, ticket[2], ticket[3])
+    back = back + put_back(ARGV[6], KEYS[7], KEYS[8], id, ticket[2], ticket[3])
     redis.call('HDEL', KEYS[4], id)
     redis.call('HDEL', KEYS[5], id)
   end
@@ -58,4 +60,6 @@ redis.call('ZREM', KEYS[3], ARGV[2])
 redis.call('HSET', KEYS[2], 'state', 'given_back', 'cause', ARGV[4])
 redis.call('HDEL', KEYS[2], 'tickets', 'ids', 'notices', 'elsewhere')
 redis.call('PEXPIRE', KEYS[2], ARGV[1])
+note(KEYS[6], now, 'given_back', '', ARGV[2], '', ARGV[4])
+for i = 1, #left, 2 do note(KEYS[6], now, 'dequeued', left[i], ARGV[2], '', '') end
 return remember({'given_back', back, left})

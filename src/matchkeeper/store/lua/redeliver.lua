@@ -1,12 +1,13 @@
 #!lua
 -- Offers a match again that nobody claimed in time, under the next epoch.
--- KEYS   1 remembered answer  2 match:{tag}:<match_id>  3 pending:{tag}
+-- KEYS   1 remembered answer  2 match:{tag}:<match_id>  3 pending:{tag}  4 history:{tag}
 -- ARGV   1 memory in milliseconds  2 match id  3 the epoch that ended  4 channel  5 battle request
 --        6 seconds the new offer holds
 -- REPLY  {offered, subscribers} | {gone, 0} when it is not due, or somebody else was faster
 -- AGAIN  safe: the answer is remembered.
 -- include: time
 -- include: replay
+-- include: history
 local answer = replayed()
 if answer then return answer end
 local match = redis.call('HMGET', KEYS[2], 'state', 'epoch')
@@ -19,4 +20,5 @@ redis.call('HINCRBY', KEYS[2], 'epoch', 1)
 redis.call('HINCRBY', KEYS[2], 'offers', 1)
 redis.call('HDEL', KEYS[2], 'declined', 'declined_by')
 redis.call('ZADD', KEYS[3], string.format('%.6f', now + tonumber(ARGV[6])), ARGV[2])
+note(KEYS[4], now, 'offered_again', '', ARGV[2], '', '')
 return remember({'offered', redis.call('PUBLISH', ARGV[4], ARGV[5])})

@@ -1,7 +1,7 @@
 #!lua
 -- Puts a dead letter back into its queue, with the place it had.
 -- KEYS   1 remembered answer  2 dead:{tag}  3 queue:{tag}  4 metadata:{tag}
---        then matched:{tag} of every mode, then queue:{tag} of the other modes
+--        5 history:{tag}, then matched:{tag} of every mode, then queue:{tag} of the other modes
 -- ARGV   1 memory in milliseconds  2 entry id  3 mended metadata, or '' for what it had
 --        4 number of modes, then the tags of the modes, this one first
 -- REPLY  {requeued, player} | {not_found, ''} | {elsewhere, tag}
@@ -9,6 +9,8 @@
 -- include: replay
 -- include: places
 -- include: sound
+-- include: time
+-- include: history
 local answer = replayed()
 if answer then return answer end
 must_be_sound({KEYS[3]}, {KEYS[4]})
@@ -18,8 +20,8 @@ local fields, modes, places = {}, tonumber(ARGV[4]), {}
 for i = 1, #entry[2], 2 do fields[entry[2][i]] = entry[2][i + 1] end
 local id = fields['player_id']
 for i = 1, modes do
-  local queue = i == 1 and KEYS[3] or KEYS[3 + modes + i]
-  places[i] = {ARGV[4 + i], KEYS[4 + i], queue}
+  local queue = i == 1 and KEYS[3] or KEYS[4 + modes + i]
+  places[i] = {ARGV[4 + i], KEYS[5 + i], queue}
 end
 local place = pending_matches(places, {id})[id] or other_queues(places, {id})[id]
 if place then return {'elsewhere', place} end
@@ -27,4 +29,5 @@ local text = ARGV[3] ~= '' and ARGV[3] or fields['metadata']
 redis.call('ZADD', KEYS[3], fields['enqueued_at'], id)
 redis.call('HSET', KEYS[4], id, text)
 redis.call('XDEL', KEYS[2], ARGV[2])
+note(KEYS[5], unix_seconds(), 'requeued', id, '', '', '')
 return remember({'requeued', id})

@@ -1,0 +1,140 @@
+"""What happened lately, as the scripts write it down: for people, and for the servers' figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from matchkeeper.store import keys
+from matchkeeper.store.connection import Connection
+
+_PAGE = 500
+_FIELDS = (b"what", b"players", b"match", b"pod", b"detail")
+
+
+class Happened(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One entry. Players, match, pod and detail are empty where they say nothing."""
+
+    tag: str
+    at: float
+    """Unix time in seconds, of Redis."""
+    what: str
+    """As in `docs/history.md`: queued, committed, claimed, claim_refused, started, …"""
+    players: str
+    """One a line."""
+    match_id: str
+    pod_id: str
+    detail: str
+    """The cause, the reason, or the code of a refusal."""
+
+
+Ends = Mapping[str, str]
+"""Tag -> id of the entry up to which a history was read."""
+
+
+class History:
+    """The histories of all modes. Methods raise StoreError."""
+
+    def __init__(self, connection: Connection, *, tags: Sequence[str]) -> None:
+        self._connection = connection
+        self._tags = tuple(tags)
+
+    async def ends(self) -> Ends:
+        """Where the histories end now. A key that is no stream is left out."""
+
+        async def look(redis: Redis) -> dict[str, str]:
+            async with redis.pipeline(transaction=False) as pipe:
+                for tag in self._tags:
+                    pipe.xrevrange(keys.history(tag), count=1)
+                replies = await pipe.execute(raise_on_error=False)
+            found = {}
+            for tag, reply in zip(self._tags, replies, strict=True):
+                if isinstance(reply, ResponseError) and str(reply).startswith("WRONGTYPE"):
+                    continue
+                if isinstance(reply, Exception):
+                    raise reply
+                found[tag] = reply[0][0].decode() if reply else "0-0"
+            return found
+
+        return await self._connection.run("find history", look)
+
+    async def after(self, ends: Ends, *, count: int) -> tuple[list[Happened], Ends]:
+        """Up to `count` entries of each history behind `ends`, and where those end."""
+        if not ends:
+            return [], ends
+        tags = {keys.history(tag).encode(): tag for tag in ends}
+
+        async def fetch(redis: Redis) -> Any:
+            return await redis.xread(
+                {keys.history(tag): end for tag, end in ends.items()}, count=count
+            )
+
+        found: list[Happened] = []
+        read = dict(ends)
+        for name, entries in await self._connection.run("read history", fetch):
+            tag = tags[name]
+            found += _sound(tag, entries)
+            read[tag] = entries[-1][0].decode()
+        return found, read
+
+    async def of_player(self, player_id: str, *, limit: int) -> list[Happened]:
+        """What happened to a player and to the matches of that player, newest first."""
+        found = [each for tag in self._tags for each in await self._in_queue(tag, player_id)]
+        return sorted(found, key=lambda each: each.at, reverse=True)[:limit]
+
+    async def _in_queue(self, tag: str, player_id: str) -> list[Happened]:
+        matches: set[str] = set()
+        found: list[Happened] = []
+        start = "-"
+        while True:
+            page = await self._page(tag, start)
+            for each in _sound(tag, page):
+                mine = player_id in each.players and player_id in each.players.split("\n")
+                if mine and each.match_id:
+                    matches.add(each.match_id)
+                if mine or each.match_id in matches:
+                    found.append(each)
+            if len(page) < _PAGE:
+                return found
+            start = f"({page[-1][0].decode()}"
+
+    async def _page(self, tag: str, start: str) -> Sequence[Any]:
+        async def fetch(redis: Redis) -> Sequence[Any]:
+            try:
+                entries: Any = await redis.xrange(keys.history(tag), min=start, count=_PAGE)
+            except ResponseError as error:
+                if str(error).startswith("WRONGTYPE"):
+                    return []
+                raise
+            return list(entries)
+
+        return await self._connection.run("look up history", fetch)
+
+
+def _sound(tag: str, entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[Happened]:
+    """The entries that the scripts wrote; what somebody else has put there is passed over."""
+    return list(chain.from_iterable(_happened(tag, entry_id, row) for entry_id, row in entries))
+
+
+def _happened(tag: str, entry_id: bytes, row: Mapping[bytes, bytes]) -> tuple[Happened, ...]:
+    try:
+        what, players, match_id, pod_id, detail = (keys.text(row[name]) for name in _FIELDS)
+        milliseconds = int(entry_id.partition(b"-")[0])
+    except (KeyError, TypeError, ValueError):
+        return ()
+    return (
+        Happened(
+            tag=tag,
+            at=milliseconds / 1000,
+            what=what,
+            players=players,
+            match_id=match_id,
+            pod_id=pod_id,
+            detail=detail,
+        ),
+    )

@@ -1,0 +1,121 @@
+"""What stands in a queue, as it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.ticket import PoisonedTicket, Ticket
+from matchkeeper.protocol.metadata import read_ticket
+from matchkeeper.store import keys
+
+Place = tuple[bytes, float]
+"""A player as in Redis, and the enqueue time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """Who stands in a part of a queue, longest waiting first."""
+
+    now: float
+    """Unix time in seconds, of Redis."""
+    queue_length: int
+    places: Sequence[Place]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """The tickets of some places. Who has left since they were scanned is in none of these."""
+
+    tickets: tuple[Ticket, ...]
+    poisoned: tuple[PoisonedTicket, ...]
+    incomplete: tuple[PoisonedTicket, ...]
+    """Entries with no metadata at all."""
+    metadata: Mapping[str, str]
+    """Player -> JSON text, of the tickets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A part of a queue, longest waiting first, with all that is known of it."""
+
+    scan: Scan
+    fetched: Fetched
+
+    @property
+    def now(self) -> float:
+        """Unix time in seconds, of Redis."""
+        return self.scan.now
+
+    @property
+    def queue_length(self) -> int:
+        """Of the whole queue."""
+        return self.scan.queue_length
+
+    @property
+    def tickets(self) -> tuple[Ticket, ...]:
+        """Those that can be read."""
+        return self.fetched.tickets
+
+    @property
+    def unreadable(self) -> tuple[PoisonedTicket, ...]:
+        """Those that cannot."""
+        return (*self.fetched.poisoned, *self.fetched.incomplete)
+
+
+def scanned(reply: Any) -> Scan:
+    """From the reply of `scan.lua`."""
+    entries = reply[2]
+    return Scan(
+        now=float(reply[0]),
+        queue_length=int(reply[1]),
+        places=list(zip(entries[::2], map(float, entries[1::2]), strict=True)),
+    )
+
+
+def still_there(places: Sequence[Place], reply: Any) -> list[tuple[bytes, float, bytes | None]]:
+    """From the reply of `fetch.lua`: (player, enqueue time, metadata) of who kept the place."""
+    return [
+        (player, since, text)
+        for (player, since), score, text in zip(places, reply[0], reply[1], strict=True)
+        if score is not None and float(score) == since
+    ]
+
+
+def fetched(
+    mode: GameMode,
+    there: Sequence[tuple[bytes, float, bytes | None]],
+    hand_made: Mapping[bytes, bytes],
+) -> Fetched:
+    """Tickets of what was read. `hand_made`: player -> metadata in a key of its own."""
+    tickets: list[Ticket] = []
+    poisoned: list[PoisonedTicket] = []
+    incomplete: list[PoisonedTicket] = []
+    metadata: dict[str, str] = {}
+    for player, since, inline in there:
+        text = inline if inline is not None else hand_made.get(player)
+        name = keys.text(player)
+        if text is None:
+            incomplete.append(
+                PoisonedTicket(
+                    player_id=name,
+                    enqueued_at=since,
+                    raw_metadata=None,
+                    reason="Metadata not found",
+                )
+            )
+            continue
+        ticket = read_ticket(name, since, text, mode, hand_made=inline is None)
+        if isinstance(ticket, Ticket):
+            tickets.append(ticket)
+            metadata[name] = text.decode()
+        else:
+            poisoned.append(ticket)
+    return Fetched(
+        tickets=tuple(tickets),
+        poisoned=tuple(poisoned),
+        incomplete=tuple(incomplete),
+        metadata=metadata,
+    )
