@@ -127,6 +127,9 @@ class Bench:
                 curve.append(found)
                 name = f"a round over {length:,}, {who} matchable"
                 yield _limited(name, "ms", [_MS * found.seconds], limits.get(length))
+                if length >= 10_000:
+                    yield _limited(f"lag, {name}", "ms", [_MS * found.lag_seconds], 50)
+                    yield _limited(f"PING, {name}", "ms", [_MS * found.ping_p99_seconds], 10)
                 held = [found.server_bytes / length]
                 if length >= 100_000:
                     yield _limited(f"memory, {name}", "bytes/ticket", held, 1024)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.players import names, waiting
-from bench.site import opened
+from bench.site import Lag, Server, opened
 
 _MODE = {"game_mode": "Ranked", "use_mmr_matching": True, "mmr_window_start": 1}
 _NOBODY, _EVERYBODY = 1_000_000.0, 0.001
@@ -24,8 +24,18 @@ class RoundTime:
 
     tickets: int
     matchable: bool
+    first_seconds: float
+    """Of the server's first round, which has to read all metadata."""
     seconds: float
-    """Of one round, as the server counts it; the mean of a few where nobody can be matched."""
+    """Reading and pairing in a later round, the mean of a few; where everybody is matched there is
+    no later one.
+    """
+    commit_seconds: float
+    """Of the matches of the first round."""
+    lag_seconds: float
+    """The 99th percentile of what `/health/live` took meanwhile: who waits there waits for the
+    event loop.
+    """
     server_bytes: int
     """What the server holds more than before."""
     ping_p99_seconds: float
@@ -51,26 +61,42 @@ def of(folder: Path, *, tickets: int, matchable: bool, metadata_bytes: int = 500
         )
         before = empty.memory_bytes()
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        wanted = 1 if matchable else _ROUNDS
-        ping_p99 = site.ping_p99_while(
-            lambda: (
-                server.metric("matchkeeper_round_duration_seconds_count") < wanted
-                and time.monotonic() < deadline
-            )
-        )
-        rounds = server.metric("matchkeeper_round_duration_seconds_count")
-        if rounds < wanted:
+        lag = Lag(server)
+        ping_p99 = site.ping_p99_while(lambda: _rounds(server) < 1 and time.monotonic() < deadline)
+        first, commit = _spent(server)
+        while not matchable and _rounds(server) <= _ROUNDS and time.monotonic() < deadline:
+            time.sleep(0.1)
+        rounds = _rounds(server)
+        if rounds < (1 if matchable else 1 + _ROUNDS):
             raise TimeoutError(f"{rounds:g} rounds over {tickets} in {_PATIENCE_SECONDS:g} s")
-        seconds = server.metric("matchkeeper_round_duration_seconds_sum") / rounds
+        lag.end()
+        later = (_spent(server)[0] - first) / (rounds - 1) if rounds > 1 else first
         pod.end()
         return RoundTime(
             tickets=tickets,
             matchable=matchable,
-            seconds=seconds,
+            first_seconds=first,
+            seconds=first if matchable else later,
+            commit_seconds=commit,
             server_bytes=empty.memory_bytes() - before,
+            lag_seconds=lag.p99_seconds(),
             ping_p99_seconds=ping_p99,
             slow_scripts=site.slow_scripts(),
         )
+
+
+def _rounds(server: Server) -> float:
+    return server.metric("matchkeeper_round_duration_seconds_count")
+
+
+def _spent(server: Server) -> tuple[float, float]:
+    """Seconds of all rounds until now: (reading and pairing, committing)."""
+    steps = (
+        server.metric("matchkeeper_round_step_seconds_sum", step=step)
+        for step in ("read", "pair", "commit")
+    )
+    read, pair, commit = steps
+    return read + pair, commit
 
 
 def exponent(times: list[RoundTime]) -> float:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _START_SECONDS = 30.0
 _PING_EVERY_SECONDS = 0.002
 _LOOK_EVERY_SECONDS = 0.1
+_ALIVE_EVERY_SECONDS = 0.005
 _ROOT = Path(__file__).parents[1]
 TAG = "duel"
 
@@ -176,9 +178,11 @@ class Server:
                 time.sleep(0.005)
         raise RuntimeError("the server is not ready")
 
-    def metric(self, name: str) -> float:
-        """The sum over all labels."""
-        rows = (row for row in self._get("/metrics").text.splitlines())
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum over all labels but those given."""
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
+        lines = self._get("/metrics").text.splitlines()
+        rows = (row for row in lines if all(each in row for each in wanted))
         return sum(
             float(row.rpartition(" ")[2])
             for row in rows
@@ -187,6 +191,33 @@ class Server:
 
     def _get(self, path: str) -> httpx.Response:
         return httpx.get(f"http://127.0.0.1:{self.port.number}{path}", timeout=5)
+
+
+class Lag:
+    """Asks a server for a sign of life all the time, in a thread of its own."""
+
+    def __init__(self, server: Server) -> None:
+        self._url = f"http://127.0.0.1:{server.port.number}/health/live"
+        self._over = threading.Event()
+        self._seconds: list[float] = []
+        self._thread = threading.Thread(target=self._ask)
+        self._thread.start()
+
+    def _ask(self) -> None:
+        with httpx.Client(timeout=30) as http:
+            while not self._over.wait(_ALIVE_EVERY_SECONDS):
+                begun = time.monotonic()
+                http.get(self._url)
+                self._seconds.append(time.monotonic() - begun)
+
+    def end(self) -> None:
+        """Asks no more."""
+        self._over.set()
+        self._thread.join()
+
+    def p99_seconds(self) -> float:
+        """Of the answers until then."""
+        return sorted(self._seconds)[int(0.99 * (len(self._seconds) - 1))]
 
 
 @dataclass(slots=True)

@@ -126,7 +126,7 @@ _MATCHED = (
             ),
             Edit(
                 file="store/lua/scan.lua",
-                old="  redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[1] + ARGV[2] - 1, 'WITHSCORES')}",
+                old="  redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[1] + ARGV[2] - 1, 'WITHSCORES')}",  # noqa: E501
                 new="  here}",
             ),
             Edit(

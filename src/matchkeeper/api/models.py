@@ -8,6 +8,7 @@ import msgspec
 
 from matchkeeper.operator import QueueState
 from matchkeeper.store.dead_letters import DeadLetter
+from matchkeeper.store.history import Happened
 from matchkeeper.store.matches import PendingMatch
 
 
@@ -46,13 +47,30 @@ class TicketPage(msgspec.Struct, kw_only=True):
     """Players whose ticket the next round sets aside."""
 
 
+class HappenedView(msgspec.Struct, kw_only=True):
+    """One thing that happened to a player, or to a match of that player."""
+
+    at: float
+    """Unix seconds."""
+    event: str
+    """queued, committed, offered_again, claimed, started, given_back, dequeued, expired, …"""
+    game_mode: str
+    match_id: str | None
+    pod_id: str | None
+    """Who claimed, declined or started it."""
+    detail: str
+    """The cause, the reason, or the code of a refusal."""
+
+
 class PlayerView(msgspec.Struct, kw_only=True):
-    """Where a player is."""
+    """Where a player is, and how that came."""
 
     player_id: str
     queues: dict[str, float]
     """Mode -> enqueue time, Unix seconds."""
     pending_match: dict[str, str] | None
+    history: list[HappenedView]
+    """Newest first: the last hour and the last 100,000 entries of each queue, at most."""
 
 
 class MatchView(msgspec.Struct, kw_only=True):
@@ -152,4 +170,16 @@ def letter_view(letter: DeadLetter) -> DeadLetterView:
         metadata=letter.metadata,
         enqueued_at=letter.enqueued_at,
         set_aside_at=letter.set_aside_at,
+    )
+
+
+def happened_view(happened: Happened, mode: str) -> HappenedView:
+    """An entry of the history for the API."""
+    return HappenedView(
+        at=happened.at,
+        event=happened.what,
+        game_mode=mode,
+        match_id=happened.match_id or None,
+        pod_id=happened.pod_id or None,
+        detail=happened.detail,
     )

@@ -122,7 +122,7 @@ def _player_routes(context: Context, guard: list[Any]) -> list[Any]:
     @get(
         "/players/{player_id:str}",
         tags=["queues"],
-        summary="Where a player is now",
+        summary="Where a player is now, and how that came",
         responses=fails_with(BAD_REQUEST, NO_REDIS),
     )
     async def player(player_id: PlayerId) -> models.PlayerView:
@@ -132,6 +132,10 @@ def _player_routes(context: Context, guard: list[Any]) -> list[Any]:
             player_id=player_id,
             queues=dict(found.queues),
             pending_match=None if pending is None else {"mode": pending[0], "match_id": pending[1]},
+            history=[
+                models.happened_view(each, operator.mode(each.tag).name)
+                for each in await operator.history(player_id)
+            ],
         )
 
     return [remove, player]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -107,11 +107,11 @@ class Inbox:
         channels = [self._battle_channel, self._result_channel]
         async with subscribed(self._connection, channels) as subscription:
             self._ready.set()
-            async for channel, payload in subscription.messages():
-                try:
-                    self._take(channel, payload)
-                except msgspec.DecodeError:
-                    continue  # not a message of this wire
+            await subscription.listen(self._hear)
+
+    def _hear(self, channel: str, payload: bytes) -> None:
+        with suppress(msgspec.DecodeError):  # not a message of this wire
+            self._take(channel, payload)
 
     def _take(self, channel: str, payload: bytes) -> None:
         if channel == self._battle_channel:

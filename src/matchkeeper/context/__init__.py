@@ -243,6 +243,7 @@ class _Wiring:
             ),
             metrics=self.metrics,
             new_id=self.token,
+            clock=self.clock,
             stop=self.stopping,
         )
         return QueueLoop(

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 
 from matchkeeper.config import Settings
 from matchkeeper.loops.redis_events import RedisEvents
@@ -26,6 +27,8 @@ from matchkeeper.store.streams import RequestStreams
 from matchkeeper.store.tickets import TicketStore
 
 Clock = Callable[[], float]
+_PROCESS = secrets.token_hex(8)
+_numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +50,8 @@ def new_server_id() -> str:
 
 
 def new_token() -> str:
-    """An id that is never made twice: 16 random bytes as hex."""
-    return secrets.token_hex(16)
+    """An id that is never made twice: 8 random bytes of this process and a number, as hex."""
+    return f"{_PROCESS}{next(_numbers):016x}"
 
 
 def breaker_for(

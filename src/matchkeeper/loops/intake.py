@@ -54,8 +54,7 @@ class PubSubIntake:
             async with subscribed(self._connection, list(self._channels)) as subscription:
                 self.listening = True
                 emit(Event.SUBSCRIBED, channels=", ".join(self._channels))
-                async for channel, payload in subscription.messages():
-                    self._put(channel, payload)
+                await subscription.listen(self._put)
         finally:
             self.listening = False
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -65,6 +66,7 @@ class Round:
         rules: RoundRules,
         metrics: Metrics,
         new_id: Callable[[], str],
+        clock: Callable[[], float],
         stop: asyncio.Event,
     ) -> None:
         self.mode = mode
@@ -78,22 +80,32 @@ class Round:
         self._rules = rules
         self._metrics = metrics
         self._new_id = new_id
+        self._clock = clock
         self._stop = stop
         self._gone: dict[str, float] = {}
         """Players, by enqueue time, who made a proposal of the last round stale."""
 
     async def run(self) -> RoundResult:
         """One round. Raises StoreError; whatever was committed until then stands."""
-        view = await self._read()
+        with self._step("read"):
+            view = await self._read()
         if view.poisoned:
             await self._departures.set_aside(self.mode, view.poisoned)
         waiting = await self._departures.expire(self.mode, list(view.tickets.values()), view.now)
         free = self._without_held(self._without_gone(waiting))
-        pairing = await self._pair(free, view.now)
+        with self._step("pair"):
+            pairing = await self._pair(free, view.now)
         if pairing.proposals and pairing.unmatched:
             self._kept(Cause.ODD_PLAYER, len(pairing.unmatched), log=False)
-        matches, no_server = await self._commit(pairing.proposals, view.now)
+        with self._step("commit"):
+            matches, no_server = await self._commit(pairing.proposals, view.now)
         return RoundResult(matches=matches, no_server=no_server, bound_hit=view.bound_hit)
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        begun = self._clock()
+        yield
+        self._metrics.round_step(self.mode.name, name, self._clock() - begun)
 
     async def _read(self) -> View:
         view = await self.view.read()

@@ -5,18 +5,27 @@ rating, all within the window of the one served, which alone decides. Who finds 
 for those served later, whose windows are smaller or the same.
 
 The free tickets stand in a doubly linked list in the order of their ratings, so that the nearest
-neighbour is the one before or the one after: a round is two sorts and one pass.
+neighbour is the one before or the one after. Two sorts and a binary search for each ticket, all of
+them in vectors, tell beforehand who has enough neighbours at all: only those are served one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
+
+import numpy as np
+import numpy.typing as npt
 
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import RatingRules
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.matching.pairing import Pairing
 from matchkeeper.matching.teams import balanced
+
+_Floats = npt.NDArray[np.float64]
+_ROUNDING = 1e-9
+"""Who is this much (relative) beyond the window is looked at one by one, which decides."""
 
 
 class _Line:
@@ -60,36 +69,80 @@ def closest_ratings(
 ) -> Pairing:
     """Proposals of players near in rating. `now` is Unix time in seconds; ratings are finite."""
     waiting = sorted(tickets, key=lambda ticket: ticket.enqueued_at)
-    ratings = [
-        rules.default_rating if ticket.rating is None else ticket.rating for ticket in waiting
-    ]
-    by_rating = sorted(range(len(waiting)), key=lambda index: ratings[index])
-    line = _Line([ratings[index] for index in by_rating])
+    ratings = np.array(
+        [rules.default_rating if each.rating is None else each.rating for each in waiting], float
+    )
+    by_rating = np.argsort(ratings, kind="stable")
+    windows = _windows(rules, now - np.array([each.enqueued_at for each in waiting], float))
+    anchors = _with_neighbours(ratings, by_rating, windows, required_players)
+    if not anchors:
+        return Pairing(proposals=(), unmatched=tuple(waiting))
+    chosen = _choose(anchors, windows.tolist(), ratings, by_rating, required_players)
+    free = np.ones(len(waiting), bool)
+    free[[each for group in chosen for each in group]] = False
+    return Pairing(
+        proposals=tuple(_proposals(chosen, waiting, ratings.tolist(), teams)),
+        unmatched=tuple(compress(waiting, free.tolist())),
+    )
+
+
+def _proposals(
+    groups: Iterable[Sequence[int]],
+    waiting: Sequence[Ticket],
+    ratings: Sequence[float],
+    teams: int,
+) -> Iterator[Proposal]:
+    for group in groups:
+        players = [waiting[each] for each in group]
+        yield Proposal(teams=balanced(players, [ratings[each] for each in group], teams))
+
+
+def _windows(rules: RatingRules, waited_seconds: _Floats) -> _Floats:
+    """As `RatingRules.window`, of many."""
+    waited = np.maximum(0.0, waited_seconds)
+    windows: _Floats = np.minimum(rules.maximum, rules.start + rules.growth_per_second * waited)
+    if rules.anyone_after is not None:
+        windows[waited >= rules.anyone_after.total_seconds()] = np.inf
+    return windows
+
+
+def _with_neighbours(
+    ratings: _Floats, by_rating: npt.NDArray[np.intp], windows: _Floats, required_players: int
+) -> list[int]:
+    """Tickets that have enough others within their window, while all are free."""
+    ordered = ratings[by_rating]
+    reach = windows + _ROUNDING * (np.abs(ratings) + 1.0)
+    low = np.searchsorted(ordered, ratings - reach, side="left")
+    high = np.searchsorted(ordered, ratings + reach, side="right")
+    found: list[int] = np.flatnonzero(high - low >= required_players).tolist()
+    return found
+
+
+def _choose(
+    anchors: Sequence[int],
+    windows: Sequence[float],
+    ratings: _Floats,
+    by_rating: npt.NDArray[np.intp],
+    required_players: int,
+) -> list[list[int]]:
+    """Groups of tickets, by their places in the order of waiting; the one served comes first."""
+    line = _Line(ratings[by_rating].tolist())
     # rank[position]: the ticket's place by waiting; position_of is its inverse.
-    rank = [-1, *by_rating, -1]
-    position_of = [0] * len(waiting)
-    for position, index in enumerate(by_rating, start=1):
-        position_of[index] = position
-    taken = bytearray(len(waiting))
-    proposals: list[Proposal] = []
-    for index, ticket in enumerate(waiting):
+    rank = [-1, *by_rating.tolist(), -1]
+    inverse = np.empty(len(by_rating), np.intp)
+    inverse[by_rating] = np.arange(1, len(by_rating) + 1)
+    position_of = inverse.tolist()
+    taken = bytearray(len(by_rating))
+    groups: list[list[int]] = []
+    for index in anchors:
         if taken[index]:
             continue
-        window = rules.window(now - ticket.enqueued_at)
-        anchor = position_of[index]
-        found = line.nearest(anchor, required_players - 1, window, rank)
+        found = line.nearest(position_of[index], required_players - 1, windows[index], rank)
         if len(found) < required_players - 1:
             continue
-        chosen = [index, *(rank[position] for position in found)]
-        for each in chosen:
+        group = [index, *(rank[position] for position in found)]
+        for each in group:
             taken[each] = 1
             line.remove(position_of[each])
-        proposals.append(
-            Proposal(
-                teams=balanced(
-                    [waiting[each] for each in chosen], [ratings[each] for each in chosen], teams
-                )
-            )
-        )
-    free = tuple(ticket for index, ticket in enumerate(waiting) if not taken[index])
-    return Pairing(proposals=tuple(proposals), unmatched=free)
+        groups.append(group)
+    return groups

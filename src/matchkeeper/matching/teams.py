@@ -11,6 +11,8 @@ Teams = tuple[tuple[Ticket, ...], ...]
 
 def in_order(tickets: Sequence[Ticket], teams: int) -> Teams:
     """Dealt round in the order given: the first to team 1, the second to team 2, …"""
+    if len(tickets) == teams:
+        return tuple(zip(tickets, strict=True))
     return tuple(tuple(tickets[team::teams]) for team in range(teams))
 
 
@@ -21,7 +23,7 @@ def balanced(tickets: Sequence[Ticket], ratings: Sequence[float], teams: int) ->
     """
     size = len(tickets) // teams
     if size == 1:
-        return tuple((ticket,) for ticket in tickets)
+        return in_order(tickets, teams)
     sums = [0.0] * teams
     members: list[list[Ticket]] = [[] for _ in range(teams)]
     for index in sorted(range(len(tickets)), key=lambda index: -ratings[index]):

@@ -130,6 +130,13 @@ class Metrics:
         self._round_seconds = self._histogram(
             "round_duration_seconds", "Length of a round", "mode", buckets=_DURATIONS
         )
+        self._round_step = self._histogram(
+            "round_step_seconds",
+            "Of rounds: read, pair, commit",
+            "mode",
+            "step",
+            buckets=_DURATIONS,
+        )
         self._skipped = self._counter("skipped_ticks_total", "Ticks without a round", "mode", "why")
         self._bound_hit = self._counter(
             "round_bound_hit_total", "Rounds that could not look at the whole queue", "mode"
@@ -265,6 +272,10 @@ class Metrics:
         """A round has ended."""
         self._rounds.labels(mode, outcome).inc()
         self._round_seconds.labels(mode).observe(seconds)
+
+    def round_step(self, mode: str, step: str, seconds: float) -> None:
+        """A part of a round has ended."""
+        self._round_step.labels(mode, step).observe(seconds)
 
     def skipped_tick(self, mode: str, why: str) -> None:
         """A tick made no round."""

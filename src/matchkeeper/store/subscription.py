@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+import math
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from matchkeeper.errors import StoreTimeoutError
 from matchkeeper.resilience.deadline import within
@@ -16,6 +17,7 @@ from matchkeeper.store.connection import Connection
 from matchkeeper.store.failures import translate
 
 _POLL_SECONDS = 1.0
+_AT_ONCE = 200
 
 
 class Subscription:
@@ -38,31 +40,42 @@ class Subscription:
         self._heard_at = clock()
         self._pinged_at: float | None = None
 
-    async def messages(self) -> AsyncIterator[tuple[str, bytes]]:
-        """(channel, payload), for ever. Raises StoreError when the connection is lost."""
-        while True:
-            message = await self._next()
-            if message is not None:
-                yield message
+    async def listen(self, hear: Callable[[str, bytes], None]) -> None:
+        """Hands each message to `hear`, as (channel, payload), for ever.
 
-    async def _next(self) -> tuple[str, bytes] | None:
+        Raises StoreError when the connection is lost.
+        """
         try:
-            await self._watch()
-            wait = min(_POLL_SECONDS, self._timeout_seconds)
-            message: dict[str, Any] | None = await within(
-                wait + self._timeout_seconds, "listen", self._pubsub.get_message(timeout=wait)
-            )
+            while True:
+                await self._watch()
+                await self._hear_some(hear)
         except Exception as error:
             failure = translate("listen", error)
             if failure is None or failure is error:
                 raise
             raise failure from error
-        if message is None:
-            return None
-        self._heard_at, self._pinged_at = self._clock(), None
-        if message["type"] != "message":
-            return None
-        return message["channel"].decode("utf-8", "replace"), message["data"]
+
+    async def _hear_some(self, hear: Callable[[str, bytes], None]) -> None:
+        """One deadline for many messages: one for each would cost as much as the rest."""
+        connection = self._pubsub.connection
+        if connection is None:
+            raise RedisConnectionError("Connection closed.")
+        deadline = asyncio.timeout(min(_POLL_SECONDS, self._timeout_seconds))
+        try:
+            async with deadline:
+                for _ in range(_AT_ONCE):
+                    # Else redis-py would set a timeout of its own.
+                    message = await connection.read_response(
+                        timeout=math.inf, disconnect_on_error=False, push_request=True
+                    )
+                    if message[0] == b"message":
+                        hear(message[1].decode("utf-8", "replace"), message[2])
+                    self._heard_at, self._pinged_at = self._clock(), None
+                # Where there is always something to read, nobody else would come to run.
+                await asyncio.sleep(0)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
 
     async def _watch(self) -> None:
         now = self._clock()

@@ -1,0 +1,127 @@
+"""What happened to a player, as people look it up and as servers read it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from redis.asyncio import Redis
+
+from matchkeeper.domain.mode import GameMode
+from tests.conftest import RealServer
+from tests.stores import CHANNEL, CLAIMED, NORMAL, Stores, open_stores, token
+
+KEY = "history:{squad}"
+
+
+async def whole_life(stores: Stores) -> str:
+    """Two players from the queue over a match given back to one that starts; returns its id."""
+    for player in ("p1", "p2"):
+        await stores.enqueue(player, CLAIMED)
+    first = await stores.new_match(CLAIMED)
+    await stores.commit(CLAIMED, first, offer_timeout=0.01)
+    await stores.matches.give_back(
+        "squad", first.match_id, epoch=1, cause="declined", token=token(), force=True
+    )
+    second = await stores.new_match(CLAIMED)
+    await stores.commit(CLAIMED, second)
+    lease = timedelta(seconds=5)
+    who = {"epoch": 1, "pod_id": "pod-x", "token": "t"}
+    await stores.matches.claim("squad", second.match_id, lease=lease, **who)  # type: ignore[arg-type]  # one dict for both
+    await stores.matches.confirm("squad", second.match_id, memory=lease, **who)  # type: ignore[arg-type]  # as above
+    return second.match_id
+
+
+async def test_a_life_is_told_from_the_queue_to_the_start(
+    any_server: RealServer, redis: Redis
+) -> None:
+    async with open_stores(any_server.url) as stores, redis.pubsub() as pod:
+        await pod.subscribe(CHANNEL)
+        await pod.get_message(timeout=2)
+        match_id = await whole_life(stores)
+        await stores.enqueue("other", CLAIMED)
+        found = await stores.history.of_player("p1", limit=100)
+    assert [each.what for each in reversed(found)] == [
+        "queued", "committed", "given_back", "committed", "claimed", "started",
+    ]  # fmt: skip
+    newest = found[0]
+    assert (newest.match_id, newest.pod_id, newest.tag) == (match_id, "pod-x", "squad")
+    assert found[3].detail == "declined"
+    assert found == sorted(found, key=lambda each: each.at, reverse=True)
+    assert 0 < await redis.ttl(KEY) <= 3600
+
+
+async def test_leaving_expiring_and_being_set_aside_are_told(
+    any_server: RealServer, redis: Redis
+) -> None:
+    async with open_stores(any_server.url) as stores:
+        for player in ("leaves", "waits"):
+            await stores.enqueue(player)
+        await stores.dequeue("leaves")
+        await redis.hset("metadata:{normal}", "waits", "{oops")
+        page = await stores.tickets.read(NORMAL, start=0, count=10)
+        await stores.tickets.set_aside(
+            "normal", page.unreadable, token=token(), kept=10, raw_limit=100
+        )
+        (letter,) = await stores.dead_letters.list("normal", count=10)
+        await stores.dead_letters.requeue(
+            "normal", letter.entry_id, metadata='{"pod_id":"a"}', token=token()
+        )
+        page = await stores.tickets.read(NORMAL, start=0, count=10)
+        await stores.tickets.expire(
+            "normal", page.tickets, token=token(), max_wait=timedelta(seconds=0)
+        )
+        leaves = await stores.history.of_player("leaves", limit=100)
+        waits = await stores.history.of_player("waits", limit=100)
+        newest = await stores.history.of_player("waits", limit=1)
+    assert [each.what for each in leaves] == ["dequeued", "queued"]
+    assert [each.what for each in waits] == ["expired", "requeued", "set_aside", "queued"]
+    assert waits[2].detail.startswith("Invalid JSON")
+    assert newest == waits[:1]
+
+
+async def test_a_server_reads_on_from_where_it_was(any_server: RealServer) -> None:
+    async with open_stores(any_server.url) as stores:
+        await stores.enqueue("before")
+        ends = await stores.history.ends()
+        for number in range(5):
+            await stores.enqueue(f"p{number}")
+        some, ends = await stores.history.after(ends, count=3)
+        rest, ends = await stores.history.after(ends, count=3)
+        nothing, _ = await stores.history.after(ends, count=3)
+    assert [each.players for each in (*some, *rest)] == ["p0", "p1", "p2", "p3", "p4"]
+    assert nothing == []
+
+
+async def test_it_is_bounded_and_its_portions_too(any_server: RealServer, redis: Redis) -> None:
+    async with open_stores(any_server.url) as stores:
+        async with redis.pipeline(transaction=False) as pipe:
+            for number in range(101_000):
+                pipe.xadd(KEY, {"what": str(number)}, id=f"{number + 1}-0")
+            await pipe.execute()
+        for number in range(250):
+            await stores.enqueue(f"p{number}", CLAIMED)
+        assert 100_000 <= await redis.xlen(KEY) < 100_600
+        found = await stores.history.of_player("p7", limit=10)
+    assert [each.what for each in found] == ["queued"]
+
+
+async def test_what_others_put_there_harms_nobody(any_server: RealServer, redis: Redis) -> None:
+    await redis.set(KEY, "no stream")
+    await redis.xadd("history:{normal}", {b"what": b"\xff"})
+    async with open_stores(any_server.url) as stores:
+        for player in ("p1", "p2"):
+            assert (await stores.enqueue(player, CLAIMED)).reply.value == "queued"
+        assert (await stores.dequeue("p2", CLAIMED)).reply.value == "dequeued"
+        ends = await stores.history.ends()
+        assert "squad" not in ends
+        await stores.enqueue("p3", GameMode(name="Normal"))
+        assert [each.what for each in (await stores.history.after(ends, count=9))[0]] == ["queued"]
+        assert await stores.history.of_player("p1", limit=9) == []
+
+
+async def test_a_clock_that_goes_back_loses_no_entry(any_server: RealServer, redis: Redis) -> None:
+    await redis.xadd(KEY, {"what": "x"}, id="99999999999999-0")
+    async with open_stores(any_server.url) as stores:
+        await stores.enqueue("p1", CLAIMED)
+        (queued,) = await stores.history.of_player("p1", limit=9)
+    assert queued.what == "queued"
