@@ -25,9 +25,9 @@ class Cost:
     """Script calls of the server for each full batch of requests."""
 
 
-# How many rounds fit between two batches is a matter of chance: 4.4 to 5.1 round trips were seen.
-STREAM_AND_CLAIM = Cost(redis_commands=26.55, bytes=2720, round_trips=6)
-PUBSUB_AND_PUBLISH = Cost(redis_commands=14.55, bytes=2540, round_trips=6)
+# How many rounds fit between two batches is a matter of chance: 3.6 to 4.1 round trips were seen.
+STREAM_AND_CLAIM = Cost(redis_commands=27.1, bytes=2460, round_trips=4.5)
+PUBSUB_AND_PUBLISH = Cost(redis_commands=15.6, bytes=2260, round_trips=4.5)
 
 
 def cost(found: Throughput) -> Cost:

@@ -7,15 +7,16 @@ writes them down. Making them is not timed; sending them and Redis's work is.
 from __future__ import annotations
 
 import asyncio
+import select
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 from bench.players import body
-from bench.raw import replies_while
+from bench.raw import Line, replies_while
 from bench.site import TAG, Site
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.ticket import Ticket
@@ -31,8 +32,11 @@ from matchkeeper.store.tickets import Heard, TicketStore
 from proof.wire import packed
 
 _ME = "bench"
+_REQUESTS = "match:enqueue:request"
 _AHEAD = 8
-_PAGE = 1000
+_PAGE = 2000
+_COMMIT = 50
+"""Matches in one call, as the server makes them."""
 
 
 @dataclass(slots=True)
@@ -85,17 +89,26 @@ class Ceiling:
             ids = iter([entry[0].decode() for entry in found])
             entries = [[next(ids) for _ in each] for each in batches]
         enqueues = asyncio.run(_enqueues(batches, entries))
-        begun = time.monotonic()
-        replies_while(self._line, self._with_reads(enqueues), ahead=_AHEAD)
-        return time.monotonic() - begun
+        if self._stream:
+            read = packed(
+                *("XREADGROUP", "GROUP", "matchkeeper", _ME, "COUNT", self._batch),
+                *("STREAMS", f"match:requests:{{{TAG}}}", ">"),
+            )
+            return self._timed([(read + each, 2) for each in enqueues])
+        heard = [b"".join(map(_published, batch)) for batch in batches]
+        with self._site.line() as server:
+            server.send(packed("SUBSCRIBE", _REQUESTS))
+            server.replies(1)
+            commands = zip(heard, enqueues, batches, strict=True)
+            return self._timed(
+                [(news + each, len(batch) + 1) for news, each, batch in commands], server
+            )
 
-    def _with_reads(self, enqueues: list[bytes]) -> Any:
-        read = packed(
-            *("XREADGROUP", "GROUP", "matchkeeper", _ME, "COUNT", self._batch),
-            *("STREAMS", f"match:requests:{{{TAG}}}", ">"),
-        )
-        for command in enqueues:
-            yield (read + command, 2) if self._stream else (command, 1)
+    def _timed(self, commands: list[tuple[bytes, int]], server: Line | None = None) -> float:
+        """Seconds. `server` hears what is published, as a server would."""
+        begun = time.monotonic()
+        replies_while(self._line, _heard_by(server, commands), ahead=_AHEAD * commands[0][1])
+        return time.monotonic() - begun
 
     def _match(self) -> float:
         entries = self._line.ask("ZRANGE", f"queue:{{{TAG}}}", 0, -1, "WITHSCORES")
@@ -118,6 +131,19 @@ class Ceiling:
         while self._line.ask("ZCARD", f"pending:{{{TAG}}}"):
             time.sleep(0.001)
         return time.monotonic() - begun
+
+
+def _published(player: str) -> bytes:
+    return packed("PUBLISH", _REQUESTS, body(player))
+
+
+def _heard_by(
+    server: Line | None, commands: Iterable[tuple[bytes, int]]
+) -> Iterator[tuple[bytes, int]]:
+    for command in commands:
+        yield command
+        while server is not None and select.select([server.socket], [], [], 0)[0]:
+            server.ready()
 
 
 async def _enqueues(batches: Sequence[Sequence[str]], entries: list[list[str]]) -> list[bytes]:
@@ -155,11 +181,11 @@ async def _commits(mode: GameMode, tickets: Sequence[Ticket]) -> list[list[bytes
             )
             for proposal in pairing.proposals
         ]
-        for at in range(0, len(matches), 200):
-            recorder.count = len(matches[at : at + 200])
+        for at in range(0, len(matches), _COMMIT):
+            recorder.count = len(matches[at : at + _COMMIT])
             await store.commit(
                 mode,
-                matches[at : at + 200],
+                matches[at : at + _COMMIT],
                 channel="battle:request",
                 offer_timeout=timedelta(seconds=5),
                 memory=timedelta(seconds=120),

@@ -17,8 +17,9 @@ from proof.wire import packed
 _PATIENCE_SECONDS = 300.0
 _OPEN = 2_000
 """Requests by Pub/Sub that may be unanswered: what nobody takes in is dropped."""
-_CHUNK = 10_000
-BATCH = 500
+_FILLED = 10_000
+_CHUNK = 100
+BATCH = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +85,8 @@ def ceiling(folder: Path, way: Way) -> float:
         pod = site.pod(claims=way.claims)
         who, seconds = names(way.players), 0.0
         run = Ceiling(site, stream=way.stream, claims=way.claims, batch=BATCH)
-        for first in range(0, way.players, _CHUNK):
-            some = who[first : first + _CHUNK]
+        for first in range(0, way.players, _FILLED):
+            some = who[first : first + _FILLED]
             if way.stream:
                 with site.line() as line:
                     fill_stream(line, some)
@@ -96,17 +97,18 @@ def ceiling(folder: Path, way: Way) -> float:
 
 def _publish(site: Site, who: list[str]) -> None:
     """As fast as they are answered."""
+    commands = [packed("PUBLISH", "match:enqueue:request", body(player)) for player in who]
+    chunks = [commands[at : at + _CHUNK] for at in range(0, len(commands), _CHUNK)]
     with site.line() as hears, site.line() as speaks:
         hears.send(packed("SUBSCRIBE", "pod:pod:match_result"))
         hears.replies(1)
         open_ = 0
-        for first in range(0, len(who), 100):
-            some = who[first : first + 100]
+        for chunk in chunks:
             while open_ > _OPEN:
                 open_ -= sum(b'"EnQueued"' in push[2] for push in hears.ready())
-            speaks.send(b"".join(packed("PUBLISH", "match:enqueue:request", body(p)) for p in some))
-            speaks.replies(len(some))
-            open_ += len(some)
+            speaks.send(b"".join(chunk))
+            speaks.replies(len(chunk))
+            open_ += len(chunk)
 
 
 def await_all(site: Site, *, but: int = 0) -> None:

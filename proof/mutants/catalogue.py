@@ -201,19 +201,19 @@ _MATCHED = (
             Edit(
                 file="store/matches.py",
                 old="        reply = await self._connection.script("
-                "Script.COMMIT, names, [args], durable=True)\n",
+                "Script.COMMIT, names, args, durable=True)\n",
                 new="        marks = iter('0ABCDEFGH')\n"
                 "\n"
                 "        async def attempt(redis: Redis) -> Any:\n"
-                "            mark, text, called = next(marks), args, list(names)\n"
+                "            mark, texts, called = next(marks), list(args), list(names)\n"
                 "            for match in matches if mark != '0' else ():\n"
                 "                old, new = match.match_id, match.match_id[:-1] + mark\n"
-                "                text = text.replace(old.encode(), new.encode())\n"
+                "                texts = [t.replace(old.encode(), new.encode()) for t in texts]\n"
                 "                called = [\n"
                 "                    each.replace(old, new) if isinstance(each, str) else each\n"
                 "                    for each in called\n"
                 "                ]\n"
-                "            return await scripts.call(redis, Script.COMMIT, called, [text])\n"
+                "            return await scripts.call(redis, Script.COMMIT, called, texts)\n"
                 "\n"
                 "        reply = await self._connection.run('commit', attempt)\n",
             ),

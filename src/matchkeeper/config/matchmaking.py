@@ -147,10 +147,10 @@ class MatchmakingSettings(Section):
         "counts as an error.",
     )
     commit_batch_size: int = Field(
-        default=200, ge=1, le=10_000, description="Matches committed in one script call."
+        default=50, ge=1, le=10_000, description="Matches committed in one script call."
     )
     ingest_batch_size: int = Field(
-        default=500, ge=1, le=5_000, description="Requests written in one script call."
+        default=200, ge=1, le=5_000, description="Requests written in one script call."
     )
     pubsub_backlog: int = Field(
         default=50_000,

@@ -23,8 +23,8 @@ class QueueLoop:
     """One round at a time for one queue.
 
     A tick that finds a round running is skipped. Arrivals start a round early, but not sooner after
-    the last one than that took, so that a long queue which cannot be matched is not read without
-    pause; and not while no game server hears the offers: then only ticks try.
+    the last one than its looking took, so that a long queue which cannot be matched is not read
+    without pause; and not while no game server hears the offers: then only ticks try.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class QueueLoop:
     async def _run(self) -> None:
         begun = self._clock()
         outcome = "failed"
+        self._gap_seconds = _SHORTEST_GAP_SECONDS
         try:
             result = await self._round.run()
             outcome = "no_server" if result.no_server else "ok"
@@ -97,11 +98,10 @@ class QueueLoop:
         except StoreError as error:
             emit(Event.ROUND_FAILED, mode=self._mode.name, error=error.message)
         finally:
-            seconds = self._clock() - begun
-            self._gap_seconds = max(_SHORTEST_GAP_SECONDS, seconds)
-            self._metrics.round(self._mode.name, outcome, seconds)
+            self._metrics.round(self._mode.name, outcome, self._clock() - begun)
 
     def _after(self, result: RoundResult) -> None:
+        self._gap_seconds = max(_SHORTEST_GAP_SECONDS, result.looking_seconds)
         if result.bound_hit:
             emit(Event.ROUND_BOUND_HIT, mode=self._mode.name)
         # There is more to read, and reading it pays.

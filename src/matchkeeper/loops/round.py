@@ -35,7 +35,7 @@ class RoundRules:
 
     channel: str
     result_channel: Callable[[str], str]
-    commit_batch: int = 200
+    commit_batch: int = 50
     offer_timeout: timedelta = timedelta(seconds=5)
     memory: timedelta = timedelta(seconds=120)
 
@@ -45,6 +45,8 @@ class RoundResult:
     """What a round has done."""
 
     matches: int = 0
+    looking_seconds: float = 0.0
+    """For reading the queue and choosing; the rest went into commits."""
     no_server: bool = False
     bound_hit: bool = False
 
@@ -87,6 +89,7 @@ class Round:
 
     async def run(self) -> RoundResult:
         """One round. Raises StoreError; whatever was committed until then stands."""
+        begun = self._clock()
         with self._step("read"):
             view = await self._read()
         if view.poisoned:
@@ -95,11 +98,17 @@ class Round:
         free = self._without_held(self._without_gone(waiting))
         with self._step("pair"):
             pairing = await self._pair(free, view.now)
+        looking_seconds = self._clock() - begun
         if pairing.proposals and pairing.unmatched:
             self._kept(Cause.ODD_PLAYER, len(pairing.unmatched), log=False)
         with self._step("commit"):
             matches, no_server = await self._commit(pairing.proposals, view.now)
-        return RoundResult(matches=matches, no_server=no_server, bound_hit=view.bound_hit)
+        return RoundResult(
+            matches=matches,
+            looking_seconds=looking_seconds,
+            no_server=no_server,
+            bound_hit=view.bound_hit,
+        )
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:

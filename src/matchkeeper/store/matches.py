@@ -129,8 +129,11 @@ class MatchStore:
             keys.history(tag),
             *more,
         ]
-        proposals = [_proposal(tag, match, names) for match in matches]
-        args = pack(
+        proposals = [
+            {**_proposal(tag, match, names), "notices": place}
+            for place, match in enumerate(matches, start=2)
+        ]
+        call = pack(
             {
                 "claim": mode.handoff is Handoff.CLAIM,
                 "channel": channel,
@@ -140,7 +143,8 @@ class MatchStore:
                 "proposals": proposals,
             }
         )
-        reply = await self._connection.script(Script.COMMIT, names, [args], durable=True)
+        args = [call, *(pack(match.notices) for match in matches)]
+        reply = await self._connection.script(Script.COMMIT, names, args, durable=True)
         pairs = zip(matches, reply[::2], reply[1::2], strict=True)
         return [
             _committed(match, CommitReply(code.decode()), detail) for match, code, detail in pairs
@@ -335,7 +339,6 @@ def _proposal(tag: str, match: NewMatch, names: list[str | bytes]) -> dict[str, 
         "sums": [ticket.metadata_sum for ticket in match.tickets],
         "sizes": match.team_sizes,
         "offer": match.offer,
-        "notices": match.notices,
         "hand_made": hand_made,
     }
 

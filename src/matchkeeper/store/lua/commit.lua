@@ -13,7 +13,7 @@
 --            ids      the players, team after team; sizes, how many each team has
 --            sums     the first 16 digits of the SHA-1 of the metadata that each was matched by
 --            offer    the battle request in pieces; between two belongs the metadata of a player
---            notices  [[channel, payload]] for the players' pods
+--            notices  index in ARGV of msgpack [[channel, payload]], for the players' pods
 --            hand_made  for each player 0, or the index of the key with the metadata
 -- REPLY  {code, detail, …}, a pair for each proposal:
 --          committed <subscribers> | no_server (nothing left the queue)
@@ -103,15 +103,24 @@ local function take_out(proposal)
   end
 end
 
-local function write_pending(key, proposal, texts, left)
+local function write_match(key, proposal, texts)
+  local fields = {'state', call.claim and 'offered' or 'started', 'epoch', 1, 'offers', 1,
+    'created', string.format('%.6f', now), 'players', table.concat(proposal.ids, ' ')}
+  if call.claim then
+    for _, field in ipairs({'tickets', teams_of(proposal, texts), 'ids', cmsgpack.pack(proposal.ids),
+      'notices', ARGV[proposal.notices]}) do fields[#fields + 1] = field end
+  end
+  redis.call('HSET', key, unpack(fields))
+end
+
+local function write_pending(key, proposal, left)
   local fields = {}
   for _, id in ipairs(proposal.ids) do
     fields[#fields + 1] = id
     fields[#fields + 1] = proposal.match_id
   end
   redis.call('HSET', matched, unpack(fields))
-  redis.call('HSET', key, 'tickets', teams_of(proposal, texts), 'ids', cmsgpack.pack(proposal.ids),
-    'elsewhere', cmsgpack.pack(left), 'notices', cmsgpack.pack(proposal.notices))
+  if #left > 0 then redis.call('HSET', key, 'elsewhere', cmsgpack.pack(left)) end
   redis.call('ZADD', pending, string.format('%.6f', now + call.offer_seconds), proposal.match_id)
 end
 
@@ -126,8 +135,7 @@ local function commit(key, proposal)
   stale = stale or changed_player(proposal, texts)
   if stale then return 'stale', stale end
   -- Written before it is published: what Redis refuses to write is not published either.
-  redis.call('HSET', key, 'state', call.claim and 'offered' or 'started', 'epoch', 1, 'offers', 1,
-    'created', string.format('%.6f', now), 'players', table.concat(proposal.ids, ' '))
+  write_match(key, proposal, texts)
   local subscribers = redis.call('PUBLISH', call.channel, offer_of(proposal, texts))
   if subscribers == 0 then
     redis.call('DEL', key)
@@ -137,10 +145,10 @@ local function commit(key, proposal)
   local left = leave_other_queues(proposal.ids)
   take_out(proposal)
   if call.claim then
-    write_pending(key, proposal, texts, left)
+    write_pending(key, proposal, left)
   else
     redis.call('PEXPIRE', key, call.memory_ms)
-    for _, notice in ipairs(proposal.notices) do redis.call('PUBLISH', notice[1], notice[2]) end
+    for _, notice in ipairs(cmsgpack.unpack(ARGV[proposal.notices])) do redis.call('PUBLISH', notice[1], notice[2]) end
   end
   note(history, now, call.claim and 'committed' or 'started', table.concat(proposal.ids, '\n'), proposal.match_id, '', '')
   return 'committed', tostring(subscribers)

@@ -52,7 +52,7 @@ for _, team in ipairs(cmsgpack.unpack(match[3])) do
     redis.call('HDEL', KEYS[5], id)
   end
 end
-for _, place in ipairs(cmsgpack.unpack(match[4])) do
+for _, place in ipairs(match[4] and cmsgpack.unpack(match[4]) or {}) do
   local keys = queues[place[1]]
   if keys then put_back(place[1], keys[1], keys[2], place[2], place[3], place[4]) end
 end
