@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 _SMALLEST_SECONDS = 0.001
 _GROWTH = 1.05
-_SLOTS = 240
+_SLOTS = 96
 
 
 @dataclass(slots=True)

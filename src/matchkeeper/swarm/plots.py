@@ -1,4 +1,4 @@
-"""Small SVG plots, drawn with the colours of the page; see docs/decisions/0009-own-plots.md."""
+"""Small SVG plots in the colours of the page; why our own: docs/decisions/0009-own-plots.md."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement
 
-_WIDTH, _HEIGHT = 720, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 12, 36
+WIDE, NARROW = 960, 470
+_HEIGHT = 230
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 12, 38
 _TICKS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One curve; None is a gap. `colour` is a class of the page's style."""
+    """One curve; where it is None, it goes straight on. `colour` is a class of the page's style."""
 
     name: str
     colour: str
@@ -22,124 +23,121 @@ class Line:
     filled: bool = False
 
 
-def lines(name: str, curves: Sequence[Line], *, x_label: str, y_label: str) -> Element:
+class _Plot:
+    """An empty plot with its grid and its labels."""
+
+    def __init__(self, name: str, width: int, y_top: float, y_label: str) -> None:
+        self._right = width - _RIGHT
+        self._y_top = y_top
+        self.svg = Element(
+            "svg", {"viewBox": f"0 0 {width} {_HEIGHT}", "role": "img", "aria-label": name}
+        )
+        SubElement(self.svg, "title").text = name
+        for n in range(_TICKS + 1):
+            y = f"{self.y(y_top * n / _TICKS):.1f}"
+            ends = {"x1": str(_LEFT), "x2": str(self._right), "y1": y, "y2": y}
+            SubElement(self.svg, "line", {"class": "grid", **ends})
+            self.label(_LEFT - 6, float(y) + 4, f"{y_top * n / _TICKS:g}", "end")
+        middle = (_HEIGHT - _BOTTOM + _TOP) / 2
+        label = self.label(12, middle, y_label)
+        label.set("transform", f"rotate(-90 12 {middle:.1f})")
+
+    def x(self, share: float) -> float:
+        """Where that share of the width is."""
+        return _LEFT + (self._right - _LEFT) * share
+
+    def y(self, value: float) -> float:
+        """Where a value is."""
+        return _HEIGHT - _BOTTOM - (_HEIGHT - _BOTTOM - _TOP) * value / self._y_top
+
+    def below(self, share: float, text: str) -> None:
+        """A label of the lower axis."""
+        self.label(self.x(share), _HEIGHT - _BOTTOM + 16, text)
+
+    def x_label(self, text: str) -> None:
+        """What the lower axis says."""
+        self.label(self.x(0.5), _HEIGHT - 4, text)
+
+    def label(self, x: float, y: float, text: str, anchor: str = "middle") -> Element:
+        """Text."""
+        where = {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor}
+        label = SubElement(self.svg, "text", where)
+        label.text = text
+        return label
+
+    def poly(self, kind: str, points: Sequence[tuple[float, float]], style: str) -> None:
+        """A line or an area."""
+        text = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        SubElement(self.svg, kind, {"class": style, "points": text})
+
+
+def lines(
+    name: str, curves: Sequence[Line], *, x_label: str, y_label: str, width: int = WIDE
+) -> Element:
     """Curves over time, from 0."""
     known = [(x, y) for curve in curves for x, y in curve.points if y is not None]
-    x_top = max((x for x, _ in known), default=0.0) or 1.0
-    y_top = _nice_top(max((y for _, y in known), default=0.0))
-    svg = _frame(name, y_top, y_label)
-    for tick in _steps(x_top):
-        _label(svg, _x(tick, x_top), _HEIGHT - _BOTTOM + 16, f"{tick:g}", "middle")
-    _label(svg, (_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 4, x_label, "middle")
+    x_top = max((x for curve in curves for x, _ in curve.points), default=0.0) or 1.0
+    plot = _Plot(name, width, _nice_top(max((y for _, y in known), default=0.0)), y_label)
+    for tick in _steps(x_top, at_most=width // 80):
+        plot.below(tick / x_top, f"{tick:g}")
+    plot.x_label(x_label)
     for curve in curves:
-        for stretch in _stretches(curve.points):
-            points = [(_x(x, x_top), _y(y, y_top)) for x, y in stretch]
-            if curve.filled:
-                ends = [(points[0][0], _y(0, y_top)), *points, (points[-1][0], _y(0, y_top))]
-                _poly(svg, "polygon", ends, f"area {curve.colour}")
-            if len(points) == 1:
-                points = [points[0], (points[0][0] + 1.5, points[0][1])]
-            _poly(svg, "polyline", points, f"line {curve.colour}")
-    return svg
+        points = [(plot.x(x / x_top), plot.y(y)) for x, y in curve.points if y is not None]
+        if not points:
+            continue
+        if curve.filled:
+            ends = ((points[0][0], plot.y(0)), (points[-1][0], plot.y(0)))
+            plot.poly("polygon", [ends[0], *points, ends[1]], f"area {curve.colour}")
+        if len(points) == 1:
+            points.append((points[0][0] + 2, points[0][1]))
+        plot.poly("polyline", points, f"line {curve.colour}")
+    return plot.svg
 
 
-def bars(name: str, found: Sequence[tuple[float, float, int]], *, y_label: str) -> Element:
-    """How many took how long: bars side by side, whose widths grow with the time they stand for."""
-    y_top = _nice_top(max((count for _, _, count in found), default=0))
-    svg = _frame(name, y_top, y_label)
-    width = (_WIDTH - _LEFT - _RIGHT) / max(1, len(found))
-    every = math.ceil(len(found) / 8) if found else 1
+def bars(
+    name: str, found: Sequence[tuple[float, float, int]], *, x_label: str, y_label: str
+) -> Element:
+    """(from, to, how many): bars side by side, each as wide as the others."""
+    plot = _Plot(name, WIDE, _nice_top(max((count for _, _, count in found), default=0)), y_label)
+    plot.x_label(x_label)
+    share = 1 / max(1, len(found))
+    every = math.ceil(len(found) / 10)
     for n, (start, end, count) in enumerate(found):
-        x, y = _LEFT + n * width, _y(count, y_top)
-        bar = SubElement(
-            svg,
-            "rect",
-            {
-                "class": "bar c1",
-                "x": f"{x + 0.5:.1f}",
-                "y": f"{y:.1f}",
-                "width": f"{max(0.5, width - 1):.1f}",
-                "height": f"{_y(0, y_top) - y:.1f}",
-            },
-        )
-        title = SubElement(bar, "title")
-        title.text = f"{seconds(start)} to {seconds(end)}: {count}"
-        if n % every == 0:
-            _label(svg, x + width / 2, _HEIGHT - _BOTTOM + 16, seconds(end), "middle")
-    _label(svg, (_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 4, "up to", "middle")
-    return svg
+        x, y = plot.x(n * share), plot.y(count)
+        place = {
+            "x": f"{x + 0.5:.1f}",
+            "y": f"{y:.1f}",
+            "width": f"{max(0.5, plot.x(share) - plot.x(0) - 1):.1f}",
+            "height": f"{plot.y(0) - y:.1f}",
+        }
+        bar = SubElement(plot.svg, "rect", {"class": "bar c1", **place})
+        SubElement(bar, "title").text = f"{seconds(start)} to {seconds(end)}: {count}"
+        if n % every == every // 2:
+            plot.below((n + 0.5) * share, seconds(end))
+    return plot.svg
 
 
 def seconds(value: float | None) -> str:
     """A duration for people."""
     if value is None:
         return "-"
-    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.3g} s"
-
-
-def _frame(name: str, y_top: float, y_label: str) -> Element:
-    svg = Element(
-        "svg",
-        {"viewBox": f"0 0 {_WIDTH} {_HEIGHT}", "role": "img", "aria-label": name},
-    )
-    title = SubElement(svg, "title")
-    title.text = name
-    for n in range(_TICKS + 1):
-        value = y_top * n / _TICKS
-        y = _y(value, y_top)
-        ends = {"x1": str(_LEFT), "x2": str(_WIDTH - _RIGHT), "y1": f"{y:.1f}", "y2": f"{y:.1f}"}
-        SubElement(svg, "line", {"class": "grid", **ends})
-        _label(svg, _LEFT - 6, y + 4, f"{value:g}", "end")
-    middle = (_HEIGHT - _BOTTOM + _TOP) / 2
-    label = _label(svg, 12, middle, y_label, "middle")
-    label.set("transform", f"rotate(-90 12 {middle:.1f})")
-    return svg
-
-
-def _label(svg: Element, x: float, y: float, text: str, anchor: str) -> Element:
-    label = SubElement(svg, "text", {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor})
-    label.text = text
-    return label
-
-
-def _poly(svg: Element, kind: str, points: Sequence[tuple[float, float]], style: str) -> None:
-    text = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    SubElement(svg, kind, {"class": style, "points": text})
-
-
-def _stretches(
-    points: Sequence[tuple[float, float | None]],
-) -> list[list[tuple[float, float]]]:
-    """The parts between the gaps."""
-    found: list[list[tuple[float, float]]] = [[]]
-    for x, y in points:
-        if y is None:
-            found.append([])
-        else:
-            found[-1].append((x, y))
-    return [stretch for stretch in found if stretch]
-
-
-def _x(value: float, top: float) -> float:
-    return _LEFT + (_WIDTH - _LEFT - _RIGHT) * value / top
-
-
-def _y(value: float, top: float) -> float:
-    return _HEIGHT - _BOTTOM - (_HEIGHT - _BOTTOM - _TOP) * value / top
+    return f"{value * 1000:.0f} ms" if value < 0.9995 else f"{value:.3g} s"
 
 
 def _nice_top(value: float) -> float:
-    """A round number, not below `value`, whose fifth is round as well."""
+    """A round number, not below `value`, whose fifths are round as well."""
     if value <= 0:
         return 1.0
-    scale: float = 10 ** math.floor(math.log10(value))
-    return (
-        next(each for each in (1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10) if each * scale >= value) * scale
+    scale: float = 10.0 ** math.floor(math.log10(value))
+    return next(
+        each * scale for each in (1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10) if each * scale >= value
     )
 
 
-def _steps(top: float) -> list[float]:
+def _steps(top: float, *, at_most: int) -> list[float]:
     """Round numbers from 0, not above `top`."""
-    scale: float = 10 ** math.floor(math.log10(top))
-    step = next(each * scale for each in (0.1, 0.2, 0.25, 0.5, 1, 2) if top / (each * scale) <= 10)
+    scale: float = 10.0 ** math.floor(math.log10(top))
+    step = next(
+        each * scale for each in (0.1, 0.2, 0.5, 1, 2, 5, 10) if top / (each * scale) <= at_most
+    )
     return [n * step for n in range(int(top / step + 1e-9) + 1)]

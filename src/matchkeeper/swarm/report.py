@@ -90,30 +90,40 @@ def _checks(main: Element, found: Summary) -> None:
 def _plots(main: Element, found: Summary) -> None:
     if not found.timeline:
         return
-    section = _section(main, "Players over time")
-    _figure(section, plots.lines("Players a second", _rates(found.timeline),
-            x_label="seconds", y_label="a second"), _rates(found.timeline))  # fmt: skip
+    rates, waits = _rates(found.timeline), _waits(found.timeline)
+    _figure(
+        _section(main, "Players over time"),
+        plots.lines("Players a second", rates, x_label="seconds", y_label="a second"),
+        rates,
+    )
     pair = SubElement(main, "div", {"class": "pair"})
-    waiting = [
-        Line(
-            name="waiting",
-            colour="c1",
-            points=[(each.at, each.waiting) for each in found.timeline],
-            filled=True,
-        )
-    ]
     _figure(
         _section(pair, "Who waits"),
-        plots.lines("Players waiting", waiting, x_label="seconds", y_label="players"),
+        plots.lines(
+            "Players waiting",
+            _waiting(found.timeline),
+            x_label="seconds",
+            y_label="players",
+            width=plots.NARROW,
+        ),
         (),
-        "Players who were told EnQueued and nothing since, the most in each stretch of time.",
+        "Told EnQueued and nothing since; the most in each stretch of time.",
     )
-    waits = _waits(found.timeline)
     _figure(
         _section(pair, "Waits over time"),
-        plots.lines("Waits", waits, x_label="seconds", y_label="seconds waited"),
+        plots.lines(
+            "Waits of those matched then",
+            waits,
+            x_label="seconds",
+            y_label="seconds waited",
+            width=plots.NARROW,
+        ),
         waits,
     )
+    _wait_bars(main, found)
+
+
+def _wait_bars(main: Element, found: Summary) -> None:
     known = found.waits
     within = ", ".join(
         f"{share} within {plots.seconds(value)}"
@@ -121,10 +131,15 @@ def _plots(main: Element, found: Summary) -> None:
     )
     _figure(
         _section(main, "How long players waited"),
-        plots.bars("Waits of matched players", found.wait_bars, y_label="players"),
+        plots.bars(
+            "Waits of matched players",
+            found.wait_bars,
+            x_label="waited up to, on a logarithmic scale",
+            y_label="players",
+        ),
         (),
         f"From the request to MatchFound: {known.count} players, {within}, the longest "
-        f"{plots.seconds(known.longest)}. The scale is logarithmic.",
+        f"{plots.seconds(known.longest)}.",
     )
 
 
@@ -138,6 +153,11 @@ def _rates(timeline: Sequence[Moment]) -> list[Line]:
         )
         for name, colour in curves
     ]
+
+
+def _waiting(timeline: Sequence[Moment]) -> list[Line]:
+    points = [(each.at, each.waiting) for each in timeline]
+    return [Line(name="waiting", colour="c1", points=points, filled=True)]
 
 
 def _waits(timeline: Sequence[Moment]) -> list[Line]:
