@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -23,7 +22,7 @@ from matchkeeper.config import masked_redis_url
 from matchkeeper.errors import MatchkeeperError
 from matchkeeper.swarm.plots import seconds
 from matchkeeper.swarm.report import html
-from matchkeeper.swarm.summary import Summary, summary
+from matchkeeper.swarm.summary import Summary, as_json, summary
 from matchkeeper.swarm.tally import Thresholds
 from matchkeeper.swarm.world import Swarm, SwarmOptions, Target, new_run
 
@@ -97,7 +96,7 @@ def _end(found: Summary) -> None:
 
 def _write(job: Job, found: Summary) -> None:
     if job.json_file is not None:
-        job.json_file.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+        job.json_file.write_text(as_json(found), "ascii")
     if job.report is not None:
         job.report.write_text(html(found), "utf-8")
 

@@ -84,6 +84,11 @@ class Pods:
         else:
             self._offers.put_nowait(request)
 
+    @property
+    def waiting(self) -> int:
+        """Offers that nobody has taken up yet."""
+        return self._offers.qsize()
+
     async def run(self) -> None:
         """Takes offers and sends heartbeats, until cancelled."""
         if not self._pods:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -188,6 +189,11 @@ def summary(
         remaining=remaining,
         notes=_notes(tally, options, behind_seconds=behind_seconds, remaining=remaining),
     )
+
+
+def as_json(found: Summary) -> str:
+    """All of it, in ASCII, so that every text of strangers can be written."""
+    return json.dumps(msgspec.to_builtins(found), indent=2) + "\n"
 
 
 def _options(options: SwarmOptions) -> dict[str, str]:
