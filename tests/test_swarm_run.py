@@ -39,7 +39,7 @@ BOTH = ("--mode", "Normal", "--mode", "Squad")
 def command(*arguments: str, **environment: str) -> tuple[list[str], dict[str, str]]:
     variables = {key: value for key, value in os.environ.items() if "MATCHKEEPER" not in key}
     variables |= {"COLUMNS": "200", "NO_COLOR": "1", **environment}
-    variables["MATCHKEEPER_MATCHMAKING__GAME_MODES"] = json.dumps(MODES)
+    variables.setdefault("MATCHKEEPER_MATCHMAKING__GAME_MODES", json.dumps(MODES))
     return [sys.executable, "-m", "matchkeeper", "swarm", *arguments], variables
 
 
@@ -148,6 +148,33 @@ async def test_a_missed_threshold_is_exit_code_1(valkey: RealServer, server: Ser
     assert "✗ p95 wait" in done.stdout
     assert "Not good enough: p95 wait" in done.stderr
     await nobody_is_left(valkey.url)
+
+
+async def test_a_lost_player_is_found(valkey: RealServer, server: Server, tmp_path: Path) -> None:
+    figures = tmp_path / "out.json"
+    # The swarm does not know this mode, so it cannot know that one player is too few.
+    others = json.dumps([{"game_mode": "Other"}])
+    running = asyncio.ensure_future(
+        swarm(
+            *("--redis-url", valkey.url, "--players", "1", "--mode", "Squad", "--timeout", "8"),
+            *("--mix", "normal", "--min-success", "0", "--json", str(figures)),
+            MATCHKEEPER_MATCHMAKING__GAME_MODES=others,
+        )
+    )
+    async with Redis.from_url(valkey.url) as redis:
+        queue = "queue:{squad}"
+        await wait_until(lambda: exists(redis, queue), seconds=60, what="a player")
+        await redis.delete(queue)
+    done = await running
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Not good enough: nobody_lost" in done.stderr
+    found = read(figures)
+    assert found["accounts"] == {"lost": 1}
+    assert [each["name"] for each in found["invariants"] if each["broken"]] == ["nobody_lost"]
+
+
+async def exists(redis: Redis, name: str) -> bool:
+    return bool(await redis.exists(name))
 
 
 async def test_where_no_server_runs_nobody_is_answered(valkey: RealServer, tmp_path: Path) -> None:

@@ -178,8 +178,9 @@ def show(found: Summary) -> None:
             for example in each.examples:
                 out.print(f"    {printable(example)}")
     if not any(each.broken for each in found.invariants):
-        checked = sum(1 for each in found.invariants if each.checked)
-        _sign(good=True, text=f"{checked} invariants held; {len(found.invariants)} are known")
+        idle = [each.name for each in found.invariants if not each.checked]
+        rest = f"; nothing to check for {', '.join(idle)}" if idle else ""
+        _sign(good=True, text=f"{len(found.invariants) - len(idle)} invariants held{rest}")
     for check in found.checks:
         _sign(good=check.met, text=f"{check.name}: {check.found} ({check.limit} wanted)")
     for note in found.notes:

@@ -17,11 +17,12 @@ from matchkeeper.swarm.crowd import Person
 from matchkeeper.swarm.match_book import MatchBook
 from matchkeeper.swarm.messages import Names
 from matchkeeper.swarm.news import News, news_of
-from matchkeeper.swarm.past import Past
+from matchkeeper.swarm.past import LEFT, Past
 from matchkeeper.swarm.player import HERE_ALREADY, UNCERTAIN, Player
 from matchkeeper.swarm.tally import Invariant, Neutral, Reason, Tally, Whereabouts
 
-_LOOK_AGAIN_SECONDS = 3.0
+_LOOK_AGAIN_SECONDS = 10.0
+"""Longer than a busy server takes from a script to the news of it."""
 _ASK_AGAIN_SECONDS = 2.0
 _TRIES = 5
 
@@ -181,12 +182,16 @@ class Ledger:
             text = f"{self._names.player(number)}: EnQueued, then not_in_queue, and nothing else"
             self.tally.violated(Invariant.NOBODY_LOST, text)
             self._wrong(player, Reason.LOST, at)
+            self.waiting -= 1
+            player.gone = Whereabouts.LOST
         elif not player.judged:
             self._wrong(player, Reason.NO_ANSWER, at)
         self._retire(player)
 
     def finish(self) -> int:
         """The end: what is not known by now stays so. Returns how many may still be in Redis."""
+        if self.live:
+            self.matches.gap()  # more could have been told
         for player in list(self.live.values()):
             self._remains(player)
         self.matches.finish()
@@ -345,12 +350,12 @@ class Ledger:
         if player.matches and where is not Whereabouts.REMAINS:
             where = Whereabouts.MATCHED
         elif where is None and player.queued:
-            where = Whereabouts.UNKNOWN if player.unsure else Whereabouts.LOST
+            where = Whereabouts.UNKNOWN
         if where is not None:
             self.tally.accounts[where] += 1
         checked = self.tally.checked
         checked[Invariant.NOBODY_LOST] += player.queued > 0
-        checked[Invariant.NOT_AFTER_LEAVING] += player.gone is not None
+        checked[Invariant.NOT_AFTER_LEAVING] += player.gone in LEFT
         checked[Invariant.NOT_REFUSED_AND_MATCHED] += player.refused >= player.enqueues
         asked_late = player.behaviour is Behaviour.LEAVES_LATE and bool(player.matches)
         checked[Invariant.NOT_IN_TWO_PLACES] += asked_late

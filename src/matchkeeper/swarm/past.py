@@ -11,7 +11,8 @@ from matchkeeper.swarm.player import Player
 from matchkeeper.swarm.tally import Invariant, Tally, Whereabouts
 
 _MATCHED, _GONE, _REFUSED, _SEVERAL = 1, 2, 4, 8
-_LEFT = (Whereabouts.DEQUEUED, Whereabouts.WAITING, Whereabouts.EXPIRED)
+LEFT = (Whereabouts.DEQUEUED, Whereabouts.WAITING, Whereabouts.EXPIRED)
+"""Told to be out, and without a match."""
 
 
 class Past:
@@ -29,7 +30,7 @@ class Past:
         refused = player.refused >= player.enqueues
         self._flags[player.number] = (
             _MATCHED * bool(player.matches)
-            | _GONE * (player.gone in _LEFT)
+            | _GONE * (player.gone in LEFT)
             | _REFUSED * refused
             | _SEVERAL * several
         )

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from matchkeeper.swarm import plots
 from matchkeeper.swarm.plots import Line
 from matchkeeper.swarm.summary import Moment, Summary
+from matchkeeper.swarm.tally import percent
 
 # No script, no font, no picture from anywhere: a browser is told to load nothing at all.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -61,7 +62,7 @@ def _head(main: Element, found: Summary) -> None:
 
 def _tiles(main: Element, found: Summary) -> None:
     tiles = SubElement(main, "div", {"class": "tiles"})
-    success = "-" if found.success is None else f"{100 * found.success:.2f} %"
+    success = "-" if found.success is None else percent(found.success)
     for value, name in (
         (success, f"success: {found.right} of {found.judged} players"),
         (plots.seconds(found.waits.p50), "half were matched within"),

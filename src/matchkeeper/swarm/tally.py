@@ -173,9 +173,9 @@ def checks(tally: Tally, thresholds: Thresholds) -> list[Check]:
     found = []
     if (least := thresholds.min_success) is not None:
         success = tally.success
-        text = "nothing to judge" if success is None else f"{_percent(success)}"
+        text = "nothing to judge" if success is None else f"{percent(success)}"
         met = success is not None and success >= least
-        found.append(Check(name="success", limit=f"≥ {_percent(least)}", found=text, met=met))
+        found.append(Check(name="success", limit=f"≥ {percent(least)}", found=text, met=met))
     if (longest := thresholds.max_p95_wait_seconds) is not None:
         p95 = tally.waits.quantile(0.95)
         text = "no match" if p95 is None else f"{p95:.3g} s"
@@ -188,7 +188,7 @@ def checks(tally: Tally, thresholds: Thresholds) -> list[Check]:
     return found
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     """Never rounded up to a limit that was missed."""
     return f"{math.floor(share * 100_000 + 1e-6) / 1000:g} %"
 
