@@ -329,7 +329,9 @@ async def test_wrong_use_is_explained_before_anything_is_sent(
 async def test_a_mode_that_the_given_settings_do_not_have_is_refused(tmp_path: Path) -> None:
     config = tmp_path / "modes.toml"
     config.write_text('[[matchmaking.game_modes]]\ngame_mode = "Duel"\n')
-    words, variables = command("-c", str(config), "--mode", "Dual", "--redis-url", "redis://")
+    words, variables = command(
+        "-c", str(config), "--mode", "Dual", "--redis-url", "redis://localhost"
+    )
     del variables["MATCHKEEPER_MATCHMAKING__GAME_MODES"]
     done = await asyncio.to_thread(
         subprocess.run, words, env=variables, capture_output=True, text=True, check=False

@@ -125,7 +125,12 @@ async def _view(swarm: Swarm, players: int) -> None:
         while True:
             await asyncio.sleep(_PLAIN_LINE_SECONDS)
             typer.echo(_line(swarm, players), err=True)
-    columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        BarColumn(bar_width=16),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=players)
         while True:
@@ -138,15 +143,15 @@ def _line(swarm: Swarm, players: int) -> str:
     ledger, tally = swarm.ledger, swarm.tally
     wrong = tally.judged - tally.right
     parts = [
-        f"{ledger.asked_count}/{players} players",
+        f"{ledger.asked_count}/{players}",
         f"{ledger.waiting} waiting",
         f"{tally.waits.count} matched",
         f"{wrong} wrong",
     ]
     if tally.broken:
-        parts.append(f"{tally.broken.total()} broken invariants")
+        parts.append(f"{tally.broken.total()} broken")
     if swarm.closing:
-        parts.append("the rest leaves")
+        parts.append("leaving")
     return " · ".join(parts)
 
 
