@@ -35,8 +35,8 @@ _PODS = (
 )
 _PUBSUB = "Pub/Sub forgets: a request or an answer that nobody heard shows as no answer."
 _GAPS = (
-    "The connection for answers was lost {} times. Players who were about then are not judged for "
-    "what they may have missed."
+    "The connection for answers was lost {} times. Players who were about then may show as no "
+    "answer or not matched, and are not called lost."
 )
 _OTHERS = (
     "{} matches had players who are not of this run; simulated game servers left them alone. Do "
