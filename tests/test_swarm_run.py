@@ -310,6 +310,7 @@ async def test_yes_is_an_answer(valkey: RealServer) -> None:
         (("--mix", "norml=3"), "Did you mean normal?"),
         (("--pod-mix", "sleeps"), "Known are claims, never_claims"),
         (("--mode", "Normal=x"), "the weight of Normal"),
+        (("--metadata-bytes", "65536"), "more than max_message_bytes, 65536"),
         (("--ratings", "fast"), "--ratings: 'fast' is not a mean and a deviation"),
         (("--report", "/nowhere/at/all.html"), "there is no folder /nowhere/at"),
         (("--players", "0"), "--players"),

@@ -27,6 +27,8 @@ def _option(panel: str, text: str, *names: str, **more: Any) -> Any:
 
 _PLAYERS, _PODS = "Players", "Simulated game servers"
 _LIMITS, _RESULTS = "What must be reached", "Results"
+_ENVELOPE_BYTES = 512
+"""Of a request without its metadata."""
 _MIX = (
     "normal=80,quits=5,twice=5,leaves_late=2,unknown_mode=2,missing_fields=2,bad_metadata=2,"
     "oversized=2"
@@ -124,6 +126,7 @@ def swarm(
         seed=random.randrange(2**32) if seed is None else seed,  # noqa: S311  # no secret
     )
     servers = parse_mix(pod_mix, PodBehaviour, option="--pod-mix")
+    _check_size(metadata_bytes, settings.matchmaking.max_message_bytes)
     for path in (report, json_file):
         _check_writable(path)
     from matchkeeper.cli.swarm_run import Job, play  # noqa: PLC0415  # slow to import
@@ -215,6 +218,17 @@ def _ratings(text: str) -> tuple[float, float]:
             hint="It looks like --ratings 1500,300.",
         ) from None
     return mean, deviation
+
+
+def _check_size(metadata_bytes: int, max_message_bytes: int) -> None:
+    """Else each player would be one of `oversized`."""
+    if metadata_bytes + _ENVELOPE_BYTES > max_message_bytes:
+        raise ConfigError(
+            f"--metadata-bytes: {metadata_bytes} and the rest of the message are more than "
+            f"max_message_bytes, {max_message_bytes}",
+            hint="Give less, or the --config of a server that takes more. For players who send too "
+            "much there is --mix oversized.",
+        )
 
 
 def _check_writable(path: Path | None) -> None:
