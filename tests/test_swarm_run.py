@@ -40,6 +40,8 @@ def command(*arguments: str, **environment: str) -> tuple[list[str], dict[str, s
     variables = {key: value for key, value in os.environ.items() if "MATCHKEEPER" not in key}
     variables |= {"COLUMNS": "200", "NO_COLOR": "1", **environment}
     variables.setdefault("MATCHKEEPER_MATCHMAKING__GAME_MODES", json.dumps(MODES))
+    # A machine that stands still for seconds must not look like a lost connection.
+    variables.setdefault("MATCHKEEPER_MATCHMAKING__REDIS_OPERATION_TIMEOUT_SECONDS", "20")
     return [sys.executable, "-m", "matchkeeper", "swarm", *arguments], variables
 
 
