@@ -45,6 +45,7 @@ COMMANDS = (
     ("serve",),
     ("demo",),
     ("doctor",),
+    ("swarm",),
     ("queue", "list"),
     ("queue", "show"),
     ("queue", "remove"),

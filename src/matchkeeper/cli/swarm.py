@@ -1,0 +1,239 @@
+"""`matchkeeper swarm`: players and game servers by the thousand, to try a deployment."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from matchkeeper.cli.common import ConfigOption, UrlOption, in_loop, settings_from, url_of
+from matchkeeper.errors import ConfigError
+from matchkeeper.swarm.behaviours import Behaviour, PodBehaviour
+from matchkeeper.swarm.crowd import CrowdOptions, Pace
+from matchkeeper.swarm.messages import Via
+from matchkeeper.swarm.mix import Mix, parse_mix, parse_modes
+
+if TYPE_CHECKING:
+    from matchkeeper.config import Settings
+    from matchkeeper.swarm.world import Target
+
+
+def _option(panel: str, text: str, *names: str, **more: Any) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel=panel, **more)
+
+
+_PLAYERS, _PODS = "Players", "Simulated game servers"
+_LIMITS, _RESULTS = "What must be reached", "Results"
+_ENVELOPE_BYTES = 512
+"""Of a request without its metadata."""
+_MIX = (
+    "normal=80,quits=5,twice=5,leaves_late=2,unknown_mode=2,missing_fields=2,bad_metadata=2,"
+    "oversized=2"
+)
+
+
+def swarm(
+    config: ConfigOption = None,
+    redis_url: UrlOption = None,
+    players: Annotated[int, _option(_PLAYERS, "How many come.", min=1, max=10_000_000)] = 500,
+    rate: Annotated[float, _option(_PLAYERS, "Players a second.", min=0.01, max=100_000)] = 50.0,
+    ramp: Annotated[
+        float, _option(_PLAYERS, "Seconds from 0 to that rate.", min=0, max=86_400)
+    ] = 0.0,
+    mode: Annotated[
+        list[str] | None,
+        _option(
+            _PLAYERS,
+            "Game mode, with a weight if you like: Normal or Normal=3. May be given several "
+            "times. Default: all of the settings.",
+        ),
+    ] = None,
+    mix: Annotated[
+        str, _option(_PLAYERS, f"What they do, with weights: {', '.join(Behaviour)}.")
+    ] = _MIX,
+    via: Annotated[Via, _option(_PLAYERS, "How requests travel.")] = Via.PUBSUB,
+    metadata_bytes: Annotated[
+        int, _option(_PLAYERS, "Size of each player's metadata.", min=0, max=1_000_000)
+    ] = 0,
+    ratings: Annotated[str, _option(_PLAYERS, "Mean and deviation of the ratings.")] = "1500,300",
+    timeout: Annotated[
+        float,
+        _option(
+            _PLAYERS,
+            "Who is not matched after so many seconds counts as unmatched, and leaves.",
+            min=0.1,
+            max=86_400,
+        ),
+    ] = 30.0,
+    seed: Annotated[
+        int | None, _option(_PLAYERS, "For the same players each time. Default: chance.")
+    ] = None,
+    pods: Annotated[
+        int, _option(_PODS, "How many. 0: only the real ones that are there.", min=0, max=2_000)
+    ] = 4,
+    pod_mix: Annotated[
+        str,
+        _option(
+            _PODS,
+            f"What they do with matches to be claimed, with weights: {', '.join(PodBehaviour)}.",
+        ),
+    ] = "claims",
+    min_success: Annotated[
+        float, _option(_LIMITS, "Percent of players with the right end.", min=0, max=100)
+    ] = 99.0,
+    max_p95_wait: Annotated[
+        float | None, _option(_LIMITS, "Seconds within which 95 % are matched.", min=0)
+    ] = None,
+    max_errors: Annotated[
+        int | None, _option(_LIMITS, "Errors that no behaviour asks for.", min=0)
+    ] = None,
+    report: Annotated[
+        Path | None, _option(_RESULTS, "Write a report in HTML.", dir_okay=False)
+    ] = None,
+    json_file: Annotated[
+        Path | None, _option(_RESULTS, "Write all figures.", "--json", dir_okay=False)
+    ] = None,
+    yes: Annotated[
+        bool, _option(_RESULTS, "Do not ask before an address elsewhere.", "--yes", "-y")
+    ] = False,
+) -> None:
+    """Try your deployment: players and game servers that behave well and badly, and a verdict.
+
+    It speaks the wire as a game server does, to the named Redis and to nobody else, and takes its
+    players out again. Not where real players are: they would be matched with these.
+
+    Exits with 0 when all limits are reached, 1 when one is missed or an invariant is broken.
+    Ctrl-C ends early with what was seen, twice at once.
+
+    Example: matchkeeper swarm --redis-url redis://localhost:6379 --players 2000 --rate 200
+
+    Example: matchkeeper swarm -c prod.toml --pods 0 --ramp 30 --max-p95-wait 5 --report out.html
+    """
+    settings = settings_from(config, redis_url)
+    url = url_of(settings)
+    mean, deviation = _ratings(ratings)
+    crowd = CrowdOptions(
+        players=players,
+        pace=Pace(rate=rate, ramp_seconds=ramp),
+        behaviours=parse_mix(mix, Behaviour, option="--mix"),
+        modes=_modes(mode, settings, is_given=config is not None),
+        homes=max(1, pods),
+        rating_mean=mean,
+        rating_deviation=deviation,
+        seed=random.randrange(2**32) if seed is None else seed,  # noqa: S311  # no secret
+    )
+    servers = parse_mix(pod_mix, PodBehaviour, option="--pod-mix")
+    _check_size(metadata_bytes, settings.matchmaking.max_message_bytes)
+    for path in (report, json_file):
+        _check_writable(path)
+    from matchkeeper.cli.swarm_run import Job, play  # noqa: PLC0415  # slow to import
+    from matchkeeper.swarm.tally import Thresholds  # noqa: PLC0415
+    from matchkeeper.swarm.world import SwarmOptions  # noqa: PLC0415
+
+    _permit(url, players, yes=yes)
+    job = Job(
+        target=_target(settings, url),
+        options=SwarmOptions(
+            crowd=crowd,
+            pod_mix=servers,
+            pods=pods,
+            via=via,
+            metadata_bytes=metadata_bytes,
+            timeout_seconds=timeout,
+        ),
+        thresholds=Thresholds(
+            min_success=min_success / 100,
+            max_p95_wait_seconds=max_p95_wait,
+            max_errors=max_errors,
+        ),
+        report=report,
+        json_file=json_file,
+    )
+    in_loop(play(job))
+
+
+def _permit(url: str, players: int, *, yes: bool) -> None:
+    """Asks before anything goes to another machine. Raises ConfigError where it must not."""
+    from matchkeeper.config import masked_redis_url  # noqa: PLC0415
+    from matchkeeper.store.address import is_local  # noqa: PLC0415
+
+    if yes or is_local(url):
+        return
+    where = masked_redis_url(url)
+    refused = ConfigError(
+        f"{where} is not this machine, and nothing was sent",
+        hint="If that deployment is yours to load, say so with --yes.",
+    )
+    if not sys.stdin.isatty():
+        raise refused
+    question = f"Send {players} players to {where}, which is not this machine?"
+    if not typer.confirm(question, default=False, err=True):
+        raise refused
+
+
+def _target(settings: Settings, url: str) -> Target:
+    from datetime import timedelta  # noqa: PLC0415
+
+    from matchkeeper.swarm.world import Target  # noqa: PLC0415
+
+    matchmaking = settings.matchmaking
+    return Target(
+        url=url,
+        enqueue_channel=matchmaking.enqueue_request_channel,
+        dequeue_channel=matchmaking.dequeue_request_channel,
+        result_channel=matchmaking.match_result_channel,
+        battle_channel=matchmaking.battle_request_channel,
+        max_message_bytes=matchmaking.max_message_bytes,
+        sizes={each.name: each.required_players for each in settings.modes()},
+        operation_timeout=timedelta(seconds=matchmaking.redis_operation_timeout_seconds),
+    )
+
+
+def _modes(texts: list[str] | None, settings: Settings, *, is_given: bool) -> Mix[str]:
+    known = {mode.tag: mode.name for mode in settings.modes()}
+    if not texts:
+        return Mix(tuple((name, 1.0) for name in known.values()))
+    modes = parse_modes(texts)
+    for name, _ in modes.weights:
+        if is_given and name.lower() not in known:
+            raise ConfigError(
+                f"--mode: there is no game mode {name!r} in the settings",
+                hint=f"Known are {', '.join(known.values())}. For players who ask for a mode that "
+                "nobody has there is --mix unknown_mode.",
+            )
+    return modes
+
+
+def _ratings(text: str) -> tuple[float, float]:
+    try:
+        mean, deviation = (float(part) for part in text.split(","))
+        if not (abs(mean) <= 1e6 and 0 <= deviation <= 1e6):
+            raise ValueError
+    except ValueError:
+        raise ConfigError(
+            f"--ratings: {text!r} is not a mean and a deviation",
+            hint="It looks like --ratings 1500,300.",
+        ) from None
+    return mean, deviation
+
+
+def _check_size(metadata_bytes: int, max_message_bytes: int) -> None:
+    """Else each player would be one of `oversized`."""
+    if metadata_bytes + _ENVELOPE_BYTES > max_message_bytes:
+        raise ConfigError(
+            f"--metadata-bytes: {metadata_bytes} and the rest of the message are more than "
+            f"max_message_bytes, {max_message_bytes}",
+            hint="Give less, or the --config of a server that takes more. For players who send too "
+            "much there is --mix oversized.",
+        )
+
+
+def _check_writable(path: Path | None) -> None:
+    """Before the run, not after it."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise ConfigError(
+            f"{path}: there is no folder {path.absolute().parent}", hint="Make it first."
+        )

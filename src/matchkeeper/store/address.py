@@ -1,0 +1,35 @@
+"""Where a URL leads: read as the driver reads it, so that nobody is led elsewhere."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from redis.asyncio.connection import parse_url
+
+from matchkeeper.errors import ConfigError
+
+
+def host_of(url: str) -> str | None:
+    """The host that this URL leads to; None for a Unix socket. Raises ConfigError."""
+    plain = url.replace("valkey://", "redis://").replace("valkeys://", "rediss://")
+    try:
+        parts = dict(parse_url(plain))
+    except ValueError as error:
+        raise ConfigError(
+            f"redis.url cannot be used: {error}",
+            hint="It looks like redis://user:password@host:6379/0, rediss://… or unix:///path.",
+        ) from None
+    if "path" in parts and plain.startswith("unix:"):
+        return None
+    return str(parts.get("host", "localhost"))
+
+
+def is_local(url: str) -> bool:
+    """Whether this URL leads to this machine. Names other than localhost are not looked up."""
+    host = host_of(url)
+    if host is None or host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,107 @@
+"""Many small scripts of one moment in one round trip: for who plays hundreds of game servers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+from matchkeeper.errors import StoreError, StoreUnavailableError
+from matchkeeper.store import scripts
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.failures import translate
+from matchkeeper.store.scripts import Argument, Script
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Call:
+    script: Script
+    keys: Sequence[str | bytes]
+    args: Sequence[Argument]
+    reply: asyncio.Future[Any]
+
+    def settle(self, reply: object) -> None:
+        """Hands the reply to who waits for it, if anybody still does."""
+        if self.reply.done():
+            return
+        if isinstance(reply, Exception):
+            self.reply.set_exception(translate(self.script.value, reply) or reply)
+        else:
+            self.reply.set_result(reply)
+
+
+class BatchingConnection(Connection):
+    """A connection whose scripts travel together: those called in one turn of the event loop.
+
+    Only without durability: what must be on disk is waited for one by one.
+    """
+
+    _waiting: list[_Call] | None = None
+
+    async def script(
+        self,
+        script: Script,
+        keys: Sequence[str | bytes],
+        args: Sequence[Argument] = (),
+        *,
+        durable: bool = False,
+    ) -> Any:
+        """As `Connection.script`. The first caller of a turn sends what all of them called."""
+        if durable and self.options.durability.command is not None:
+            return await super().script(script, keys, args, durable=durable)
+        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        call = _Call(script=script, keys=keys, args=args, reply=reply)
+        if self._waiting is not None:
+            self._waiting.append(call)
+            if len(self._waiting) >= _AT_ONCE:
+                self._waiting = None  # the next caller begins another batch
+            return await reply
+        batch = self._waiting = [call]
+        try:
+            await asyncio.sleep(0)
+        finally:
+            if self._waiting is batch:
+                self._waiting = None
+            await self._send(batch)
+        return await reply
+
+    async def _send(self, batch: Sequence[_Call]) -> None:
+        try:
+            replies = await self.run("scripts", lambda redis: _called(redis, batch))
+        except StoreError as error:
+            for call in batch:
+                call.settle(error)
+        else:
+            for call, reply in zip(batch, replies, strict=True):
+                call.settle(reply)
+        finally:
+            # Whoever sends was cancelled; that is no reason for the others to be.
+            for call in batch:
+                call.settle(StoreUnavailableError("The round trip of this call was given up"))
+
+
+async def _called(redis: Redis, batch: Sequence[_Call]) -> list[Any]:
+    replies = await _sent(redis, batch)
+    forgotten = [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+    if forgotten:  # NOSCRIPT means that nothing ran
+        for script in {batch[n].script for n in forgotten}:
+            await scripts.load(redis, script)
+        again = await _sent(redis, [batch[n] for n in forgotten])
+        for n, reply in zip(forgotten, again, strict=True):
+            replies[n] = reply
+    return replies
+
+
+async def _sent(redis: Redis, batch: Sequence[_Call]) -> list[Any]:
+    async with redis.pipeline(transaction=False) as pipe:
+        for call in batch:
+            pipe.execute_command(
+                "EVALSHA", scripts.sha(call.script), len(call.keys), *call.keys, *call.args
+            )
+        return list(await pipe.execute(raise_on_error=False))

@@ -1,0 +1,84 @@
+"""Who comes when: the whole crowd, from a seed, before anything is sent."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from matchkeeper.swarm.behaviours import Behaviour
+from matchkeeper.swarm.mix import Mix
+
+_PATIENCE_SECONDS = 1.0
+"""Who quits does so within this time after `EnQueued`; half of them at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Players a second: from 0 to `rate` over `ramp_seconds`, then steady."""
+
+    rate: float
+    ramp_seconds: float = 0.0
+
+    def after(self, seconds: float) -> float:
+        """How many players come in the first `seconds`, on average."""
+        in_ramp = min(seconds, self.ramp_seconds)
+        ramped = self.rate * in_ramp**2 / (2 * self.ramp_seconds) if self.ramp_seconds else 0.0
+        return ramped + self.rate * max(0.0, seconds - self.ramp_seconds)
+
+    def until(self, players: float) -> float:
+        """The inverse of `after`: when so many have come."""
+        in_ramp = self.rate * self.ramp_seconds / 2
+        if players < in_ramp:
+            return math.sqrt(2 * self.ramp_seconds * players / self.rate)
+        return self.ramp_seconds + (players - in_ramp) / self.rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrowdOptions:
+    """How many come, how fast, and what they are like."""
+
+    players: int
+    pace: Pace
+    behaviours: Mix[Behaviour]
+    modes: Mix[str]
+    homes: int = 1
+    """So many game servers they are spread over."""
+    rating_mean: float = 1500.0
+    rating_deviation: float = 300.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """One player, before the first request."""
+
+    number: int
+    at: float
+    """Seconds after the start."""
+    behaviour: Behaviour
+    mode: str
+    home: int
+    rating: int
+    patience_seconds: float
+    variant: int
+    """0 or 1, where a behaviour has two ways."""
+
+
+def crowd(options: CrowdOptions) -> Iterator[Person]:
+    """The players in the order of their arrival. The same seed is the same crowd."""
+    rng = random.Random(options.seed)  # noqa: S311  # the same each time, on purpose
+    come = 0.0
+    for number in range(options.players):
+        come += rng.expovariate(1.0)
+        yield Person(
+            number=number,
+            at=options.pace.until(come),
+            behaviour=options.behaviours.pick(rng),
+            mode=options.modes.pick(rng),
+            home=rng.randrange(options.homes),
+            rating=round(rng.gauss(options.rating_mean, options.rating_deviation)),
+            patience_seconds=max(0.0, rng.uniform(-_PATIENCE_SECONDS, _PATIENCE_SECONDS)),
+            variant=rng.randrange(2),
+        )

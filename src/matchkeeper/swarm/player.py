@@ -1,0 +1,77 @@
+"""One player of the swarm, as the player sees it: what was asked, and what was told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from matchkeeper.protocol.codes import ErrorCode
+from matchkeeper.swarm.behaviours import Behaviour
+from matchkeeper.swarm.tally import Whereabouts
+
+UNCERTAIN = frozenset(
+    {ErrorCode.INTERNAL_ERROR, ErrorCode.SERVER_SHUTTING_DOWN, ErrorCode.NOT_DURABLE}
+)
+"""Errors behind which the request may have been done all the same."""
+HERE_ALREADY = frozenset(
+    {ErrorCode.ALREADY_IN_QUEUE, ErrorCode.MATCH_PENDING, ErrorCode.IN_OTHER_QUEUE}
+)
+"""Refusals of who asks twice."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Player:
+    """From the first request until nothing of this player can be in Redis any more."""
+
+    number: int
+    behaviour: Behaviour
+    mode: str
+    home: int
+    patience_seconds: float
+    asked_at: float
+    enqueues: int
+    """Requests sent."""
+    queued: int = 0
+    """Times told `EnQueued`."""
+    refused: int = 0
+    """Requests that were certainly not done."""
+    matches: list[str] = field(default_factory=list)
+    gone: Whereabouts | None = None
+    """Told that the wait is over, without a match."""
+    absent: bool = False
+    """Told `not_in_queue`."""
+    fresh_stay: bool = False
+    """Told `EnQueued` once more behind a match: a stay of its own."""
+    leaving: bool = False
+    """A dequeue is on its way."""
+    leave_turn: int = 0
+    leave_tries: int = 0
+    judged: bool = False
+    closing: bool = False
+    """Nothing is waited for but the end."""
+    unsure: bool = False
+    """Answers may have been missed."""
+    unsent: str = ""
+    """Why a request could not be sent."""
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether the player can be in a queue or a pending match, for all that was told."""
+        if self.absent or self.gone is not None:
+            return False
+        unanswered = self.enqueues - self.queued - self.refused
+        return self.queued + unanswered > len(self.matches)
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether the player was told so, and nothing since."""
+        return self.gone is None and self.queued > len(self.matches)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more is to come: neither in Redis, nor told."""
+        return not self.may_wait and not (self.absent and self.must_wait)
+
+    @property
+    def allowed_matches(self) -> int:
+        """More would be one too many."""
+        return self.enqueues - self.refused

@@ -1,0 +1,225 @@
+"""The simulated game servers: they hear every offer, and one of them is the fastest."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from matchkeeper.domain.mode import Handoff
+from matchkeeper.errors import StoreError
+from matchkeeper.protocol.answers import BattleRequest
+from matchkeeper.store.coordination import Coordination
+from matchkeeper.store.failures import outcome_of
+from matchkeeper.store.matches import HandoffReply, MatchStore
+from matchkeeper.swarm.behaviours import PodBehaviour
+from matchkeeper.swarm.ledger import Ledger
+from matchkeeper.swarm.messages import Names
+from matchkeeper.swarm.mix import Mix
+from matchkeeper.swarm.tally import Invariant
+
+T = TypeVar("T")
+
+_HEARTBEAT_SECONDS = 5.0
+_LEASE = timedelta(seconds=3)
+_MEMORY = timedelta(seconds=120)
+_DOWN_SECONDS = 3.0
+_LATE_SECONDS = 0.5
+_RACES = 0.25
+"""So often a second game server tries to claim as well."""
+_IN_HAND = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Offer:
+    request: BattleRequest
+    pod: str
+    token: str
+
+
+class Pods:
+    """All simulated game servers of a run. A match with players of somebody else is left alone."""
+
+    def __init__(
+        self,
+        *,
+        names: Names,
+        count: int,
+        mix: Mix[PodBehaviour],
+        ledger: Ledger,
+        matches: MatchStore,
+        coordination: Coordination,
+        now: Callable[[], float],
+        rng: random.Random,
+    ) -> None:
+        self._names = names
+        self._pods = names.pods(count)
+        behaviours = mix.spread(count)
+        rng.shuffle(behaviours)
+        self._behaviours = dict(zip(self._pods, behaviours, strict=True))
+        self._ledger = ledger
+        self._seen = ledger.tally.pods
+        self._matches = matches
+        self._coordination = coordination
+        self._now = now
+        self._rng = rng
+        self._down: dict[str, float] = {}
+        self._offers: asyncio.Queue[BattleRequest] = asyncio.Queue(_IN_HAND)
+        self._in_hand = 0
+
+    def offered(self, request: BattleRequest) -> None:
+        """A battle request was heard."""
+        self._seen["battle requests heard"] += 1
+        numbers = [self._names.number(player.player_id) for player in request.players]
+        if None in numbers:
+            others = all(number is None for number in numbers)
+            self._seen["matches of others" if others else "matches with others"] += 1
+        elif request.handoff != Handoff.CLAIM:
+            self._seen["matches published"] += 1
+        elif self._in_hand >= _IN_HAND or self._offers.full():
+            self._seen["offers let pass, too many in hand"] += 1
+        else:
+            self._offers.put_nowait(request)
+
+    @property
+    def waiting(self) -> int:
+        """Offers that nobody has taken up yet."""
+        return self._offers.qsize()
+
+    async def run(self) -> None:
+        """Takes offers and sends heartbeats, until cancelled."""
+        if not self._pods:
+            return
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._beat())
+                while True:
+                    request = await self._offers.get()
+                    self._in_hand += 1
+                    task = group.create_task(self._take(request))
+                    task.add_done_callback(self._taken)
+        finally:
+            await self._leave()
+
+    def _taken(self, _: asyncio.Task[None]) -> None:
+        self._in_hand -= 1
+
+    async def _take(self, request: BattleRequest) -> None:
+        up = [pod for pod in self._pods if self._down.get(pod, 0.0) <= self._now()]
+        if not up:
+            self._seen["offers while all were down"] += 1
+            return
+        pod = self._rng.choice(up)
+        offer = self._offer(request, pod)
+        try:
+            match self._behaviours[pod]:
+                case PodBehaviour.CLAIMS:
+                    await self._race(offer, up)
+                case PodBehaviour.NEVER_CLAIMS:
+                    self._seen["offers not claimed on purpose"] += 1
+                case PodBehaviour.CLAIMS_LATE:
+                    await self._claim_late(offer)
+                case PodBehaviour.DIES:
+                    if await self._claim(offer):
+                        self._seen["died after a claim"] += 1
+                        self._down[pod] = self._now() + _DOWN_SECONDS
+                case PodBehaviour.DECLINES:
+                    if await self._claim(offer):
+                        await self._decline(offer)
+        except StoreError as error:
+            self._ledger.tally.errors[f"game server: {outcome_of(error).value}"] += 1
+
+    async def _race(self, offer: _Offer, up: Sequence[str]) -> None:
+        rivals = [
+            pod for pod in up if pod != offer.pod and self._behaviours[pod] is PodBehaviour.CLAIMS
+        ]
+        offers = [offer]
+        if rivals and self._rng.random() < _RACES:
+            offers.append(self._offer(offer.request, self._rng.choice(rivals)))
+        async with asyncio.TaskGroup() as group:
+            for each in offers:
+                group.create_task(self._start(each))
+
+    async def _start(self, offer: _Offer) -> None:
+        try:
+            if not await self._claim(offer):
+                return
+            request = offer.request
+            reply = await self._matches.confirm(
+                request.game_mode.lower(),
+                request.match_id,
+                epoch=request.epoch,
+                pod_id=offer.pod,
+                token=offer.token,
+                memory=_MEMORY,
+            )
+        except StoreError as error:
+            self._ledger.tally.errors[f"game server: {outcome_of(error).value}"] += 1
+            return
+        if reply is HandoffReply.STARTED:
+            self._seen["matches started"] += 1
+            self._ledger.matches.started(request.match_id, offer.pod, self._now())
+        else:
+            self._seen[f"starts refused: {reply.value}"] += 1
+
+    async def _claim(self, offer: _Offer) -> bool:
+        request = offer.request
+        reply = await self._matches.claim(
+            request.game_mode.lower(),
+            request.match_id,
+            epoch=request.epoch,
+            pod_id=offer.pod,
+            token=offer.token,
+            lease=_LEASE,
+        )
+        if reply is HandoffReply.CLAIMED:
+            self._seen["claims"] += 1
+            self._ledger.matches.claimed(request.match_id, request.epoch, offer.pod, self._now())
+            return True
+        self._seen[f"claims refused: {reply.value}"] += 1
+        return False
+
+    async def _claim_late(self, offer: _Offer) -> None:
+        await asyncio.sleep(offer.request.claim_within_seconds + _LATE_SECONDS)
+        self._ledger.tally.checked[Invariant.LATE_CLAIM_REFUSED] += 1
+        if await self._claim(offer):
+            what = f"match {offer.request.match_id}: claimed {_LATE_SECONDS:g} s after its deadline"
+            self._ledger.tally.violated(Invariant.LATE_CLAIM_REFUSED, what)
+            await self._decline(offer)
+
+    async def _decline(self, offer: _Offer) -> None:
+        request = offer.request
+        await self._matches.decline(
+            request.game_mode.lower(),
+            request.match_id,
+            epoch=request.epoch,
+            pod_id=offer.pod,
+            token=offer.token,
+        )
+        self._seen["declined"] += 1
+
+    def _offer(self, request: BattleRequest, pod: str) -> _Offer:
+        token = f"{self._rng.getrandbits(64):016x}"
+        return _Offer(request=request, pod=pod, token=token)
+
+    async def _beat(self) -> None:
+        while True:
+            up = [pod for pod in self._pods if self._down.get(pod, 0.0) <= self._now()]
+            await self._tell(up, leaving=False)
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
+
+    async def _leave(self) -> None:
+        try:
+            async with asyncio.timeout(2):
+                await self._tell(self._pods, leaving=True)
+        except TimeoutError:
+            pass  # falling silent says the same, a little later
+
+    async def _tell(self, pods: Sequence[str], *, leaving: bool) -> None:
+        beats = (self._coordination.heartbeat(pod, leaving=leaving) for pod in pods)
+        for outcome in await asyncio.gather(*beats, return_exceptions=True):
+            if isinstance(outcome, BaseException) and not isinstance(outcome, StoreError):
+                raise outcome  # a heartbeat that did not arrive is made good by the next

@@ -1,0 +1,345 @@
+"""The swarm at work: requests out at their time, answers in, until everybody's end is known."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import random
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import msgspec
+
+from matchkeeper.errors import StoreError, StoreUnavailableError
+from matchkeeper.protocol.answers import decode_answer, decode_battle_request
+from matchkeeper.resilience.breaker import CircuitBreaker
+from matchkeeper.store.batching import BatchingConnection
+from matchkeeper.store.connection import ConnectionOptions
+from matchkeeper.store.coordination import Coordination
+from matchkeeper.store.failures import Outcome, outcome_of
+from matchkeeper.store.matches import MatchStore
+from matchkeeper.store.streams import RequestStreams, Submitted
+from matchkeeper.store.subscription import subscribed
+from matchkeeper.swarm.behaviours import PodBehaviour
+from matchkeeper.swarm.crowd import CrowdOptions, Person, crowd
+from matchkeeper.swarm.ledger import Doing, Ledger, Wish
+from matchkeeper.swarm.messages import Names, Request, Via, Writer
+from matchkeeper.swarm.mix import Mix
+from matchkeeper.swarm.pods import Pods
+from matchkeeper.swarm.tally import Neutral, Tally
+
+_TICK_SECONDS = 0.005
+_AT_ONCE = 500
+_AT_ONCE_BYTES = 1 << 20
+_HEARD_AT_ONCE = 100
+_LEFT_OVER_SECONDS = 1.0
+_LOOK_SECONDS = 0.2
+_LISTEN_AGAIN_SECONDS = 0.5
+_BACKLOG = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where the swarm goes, and what the channels are called there."""
+
+    url: str
+    enqueue_channel: str = "match:enqueue:request"
+    dequeue_channel: str = "match:dequeue:request"
+    result_channel: str = "pod:{pod_id}:match_result"
+    battle_channel: str = "battle:request"
+    max_message_bytes: int = 65_536
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Players of a match, by mode, as far as known."""
+    operation_timeout: timedelta = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwarmOptions:
+    """What the swarm does there."""
+
+    crowd: CrowdOptions
+    pod_mix: Mix[PodBehaviour]
+    pods: int = 4
+    """0: only the game servers that are there."""
+    via: Via = Via.PUBSUB
+    metadata_bytes: int = 0
+    timeout_seconds: float = 30.0
+    """A player who is not matched by then gives up."""
+    drain_seconds: float = 30.0
+    """At the end, answers to those who leave are waited for so long."""
+
+
+def new_run() -> str:
+    """A name that no other run has."""
+    return f"swarm-{secrets.token_hex(4)}"
+
+
+class _Quiet:
+    """What the connection goes through shows in what players are told."""
+
+    def operation(self, operation: str, outcome: Outcome, seconds: float, error: str) -> None:
+        """Nothing to tell."""
+
+    def retry(self, operation: str) -> None:
+        """Nothing to tell."""
+
+
+class Swarm:
+    """One run, from the first player to the last answer."""
+
+    def __init__(
+        self,
+        target: Target,
+        options: SwarmOptions,
+        *,
+        run: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._target = target
+        self._options = options
+        self._clock = clock
+        self._names = Names(run=run)
+        self._rng = random.Random(options.crowd.seed)  # noqa: S311  # the same each time
+        self._connection = self._connect(run)
+        self._streams = RequestStreams(self._connection, tags=(), me=run)
+        self.tally = Tally()
+        self.ledger = Ledger(
+            names=self._names,
+            players=options.crowd.players,
+            timeout_seconds=options.timeout_seconds,
+            sizes=target.sizes,
+            tally=self.tally,
+        )
+        self._pods = Pods(
+            names=self._names,
+            count=options.pods,
+            mix=options.pod_mix,
+            ledger=self.ledger,
+            matches=MatchStore(self._connection, tags=()),
+            coordination=Coordination(self._connection, me=run, new_token=secrets.token_hex),
+            now=self.now,
+            rng=self._rng,
+        )
+        self._writer = Writer(
+            names=self._names,
+            metadata_bytes=options.metadata_bytes,
+            max_message_bytes=target.max_message_bytes,
+        )
+        self._listening = asyncio.Event()
+        self._wishes: list[tuple[float, int, Wish]] = []
+        self._wished = 0
+        self._people = crowd(options.crowd)
+        self._next: Person | None = next(self._people, None)
+        self._begun = 0.0
+        self._end = self._idle_since = float("inf")
+        self._look_at = 0.0
+        self.behind_seconds = 0.0
+        """The most that the swarm itself was late with a player."""
+        self.remaining = 0
+        """Players who may still be in Redis at the end."""
+        self.closing = False
+
+    def now(self) -> float:
+        """Seconds since the start."""
+        return self._clock() - self._begun
+
+    async def run(self, stop: asyncio.Event, at_once: asyncio.Event) -> None:
+        """Plays to the end. `stop`: no new players, and the others leave; `at_once`: without them.
+
+        Raises StoreError when Redis cannot be reached at the start.
+        """
+        async with self._connection:
+            await self._connection.ping()
+            failure: StoreError | None = None
+            async with asyncio.TaskGroup() as group:
+                around = [group.create_task(self._listen()), group.create_task(self._pods.run())]
+                try:
+                    await self._heard()
+                    self._begun = self._clock()
+                    await self._play(stop, at_once)
+                except StoreError as error:
+                    failure = error
+                for task in around:
+                    task.cancel()
+            self.remaining = self.ledger.finish()
+            if failure is not None:
+                raise failure
+
+    async def _heard(self) -> None:
+        seconds = self._connection.timeout_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                await self._listening.wait()
+        except TimeoutError:
+            raise StoreUnavailableError(
+                f"No subscription after {seconds:g}s",
+                hint="Check that the user in the URL may subscribe to the channels of its pods.",
+            ) from None
+
+    async def _play(self, stop: asyncio.Event, at_once: asyncio.Event) -> None:
+        while not at_once.is_set():
+            now = self.now()
+            out = [] if stop.is_set() else self._arrivals(now)
+            self._wish(self.ledger.due(now), now)
+            out += self._leavers(now)
+            await self._send(out)
+            if (self._next is None or stop.is_set()) and self._is_over(now, stopped=stop.is_set()):
+                return
+            await asyncio.sleep(0 if len(out) >= _AT_ONCE else _TICK_SECONDS)
+
+    def _arrivals(self, now: float) -> list[tuple[int, Request]]:
+        """The requests of those whose time has come, as many as go in one round trip."""
+        out: list[tuple[int, Request]] = []
+        while self._next is not None and self._next.at <= now and not _is_full(out):
+            person, self._next = self._next, next(self._people, None)
+            self.behind_seconds = max(self.behind_seconds, now - person.at)
+            requests = self._writer.enqueues(person)
+            self._wish(self.ledger.asked(person, now, requests=len(requests)), now)
+            out += [(person.number, request) for request in requests]
+        return out
+
+    def _leavers(self, now: float) -> list[tuple[int, Request]]:
+        """The dequeues that are wished for by now."""
+        out: list[tuple[int, Request]] = []
+        while self._wishes and self._wishes[0][0] <= now and len(out) < _AT_ONCE:
+            _, _, wish = heapq.heappop(self._wishes)
+            if wish.doing is Doing.LOOK:
+                self.ledger.looks(wish.number, now)
+            elif (leaving := self.ledger.leaves(wish.number)) is not None:
+                player, again = leaving
+                self._wish([again] if again else [], now)
+                request = self._writer.dequeue(
+                    player.number, player.mode, player.home, turn=player.leave_turn
+                )
+                out.append((player.number, request))
+        return out
+
+    def _wish(self, wishes: Sequence[Wish], now: float) -> None:
+        for wish in wishes:
+            self._wished += 1
+            heapq.heappush(self._wishes, (now + wish.after, self._wished, wish))
+
+    def _is_over(self, now: float, *, stopped: bool) -> bool:
+        """After the last arrival: whether everybody's end is known, or has been waited for."""
+        if not self.ledger.live or now > self._end:
+            return True
+        if stopped and not self.closing:
+            self._close(Neutral.STOPPED, now)
+        if now < self._look_at:
+            return False
+        self._look_at = now + _LOOK_SECONDS
+        idle = self.ledger.only_left_over()
+        self._idle_since = min(self._idle_since, now) if idle else float("inf")
+        if not self.closing and now - self._idle_since > _LEFT_OVER_SECONDS:
+            self._close(Neutral.NO_PARTNER, now)
+        if self.ledger.is_closing():
+            self._end = min(self._end, now + self._options.drain_seconds)
+        return False
+
+    def _close(self, why: Neutral, now: float) -> None:
+        self.closing = True
+        self._wish(self.ledger.close(why), now)
+
+    async def _send(self, out: Sequence[tuple[int, Request]]) -> None:
+        if not out:
+            return
+        if self._options.via is Via.STREAM:
+            await self._submit(out)
+            return
+        channels = {
+            "enqueue": self._target.enqueue_channel,
+            "dequeue": self._target.dequeue_channel,
+        }
+        try:
+            await self._connection.publish(
+                [(channels[request.kind], request.body) for _, request in out]
+            )
+        except StoreError as error:
+            for number, _ in out:
+                self.ledger.not_sent(number, outcome_of(error).value)
+
+    async def _submit(self, out: Sequence[tuple[int, Request]]) -> None:
+        async def submit(number: int, request: Request) -> None:
+            tag = request.mode.lower()
+            try:
+                submitted = await self._streams.submit(
+                    tag, request.kind, request.body, limit=_BACKLOG
+                )
+            except StoreError as error:
+                self.ledger.not_sent(number, outcome_of(error).value)
+                return
+            if submitted is not Submitted.ADDED:
+                self.ledger.not_sent(number, submitted.value)
+
+        async with asyncio.TaskGroup() as group:
+            for number, request in out:
+                group.create_task(submit(number, request))
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._hear()
+            except StoreError:
+                if self._listening.is_set():
+                    self.ledger.gap()
+            pause = _LISTEN_AGAIN_SECONDS * self._rng.uniform(0.5, 1.5)
+            await asyncio.sleep(pause)
+
+    async def _hear(self) -> None:
+        target = self._target
+        homes = self._names.pods(self._options.crowd.homes)
+        channels = [target.result_channel.replace("{pod_id}", pod) for pod in homes]
+        if self._options.pods:
+            channels.append(target.battle_channel)
+        async with subscribed(self._connection, channels) as subscription:
+            self._listening.set()
+            heard = 0
+            async for channel, payload in subscription.messages():
+                self._take(channel, payload)
+                heard += 1
+                if heard % _HEARD_AT_ONCE == 0:
+                    await asyncio.sleep(0)  # what is in the buffer already comes without a pause
+
+    def _take(self, channel: str, payload: bytes) -> None:
+        try:
+            if channel == self._target.battle_channel:
+                self._pods.offered(decode_battle_request(payload))
+                return
+            answer = decode_answer(payload)
+        except msgspec.DecodeError:
+            self.tally.errors["message that cannot be read"] += 1
+            return
+        number = self._names.number(answer.player_id)
+        if number is None:
+            self.tally.foreign += 1
+            return
+        now = self.now()
+        self._wish(self.ledger.told(number, answer, now), now)
+
+    def _connect(self, run: str) -> BatchingConnection:
+        return BatchingConnection(
+            ConnectionOptions(
+                url=self._target.url,
+                timeout=self._target.operation_timeout,
+                max_connections=16,
+                client_name=run,
+            ),
+            breaker=CircuitBreaker(
+                failures=5,
+                cooldown=timedelta(seconds=1),
+                cooldown_max=timedelta(seconds=5),
+                clock=self._clock,
+                rng=self._rng,
+                on_change=lambda _change: None,
+            ),
+            observer=_Quiet(),
+            clock=self._clock,
+            rng=self._rng,
+        )
+
+
+def _is_full(out: Sequence[tuple[int, Request]]) -> bool:
+    return len(out) >= _AT_ONCE or sum(len(each.body) for _, each in out[-32:]) >= _AT_ONCE_BYTES

@@ -1,0 +1,293 @@
+"""The swarm's plans: mixes, arrivals, requests, figures. All pure."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from itertools import islice, pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from matchkeeper.errors import ConfigError, MatchkeeperError
+from matchkeeper.protocol.codes import WireError
+from matchkeeper.protocol.requests import RequestKind, decode
+from matchkeeper.store.address import host_of, is_local
+from matchkeeper.swarm.behaviours import Behaviour, PodBehaviour
+from matchkeeper.swarm.crowd import CrowdOptions, Pace, Person, crowd
+from matchkeeper.swarm.figures import Durations, Timeline
+from matchkeeper.swarm.messages import Names, Writer
+from matchkeeper.swarm.mix import Mix, parse_mix, parse_modes
+from matchkeeper.swarm.tally import Neutral, Tally, Thresholds, checks
+
+WEIGHTS = st.floats(min_value=0.001, max_value=1e6)
+
+
+def options(**changes: object) -> CrowdOptions:
+    given_: dict[str, object] = {
+        "players": 50,
+        "pace": Pace(rate=10),
+        "behaviours": Mix(tuple((each, 1.0) for each in Behaviour)),
+        "modes": Mix((("Normal", 1.0), ("Ranked", 3.0))),
+        "homes": 3,
+        "seed": 7,
+    }
+    return CrowdOptions(**{**given_, **changes})  # type: ignore[arg-type]
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(Behaviour), WEIGHTS, min_size=1))
+def test_a_mix_is_read_as_it_is_written(weights: dict[Behaviour, float]) -> None:
+    text = ",".join(f"{each} = {weight!r}" for each, weight in weights.items())
+    assert dict(parse_mix(text, Behaviour, option="--mix").weights) == weights
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("norml=3", "there is no 'norml'"),
+        ("", "there is no ''"),
+        ("normal=x", "the weight of normal is 'x'"),
+        ("normal=-1", "the weight of normal is '-1'"),
+        ("normal=nan", "the weight of normal is 'nan'"),
+        ("normal=inf", "the weight of normal is 'inf'"),
+        ("normal=", "the weight of normal is ''"),
+        ("normal=1,normal=2", "normal stands twice"),
+        ("normal=0,quits=0", "all weights are 0"),
+    ],
+)
+def test_a_wrong_mix_is_explained(text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as failure:
+        parse_mix(text, Behaviour, option="--mix")
+    assert said in failure.value.message
+    assert failure.value.message.startswith("--mix: ")
+    assert failure.value.hint
+
+
+def test_the_error_lists_what_is_known_and_guesses() -> None:
+    with pytest.raises(ConfigError) as failure:
+        parse_mix("norml", Behaviour, option="--mix")
+    assert "Did you mean normal?" in failure.value.hint
+    assert all(each.value in failure.value.hint for each in Behaviour)
+
+
+def test_modes_have_names_and_weights() -> None:
+    assert parse_modes(["Normal", "Ranked=3"]).weights == (("Normal", 1.0), ("Ranked", 3.0))
+    for wrong in (["=3"], [""], ["Normal", "Normal=2"], ["Normal=much"], ["Normal=0"]):
+        with pytest.raises(ConfigError, match="--mode"):
+            parse_modes(wrong)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(PodBehaviour), WEIGHTS, min_size=1), st.integers(0, 200))
+def test_a_mix_spread_over_servers_keeps_its_proportions(
+    weights: dict[PodBehaviour, float], count: int
+) -> None:
+    found = Counter(Mix(tuple(weights.items())).spread(count))
+    assert found.total() == count
+    total = sum(weights.values())
+    for each, weight in weights.items():
+        assert abs(found[each] - count * weight / total) < 1
+
+
+def test_what_has_no_weight_is_never_picked() -> None:
+    mix = Mix(((Behaviour.QUITS, 0.0), (Behaviour.NORMAL, 1.0), (Behaviour.TWICE, 0.0)))
+    rng = random.Random(1)
+    assert {mix.pick(rng) for _ in range(1000)} == {Behaviour.NORMAL}
+
+    class Last(random.Random):
+        def random(self) -> float:
+            return 1.0  # one more than there is: rounding must not lead behind the end
+
+    assert mix.pick(Last()) is Behaviour.NORMAL
+
+
+@settings(deadline=None)
+@given(
+    rate=st.floats(0.1, 5000),
+    ramp=st.floats(0, 600),
+    players=st.floats(0.01, 1e6),
+)
+def test_until_is_the_inverse_of_after(rate: float, ramp: float, players: float) -> None:
+    pace = Pace(rate=rate, ramp_seconds=ramp)
+    assert pace.after(pace.until(players)) == pytest.approx(players, rel=1e-6, abs=1e-6)
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 2**32), ramp=st.floats(0, 100), rate=st.floats(0.1, 1000))
+def test_the_crowd_comes_in_order_and_the_same_with_the_same_seed(
+    seed: int, ramp: float, rate: float
+) -> None:
+    chosen = options(seed=seed, pace=Pace(rate=rate, ramp_seconds=ramp))
+    people = list(crowd(chosen))
+    assert people == list(crowd(chosen))
+    assert [each.number for each in people] == list(range(50))
+    assert all(first.at <= second.at for first, second in pairwise(people))
+    assert all(0 <= each.home < 3 for each in people)
+
+
+def test_another_seed_is_another_crowd() -> None:
+    assert list(crowd(options(seed=1))) != list(crowd(options(seed=2)))
+
+
+def test_the_rate_is_kept_and_the_ramp_is_slower() -> None:
+    steady = list(crowd(options(players=20_000, pace=Pace(rate=1000))))
+    assert steady[-1].at == pytest.approx(20, rel=0.05)
+    ramped = list(crowd(options(players=20_000, pace=Pace(rate=1000, ramp_seconds=10))))
+    assert ramped[-1].at == pytest.approx(25, rel=0.05)
+    in_first_second = sum(1 for each in ramped if each.at < 1)
+    assert in_first_second == pytest.approx(50, abs=30)
+
+
+def test_the_mix_shows_in_the_crowd() -> None:
+    mix = Mix(((Behaviour.NORMAL, 9.0), (Behaviour.QUITS, 1.0)))
+    found = Counter(each.behaviour for each in crowd(options(players=10_000, behaviours=mix)))
+    assert found[Behaviour.QUITS] == pytest.approx(1000, rel=0.15)
+    assert found.total() == 10_000
+
+
+def test_names_are_read_back_and_those_of_others_are_not() -> None:
+    names = Names(run="swarm-1a")
+    assert names.number(names.player(17)) == 17
+    for other in ("swarm-2b-17", "swarm-1a-x", "swarm-1a-", "17", "", "swarm-1a-٣", "swarm-1a--1"):
+        assert names.number(other) is None
+    assert names.number("swarm-1a-" + "9" * 100) is None
+
+
+def persons(behaviour: Behaviour, count: int = 8) -> list[Person]:
+    return list(islice(crowd(options(behaviours=Mix(((behaviour, 1.0),)))), count))
+
+
+@pytest.mark.parametrize("behaviour", Behaviour)
+def test_the_server_reads_each_request_as_the_behaviour_wants(behaviour: Behaviour) -> None:
+    writer = Writer(names=Names(run="r"), metadata_bytes=200, max_message_bytes=4096)
+    for person in persons(behaviour):
+        requests = writer.enqueues(person)
+        assert len(requests) == (2 if behaviour is Behaviour.TWICE else 1)
+        code, modes = None, set()
+        for request in requests:
+            try:
+                read = decode(RequestKind.ENQUEUE, request.body, max_bytes=4096)
+                modes.add(read.game_mode)
+            except WireError as error:
+                code = error.code
+        if behaviour is Behaviour.UNKNOWN_MODE:
+            assert modes == {"r-no-such-mode"}
+        else:
+            assert code == behaviour.refusal
+        if behaviour is Behaviour.NORMAL:
+            assert len(json.dumps(read.metadata)) >= 200
+            assert modes == {person.mode}
+
+
+def test_two_requests_of_one_player_are_two_and_a_dequeue_sent_again_is_one() -> None:
+    writer = Writer(names=Names(run="r"))
+    first, second = writer.enqueues(persons(Behaviour.TWICE)[0])
+    prints = {
+        decode(RequestKind.ENQUEUE, each.body, max_bytes=4096).fingerprint
+        for each in (first, second)
+    }
+    assert len(prints) == 2
+    assert writer.dequeue(1, "m", 0, turn=1) == writer.dequeue(1, "m", 0, turn=1)
+    assert writer.dequeue(1, "m", 0, turn=1) != writer.dequeue(1, "m", 0, turn=2)
+    decode(RequestKind.DEQUEUE, writer.dequeue(1, "m", 0).body, max_bytes=4096)
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 10_000), min_size=1), st.floats(0.01, 1))
+def test_a_quantile_is_within_a_bucket(values: list[float], share: float) -> None:
+    durations = Durations()
+    for value in values:
+        durations.add(value)
+    rank = max(1, -(-share * len(values) // 1))
+    exact = sorted(values)[int(rank) - 1]
+    found = durations.quantile(share)
+    assert found is not None
+    assert exact * 0.999 - 1e-9 <= found <= max(0.001, exact * 1.051)
+    assert durations.longest == max(values)
+    assert sum(count for _, _, count in durations.bars(7)) == len(values)
+    assert len(durations.bars(7)) <= 7
+
+
+def test_of_nothing_there_is_no_quantile() -> None:
+    assert Durations().quantile(0.5) is None
+    assert Durations().bars(5) == []
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 5000), min_size=1, max_size=60))
+def test_a_long_timeline_loses_nothing_and_stays_short(moments: list[float]) -> None:
+    timeline = Timeline(slots=8, slot_seconds=0.5)
+    for moment in moments:
+        timeline.at(moment).counts["asked"] += 1
+        timeline.at(moment).waits.add(1.0)
+    slots = list(timeline)
+    assert len(slots) <= 8
+    assert sum(slot.counts["asked"] for _, slot in slots) == len(moments)
+    assert sum(slot.waits.count for _, slot in slots) == len(moments)
+    assert slots[-1][0] <= max(moments) < slots[-1][0] + timeline.slot_seconds
+
+
+def test_thresholds_are_met_or_missed() -> None:
+    tally = Tally()
+    tally.ends[Behaviour.NORMAL].right = 98
+    tally.ends[Behaviour.NORMAL].wrong["expired"] = 2
+    tally.ends[Behaviour.NORMAL].neutral[Neutral.NO_PARTNER] = 50
+    tally.errors["expired"] = 2
+    for _ in range(100):
+        tally.waits.add(2.0)
+
+    def met(**thresholds: float) -> list[bool]:
+        chosen = Thresholds(**{"min_success": None, **thresholds})  # type: ignore[arg-type]
+        return [each.met for each in checks(tally, chosen)]
+
+    assert met() == []
+    assert met(min_success=0.98, max_p95_wait_seconds=2.2, max_errors=2) == [True] * 3
+    assert met(min_success=0.981, max_p95_wait_seconds=1.9, max_errors=1) == [False] * 3
+
+
+def test_nothing_measured_meets_no_threshold() -> None:
+    found = checks(Tally(), Thresholds(min_success=0, max_p95_wait_seconds=100, max_errors=0))
+    assert [each.met for each in found] == [False, False, True]
+
+
+def test_a_missed_limit_is_never_rounded_up_to_it() -> None:
+    tally = Tally()
+    tally.ends[Behaviour.NORMAL].right = 98_999_999
+    tally.ends[Behaviour.NORMAL].wrong["expired"] = 1_000_001
+    (check,) = checks(tally, Thresholds(min_success=0.99))
+    assert not check.met
+    assert check.found == "98.999 %"
+    assert check.limit == "≥ 99 %"
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "local"),
+    [
+        ("redis://localhost:6379", "localhost", True),
+        ("redis://LocalHost", "localhost", True),
+        ("redis://127.0.0.1:7/0", "127.0.0.1", True),
+        ("rediss://user:secret@127.8.9.1", "127.8.9.1", True),
+        ("redis://[::1]:6379", "::1", True),
+        ("redis://", "localhost", True),
+        ("unix:///run/redis.sock", None, True),
+        ("valkey://10.0.0.1", "10.0.0.1", False),
+        ("valkeys://cache.example.org", "cache.example.org", False),
+        ("redis://localhost@evil.example.org", "evil.example.org", False),
+        ("redis://127.0.0.1.example.org", "127.0.0.1.example.org", False),
+        ("redis://?host=evil.example.org", "evil.example.org", False),
+        ("redis://ev%69l.example.org", "evil.example.org", False),
+        ("unix://?host=evil.example.org", "evil.example.org", False),
+        ("redis://0.0.0.0", "0.0.0.0", False),  # noqa: S104
+    ],
+)
+def test_where_a_url_leads(url: str, host: str | None, local: bool) -> None:
+    assert host_of(url) == host
+    assert is_local(url) is local
+
+
+def test_a_url_that_cannot_be_used_is_explained() -> None:
+    with pytest.raises(MatchkeeperError, match=r"redis\.url"):
+        host_of("http://localhost")
