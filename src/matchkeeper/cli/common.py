@@ -86,6 +86,20 @@ def settings_from(config: Path | None, redis_url: str | None, **overrides: objec
     return load(config, {"redis.url": redis_url, **given})
 
 
+def secret_url(settings: Settings) -> str | None:
+    """The Redis that the settings name, with its password; None where they name none."""
+    return None if settings.redis.url is None else settings.redis.url.get_secret_value()
+
+
+def in_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Runs in uvloop where there is one."""
+    try:
+        import uvloop  # noqa: PLC0415
+    except ImportError:
+        return asyncio.run(work)
+    return uvloop.run(work)
+
+
 def url_of(settings: Settings) -> str:
     """The Redis that the settings name. Raises ConfigError where they name none."""
     if settings.redis.url is not None:
