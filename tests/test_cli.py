@@ -44,6 +44,7 @@ COMMANDS = (
     (),
     ("serve",),
     ("demo",),
+    ("break",),
     ("doctor",),
     ("queue", "list"),
     ("queue", "show"),

@@ -19,10 +19,10 @@ from rich.console import Console
 from rich.live import Live
 
 from matchkeeper.cli.common import Quiet
-from matchkeeper.cli.demo import poison
 from matchkeeper.cli.demo.arrivals import Habits, hour_at, share_of_peak, visitors
+from matchkeeper.cli.demo.breakables import Poisoner, breakables
 from matchkeeper.cli.demo.browser import open_page, there_is_a_screen
-from matchkeeper.cli.demo.controls import Control, Controls, Figures, Kind
+from matchkeeper.cli.demo.controls import Controls, Figures
 from matchkeeper.cli.demo.devices import Readings, devices
 from matchkeeper.cli.demo.ledger import Fate, Ledger
 from matchkeeper.cli.demo.lookout import Lookout
@@ -149,7 +149,6 @@ class _Demo:
         self._modes = settings.modes()
         self._info: ServerInfo | None = None
         self._begun = ledger.clock()
-        self._poisoned = 0
         rng = random.Random(options.seed)  # noqa: S311  # a show, no secrets
         self._world = World(
             redis_url,
@@ -172,7 +171,8 @@ class _Demo:
             channel=settings.matchmaking.battle_request_channel,
             away=lambda: own is not None and own.stopped,
         )
-        self._controls = Controls(list(self._all_controls()), self._figures)
+        poisoner = Poisoner(stores, ledger, self._modes[0])
+        self._controls = Controls(list(breakables(own, self._world, poisoner)), self._figures)
 
     async def run(self, stop: asyncio.Event, hear_again: Callable[[], None]) -> None:
         """Until `stop`, or as long as the options say. Raises MatchkeeperError."""
@@ -301,46 +301,6 @@ class _Demo:
             doubled=self._ledger.doubled,
             known=self.lookout.known,
         )
-
-    def _all_controls(self) -> Generator[Control]:
-        own, world = self._own, self._world
-        if own is not None:  # nobody else's Redis is touched
-            yield Control(
-                name="redis_stopped",
-                label="Stop Redis",
-                what="kills it (kill -9); again: starts it from its append-only file",
-                kind=Kind.TOGGLE,
-                press=own.toggle_stopped,
-                is_on=lambda: own.stopped,
-            )
-            yield Control(
-                name="redis_slow",
-                label="Slow Redis",
-                what="each of its answers takes up to 0.35 s; again: ends that",
-                kind=Kind.TOGGLE,
-                press=own.toggle_slow,
-                is_on=lambda: own.slow,
-            )
-        yield Control(
-            name="pods_stopped",
-            label="Stop the game servers",
-            what="nobody takes matches; again: they come back",
-            kind=Kind.TOGGLE,
-            press=world.toggle_pods,
-            is_on=lambda: not world.pods_play.on,
-        )
-        yield Control(
-            name="poison",
-            label="Poison a player",
-            what="puts in a player whose metadata nobody can read",
-            kind=Kind.BUTTON,
-            press=self._poison,
-        )
-
-    async def _poison(self) -> None:
-        self._poisoned += 1
-        player_id = f"poisoned-{self._poisoned}"
-        await poison.put_in(self._stores, self._ledger, self._modes[0], player_id)
 
 
 async def _first_of(server: asyncio.Future[None], other: Coroutine[Any, Any, Any]) -> None:

@@ -52,6 +52,7 @@ def render(snapshot: Snapshot, ledger: Ledger, *, lines: int) -> RenderableType:
         _headline(snapshot),
         _queues(snapshot.queues),
         _figures(snapshot.board, ledger),
+        *_unknown(snapshot.board),
         _controls(snapshot),
         _devices(snapshot.devices),
         Panel(
@@ -87,17 +88,13 @@ def line(snapshot: Snapshot, ledger: Ledger) -> str:
 def verdict(board: Board) -> str:
     """Lost and doubled, in words that claim no more than is known."""
     figures = board.figures
-    known = f"lost {figures.lost}" if figures.known else f"lost unknown ({_last(board)})"
-    return f"{known}  doubled {figures.doubled}"
+    lost = str(figures.lost) if figures.known else f"unknown (last known: {figures.lost})"
+    return f"lost {lost}  doubled {figures.doubled}"
 
 
 def clock(hour: float) -> str:
     """17.5 as 17:30."""
     return f"{int(hour):02}:{int(hour * 60) % 60:02}"
-
-
-def _last(board: Board) -> str:
-    return f"{board.figures.lost} before Redis went away"
 
 
 def _broken(board: Board) -> list[ControlView]:
@@ -166,8 +163,15 @@ def _table() -> Table:
 
 def _lost(board: Board) -> tuple[str, str]:
     if not board.figures.known:
-        return "unknown while Redis is away", "yellow"
+        return "unknown", "yellow"
     return str(board.figures.lost), "green" if board.figures.lost == 0 else "bold red"
+
+
+def _unknown(board: Board) -> list[Text]:
+    if board.figures.known:
+        return []
+    text = f"Who is lost is unknown while Redis is away; last known: {board.figures.lost}."
+    return [Text(text, style="yellow")]
 
 
 def _controls(snapshot: Snapshot) -> Table:
