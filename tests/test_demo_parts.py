@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import statistics
 from datetime import timedelta
+from functools import partial
 from io import StringIO
 from itertools import islice, pairwise, takewhile
 
@@ -157,6 +158,17 @@ def test_who_may_not_leave_is_not_asked_again() -> None:
     assert not book.stay("a").asked_to_leave
 
 
+def test_what_is_unusual_is_not_gone_at_once() -> None:
+    book = ledger()
+    book.tell("the breaker opens", unusual=True)
+    for number in range(200):
+        book.tell(f"match {number}")
+    assert book.news(3) == ["the breaker opens", "match 198", "match 199"]
+    for number in range(200):
+        book.tell(f"failure {number}", unusual=True)
+    assert book.news(4) == ["match 198", "match 199", "failure 198", "failure 199"]
+
+
 @pytest.mark.parametrize(
     ("mode", "waited", "asked_to_leave", "set_aside", "end"),
     [
@@ -291,7 +303,7 @@ def test_the_view_says_what_it_knows(lines: int) -> None:
         is_on=lambda: True,
     )
     for known in (True, False):
-        board = Controls([control], lambda known=known: figures(known=known)).board()
+        board = Controls([control], partial(figures, known=known)).board()
         console = Console(width=110, file=StringIO(), record=True)
         console.print(render(snapshot(board), ledger("a"), lines=lines))
         text = console.export_text()

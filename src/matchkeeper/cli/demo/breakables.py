@@ -43,7 +43,9 @@ class Poisoner:
         )
         await self._stores.tickets.enqueue(mode.tag, [Heard(request=request, token=new_token())])
         self._ledger.queued(player_id)
-        self._ledger.tell(f"{player_id} stands in {mode.name} with metadata that nobody can read")
+        self._ledger.tell(
+            f"{player_id} stands in {mode.name} with metadata that nobody can read", unusual=True
+        )
 
 
 def breakables(own: OwnValkey | None, world: World, poisoner: Poisoner) -> Iterator[Control]:
@@ -61,7 +63,7 @@ def breakables(own: OwnValkey | None, world: World, poisoner: Poisoner) -> Itera
     yield Control(
         name="poison",
         label="Poison a player",
-        what="puts in a player whose metadata nobody can read",
+        what="a player whose metadata nobody can read",
         kind=Kind.BUTTON,
         press=poisoner.put_one_in,
     )
@@ -71,7 +73,7 @@ def _of_redis(own: OwnValkey) -> Iterator[Control]:
     yield Control(
         name="redis_stopped",
         label="Stop Redis",
-        what="kills it (kill -9); again: starts it from its append-only file",
+        what="kill -9; again: starts it from its file",
         kind=Kind.TOGGLE,
         press=own.toggle_stopped,
         is_on=lambda: own.stopped,
@@ -79,7 +81,7 @@ def _of_redis(own: OwnValkey) -> Iterator[Control]:
     yield Control(
         name="redis_slow",
         label="Slow Redis",
-        what="each of its answers takes up to 0.35 s; again: ends that",
+        what="up to 0.35 s an answer; again: ends that",
         kind=Kind.TOGGLE,
         press=own.toggle_slow,
         is_on=lambda: own.slow,

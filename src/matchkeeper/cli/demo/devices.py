@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
+from matchkeeper.handoff.decide import Cause
 from matchkeeper.resilience.breaker import BreakerState, CircuitBreaker
 
 _NAMES = (
@@ -59,6 +60,10 @@ def devices(readings: Readings, breaker: CircuitBreaker, *, listening: int) -> l
     timeouts = readings.total("redis_operations_total", outcome="timeout")
     failures = readings.total("game_server_failures")
     running = readings.total("skipped_ticks_total", why="running")
+    # An odd player waits for the next to come; that is no failure.
+    kept = readings.total("reenqueued_total") - readings.total(
+        "reenqueued_total", cause=Cause.ODD_PLAYER.value
+    )
     return [
         Device(
             name="deadlines and retries",
@@ -88,7 +93,7 @@ def devices(readings: Readings, breaker: CircuitBreaker, *, listening: int) -> l
             name="place kept",
             now="",
             so_far=f"{readings.total('redelivered_total')} matches offered again, "
-            f"{readings.total('reenqueued_total')} times a player went on waiting",
+            f"{kept} times a player kept the place",
         ),
     ]
 

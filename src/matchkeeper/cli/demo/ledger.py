@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from matchkeeper.domain.mode import GameMode
 
-_EVENTS = 12
+_NEWS = 100
 _REMEMBERED = 50_000
 
 
@@ -48,7 +48,9 @@ class Ledger:
         self.doubled = 0
         """Players in two matches, or in one after they were told that they had left."""
         self.waits: deque[float] = deque(maxlen=500)
-        self.events: deque[str] = deque(maxlen=_EVENTS)
+        self._routine: deque[tuple[int, str]] = deque(maxlen=_NEWS)
+        self._unusual: deque[tuple[int, str]] = deque(maxlen=_NEWS)
+        self._told = 0
         self._stays: dict[str, Stay] = {}
         self._waiting: dict[str, float] = {}
 
@@ -86,7 +88,10 @@ class Ledger:
                 continue
             if stay.match_id or stay.fate is not Fate.WAITING:
                 self.doubled += 1
-                self.tell(f"{player_id} is in match {match_id[:8]}, although {stay.fate.value}")
+                self.tell(
+                    f"{player_id} is in match {match_id[:8]}, although {stay.fate.value}",
+                    unusual=True,
+                )
                 continue
             stay.match_id = match_id
             if stay.queued_at is not None:
@@ -121,9 +126,18 @@ class Ledger:
             and now - since >= self._stays[player].patience.total_seconds()
         ]
 
-    def tell(self, text: str) -> None:
+    def tell(self, text: str, *, unusual: bool = False) -> None:
         """One line for the people who watch."""
-        self.events.append(text)
+        self._told += 1
+        (self._unusual if unusual else self._routine).append((self._told, text))
+
+    def news(self, count: int) -> list[str]:
+        """The newest lines, newest last. Half of the room is kept for what is unusual, else it
+        would be gone at once among the matches.
+        """
+        unusual = list(self._unusual)[-max(1, count // 2) :]
+        routine = list(self._routine)[-max(1, count - len(unusual)) :]
+        return [text for _, text in sorted([*unusual, *routine])]
 
     def _forget_one(self) -> None:
         """The oldest whose wait is over; an outage lets none of those who wait be forgotten."""

@@ -23,9 +23,6 @@ _TOLD = frozenset(
         Event.POD_BACK,
         Event.GAME_SERVER_UNAVAILABLE,
         Event.GAME_SERVER_RECOVERED,
-        Event.SHUTDOWN_STARTED,
-        Event.SHUTDOWN_AT_ONCE,
-        Event.SHUTDOWN_CUT_OFF,
     }
 )
 

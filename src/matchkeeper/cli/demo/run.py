@@ -68,7 +68,7 @@ async def run_demo(
     """
     stop = asyncio.Event()
     ledger = Ledger(clock=time.monotonic)
-    tell_news(ledger.tell)
+    tell_news(lambda text: ledger.tell(text, unusual=True))
     with _signals(stop) as hear_again:
         async with AsyncExitStack() as stack:
             own: OwnValkey | None = None
@@ -78,8 +78,6 @@ async def run_demo(
             stores = await stack.enter_async_context(_looking_at(settings, url))
             demo = _Demo(settings, options, ledger, own, stores, url)
             await demo.run(stop, hear_again)
-    if options.picture is not None:
-        save_picture(options.picture, demo.snapshot(), ledger)
     print(line(demo.snapshot(), ledger))
     return demo.lookout.lost == 0 and ledger.doubled == 0
 
@@ -219,6 +217,8 @@ class _Demo:
             for helper in helpers:
                 if helper.done():
                     helper.result()  # they end only by failing
+            if self._options.picture is not None:
+                save_picture(self._options.picture, self.snapshot(), self._ledger)
             if self._own is not None:
                 self._own.calm()  # the end need not be slow
             if not stopped.done() and not server.done():

@@ -47,7 +47,7 @@ class Snapshot:
 def render(snapshot: Snapshot, ledger: Ledger, *, lines: int) -> RenderableType:
     """The living view, for a terminal of so many lines: the news get what the rest leaves."""
     rest = _FIXED_LINES + len(snapshot.queues) + len(snapshot.board.controls)
-    news = list(ledger.events)[-max(_FEWEST_NEWS, lines - rest) :]
+    news = ledger.news(max(_FEWEST_NEWS, lines - rest))
     return Group(
         _headline(snapshot),
         _queues(snapshot.queues),
@@ -176,7 +176,7 @@ def _unknown(board: Board) -> list[Text]:
 
 def _controls(snapshot: Snapshot) -> Table:
     table = _table()
-    table.add_column("break things, here on the page or in another terminal", no_wrap=True)
+    table.add_column("break things on the page, or in another terminal", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("what it does")
     for each in snapshot.board.controls:

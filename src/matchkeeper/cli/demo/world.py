@@ -207,12 +207,16 @@ class World:
             chance = self._rng.random()
             if chance < self._conduct.decline:
                 await offer.decline()
-                self._ledger.tell(f"{server.pod_id} declined match {match_id}: offered again")
+                self._ledger.tell(
+                    f"{server.pod_id} declined match {match_id}: offered again", unusual=True
+                )
                 return
         except MatchkeeperError:
             return  # no answer, no match: it is offered again, or given back
         if chance < self._conduct.decline + self._conduct.vanish:
-            self._ledger.tell(f"{server.pod_id} claimed match {match_id} and died: given back")
+            self._ledger.tell(
+                f"{server.pod_id} claimed match {match_id} and died: given back", unusual=True
+            )
         elif await self._confirmed(offer):
             self._started(server, offer)
 
