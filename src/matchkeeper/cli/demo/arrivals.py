@@ -94,6 +94,7 @@ def visitors(
     peak_per_second: float,
     day: timedelta,
     habits: Habits,
+    prefix: str = "",
 ) -> Iterator[Visitor]:
     """Players for ever, with ratings from a bell curve."""
     times = arrival_times(rng, peak_per_second=peak_per_second, day=day)
@@ -103,7 +104,11 @@ def visitors(
         if rng.random() < habits.bad_metadata:
             mmr = "over 9000"
         yield Visitor(
-            at=at, player_id=f"player-{number}", mode=mode, mmr=mmr, patience=_patience(rng, habits)
+            at=at,
+            player_id=f"{prefix}player-{number}",
+            mode=mode,
+            mmr=mmr,
+            patience=_patience(rng, habits),
         )
 
 

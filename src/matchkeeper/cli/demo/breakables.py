@@ -22,15 +22,16 @@ _LOBBY = "lobby-1"
 class Poisoner:
     """Puts in players whose metadata nobody can read, as a faulty tool or a slip leaves one."""
 
-    def __init__(self, stores: Stores, ledger: Ledger, mode: GameMode) -> None:
+    def __init__(self, stores: Stores, ledger: Ledger, mode: GameMode, *, prefix: str) -> None:
         self._stores = stores
         self._ledger = ledger
         self._mode = mode
+        self._prefix = prefix
         self._numbers = itertools.count(1)
 
     async def put_one_in(self) -> None:
         """Straight into the queue, past the door that would refuse it. Raises StoreError."""
-        player_id, mode = f"poisoned-{next(self._numbers)}", self._mode
+        mode, player_id = self._mode, f"{self._prefix}poisoned-{next(self._numbers)}"
         self._ledger.came(player_id, mode, timedelta.max, lobby=_LOBBY)
         request = Request(
             kind=RequestKind.ENQUEUE,

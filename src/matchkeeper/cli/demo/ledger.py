@@ -9,6 +9,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.protocol.codes import ErrorCode
 
 _NEWS = 100
 _REMEMBERED = 50_000
@@ -36,6 +37,8 @@ class Stay:
     queued_at: float | None = None
     """When `EnQueued` was told. A match may have been faster than that answer."""
     asked_to_leave: bool = False
+    in_hand: int = 0
+    """Game servers that ask for the last word on a match of this player, and have no answer yet."""
     match_id: str = ""
 
 
@@ -79,6 +82,29 @@ class Ledger:
         """The wish to leave was refused, so it explains nothing. It is not asked for again."""
         stay = self._stays[player_id]
         stay.asked_to_leave, stay.patience = False, timedelta.max
+
+    def refused(self, player_id: str, code: str) -> None:
+        """An error that comes when nobody waits for an answer any more."""
+        stay = self._stays.get(player_id)
+        if stay is None or stay.queued_at is None:
+            return
+        if code == ErrorCode.INVALID_METADATA:
+            self.ended(player_id, Fate.SET_ASIDE)
+        elif code == ErrorCode.NOT_IN_QUEUE:
+            self.stays_on(player_id)
+
+    def takes(self, players: Iterable[str]) -> None:
+        """A game server asks whether it may start their match. Until it knows, nobody does."""
+        self._hand(players, 1)
+
+    def knows(self, players: Iterable[str]) -> None:
+        """The game server was answered, or has gone."""
+        self._hand(players, -1)
+
+    def _hand(self, players: Iterable[str], step: int) -> None:
+        for player_id in players:
+            if stay := self._stays.get(player_id):
+                stay.in_hand += step
 
     def matched(self, match_id: str, players: Iterable[str]) -> None:
         """A game server starts a match, or a player was told of one. Both tell the same match."""

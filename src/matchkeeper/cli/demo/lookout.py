@@ -53,6 +53,7 @@ class Lookout:
         self._channel = channel
         self._away = away
         self._nowhere_since: dict[str, float] = {}
+        self._lost: set[str] = set()
         self._answered = False
         self.rows: tuple[QueueRow, ...] = ()
         self.subscribers = 0
@@ -65,8 +66,7 @@ class Lookout:
     @property
     def lost(self) -> int:
         """Players who are nowhere; the last known number while nothing is known."""
-        latest = self._ledger.clock() - _LOST_AFTER_SECONDS
-        return sum(since <= latest for since in self._nowhere_since.values())
+        return len(self._lost)
 
     @property
     def suspects(self) -> int:
@@ -80,10 +80,7 @@ class Lookout:
         except StoreError:
             self._answered = False
             # A gap in the looks proves nothing: only who was lost before it still is.
-            latest = self._ledger.clock() - _LOST_AFTER_SECONDS
-            self._nowhere_since = {
-                player: since for player, since in self._nowhere_since.items() if since <= latest
-            }
+            self._nowhere_since = {player: self._nowhere_since[player] for player in self._lost}
         else:
             self._answered = True
 
@@ -99,8 +96,8 @@ class Lookout:
         suspects = [player for player in waiting if player not in queued]
         await self._judge(suspects[:_AT_MOST])
         suspected = set(suspects)
-        for player in [each for each in self._nowhere_since if each not in suspected]:
-            del self._nowhere_since[player]
+        for player in self._nowhere_since.keys() - suspected:
+            self._is_somewhere(player)
 
     async def _queue(self, mode: GameMode) -> tuple[QueueRow, set[str]]:
         players: set[str] = set()
@@ -128,16 +125,28 @@ class Lookout:
             found[first : first + _AT_ONCE] = await asyncio.gather(*map(self._stands, some))
         gone = [player for player, here in zip(suspects, found, strict=True) if not here]
         for player in set(suspects) - set(gone):
-            self._nowhere_since.pop(player, None)
-        letters = await self._dead_letters() if gone else set[str]()
+            self._is_somewhere(player)
+        now = self._ledger.clock()
         for player in gone:
-            end = unheard_end(
-                self._ledger.stay(player), now=self._ledger.clock(), set_aside=player in letters
-            )
-            if end is None:
-                self._nowhere_since.setdefault(player, self._ledger.clock())
-            else:
-                self._ledger.ended(player, end)
+            self._nowhere_since.setdefault(player, now)
+        late = [each for each in gone if now - self._nowhere_since[each] >= _LOST_AFTER_SECONDS]
+        letters = await self._dead_letters() if late else set[str]()
+        for player in late:
+            self._end(player, set_aside=player in letters)
+
+    def _end(self, player: str, *, set_aside: bool) -> None:
+        """Nowhere for so long: there is an end that nobody heard of, or the player is lost."""
+        stay = self._ledger.stay(player)
+        end = unheard_end(stay, now=self._ledger.clock(), set_aside=set_aside)
+        if end is not None:
+            self._ledger.ended(player, end)
+            self._is_somewhere(player)
+        elif not stay.in_hand:
+            self._lost.add(player)
+
+    def _is_somewhere(self, player: str) -> None:
+        self._nowhere_since.pop(player, None)
+        self._lost.discard(player)
 
     async def _stands(self, player_id: str) -> bool:
         places = await self._stores.tickets.where(player_id)

@@ -32,7 +32,7 @@ from matchkeeper.cli.demo.valkey import OwnValkey
 from matchkeeper.cli.demo.view import Snapshot, line, render, save_picture
 from matchkeeper.cli.demo.world import Conduct, World
 from matchkeeper.config import Settings, masked_redis_url
-from matchkeeper.context import Stores, new_server_id, stores_for
+from matchkeeper.context import Stores, new_server_id, new_token, stores_for
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.serving import ServerInfo, run_server
 
@@ -148,6 +148,8 @@ class _Demo:
         self._info: ServerInfo | None = None
         self._begun = ledger.clock()
         rng = random.Random(options.seed)  # noqa: S311  # a show, no secrets
+        # On a Redis that outlives the demo, players of an earlier one may stand still.
+        prefix = "" if own is not None else f"{new_token()[:6]}-"
         self._world = World(
             redis_url,
             pods=options.pods,
@@ -157,6 +159,7 @@ class _Demo:
                 peak_per_second=options.players_per_second,
                 day=options.day,
                 habits=Habits(),
+                prefix=prefix,
             ),
             conduct=Conduct(),
             ledger=ledger,
@@ -169,7 +172,7 @@ class _Demo:
             channel=settings.matchmaking.battle_request_channel,
             away=lambda: own is not None and own.stopped,
         )
-        poisoner = Poisoner(stores, ledger, self._modes[0])
+        poisoner = Poisoner(stores, ledger, self._modes[0], prefix=prefix)
         self._controls = Controls(list(breakables(own, self._world, poisoner)), self._figures)
 
     async def run(self, stop: asyncio.Event, hear_again: Callable[[], None]) -> None:

@@ -173,8 +173,8 @@ class World:
             self._ledger.ended(answer.player_id, Fate.EXPIRED)
         elif answer.kind == "DeQueued":
             self._ledger.ended(answer.player_id, Fate.LEFT)
-        elif answer.kind == "Error":
-            self._ledger.ended(answer.player_id, Fate.SET_ASIDE)
+        elif answer.kind == "Error" and isinstance(found, dict):
+            self._ledger.refused(answer.player_id, found["Error"]["code"])
 
     async def _pod(self, name: str) -> None:
         while True:
@@ -217,8 +217,14 @@ class World:
             self._ledger.tell(
                 f"{server.pod_id} claimed match {match_id} and died: given back", unusual=True
             )
-        elif await self._confirmed(offer):
-            self._started(server, offer)
+            return
+        players = [player.player_id for player in offer.request.players]
+        self._ledger.takes(players)
+        try:
+            if await self._confirmed(offer):
+                self._started(server, offer)
+        finally:
+            self._ledger.knows(players)
 
     async def _confirmed(self, offer: Offer) -> bool:
         """The last word. Without an answer it is asked for again: it may have been given."""
