@@ -120,7 +120,9 @@ class Ledger:
                 )
                 continue
             stay.match_id = match_id
-            if stay.queued_at is not None:
+            if stay.queued_at is None:
+                self.queued(player_id)  # its answer is late, or lost
+            else:
                 self.waits.append(self.clock() - stay.queued_at)
             self.ended(player_id, Fate.MATCHED)
 
