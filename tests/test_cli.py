@@ -44,6 +44,7 @@ COMMANDS = (
     (),
     ("serve",),
     ("demo",),
+    ("break",),
     ("doctor",),
     ("swarm",),
     ("queue", "list"),

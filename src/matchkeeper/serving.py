@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from matchkeeper import __version__
 from matchkeeper.config import Settings, masked_redis_url
@@ -26,6 +26,9 @@ from matchkeeper.observe.events import Event, emit
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.embedded import embedded_server
 from matchkeeper.store.facts import gather_server
+
+if TYPE_CHECKING:
+    from litestar import Router  # slow to import, and of no use to commands that do not serve
 
 _LOOK_AGAIN_SECONDS = 1.0
 
@@ -46,8 +49,10 @@ async def run_server(
     on_ready: Callable[[ServerInfo], None] | None = None,
     stop: asyncio.Event | None = None,
     folder: Path | None = None,
+    beside: Sequence[Router] = (),
 ) -> None:
-    """Runs until a signal or `stop`. `url` None: an embedded Valkey on `folder`.
+    """Runs until a signal or `stop`. `url` None: an embedded Valkey on `folder`. `beside`: more
+    routes for HTTP, which a server of its own has none of.
 
     Raises MatchkeeperError when it cannot start.
     """
@@ -60,7 +65,7 @@ async def run_server(
                 if await end.comes_before(_refuse_the_impossible(context, looked)):
                     return
                 async with _looking_later(context, looked):
-                    await _serve(context, redis_url, on_ready, end)
+                    await _serve(context, redis_url, on_ready, end, beside)
 
 
 class _End:
@@ -174,6 +179,7 @@ async def _serve(
     redis_url: str,
     on_ready: Callable[[ServerInfo], None] | None,
     end: _End,
+    beside: Sequence[Router],
 ) -> None:
     # Slow to import, and of no use to commands that do not serve.
     from matchkeeper.api.app import create_app  # noqa: PLC0415
@@ -183,7 +189,8 @@ async def _serve(
     listener = bind(server.host, server.port)
     http_url = f"http://{server.host}:{listener.getsockname()[1]}"
     http_stop = asyncio.Event()
-    http = asyncio.ensure_future(serve_http(create_app(context), listener, stop=http_stop))
+    app = create_app(context, beside=beside)
+    http = asyncio.ensure_future(serve_http(app, listener, stop=http_stop))
     stopper = asyncio.ensure_future(end.stops(context.server))
     emit(
         Event.STARTED,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from litestar import Litestar, Request, Response
+from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import ResponseHeader
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
@@ -26,10 +27,12 @@ _STATUS: tuple[tuple[type[MatchkeeperError], int, str], ...] = (
 )
 
 
-def create_app(context: Context) -> Litestar:
-    """Health, metrics and `/api/v1`, for a server that is wired."""
+def create_app(context: Context, *, beside: Sequence[Router] = ()) -> Litestar:
+    """Health, metrics and `/api/v1`, for a server that is wired; and what its caller puts beside
+    them.
+    """
     return Litestar(
-        route_handlers=[health_router(context), api_router(context)],
+        route_handlers=[health_router(context), api_router(context), *beside],
         exception_handlers={MatchkeeperError: _ours, HTTPException: _http, Exception: _defect},
         openapi_config=OpenAPIConfig(
             title="Matchkeeper",

@@ -86,6 +86,11 @@ def settings_from(config: Path | None, redis_url: str | None, **overrides: objec
     return load(config, {"redis.url": redis_url, **given})
 
 
+def secret_url(settings: Settings) -> str | None:
+    """The Redis that the settings name, with its password; None where they name none."""
+    return None if settings.redis.url is None else settings.redis.url.get_secret_value()
+
+
 def in_loop(work: Coroutine[Any, Any, T]) -> T:
     """Runs in uvloop where there is one."""
     try:

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from matchkeeper.cli import dead_letters, queue, server, swarm
+from matchkeeper.cli import dead_letters, demo_commands, queue, server, swarm
 from matchkeeper.cli.common import printable
 from matchkeeper.errors import MatchkeeperError
 
@@ -32,6 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 server.register(app)
+demo_commands.register(app)
 app.command()(swarm.swarm)
 app.add_typer(queue.app, name="queue")
 app.add_typer(dead_letters.app, name="dead-letters")

@@ -1,12 +1,9 @@
-"""`serve`, `demo`, `doctor` and `config show`."""
+"""`serve`, `doctor` and `config show`."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Coroutine
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,18 +11,17 @@ from matchkeeper.cli.common import (
     ConfigOption,
     JsonOption,
     UrlOption,
+    in_loop,
     out,
     printable,
+    secret_url,
     settings_from,
     show_json,
 )
 from matchkeeper.errors import MatchkeeperError
 
 if TYPE_CHECKING:
-    from matchkeeper.config import Settings
     from matchkeeper.doctor import Finding
-
-T = TypeVar("T")
 
 config_app = typer.Typer(help="See the settings in effect.", no_args_is_help=True)
 
@@ -39,19 +35,7 @@ class UnfitError(MatchkeeperError):
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
     app.command()(serve)
-    app.command()(demo)
     app.command()(doctor)
-
-
-def _in_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Runs in uvloop where there is one."""
-    import asyncio  # noqa: PLC0415
-
-    try:
-        import uvloop  # noqa: PLC0415
-    except ImportError:
-        return asyncio.run(work)
-    return uvloop.run(work)
 
 
 def _calm_garbage_collection() -> None:
@@ -80,73 +64,7 @@ def serve(
 
     configure(level=settings.logging.level, fmt=settings.logging.format)
     _calm_garbage_collection()
-    _in_loop(run_server(settings, url=_url(settings)))
-
-
-def demo(
-    config: ConfigOption = None,
-    redis_url: UrlOption = None,
-    pods: Annotated[int, typer.Option(min=1, max=50, help="Simulated game servers.")] = 3,
-    rate: Annotated[float, typer.Option(min=0.1, max=2000, help="Players a second.")] = 8.0,
-    seconds: Annotated[
-        float | None, typer.Option(min=1, help="End after so long. [until Ctrl-C]")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="For the same players each time.")] = None,
-    picture: Annotated[
-        Path | None, typer.Option(help="Save the last view as an SVG file.", dir_okay=False)
-    ] = None,
-) -> None:
-    """Run everything at once: Valkey, server, game servers and a stream of players.
-
-    They speak the real wire; the view shows what they were told. Exits with 1 if anybody was
-    lost or matched twice.
-
-    Example: matchkeeper demo --rate 50 --seconds 30
-    """
-    settings = demo_settings(config, redis_url)
-    from matchkeeper.cli.demo import DemoOptions, run_demo  # noqa: PLC0415
-    from matchkeeper.observe.logging import configure  # noqa: PLC0415
-
-    configure(level="CRITICAL", fmt="console")
-    options = DemoOptions(
-        pods=pods, players_per_second=rate, seconds=seconds, seed=seed, picture=picture
-    )
-    with TemporaryDirectory(prefix="matchkeeper-demo-") as folder:
-        good = _in_loop(run_demo(settings, options, url=_url(settings), folder=Path(folder)))
-    if not good:
-        raise MatchkeeperError("A player was lost or matched twice", hint="This is a defect.")
-
-
-def demo_settings(config: Path | None, redis_url: str | None) -> Settings:
-    """The demo's own modes and short deadlines, unless a file says otherwise."""
-    if config is not None:
-        return settings_from(config, redis_url)
-    modes = [
-        {"game_mode": "Normal", "required_players": 2, "max_wait_seconds": 60},
-        {
-            "game_mode": "Ranked",
-            "required_players": 2,
-            "use_mmr_matching": True,
-            "max_wait_seconds": 60,
-        },
-        {
-            "game_mode": "Squad",
-            "required_players": 4,
-            "teams": 2,
-            "use_mmr_matching": True,
-            "mmr_window_start": 300,
-            "handoff": "claim",
-            "max_wait_seconds": 60,
-        },
-    ]
-    return settings_from(
-        None,
-        redis_url,
-        server__port=0,
-        matchmaking__game_modes=modes,
-        matchmaking__offer_timeout_seconds=2,
-        matchmaking__try_match_tick_interval_seconds=1,
-    )
+    in_loop(run_server(settings, url=secret_url(settings)))
 
 
 def doctor(
@@ -164,7 +82,7 @@ def doctor(
     settings = settings_from(config, redis_url)
     from matchkeeper.cli.examination import Examination  # noqa: PLC0415
 
-    findings = _in_loop(Examination(settings, send_test_alert=send_test_alert).run())
+    findings = in_loop(Examination(settings, send_test_alert=send_test_alert).run())
     if as_json:
         show_json(
             [
@@ -211,7 +129,3 @@ def show_config(
         show_json(masked(settings))
     else:
         typer.echo(to_toml(settings))
-
-
-def _url(settings: Settings) -> str | None:
-    return None if settings.redis.url is None else settings.redis.url.get_secret_value()

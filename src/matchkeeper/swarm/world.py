@@ -34,7 +34,6 @@ from matchkeeper.swarm.tally import Neutral, Tally
 _TICK_SECONDS = 0.005
 _AT_ONCE = 500
 _AT_ONCE_BYTES = 1 << 20
-_HEARD_AT_ONCE = 100
 _LEFT_OVER_SECONDS = 1.0
 _LOOK_SECONDS = 0.2
 _LISTEN_AGAIN_SECONDS = 0.5
@@ -296,12 +295,7 @@ class Swarm:
             channels.append(target.battle_channel)
         async with subscribed(self._connection, channels) as subscription:
             self._listening.set()
-            heard = 0
-            async for channel, payload in subscription.messages():
-                self._take(channel, payload)
-                heard += 1
-                if heard % _HEARD_AT_ONCE == 0:
-                    await asyncio.sleep(0)  # what is in the buffer already comes without a pause
+            await subscription.listen(self._take)
 
     def _take(self, channel: str, payload: bytes) -> None:
         try:

@@ -1,0 +1,173 @@
+"""What players and game servers were told, and nothing else: the judge of "nobody lost"."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from matchkeeper.domain.mode import GameMode
+from matchkeeper.protocol.codes import ErrorCode
+
+_NEWS = 100
+_REMEMBERED = 50_000
+
+
+class Fate(StrEnum):
+    """What has become of a player who was told `EnQueued`."""
+
+    WAITING = "waiting"
+    MATCHED = "matched"
+    LEFT = "left"
+    EXPIRED = "expired"
+    SET_ASIDE = "set aside"
+
+
+@dataclass(slots=True, kw_only=True)
+class Stay:
+    """One player's visit."""
+
+    mode: GameMode
+    patience: timedelta
+    lobby: str
+    """The pod that is told."""
+    fate: Fate = Fate.WAITING
+    queued_at: float | None = None
+    """When `EnQueued` was told. A match may have been faster than that answer."""
+    asked_to_leave: bool = False
+    in_hand: int = 0
+    """Game servers that ask for the last word on a match of this player, and have no answer yet."""
+    match_id: str = ""
+
+
+class Ledger:
+    """Everybody who was told anything. `clock` gives monotonic seconds."""
+
+    def __init__(self, *, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.counts: Counter[str] = Counter()
+        self.doubled = 0
+        """Players in two matches, or in one after they were told that they had left."""
+        self.waits: deque[float] = deque(maxlen=500)
+        self._routine: deque[tuple[int, str]] = deque(maxlen=_NEWS)
+        self._unusual: deque[tuple[int, str]] = deque(maxlen=_NEWS)
+        self._told = 0
+        self._stays: dict[str, Stay] = {}
+        self._waiting: dict[str, float] = {}
+
+    def came(self, player_id: str, mode: GameMode, patience: timedelta, *, lobby: str) -> None:
+        """The player asks for a match."""
+        self.counts["asked"] += 1
+        self._stays[player_id] = Stay(mode=mode, patience=patience, lobby=lobby)
+        while len(self._stays) > _REMEMBERED + len(self._waiting):
+            self._forget_one()
+
+    def queued(self, player_id: str) -> None:
+        """The player was told `EnQueued`; told again, it counts once."""
+        stay = self._stays.get(player_id)
+        if stay is None or stay.queued_at is not None:
+            return
+        stay.queued_at = self.clock()
+        self.counts["enqueued"] += 1
+        if stay.fate is Fate.WAITING:
+            self._waiting[player_id] = stay.queued_at
+
+    def asks_to_leave(self, player_id: str) -> None:
+        """From here on nobody may hear how the wait ends: the answer may be lost on the way."""
+        self._stays[player_id].asked_to_leave = True
+
+    def stays_on(self, player_id: str) -> None:
+        """The wish to leave was refused, so it explains nothing. It is not asked for again."""
+        stay = self._stays[player_id]
+        stay.asked_to_leave, stay.patience = False, timedelta.max
+
+    def refused(self, player_id: str, code: str) -> None:
+        """An error that comes when nobody waits for an answer any more."""
+        stay = self._stays.get(player_id)
+        if stay is None or stay.queued_at is None:
+            return
+        if code == ErrorCode.INVALID_METADATA:
+            self.ended(player_id, Fate.SET_ASIDE)
+        elif code == ErrorCode.NOT_IN_QUEUE:
+            self.stays_on(player_id)
+
+    def takes(self, players: Iterable[str]) -> None:
+        """A game server asks whether it may start their match. Until it knows, nobody does."""
+        self._hand(players, 1)
+
+    def knows(self, players: Iterable[str]) -> None:
+        """The game server was answered, or has gone."""
+        self._hand(players, -1)
+
+    def _hand(self, players: Iterable[str], step: int) -> None:
+        for player_id in players:
+            if stay := self._stays.get(player_id):
+                stay.in_hand += step
+
+    def matched(self, match_id: str, players: Iterable[str]) -> None:
+        """A game server starts a match, or a player was told of one. Both tell the same match."""
+        for player_id in players:
+            stay = self._stays.get(player_id)
+            if stay is None or stay.match_id == match_id:
+                continue
+            if stay.match_id or stay.fate is not Fate.WAITING:
+                self.doubled += 1
+                self.tell(
+                    f"{player_id} is in match {match_id[:8]}, although {stay.fate.value}",
+                    unusual=True,
+                )
+                continue
+            stay.match_id = match_id
+            if stay.queued_at is None:
+                self.queued(player_id)  # its answer is late, or lost
+            else:
+                self.waits.append(self.clock() - stay.queued_at)
+            self.ended(player_id, Fate.MATCHED)
+
+    def ended(self, player_id: str, fate: Fate) -> None:
+        """The player's wait is over."""
+        stay = self._stays.get(player_id)
+        if stay is None or stay.fate is not Fate.WAITING:
+            return
+        stay.fate = fate
+        self.counts[fate.value] += 1
+        self._waiting.pop(player_id, None)
+
+    def waiting(self, *, longer_than: timedelta = timedelta(0)) -> list[str]:
+        """Players who were told `EnQueued` and no end since, longest first."""
+        latest = self.clock() - longer_than.total_seconds()
+        return [player for player, since in self._waiting.items() if since <= latest]
+
+    def stay(self, player_id: str) -> Stay:
+        """The visit of a player who waits. Raises KeyError for strangers."""
+        return self._stays[player_id]
+
+    def impatient(self) -> list[str]:
+        """Players who have waited as long as they will, and have not asked to leave yet."""
+        now = self.clock()
+        return [
+            player
+            for player, since in self._waiting.items()
+            if not self._stays[player].asked_to_leave
+            and now - since >= self._stays[player].patience.total_seconds()
+        ]
+
+    def tell(self, text: str, *, unusual: bool = False) -> None:
+        """One line for the people who watch."""
+        self._told += 1
+        (self._unusual if unusual else self._routine).append((self._told, text))
+
+    def news(self, count: int) -> list[str]:
+        """The newest lines, newest last. Half of the room is kept for what is unusual, else it
+        would be gone at once among the matches.
+        """
+        unusual = list(self._unusual)[-max(1, count // 2) :]
+        routine = list(self._routine)[-max(1, count - len(unusual)) :]
+        return [text for _, text in sorted([*unusual, *routine])]
+
+    def _forget_one(self) -> None:
+        """The oldest whose wait is over; an outage lets none of those who wait be forgotten."""
+        oldest = next(player for player in self._stays if player not in self._waiting)
+        del self._stays[oldest]

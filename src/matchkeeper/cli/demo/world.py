@@ -1,0 +1,243 @@
+"""The demo's people on the real wire: lobbies with players, and game servers that take matches."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from matchkeeper.cli.demo.arrivals import Visitor
+from matchkeeper.cli.demo.ledger import Fate, Ledger, Stay
+from matchkeeper.client import Answer, GameServer, Offer, RefusedError
+from matchkeeper.domain.mode import Handoff
+from matchkeeper.errors import MatchkeeperError
+
+_TIMEOUT = timedelta(seconds=2)
+_LEASE = timedelta(seconds=3)
+_AGAIN_SECONDS = 1.0
+_IMPATIENT_EVERY_SECONDS = 0.25
+_LOBBIES = ("lobby-1", "lobby-2")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conduct:
+    """What game servers do with a match they have claimed. Shares are of 1."""
+
+    decline: float = 0.02
+    vanish: float = 0.01
+    """It dies before it confirms."""
+
+
+class Switch:
+    """On or off, and waiting for either."""
+
+    def __init__(self) -> None:
+        self._on, self._off = asyncio.Event(), asyncio.Event()
+        self._on.set()
+
+    @property
+    def on(self) -> bool:
+        """How it stands."""
+        return self._on.is_set()
+
+    def flip(self) -> None:
+        """From on to off, or back."""
+        now, then = (self._on, self._off) if self.on else (self._off, self._on)
+        now.clear()
+        then.set()
+
+    async def is_on(self) -> None:
+        """Returns once it is on."""
+        await self._on.wait()
+
+    async def is_off(self) -> None:
+        """Returns once it is off."""
+        await self._off.wait()
+
+
+class World:
+    """Players come through the lobbies, which go on asking when no game server plays."""
+
+    def __init__(
+        self,
+        redis_url: str,
+        *,
+        pods: int,
+        arrivals: Iterator[Visitor],
+        conduct: Conduct,
+        ledger: Ledger,
+        rng: random.Random,
+    ) -> None:
+        self._redis_url = redis_url
+        self._arrivals = arrivals
+        self._conduct = conduct
+        self._ledger = ledger
+        self._rng = rng
+        self._pods = [f"pod-{n}" for n in range(1, pods + 1)]
+        self._lobbies: dict[str, GameServer] = {}
+        self._closed = False
+        self.pods_play = Switch()
+
+    def close(self) -> None:
+        """No new players; those who wait are still listened for."""
+        self._closed = True
+
+    async def toggle_pods(self) -> None:
+        """The game servers end, or come back."""
+        self.pods_play.flip()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for name in _LOBBIES:
+                group.create_task(self._lobby(name))
+            for name in self._pods:
+                group.create_task(self._pod(name))
+            group.create_task(self._arrive(group))
+            group.create_task(self._lose_patience(group))
+
+    async def _lobby(self, name: str) -> None:
+        while True:
+            # It plays no matches, so it listens to no offers: they count who hears them.
+            server = GameServer(
+                self._redis_url,
+                pod_id=name,
+                battle_request_channel=f"{name}:plays:nothing",
+                timeout=_TIMEOUT,
+            )
+            try:
+                async with server:
+                    self._lobbies[name] = server
+                    async for answer in server.results():
+                        self._take(answer)
+            except MatchkeeperError as error:
+                self._ledger.tell(f"{name}: {error.message}")
+            self._lobbies.pop(name, None)
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _arrive(self, group: asyncio.TaskGroup) -> None:
+        begun = self._ledger.clock()
+        for visitor in self._arrivals:
+            due = begun + visitor.at.total_seconds() - self._ledger.clock()
+            await asyncio.sleep(max(0.0, due))
+            if self._closed:
+                return
+            name = self._rng.choice(_LOBBIES)
+            if name in self._lobbies:
+                group.create_task(self._enter(visitor, name))
+
+    async def _enter(self, visitor: Visitor, name: str) -> None:
+        player_id, lobby = visitor.player_id, self._lobbies[name]
+        self._ledger.came(player_id, visitor.mode, visitor.patience, lobby=name)
+        try:
+            await lobby.enqueue(player_id, visitor.mode.name, {"mmr": visitor.mmr})
+        except RefusedError as error:
+            self._ledger.counts["refused"] += 1
+            self._ledger.tell(f"{player_id} refused: {error.message}")
+        except MatchkeeperError:
+            # The request may count all the same, later; then the lobby hears of it.
+            self._ledger.counts["unanswered"] += 1
+        else:
+            self._ledger.queued(player_id)
+
+    async def _lose_patience(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            await asyncio.sleep(_IMPATIENT_EVERY_SECONDS)
+            for player_id in self._ledger.impatient():
+                stay = self._ledger.stay(player_id)
+                if stay.lobby in self._lobbies:
+                    self._ledger.asks_to_leave(player_id)
+                    group.create_task(self._leave(player_id, stay))
+
+    async def _leave(self, player_id: str, stay: Stay) -> None:
+        try:
+            await self._lobbies[stay.lobby].dequeue(player_id, stay.mode.name)
+        except RefusedError as error:
+            if error.code != "match_pending":  # else the player leaves if that match fails
+                self._ledger.stays_on(player_id)
+        except MatchkeeperError:
+            return  # nobody knows; the request may count, later
+        else:
+            self._ledger.ended(player_id, Fate.LEFT)
+
+    def _take(self, answer: Answer) -> None:
+        found = answer.result_type
+        if answer.kind == "MatchFound" and isinstance(found, dict):
+            match = found["MatchFound"]
+            self._ledger.matched(match["match_id"], [answer.player_id])
+        elif answer.kind == "EnQueued":
+            self._ledger.queued(answer.player_id)
+        elif answer.kind == "Expired":
+            self._ledger.ended(answer.player_id, Fate.EXPIRED)
+        elif answer.kind == "DeQueued":
+            self._ledger.ended(answer.player_id, Fate.LEFT)
+        elif answer.kind == "Error" and isinstance(found, dict):
+            self._ledger.refused(answer.player_id, found["Error"]["code"])
+
+    async def _pod(self, name: str) -> None:
+        while True:
+            await self.pods_play.is_on()
+            try:
+                await self._play(name)
+            except MatchkeeperError:
+                await asyncio.sleep(_AGAIN_SECONDS)  # Redis is away, as a control told it to be
+
+    async def _play(self, name: str) -> None:
+        """Takes matches until the pods are to end; what is in hand then is brought to its end."""
+        server = GameServer(self._redis_url, pod_id=name, timeout=_TIMEOUT)
+        async with server, asyncio.TaskGroup() as hands:
+            offers = hands.create_task(self._take_offers(server, hands))
+            await self.pods_play.is_off()
+            offers.cancel()
+
+    async def _take_offers(self, server: GameServer, hands: asyncio.TaskGroup) -> None:
+        async for offer in server.battle_requests():
+            if offer.request.handoff == Handoff.CLAIM:
+                hands.create_task(self._claim(server, offer))
+            else:
+                self._started(server, offer)
+
+    async def _claim(self, server: GameServer, offer: Offer) -> None:
+        match_id = offer.request.match_id[:8]
+        try:
+            if not await offer.claim(lease=_LEASE):
+                return
+            chance = self._rng.random()
+            if chance < self._conduct.decline:
+                await offer.decline()
+                self._ledger.tell(
+                    f"{server.pod_id} declined match {match_id}: offered again", unusual=True
+                )
+                return
+        except MatchkeeperError:
+            return  # no answer, no match: it is offered again, or given back
+        if chance < self._conduct.decline + self._conduct.vanish:
+            self._ledger.tell(
+                f"{server.pod_id} claimed match {match_id} and died: given back", unusual=True
+            )
+            return
+        players = [player.player_id for player in offer.request.players]
+        self._ledger.takes(players)
+        try:
+            if await self._confirmed(offer):
+                self._started(server, offer)
+        finally:
+            self._ledger.knows(players)
+
+    async def _confirmed(self, offer: Offer) -> bool:
+        """The last word. Without an answer it is asked for again: it may have been given."""
+        while True:
+            try:
+                return await offer.started()
+            except MatchkeeperError:
+                await asyncio.sleep(_AGAIN_SECONDS)
+
+    def _started(self, server: GameServer, offer: Offer) -> None:
+        players = [player.player_id for player in offer.request.players]
+        self._ledger.matched(offer.request.match_id, players)
+        self._ledger.tell(
+            f"{server.pod_id} starts {offer.request.game_mode} {offer.request.match_id[:8]}: "
+            f"{', '.join(players)}"
+        )

@@ -1,0 +1,314 @@
+"""The demo's decisions: who comes when, who is lost, who may press."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from datetime import timedelta
+from functools import partial
+from io import StringIO
+from itertools import islice, pairwise, takewhile
+
+import pytest
+from rich.console import Console
+
+from matchkeeper.cli.demo.arrivals import (
+    Habits,
+    arrival_times,
+    hour_at,
+    rating,
+    share_of_peak,
+    visitors,
+)
+from matchkeeper.cli.demo.browser import there_is_a_screen
+from matchkeeper.cli.demo.controls import Board, Control, Controls, Figures, Kind
+from matchkeeper.cli.demo.ledger import Fate, Ledger, Stay
+from matchkeeper.cli.demo.lookout import QueueRow, unheard_end
+from matchkeeper.cli.demo.routes import host_problem, press_problem
+from matchkeeper.cli.demo.view import Snapshot, line, render
+from matchkeeper.domain.mode import GameMode
+from matchkeeper.errors import NotFoundError
+
+NORMAL = GameMode(name="Normal")
+BRIEF = GameMode(name="Brief", max_wait=timedelta(seconds=60))
+DAY = timedelta(minutes=5)
+MINUTES = [minute / 60 for minute in range(24 * 60)]
+
+
+def test_the_day_has_a_quiet_night_and_an_evening_peak() -> None:
+    shares = {hour: share_of_peak(hour) for hour in MINUTES}
+    assert 19 <= max(shares, key=shares.__getitem__) <= 22
+    assert 3 <= min(shares, key=shares.__getitem__) <= 7
+    assert max(shares.values()) == pytest.approx(1)
+    assert 0 < min(shares.values()) < 0.15
+    assert shares[13.0] > 1.5 * shares[9.0]
+
+
+def test_the_day_is_smooth_and_begins_where_it_ends() -> None:
+    steps = [abs(share_of_peak(hour + 1 / 60) - share_of_peak(hour)) for hour in MINUTES]
+    assert max(steps) < 0.01
+    assert share_of_peak(0) == pytest.approx(share_of_peak(24))
+
+
+def test_a_day_takes_as_long_as_it_is_told() -> None:
+    begin = hour_at(timedelta(0), DAY)
+    assert hour_at(DAY, DAY) == pytest.approx(begin)
+    assert hour_at(DAY / 2, DAY) == pytest.approx((begin + 12) % 24)
+
+
+def test_arrivals_follow_the_curve() -> None:
+    times = arrival_times(random.Random(1), peak_per_second=50, day=DAY)
+    hours = [hour_at(at, DAY) for at in takewhile(lambda at: at < 20 * DAY, times)]
+    for hour in (5, 13, 20):
+        came = sum(int(each) == hour for each in hours)
+        expected = 20 * 50 * DAY.total_seconds() / 24 * share_of_peak(hour + 0.5)
+        assert came == pytest.approx(expected, rel=0.15)
+
+
+def test_gaps_are_those_of_a_poisson_process() -> None:
+    """Around the peak the rate is about constant: there the spread of gaps is their mean."""
+    day = timedelta(days=1000)
+    times = arrival_times(random.Random(2), peak_per_second=10, day=day)
+    gaps = [at.total_seconds() for at in islice(times, 4000)]
+    gaps = [later - earlier for earlier, later in pairwise(gaps)]
+    assert statistics.stdev(gaps) == pytest.approx(statistics.mean(gaps), rel=0.1)
+
+
+def test_the_same_seed_brings_the_same_players() -> None:
+    def first(seed: int) -> list[object]:
+        come = visitors(
+            random.Random(seed), [NORMAL, BRIEF], peak_per_second=9, day=DAY, habits=Habits()
+        )
+        return list(islice(come, 50))
+
+    assert first(1) == first(1)
+    assert first(1) != first(2)
+
+
+def test_players_are_as_their_habits_say() -> None:
+    habits = Habits(quits=0.2, bad_metadata=0.1)
+    come = visitors(random.Random(3), [NORMAL], peak_per_second=9, day=DAY, habits=habits)
+    some = list(islice(come, 5000))
+    assert sum(isinstance(each.mmr, str) for each in some) == pytest.approx(500, rel=0.2)
+    quick = sum(each.patience < timedelta(seconds=30) for each in some)
+    assert quick == pytest.approx(1000, rel=0.2)
+
+
+def test_ratings_are_a_bell_curve() -> None:
+    rng = random.Random(4)
+    ratings = [rating(rng) for _ in range(5000)]
+    assert statistics.mean(ratings) == pytest.approx(1500, abs=30)
+    within_one = sum(abs(each - 1500) <= 300 for each in ratings) / len(ratings)
+    assert within_one == pytest.approx(0.68, abs=0.03)
+    assert 0 <= min(ratings) <= max(ratings) <= 3000
+
+
+class Time:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def ledger(*players: str, clock: Time | None = None) -> Ledger:
+    made = Ledger(clock=clock or Time())
+    for player in players:
+        made.came(player, NORMAL, timedelta(seconds=10), lobby="lobby-1")
+        made.queued(player)
+    return made
+
+
+def test_a_match_told_by_several_is_one() -> None:
+    book = ledger("a", "b")
+    book.matched("m1", ["a", "b"])
+    book.matched("m1", ["a"])
+    assert (book.counts[Fate.MATCHED], book.doubled, book.waiting()) == (2, 0, [])
+
+
+def test_a_second_match_or_one_after_leaving_is_a_double() -> None:
+    book = ledger("a", "b")
+    book.matched("m1", ["a"])
+    book.matched("m2", ["a"])
+    assert book.doubled == 1
+    book.ended("b", Fate.LEFT)
+    book.matched("m3", ["b"])
+    assert book.doubled == 2
+
+
+def test_a_match_may_be_faster_than_the_answer() -> None:
+    book = Ledger(clock=Time())
+    book.came("a", NORMAL, timedelta(seconds=10), lobby="lobby-1")
+    book.matched("m1", ["a"])
+    book.queued("a")
+    assert (book.counts["enqueued"], book.waiting()) == (1, [])
+
+
+def test_who_may_not_leave_is_not_asked_again() -> None:
+    clock = Time()
+    book = ledger("a", clock=clock)
+    clock.now += 11
+    assert book.impatient() == ["a"]
+    book.asks_to_leave("a")
+    assert book.impatient() == []
+    book.stays_on("a")
+    assert book.impatient() == []
+    assert not book.stay("a").asked_to_leave
+
+
+def test_what_is_unusual_is_not_gone_at_once() -> None:
+    book = ledger()
+    book.tell("the breaker opens", unusual=True)
+    for number in range(200):
+        book.tell(f"match {number}")
+    assert book.news(3) == ["the breaker opens", "match 198", "match 199"]
+    for number in range(200):
+        book.tell(f"failure {number}", unusual=True)
+    assert book.news(4) == ["match 198", "match 199", "failure 198", "failure 199"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "waited", "asked_to_leave", "set_aside", "end"),
+    [
+        (NORMAL, 1000, False, False, None),
+        (NORMAL, 5, True, False, Fate.LEFT),
+        (NORMAL, 5, False, True, Fate.SET_ASIDE),
+        (BRIEF, 59, False, False, None),
+        (BRIEF, 60, False, False, Fate.EXPIRED),
+    ],
+)
+def test_only_an_end_that_may_be_unheard_explains_who_is_nowhere(
+    mode: GameMode, waited: float, asked_to_leave: bool, set_aside: bool, end: Fate | None
+) -> None:
+    stay = Stay(
+        mode=mode,
+        patience=timedelta(0),
+        lobby="lobby-1",
+        queued_at=100.0,
+        asked_to_leave=asked_to_leave,
+    )
+    assert unheard_end(stay, now=100.0 + waited, set_aside=set_aside) is end
+
+
+HERE = {"host": "127.0.0.1:8080"}
+JSON = {"content-type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({**HERE, **JSON}, None),
+        ({**HERE, "content-type": "application/json; charset=utf-8"}, None),
+        ({**HERE, "origin": "http://127.0.0.1:8080"}, None),
+        ({**HERE, "sec-fetch-site": "same-origin"}, None),
+        (HERE, 415),
+        ({**HERE, "content-type": "text/plain"}, 415),
+        ({**HERE, **JSON, "origin": "https://evil.example"}, 403),
+        ({**HERE, **JSON, "origin": "http://127.0.0.1:9999"}, 403),
+        ({**HERE, **JSON, "origin": "null"}, 403),
+        ({**HERE, **JSON, "sec-fetch-site": "cross-site"}, 403),
+        ({**HERE, **JSON, "sec-fetch-site": "same-site"}, 403),
+        ({**HERE, "origin": "http://127.0.0.1:8080", "sec-fetch-site": "cross-site"}, 403),
+    ],
+)
+def test_only_this_page_and_this_machine_press(headers: dict[str, str], status: int | None) -> None:
+    problem = press_problem(headers)
+    assert (None if problem is None else problem[0]) == status
+
+
+@pytest.mark.parametrize(
+    ("host", "good"),
+    [
+        ("127.0.0.1:8080", True),
+        ("localhost:8080", True),
+        ("[::1]:8080", True),
+        ("localhost", True),
+        ("evil.example:8080", False),
+        ("127.0.0.1.evil.example", False),
+        ("", False),
+    ],
+)
+def test_a_name_that_leads_here_is_not_here(host: str, good: bool) -> None:
+    assert (host_problem({"host": host}) is None) is good
+
+
+@pytest.mark.parametrize(
+    ("environment", "platform", "terminal", "screen"),
+    [
+        ({"DISPLAY": ":0"}, "linux", True, True),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "linux", True, True),
+        ({}, "linux", True, False),
+        ({}, "darwin", True, True),
+        ({"DISPLAY": ":0"}, "linux", False, False),
+        ({"DISPLAY": ":0", "SSH_CONNECTION": "a b"}, "linux", True, False),
+        ({"DISPLAY": ":0", "CI": "true"}, "linux", True, False),
+    ],
+)
+def test_a_browser_is_opened_only_where_somebody_sees_it(
+    environment: dict[str, str], platform: str, terminal: bool, screen: bool
+) -> None:
+    assert there_is_a_screen(environment, platform=platform, terminal=terminal) is screen
+
+
+def figures(*, known: bool) -> Figures:
+    return Figures(players=9, matched=4, lost=0, doubled=0, known=known)
+
+
+async def test_an_unknown_control_names_the_known() -> None:
+    pressed = []
+
+    async def press() -> None:
+        pressed.append(1)
+
+    control = Control(
+        name="poison", label="Poison", what="does harm", kind=Kind.BUTTON, press=press
+    )
+    controls = Controls([control], lambda: figures(known=True))
+    with pytest.raises(NotFoundError) as caught:
+        await controls.press("posion")
+    assert "poison" in caught.value.hint
+    assert not pressed
+    assert (await controls.press("poison")).figures.players == 9
+    assert pressed
+
+
+def snapshot(board: Board) -> Snapshot:
+    return Snapshot(
+        seconds=3,
+        hour=17.5,
+        share_of_peak=0.7,
+        redis="redis://127.0.0.1:1/0",
+        http="http://127.0.0.1:8080/",
+        port=" --port 8081",
+        quick="Quick.",
+        queues=(QueueRow(mode=NORMAL, waiting=2, oldest_wait_seconds=1.0, pending=1),),
+        devices=(),
+        board=board,
+    )
+
+
+@pytest.mark.parametrize("lines", [1, 24, 100])
+def test_the_view_says_what_it_knows(lines: int) -> None:
+    async def nothing() -> None:
+        return
+
+    control = Control(
+        name="redis_stopped",
+        label="Stop Redis",
+        what="kills it",
+        kind=Kind.TOGGLE,
+        press=nothing,
+        is_on=lambda: True,
+    )
+    for known in (True, False):
+        board = Controls([control], partial(figures, known=known)).board()
+        console = Console(width=110, file=StringIO(), record=True)
+        console.print(render(snapshot(board), ledger("a"), lines=lines))
+        text = console.export_text()
+        assert "the live page: http://127.0.0.1:8080/" in text
+        assert "matchkeeper break redis_stopped --port 8081" in text
+        assert ("unknown while Redis is away" in text) is not known
+        assert ("lost unknown" in line(snapshot(board), ledger("a"))) is not known
+        assert "17:30  broken: redis_stopped" in line(snapshot(board), ledger("a"))
