@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from litestar import Litestar, Request, Response
@@ -14,6 +15,9 @@ from litestar.openapi.spec import Components, SecurityScheme
 from matchkeeper import __version__
 from matchkeeper.api.failures import Failure, FailureAnswer
 from matchkeeper.api.health import health_router
+from matchkeeper.api.live import Live, live_route
+from matchkeeper.api.pages import page_router
+from matchkeeper.api.runbooks import runbook_router
 from matchkeeper.api.v1 import api_router
 from matchkeeper.context import Context
 from matchkeeper.errors import MatchkeeperError, NotFoundError, StoreError
@@ -26,10 +30,19 @@ _STATUS: tuple[tuple[type[MatchkeeperError], int, str], ...] = (
 )
 
 
-def create_app(context: Context) -> Litestar:
-    """Health, metrics and `/api/v1`, for a server that is wired."""
+def create_app(context: Context, *, stop: asyncio.Event | None = None) -> Litestar:
+    """The page, health, metrics and `/api/v1`, for a server that is wired. `stop` ends the pages'
+    streams.
+    """
+    live = Live(context, stop=stop or asyncio.Event())
     return Litestar(
-        route_handlers=[health_router(context), api_router(context)],
+        route_handlers=[
+            health_router(context),
+            api_router(context),
+            live_route(live),
+            page_router(),
+            runbook_router(),
+        ],
         exception_handlers={MatchkeeperError: _ours, HTTPException: _http, Exception: _defect},
         openapi_config=OpenAPIConfig(
             title="Matchkeeper",

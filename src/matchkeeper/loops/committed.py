@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.handoff.pods import PodRecords
+from matchkeeper.observe.board.recorder import Board
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.store.handoff_events import HandoffEvent
@@ -19,13 +20,16 @@ class _Made:
     mode: str
     pods: frozenset[str]
     enqueued_at: tuple[float, ...]
+    made_at: float
+    """Of the board's clock: the wall clocks of two machines differ."""
 
 
 class CommittedMatches:
     """Remembers who was in a match until a game server has started it."""
 
-    def __init__(self, pods: PodRecords, metrics: Metrics) -> None:
+    def __init__(self, pods: PodRecords, metrics: Metrics, board: Board) -> None:
         self._pods = pods
+        self._board = board
         self._metrics = metrics
         self._made: dict[str, _Made] = {}
 
@@ -37,9 +41,14 @@ class CommittedMatches:
             mode=mode.name,
             pods=frozenset(ticket.pod_id for ticket in match.tickets),
             enqueued_at=tuple(ticket.enqueued_at for ticket in match.tickets),
+            made_at=self._board.clock(),
         )
         while len(self._made) > _KEPT:
             self._made.pop(next(iter(self._made)))
+
+    def made(self, mode: GameMode, match: NewMatch) -> None:
+        """It was committed."""
+        self._board.made(mode, match.tickets)
 
     def forget(self, match_id: str) -> None:
         """It was not committed."""
@@ -54,6 +63,7 @@ class CommittedMatches:
             self._pods.claimed(made.pods)
             waits = [max(0.0, event.at - since) for since in made.enqueued_at]
             self._metrics.claimed(made.mode, waits)
+            self._board.claimed(event.pod_id, self._board.clock() - made.made_at)
             emit(Event.MATCH_CLAIMED, mode=made.mode, match_id=event.match_id, pod_id=event.pod_id)
         elif event.what == "started":
             del self._made[event.match_id]

@@ -216,6 +216,7 @@ class Round:
     def _made(self, result: Committed, now: float) -> None:
         tickets = result.match.tickets
         self._game_servers.succeeded(result.subscribers)
+        self._committed.made(self.mode, result.match)
         self._metrics.match(
             self.mode.name, [max(0.0, now - ticket.enqueued_at) for ticket in tickets]
         )
