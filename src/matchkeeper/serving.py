@@ -193,7 +193,9 @@ async def _serve(
     listener = bind(server.host, server.port)
     http_url = f"http://{server.host}:{listener.getsockname()[1]}"
     http_stop = asyncio.Event()
-    http = asyncio.ensure_future(serve_http(create_app(context, stop=http_stop), listener, stop=http_stop))
+    http = asyncio.ensure_future(
+        serve_http(create_app(context, stop=http_stop), listener, stop=http_stop)
+    )
     stopper = asyncio.ensure_future(end.stops(context.server))
     emit(
         Event.STARTED,

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 from litestar import asgi
-from litestar.exceptions import ServiceUnavailableException
+from litestar.exceptions import MethodNotAllowedException, ServiceUnavailableException
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
@@ -152,8 +152,8 @@ def live_route(live: Live) -> ASGIRouteHandler:
 
     @asgi("/api/v1/live", copy_scope=False)
     async def stream(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "GET":
-            raise ServiceUnavailableException("This stream is read with GET.")
+        if scope.get("method") != "GET":
+            raise MethodNotAllowedException("This stream is read with GET.")
         if live.pages >= _MOST_PAGES:
             raise ServiceUnavailableException(f"{_MOST_PAGES} pages are open; close one.")
         live.pages += 1

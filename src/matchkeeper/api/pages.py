@@ -15,9 +15,9 @@ POLICY = (
 )
 HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
 _TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
 

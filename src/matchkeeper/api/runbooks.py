@@ -77,7 +77,7 @@ def runbook_router() -> Router:
             raise NotFoundException(f"There is no runbook {name!r}; see docs/runbooks/index.md")
         return Response(
             rendered(path.read_text("utf-8")),
-            media_type="text/html; charset=utf-8",
+            media_type="text/html",
             headers=HEADERS,
         )
 

@@ -49,8 +49,8 @@ def emit(event: Event, **fields: object) -> None:
 
 @contextmanager
 def heard_by(listener: Listener) -> Generator[None]:
-    """Whatever is emitted meanwhile, in this process, is told to `listener` as well; but for what is
-    of use to developers only, and comes with every match.
+    """Whatever this process emits meanwhile is told to `listener` as well, but for what is of level
+    DEBUG and comes with every match.
     """
     _listeners.append(listener)
     try:

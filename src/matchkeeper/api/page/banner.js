@@ -1,7 +1,8 @@
 // What is wrong, on top of everything. Written anew only when it changes: it is read aloud.
 
 import { byId, h, setText, show } from "./dom.js";
-import { number, plural, rate } from "./format.js";
+import { plural, rate } from "./format.js";
+import { LOST_RUNBOOK, open } from "./offline.js";
 
 const LOST = {
   name: "disconnected",
@@ -9,7 +10,7 @@ const LOST = {
   title: "This page has lost the server",
   meaning: "What you see below is old. If the server is down and no other runs, no matches are made; who is in the queue stays there, at their place. The page comes back by itself. "
     + "On the machine of the server: is the process there, and what is the last line of its log?",
-  runbook: "docs/runbooks/target-down.md",
+  runbook: LOST_RUNBOOK,
 };
 
 let shown = "";
@@ -32,7 +33,7 @@ function problem(each) {
   return h("div", { class: `problem ${each.severity}`, "data-name": each.name },
     h("p", { class: "problem-title" }, h("span", { class: "badge" }, word), " ", h("strong", {}, each.title)),
     h("p", {}, each.meaning),
-    h("p", {}, h("a", { href: each.runbook }, `What to do: ${each.runbook.split("/").at(-1).replace(".md", "").replaceAll("-", " ")}`)));
+    h("p", {}, h("a", { href: each.runbook, onclick: each === LOST ? open : null }, `What to do: ${each.runbook.split("/").at(-1).replace(".md", "").replaceAll("-", " ")}`)));
 }
 
 function words(snapshot) {

@@ -8,6 +8,7 @@ import { age } from "./format.js";
 import * as health from "./health.js";
 import * as letters from "./letters.js";
 import { Live } from "./live.js";
+import * as offline from "./offline.js";
 import * as queues from "./queues.js";
 import * as search from "./search.js";
 
@@ -25,6 +26,7 @@ function hear(name, data, back) {
   if (back) {
     letters.forget();
     demo.look();
+    offline.keep();
   }
   if (name === "events") return events.render(data);
   if (name === "hour") return queues.hear(data);

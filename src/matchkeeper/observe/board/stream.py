@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from string import Formatter
 
 import msgspec
 
@@ -15,6 +15,7 @@ _KEPT = 100
 _TOGETHER_SECONDS = 120.0
 _CHARACTERS = 300
 Key = tuple[str, ...]
+_COUNTED = re.compile(r"\b(\d+) (\w+)\(s\)")
 _LOUD = (Level.INFO, Level.WARNING, Level.ERROR, Level.CRITICAL)
 _WHO = ("mode", "pod_id", "loop", "operation", "cause", "code", "channel", "name")
 """Fields that tell two lines of one kind apart."""
@@ -22,10 +23,15 @@ _WHO = ("mode", "pod_id", "loop", "operation", "cause", "code", "channel", "name
 _SENTENCES: dict[Event, str] = {
     Event.GAME_SERVER_MISSING: "Game Server unavailable for {attempts} attempt(s): "
     "a match is ready and nobody listens on {channel}",
-    Event.GAME_SERVER_UNAVAILABLE: "Game Server unavailable for {attempts} attempts; "
+    Event.REDIS_TIMEOUT: "Redis did not answer within {seconds} s ({operation})",
+    Event.REDIS_NETWORK_ERROR: "Redis cannot be reached: {error}",
+    Event.REDIS_NOT_READY: "Redis is not ready: {error}",
+    Event.REDIS_REFUSED: "Redis refuses: {error}",
+    Event.NOT_DURABLE: "Not durable yet: {error}",
+    Event.GAME_SERVER_UNAVAILABLE: "Game Server unavailable for {attempts} attempt(s); "
     "people on call are told",
     Event.GAME_SERVER_RECOVERED: "Game Server is back after {attempts} attempt(s): "
-    "{subscribers} listen(s)",
+    "{subscribers} subscriber(s)",
     Event.POISONED: "{player_id} of {mode} was set aside: {reason}",
     Event.REENQUEUED: "{players} player(s) of {mode} keep their place: {cause}",
     Event.BREAKER_OPEN: "Redis is out of reach after {failures} failures in a row; "
@@ -107,11 +113,15 @@ def said(event: Event, fields: Mapping[str, object]) -> str:
         name: f"{value:g}" if isinstance(value, float) else str(value)
         for name, value in fields.items()
     }
-    text = _Lenient().vformat(_SENTENCES.get(event, CATALOGUE[event].sentence), (), plain)
-    text = printable(masked(text))
+    text = _SENTENCES.get(event, CATALOGUE[event].sentence).format_map(_Lenient(plain))
+    text = _COUNTED.sub(_counted, printable(masked(text)))
     return text if len(text) <= _CHARACTERS else f"{text[:_CHARACTERS]}…"
 
 
-class _Lenient(Formatter):
-    def get_value(self, key: int | str, args: object, kwargs: object) -> object:
-        return kwargs.get(str(key), "") if isinstance(kwargs, dict) else ""
+def _counted(found: re.Match[str]) -> str:
+    return f"{found[1]} {found[2]}{'' if found[1] == '1' else 's'}"
+
+
+class _Lenient(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return ""
