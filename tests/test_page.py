@@ -18,7 +18,10 @@ from tests.browser import CHROMIUM, WHY_NOT, launched
 from tests.conftest import RealServer
 from tests.harness import Outside, Server, free_port, outside, serving
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT),
+    pytest.mark.timeout(300),  # a browser on a busy machine
+]
 
 EVIL = "<img src=x onerror=document.title='owned'>"
 WAIT_MS = 30_000
@@ -59,7 +62,7 @@ async def browsing(port: int, **options: Any) -> AsyncIterator[Seen]:
 @pytest.fixture
 async def server(valkey: RealServer, tmp_path: Path) -> AsyncIterator[Server]:
     with serving(valkey.url, tmp_path) as running:
-        await running.ready()
+        await running.ready(seconds=60)
         yield running
 
 
