@@ -59,7 +59,7 @@ async def share_of_core(server: Server, seconds: float) -> float:
 
 
 async def measure(*, pages: int, seconds: float) -> tuple[float, float, float]:
-    """Shares of a core with the pages closed and open, and snapshots that a page got in a second."""
+    """Shares of a core with the pages closed and open, and snapshots a second that a page got."""
     with tempfile.TemporaryDirectory() as name:
         valkey = RealServer(str(executable()), Path(name))
         valkey.start()

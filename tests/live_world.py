@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import math
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from redis.asyncio import Redis
@@ -59,7 +59,7 @@ class World:
             ("ranked", "ember-0042", '{"mmr": 1480, "region": "eu"}'),
             ("normal", "quill-7781", '{"pod_id": "us-east-1"'),
         ):
-            await self._redis.hset(f"metadata:{{{mode}}}", player, metadata)  # type: ignore[misc]
+            await self._redis.hset(f"metadata:{{{mode}}}", player, metadata)
             await self._redis.zadd(f"queue:{{{mode}}}", {player: now})
 
     async def _come(self, mode: str) -> None:
@@ -93,7 +93,7 @@ class World:
                 await offer.started()
 
 
-async def _end(tasks: list[asyncio.Future[None]]) -> None:
+async def _end(tasks: Sequence[asyncio.Future[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -96,7 +97,7 @@ def test_every_difference_is_in_one_bin() -> None:
     assert bins[0] == (0, 25, 2)
     assert bins[1] == (25, 50, 1)
     assert bins[-1] == (500, None, 2)
-    assert all(one[1] == other[0] for one, other in zip(bins, bins[1:], strict=False))
+    assert all(one[1] == other[0] for one, other in pairwise(bins))
 
 
 def test_waits_of_recent_matches_only() -> None:
@@ -226,7 +227,7 @@ def test_lines_are_bounded_and_developers_events_are_not_told() -> None:
 def test_every_event_is_a_sentence_even_with_no_field(event: Event) -> None:
     assert said(event, {})
     names = re.findall(r"{(\w+)", CATALOGUE[event].sentence)
-    text = said(event, {**{name: "x" * 1000 for name in names}, "url": "redis://u:p@h"})
+    text = said(event, {**dict.fromkeys(names, "x" * 1000), "url": "redis://u:p@h"})
     assert len(text) <= 301
     assert "{" not in text
 

@@ -203,9 +203,12 @@ async def test_more_pages_than_the_bound_are_refused(
             assert "close one" in refused.json()["error"]["message"]
 
         async def opens() -> bool:
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as http:
-                async with http.stream("GET", "/api/v1/live") as answer:
-                    return answer.status_code == 200
+            base = f"http://127.0.0.1:{server.port}"
+            async with (
+                httpx.AsyncClient(base_url=base) as http,
+                http.stream("GET", "/api/v1/live") as answer,
+            ):
+                return answer.status_code == 200
 
         await wait_until(opens, seconds=30, what="the closed pages make room")
 

@@ -76,7 +76,7 @@ async def poison(redis: Redis, *players: str, metadata: str = '{"mmr":1}') -> No
     """Tickets that the next round sets aside."""
     now = (await redis.time())[0]
     for player in players:
-        await redis.hset("metadata:{normal}", player, metadata)  # type: ignore[misc]
+        await redis.hset("metadata:{normal}", player, metadata)
         await redis.zadd("queue:{normal}", {player: now})
 
 
@@ -102,7 +102,7 @@ async def test_players_wait_and_are_matched_before_ones_eyes(
             await expect(ranked.locator(".big")).to_have_text("0")
             picture = ranked.locator("svg.histogram")
             await expect(picture).to_have_attribute(
-                "aria-label", "Rating difference of the last 1 match, in points: 25–50: 1"
+                "aria-label", "Rating difference of the last 1 match, in points: 25 to 50: 1"
             )
             await expect(ranked.locator("dd").first).to_contain_text("s")
             await expect(page.locator("#calm")).to_contain_text("All is well.")
@@ -126,7 +126,7 @@ async def test_what_is_wrong_is_on_top_and_goes_when_it_is_over(
         try:
             await expect(banner).to_contain_text("Redis is out of reach")
             await expect(page.locator("#redis")).to_contain_text("Out of reach")
-            await expect(page).to_have_title("(2) Redis is out of reach – Matchkeeper")
+            await expect(page).to_have_title("(2) Redis is out of reach - Matchkeeper")
         finally:
             valkey.signal(signal.SIGCONT)
         await expect(page.locator("[data-name=breaker_open]")).to_have_count(0)
@@ -281,9 +281,7 @@ async def test_what_strangers_send_is_text(
         assert "owned" not in await page.title()
 
 
-async def test_everything_can_be_done_with_the_keyboard_alone(
-    server: Server, redis: Redis
-) -> None:
+async def test_everything_can_be_done_with_the_keyboard_alone(server: Server, redis: Redis) -> None:
     await poison(redis, "p1")
     async with browsing(server.port) as seen:
         page = seen.page

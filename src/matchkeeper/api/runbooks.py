@@ -20,7 +20,7 @@ _FRAME = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>{title} – Matchkeeper</title>
+<title>{title} - Matchkeeper</title>
 <link rel="icon" href="../../page/icon.svg">
 <link rel="stylesheet" href="../../page/page.css">
 </head>

@@ -21,7 +21,7 @@ export function render(snapshot, connected) {
   if (state !== shown) {
     shown = state;
     byId("banner").replaceChildren(...problems.map(problem));
-    document.title = problems.length ? `(${problems.length}) ${problems[0].title} – Matchkeeper` : "Matchkeeper";
+    document.title = problems.length ? `(${problems.length}) ${problems[0].title} - Matchkeeper` : "Matchkeeper";
   }
   const calm = byId("calm");
   show(calm, problems.length === 0 && snapshot !== null);

@@ -55,7 +55,7 @@ function runs(points) {
   return found.filter((run) => run.length);
 }
 
-export const binName = ([from, below]) => (below === null ? `${from}+` : `${from}–${below}`);
+export const binName = ([from, below]) => (below === null ? `${from}+` : `${from} to ${below}`);
 
 // `bins`: [from, below or null, count].
 export function histogram(bins, label) {
