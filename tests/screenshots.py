@@ -72,6 +72,8 @@ async def _scenes(url: str, valkey: RealServer, folder: Path, minutes: float) ->
             schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
             for scheme in schemes:
                 page = await _open(browser, url, DESKTOP, scheme)
+                # On a busy machine the page says so; the picture is of a quiet one.
+                await page.locator("#calm").wait_for(timeout=600_000)
                 await page.screenshot(path=folder / f"live-page-{scheme}.png", full_page=True)
             await world.spoil()
             phone = await _open(browser, url, PHONE)

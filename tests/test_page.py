@@ -258,7 +258,7 @@ async def test_where_is_this_player(server: Server, valkey: RealServer) -> None:
         await page.keyboard.press("Enter")
         await expect(found).to_contain_text("Is in match m1 of Squad")
         await expect(found).to_contain_text(f"Match m1 was claimed by pod-b ({EVIL})")
-        await expect(found).to_contain_text("new_kind")
+        await expect(found).to_contain_text("New kind Squad")
 
 
 async def test_what_strangers_send_is_text(

@@ -11,6 +11,7 @@ const PAYLOAD_CHARACTERS = 160;
 
 let counts = "";
 let reading = false;
+let failed = false;
 
 // Read again whenever a queue has more, or fewer, than before.
 export function hear(queues) {
@@ -31,8 +32,11 @@ async function read(modes) {
       const letters = await call("GET", `api/v1/dead-letters/${segment(mode)}?count=${SHOWN}`);
       return letters.map((letter) => ({ ...letter, mode }));
     }));
+    if (failed) setText(byId("letters-said"), "");
+    failed = false;
     render(lists.flat().sort((one, other) => other.set_aside_at - one.set_aside_at));
   } catch (error) {
+    failed = true;
     setText(byId("letters-said"), `The dead letters cannot be read: ${error.message}`);
     setTimeout(forget, 3000);
   } finally {

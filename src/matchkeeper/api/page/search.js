@@ -65,7 +65,7 @@ function history(events) {
 }
 
 function sentence(event) {
-  const text = SENTENCES[event.event]?.(event) ?? `${event.event} ${event.game_mode ?? ""}`;
+  const text = SENTENCES[event.event]?.(event) ?? `${event.event.replaceAll("_", " ")} ${event.game_mode ?? ""}`.trim();
   const capital = text.charAt(0).toUpperCase() + text.slice(1);
   return event.detail ? `${capital} (${event.detail})` : capital;
 }
