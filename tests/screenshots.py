@@ -78,7 +78,7 @@ async def _scenes(url: str, valkey: RealServer, folder: Path, minutes: float) ->
             await world.spoil()
             phone = await _open(browser, url, PHONE)
             await phone.locator("#letters tr").first.wait_for()
-            await phone.screenshot(path=folder / "live-page-phone.png", full_page=True)
+            await phone.screenshot(path=folder / "live-page-phone.png")
         page = await _open(browser, url, DESKTOP)
         await page.locator("[data-name=no_game_server]").wait_for()
         await page.locator("#letters tr").first.wait_for()

@@ -47,7 +47,7 @@ export function pods(snapshot) {
   const more = snapshot.pods_left_out ? ` ${plural(snapshot.pods_left_out, "game server is", "game servers are")} left out.` : "";
   const listening = snapshot.subscribers === null ? "" : `${plural(snapshot.subscribers, "connection listens", "connections listen")} for matches.`;
   setText(byId("pods-more"), listening + more);
-  keyed(byId("pods"), snapshot.pods, (pod) => pod.pod_id, podRow);
+  keyed(byId("pods"), snapshot.pods.map((pod) => ({ ...pod, listening: snapshot.subscribers })), (pod) => pod.pod_id, podRow);
 }
 
 function empty(subscribers) {
@@ -90,5 +90,6 @@ function podUpdate(part, pod) {
 function podState(pod) {
   if (pod.silent) return ["critical", "Silent"];
   if (pod.unclaimed_in_a_row) return ["warning", `${pod.unclaimed_in_a_row} unclaimed`];
-  return pod.seen_seconds_ago === null ? ["", "In use"] : ["good", "Works"];
+  if (pod.seen_seconds_ago !== null) return ["good", "Works"];
+  return pod.listening === 0 ? ["warning", "Gone"] : ["", "In use"];
 }

@@ -15,6 +15,8 @@ _KEPT = 100
 _TOGETHER_SECONDS = 120.0
 _CHARACTERS = 300
 Key = tuple[str, ...]
+_WORDS = frozenset({"cause", "code"})
+"""Fields whose values are names of ours: read as words."""
 _COUNTED = re.compile(r"\b(\d+) (\w+)\(s\)")
 _LOUD = (Level.INFO, Level.WARNING, Level.ERROR, Level.CRITICAL)
 _WHO = ("mode", "pod_id", "loop", "operation", "cause", "code", "channel", "name")
@@ -113,6 +115,8 @@ def said(event: Event, fields: Mapping[str, object]) -> str:
         name: f"{value:g}" if isinstance(value, float) else str(value)
         for name, value in fields.items()
     }
+    for name in _WORDS & plain.keys():
+        plain[name] = plain[name].replace("_", " ")
     text = _SENTENCES.get(event, CATALOGUE[event].sentence).format_map(_Lenient(plain))
     text = _COUNTED.sub(_counted, printable(masked(text)))
     return text if len(text) <= _CHARACTERS else f"{text[:_CHARACTERS]}…"
