@@ -22,7 +22,7 @@ from matchkeeper.errors import (
     StoreUnavailableError,
 )
 from matchkeeper.loops.server import MatchServer
-from matchkeeper.observe.events import Event, emit
+from matchkeeper.observe.events import Event, emit, heard_by
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.embedded import embedded_server
 from matchkeeper.store.facts import gather_server
@@ -60,12 +60,8 @@ async def run_server(
     with end.on_signals():
         async with _redis(settings, url, folder) as redis_url:
             context = build(settings, redis_url)
-            async with context.stores.connection:
-                looked = asyncio.Event()
-                if await end.comes_before(_refuse_the_impossible(context, looked)):
-                    return
-                async with _looking_later(context, looked):
-                    await _serve(context, redis_url, on_ready, end, beside)
+            with heard_by(context.board.events.heard):
+                await _checked_and_served(context, redis_url, on_ready, end, beside)
 
 
 class _End:
@@ -114,6 +110,21 @@ class _End:
         self._at_once = server.stop
         if self._again:
             server.stop()
+
+
+async def _checked_and_served(
+    context: Context,
+    redis_url: str,
+    on_ready: Callable[[ServerInfo], None] | None,
+    end: _End,
+    beside: Sequence[Router],
+) -> None:
+    async with context.stores.connection:
+        looked = asyncio.Event()
+        if await end.comes_before(_refuse_the_impossible(context, looked)):
+            return
+        async with _looking_later(context, looked):
+            await _serve(context, redis_url, on_ready, end, beside)
 
 
 @asynccontextmanager
@@ -189,7 +200,7 @@ async def _serve(
     listener = bind(server.host, server.port)
     http_url = f"http://{server.host}:{listener.getsockname()[1]}"
     http_stop = asyncio.Event()
-    app = create_app(context, beside=beside)
+    app = create_app(context, stop=http_stop, beside=beside)
     http = asyncio.ensure_future(serve_http(app, listener, stop=http_stop))
     stopper = asyncio.ensure_future(end.stops(context.server))
     emit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from litestar.openapi.spec import Components, SecurityScheme
 from matchkeeper import __version__
 from matchkeeper.api.failures import Failure, FailureAnswer
 from matchkeeper.api.health import health_router
+from matchkeeper.api.live import Live, live_route
+from matchkeeper.api.pages import page_router
+from matchkeeper.api.runbooks import runbook_router
 from matchkeeper.api.v1 import api_router
 from matchkeeper.context import Context
 from matchkeeper.errors import MatchkeeperError, NotFoundError, StoreError
@@ -27,12 +31,22 @@ _STATUS: tuple[tuple[type[MatchkeeperError], int, str], ...] = (
 )
 
 
-def create_app(context: Context, *, beside: Sequence[Router] = ()) -> Litestar:
-    """Health, metrics and `/api/v1`, for a server that is wired; and what its caller puts beside
-    them.
+def create_app(
+    context: Context, *, stop: asyncio.Event | None = None, beside: Sequence[Router] = ()
+) -> Litestar:
+    """The page, health, metrics and `/api/v1`, for a server that is wired; and what its caller puts
+    beside them. `stop` ends the pages' streams.
     """
+    live = Live(context, stop=stop or asyncio.Event())
     return Litestar(
-        route_handlers=[health_router(context), api_router(context), *beside],
+        route_handlers=[
+            health_router(context),
+            api_router(context),
+            live_route(live),
+            page_router(),
+            runbook_router(),
+            *beside,
+        ],
         exception_handlers={MatchkeeperError: _ours, HTTPException: _http, Exception: _defect},
         openapi_config=OpenAPIConfig(
             title="Matchkeeper",

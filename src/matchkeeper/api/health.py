@@ -42,20 +42,27 @@ class _Ping:
         return self._problem
 
 
-async def readiness(context: Context, ping: _Ping) -> Readiness:
-    """Ready means: running, connected, hearing requests. Game servers are somebody else's."""
+def unfit(context: Context) -> list[str]:
+    """Why the server cannot do its work, Redis aside."""
     reasons = []
     if context.server.phase is not Phase.RUNNING:
         reasons.append(f"The server is {context.server.phase.value}.")
+    if not context.pubsub.listening:
+        reasons.append("Requests by Pub/Sub are not heard.")
+    if context.stream is not None and not context.stream.reading:
+        reasons.append("Requests by stream are not read.")
+    return reasons
+
+
+async def readiness(context: Context, ping: _Ping) -> Readiness:
+    """Ready means: running, connected, hearing requests. Game servers are somebody else's."""
+    reasons = []
     state = context.breaker.state
     if state is not BreakerState.CLOSED:
         reasons.append(f"The circuit breaker is {state.value}: Redis is out of reach.")
     elif problem := await ping.problem():
         reasons.append(f"Redis does not answer: {problem}")
-    if not context.pubsub.listening:
-        reasons.append("Requests by Pub/Sub are not heard.")
-    if context.stream is not None and not context.stream.reading:
-        reasons.append("Requests by stream are not read.")
+    reasons += unfit(context)
     missing = context.game_servers.missing
     warnings = ["No game server hears battle requests."] if missing else []
     return Readiness(ready=not reasons, reasons=reasons, warnings=warnings)

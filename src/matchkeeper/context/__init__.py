@@ -38,6 +38,8 @@ from matchkeeper.loops.watch import Watch, watch_lag
 from matchkeeper.matching.strategy import strategy_for
 from matchkeeper.observe.alert_channels import channels_from
 from matchkeeper.observe.alerts import Alerter
+from matchkeeper.observe.board.feed import BoardMetrics
+from matchkeeper.observe.board.recorder import Board
 from matchkeeper.observe.events import Throttle
 from matchkeeper.observe.game_servers import GameServerMonitor
 from matchkeeper.observe.metrics import Metrics
@@ -59,6 +61,7 @@ class Context:
     breaker: CircuitBreaker
     metrics: Metrics
     alerter: Alerter
+    board: Board
     pods: PodRecords
     game_servers: GameServers
     pubsub: PubSubIntake
@@ -81,7 +84,8 @@ def build(
     """
     rng = rng or random.Random()  # noqa: S311  # jitter, not secrets
     stopping = asyncio.Event()
-    metrics = Metrics()
+    board = Board(clock=clock, wall=time.time)
+    metrics = BoardMetrics(board)
     alerter = Alerter(
         channels_from(
             urls=[each.get_secret_value() for each in settings.alerts.urls],
@@ -98,6 +102,7 @@ def build(
     events = RedisEvents(
         metrics=metrics,
         alerter=alerter,
+        board=board,
         timeout_seconds=settings.matchmaking.redis_operation_timeout_seconds,
     )
     breaker = breaker_for(settings, events=events, clock=clock, rng=rng)
@@ -119,6 +124,7 @@ def build(
         breaker=breaker,
         metrics=metrics,
         alerter=alerter,
+        board=board,
         clock=clock,
         rng=rng,
         stopping=stopping,
@@ -135,6 +141,7 @@ class _Wiring:
     breaker: CircuitBreaker
     metrics: Metrics
     alerter: Alerter
+    board: Board
     clock: Clock
     rng: random.Random
     stopping: asyncio.Event
@@ -156,7 +163,7 @@ class _Wiring:
             metrics=self.metrics,
             on_recovery=lambda: _try_all(queues),
         )
-        committed = CommittedMatches(pods, self.metrics)
+        committed = CommittedMatches(pods, self.metrics, self.board)
         for mode in modes:
             self.metrics.mode(mode.name, required_players=mode.required_players)
             queues[mode.tag] = self._queue(mode, pods, game_servers, committed)
@@ -173,6 +180,7 @@ class _Wiring:
             Task(name="watch", run=watch.run),
             Task(name="handoff events", run=heard.run),
             Task(name="lag", run=self._lag),
+            Task(name="board", run=self.board.run, finishes=False),
             Task(name="alerts", run=self.alerter.run, finishes=False),
         ]
         return Context(
@@ -188,6 +196,7 @@ class _Wiring:
             breaker=self.breaker,
             metrics=self.metrics,
             alerter=self.alerter,
+            board=self.board,
             pods=pods,
             game_servers=game_servers,
             pubsub=pubsub,

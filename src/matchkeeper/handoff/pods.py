@@ -44,6 +44,8 @@ class PodRecords:
         self._clock = clock
         self._records: dict[str, _Record] = {}
         self._silent: frozenset[str] = frozenset()
+        self._heartbeats: Mapping[str, float] = {}
+        self._heard_at = 0.0
 
     @property
     def silent(self) -> frozenset[str]:
@@ -52,11 +54,17 @@ class PodRecords:
 
     def heard(self, seconds_ago: Mapping[str, float]) -> tuple[frozenset[str], frozenset[str]]:
         """Takes in the heartbeats; returns pods (newly silent, back again)."""
+        self._heartbeats, self._heard_at = seconds_ago, self._clock()
         limit = self._rules.silent_after.total_seconds()
         now_silent = frozenset(pod for pod, seconds in seconds_ago.items() if seconds > limit)
         fell, came_back = now_silent - self._silent, self._silent - now_silent
         self._silent = now_silent
         return fell, came_back
+
+    def heartbeats(self) -> dict[str, float]:
+        """Seconds since the last heartbeat of each pod that sends some, as far as was looked."""
+        since = self._clock() - self._heard_at
+        return {pod: seconds + since for pod, seconds in self._heartbeats.items()}
 
     def claimed(self, pods: Iterable[str]) -> None:
         """A match with players of these pods was claimed."""

@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
+from msgspec.structs import replace
 
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.loops.waiting import pause
+from matchkeeper.observe.board.recorder import Board
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.store.history import Happened, History
@@ -26,13 +28,16 @@ class _Made(msgspec.Struct, frozen=True, kw_only=True):
     mode: str
     pods: tuple[str, ...]
     enqueued_at: tuple[float, ...]
+    committed_at: float | None = None
+    """Unix time in seconds, of Redis; None until it is read in the history."""
 
 
 class CommittedMatches:
     """Remembers who was in a match until a game server has started it."""
 
-    def __init__(self, pods: PodRecords, metrics: Metrics) -> None:
+    def __init__(self, pods: PodRecords, metrics: Metrics, board: Board) -> None:
         self._pods = pods
+        self._board = board
         self._metrics = metrics
         self._made: dict[str, _Made] = {}
 
@@ -48,6 +53,10 @@ class CommittedMatches:
         while len(self._made) > _KEPT:
             self._made.pop(next(iter(self._made)))
 
+    def made(self, mode: GameMode, match: NewMatch) -> None:
+        """It was committed."""
+        self._board.made(mode, match.tickets)
+
     def forget(self, match_id: str) -> None:
         """It was not committed."""
         self._made.pop(match_id, None)
@@ -60,12 +69,16 @@ class CommittedMatches:
             made = self._made.get(each.match_id)
             if made is None:
                 continue
-            if each.what == "claimed":
+            if each.what == "committed":
+                self._made[each.match_id] = replace(made, committed_at=each.at)
+            elif each.what == "claimed":
                 claimed[made.mode] += 1
                 self._pods.claimed(made.pods)
                 waits.setdefault(made.mode, []).extend(
                     max(0.0, each.at - since) for since in made.enqueued_at
                 )
+                if made.committed_at is not None:
+                    self._board.claimed(each.pod_id, max(0.0, each.at - made.committed_at))
                 self._tell(Event.MATCH_CLAIMED, made, each)
             elif each.what == "started":
                 del self._made[each.match_id]

@@ -36,6 +36,11 @@ class GameServers:
         """Whether the last offer was heard by nobody."""
         return self._monitor.failures > 0
 
+    @property
+    def failures(self) -> int:
+        """Offers in a row that nobody heard."""
+        return self._monitor.failures
+
     def failed(self) -> None:
         """An offer was heard by nobody."""
         decision = self._monitor.failed()

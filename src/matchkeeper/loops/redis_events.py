@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from matchkeeper.observe.alerts import Alert, Alerter, AlertKind, Severity
+from matchkeeper.observe.board.recorder import Board
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.resilience.breaker import BreakerState, Change
@@ -19,18 +20,30 @@ _EVENTS = {
 }
 
 
+_WAITS_ON_PURPOSE = frozenset({"read requests"})
+"""Their length says nothing of how fast Redis is."""
+
+
 class RedisEvents:
     """Implements the store's observer, and hears the breaker."""
 
-    def __init__(self, *, metrics: Metrics, alerter: Alerter, timeout_seconds: float) -> None:
+    def __init__(
+        self, *, metrics: Metrics, alerter: Alerter, board: Board, timeout_seconds: float
+    ) -> None:
         self._metrics = metrics
         self._alerter = alerter
+        self._board = board
         self._timeout_seconds = timeout_seconds
         self._last_error = ""
 
     def operation(self, operation: str, outcome: Outcome, seconds: float, error: str) -> None:
         """One attempt at an operation has ended."""
         self._metrics.redis_operation(operation, outcome.value, seconds)
+        if outcome is Outcome.OK:
+            if operation not in _WAITS_ON_PURPOSE:
+                self._board.operation(seconds)
+        elif outcome is not Outcome.CIRCUIT_OPEN:
+            self._board.operation_failed(error)
         if error:
             self._last_error = error
         if outcome is Outcome.TIMEOUT:

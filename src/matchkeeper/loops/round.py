@@ -216,6 +216,7 @@ class Round:
         return made
 
     def _made(self, result: Committed) -> None:
+        self._committed.made(self.mode, result.match)
         emit(
             Event.MATCH_COMMITTED,
             mode=self.mode.name,

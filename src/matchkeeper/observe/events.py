@@ -6,7 +6,8 @@ The sentences that people already search their logs for are fixed; see `docs/ope
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,7 +16,9 @@ import structlog
 
 from matchkeeper.observe.catalogue import CATALOGUE, Event, Level
 
-__all__ = ["Event", "Level", "Throttle", "emit", "sentence"]
+__all__ = ["Event", "Level", "Throttle", "emit", "heard_by", "sentence"]
+
+Listener = Callable[[Event, Mapping[str, object]], None]
 
 _KEYS = 1000
 _LEVELS = {
@@ -27,6 +30,7 @@ _LEVELS = {
 }
 _log: Any = structlog.get_logger("matchkeeper")
 _stdlib = logging.getLogger("matchkeeper")
+_listeners: list[Listener] = []
 
 
 def emit(event: Event, **fields: object) -> None:
@@ -35,9 +39,24 @@ def emit(event: Event, **fields: object) -> None:
     A field `exc_info`, an exception, becomes its traceback.
     """
     level = _LEVELS[CATALOGUE[event].level]
+    if level > logging.DEBUG:
+        for listener in _listeners:
+            listener(event, fields)
     if not _stdlib.isEnabledFor(level):
         return
     _log.log(level, sentence(event, **fields), kind=event.value, **fields)
+
+
+@contextmanager
+def heard_by(listener: Listener) -> Generator[None]:
+    """Whatever this process emits meanwhile is told to `listener` as well, but for what is of level
+    DEBUG and comes with every match.
+    """
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
 
 
 def sentence(event: Event, **fields: object) -> str:

@@ -1,0 +1,85 @@
+// Where is this player now, and what happened to them?
+
+import { call, segment } from "./api.js";
+import { byId, h, setText, show } from "./dom.js";
+import { age, iso, time } from "./format.js";
+
+const SENTENCES = {
+  queued: (e) => `put into the queue of ${e.game_mode}${by(e)}`,
+  dequeued: (e) => `left the queue of ${e.game_mode}${by(e)}`,
+  committed: (e) => `put into match ${e.match_id} of ${e.game_mode}`,
+  offered_again: (e) => `match ${e.match_id} was offered again: nobody had started it`,
+  claimed: (e) => `match ${e.match_id} was claimed${by(e)}`,
+  declined: (e) => `match ${e.match_id} was declined${by(e)}`,
+  started: (e) => `match ${e.match_id} started${by(e)}`,
+  given_back: (e) => `back in the queue of ${e.game_mode}, at the old place: match ${e.match_id} did not start`,
+  expired: (e) => `waited too long in ${e.game_mode}, and was told so`,
+  set_aside: (e) => `set aside in ${e.game_mode}: the ticket cannot be read`,
+  requeued: (e) => `put back into ${e.game_mode} by an operator`,
+  dropped: (e) => `the dead letter of ${e.game_mode} was dropped by an operator`,
+};
+
+const by = (event) => (event.pod_id ? ` by ${event.pod_id}` : "");
+
+let asked = 0;
+
+export async function find(player) {
+  const mine = (asked += 1);
+  byId("player").value = player;
+  show(byId("found"), true);
+  setText(byId("found-title"), `Player ${player}`);
+  byId("found-title").focus();
+  let content;
+  try {
+    content = answer(await call("GET", `api/v1/players/${segment(player)}`));
+  } catch (error) {
+    content = [h("p", { class: "wrong" }, `Not found out: ${error.message}`)];
+  }
+  if (mine !== asked) return;
+  byId("found-body").replaceChildren(...content,
+    h("p", {}, h("button", { type: "button", class: "quiet", onclick: () => find(player) }, "Look again")));
+}
+
+function answer(found) {
+  return [...places(found), ...history(found.history)];
+}
+
+function places(found) {
+  const now = Date.now() / 1000;
+  const waits = Object.entries(found.queues).map(([mode, since]) =>
+    h("p", { class: "place" }, "Waits in ", h("strong", {}, mode), ` since ${time(since)}, for ${age(now - since)}.`));
+  const pending = found.pending_match;
+  const match = pending
+    ? [h("p", { class: "place" }, "Is in match ", h("code", {}, pending.match_id), " of ", h("strong", {}, pending.mode), ", which is being handed to a game server.")]
+    : [];
+  if (waits.length || match.length) return [...waits, ...match];
+  return [h("p", { class: "place" }, "Is in no queue and in no match that waits to start: either playing, gone, set aside (see the dead letters below), or never heard of. Ids are case-sensitive.")];
+}
+
+function history(events) {
+  if (!events) return [];
+  if (!events.length) return [h("p", { class: "muted" }, "Nothing is remembered of this player.")];
+  return [h("h3", {}, "What happened"), h("ol", { class: "events" }, ...events.map((event) =>
+    h("li", {}, h("time", { datetime: iso(event.at) }, time(event.at)),
+      h("span", { class: "what" }, sentence(event)))))];
+}
+
+function sentence(event) {
+  const text = SENTENCES[event.event]?.(event) ?? `${event.event.replaceAll("_", " ")} ${event.game_mode ?? ""}`.trim();
+  const capital = text.charAt(0).toUpperCase() + text.slice(1);
+  return event.detail ? `${capital} (${event.detail})` : capital;
+}
+
+export function begin() {
+  byId("search").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const player = byId("player").value;
+    if (player) find(player);
+    else byId("player").focus();
+  });
+  byId("found-close").addEventListener("click", () => {
+    asked += 1;
+    show(byId("found"), false);
+    byId("player").focus();
+  });
+}

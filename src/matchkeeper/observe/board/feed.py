@@ -1,0 +1,72 @@
+"""The metrics, remembered for the live page as well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matchkeeper.observe.board.recorder import Board
+from matchkeeper.observe.metrics import Metrics
+
+
+class BoardMetrics(Metrics):
+    """Whatever is counted for Prometheus is told to the board, where the page shows it."""
+
+    def __init__(self, board: Board) -> None:
+        super().__init__()
+        self._board = board
+
+    def mode(self, mode: str, *, required_players: int) -> None:
+        """A mode that is served."""
+        super().mode(mode, required_players=required_players)
+        self._board.mode(mode, required_players=required_players)
+
+    def queue_length(self, mode: str, length: int) -> None:
+        """Players waiting now."""
+        super().queue_length(mode, length)
+        self._board.read(mode, length)
+
+    def oldest_wait(self, mode: str, seconds: float) -> None:
+        """Longest wait now."""
+        super().oldest_wait(mode, seconds)
+        self._board.queues[mode].oldest_seconds = seconds
+
+    def dead_letters(self, mode: str, length: int) -> None:
+        """Tickets set aside now."""
+        super().dead_letters(mode, length)
+        self._board.queues[mode].dead_letters = length
+
+    def pending_handoffs(self, mode: str, count: int) -> None:
+        """Matches not yet claimed or confirmed."""
+        super().pending_handoffs(mode, count)
+        self._board.queues[mode].pending = count
+
+    def poisoned(self, mode: str, reason: str) -> None:
+        """A ticket was set aside."""
+        super().poisoned(mode, reason)
+        self._board.queues[mode].poisoned.append(self._board.clock())
+
+    def matches(self, mode: str, count: int, waits_seconds: Sequence[float]) -> None:
+        """Matches were made; one wait for each player."""
+        super().matches(mode, count, waits_seconds)
+        self._board.matched(mode, count, waits_seconds)
+
+    def reenqueued(self, mode: str, cause: str, players: int) -> None:
+        """Players keep their place after a match failed."""
+        super().reenqueued(mode, cause, players)
+        self._board.queues[mode].back[cause] += players
+
+    def declined(self, mode: str, pod_id: str = "") -> None:
+        """A game server gave a match back that it had claimed."""
+        super().declined(mode, pod_id)
+        if pod_id:
+            self._board.declined(pod_id)
+
+    def subscribers(self, count: int) -> None:
+        """Who hears battle requests."""
+        super().subscribers(count)
+        self._board.subscribers = count
+
+    def loop_lag(self, seconds: float) -> None:
+        """How late the event loop is."""
+        super().loop_lag(seconds)
+        self._board.lags.append(seconds)

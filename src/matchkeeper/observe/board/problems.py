@@ -1,0 +1,184 @@
+"""What is wrong now, and what it means for players: the banner of the live page.
+
+The limits are those of the alerts in `deploy/prometheus/rules.yml`, without their patience: who
+looks at the page wants to know at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+RUNBOOKS = "docs/runbooks"
+"""Where the pages stand, in the repository and on the server; as in the alerts."""
+OLDEST_WAIT_SECONDS = 120.0
+LAG_SECONDS = 0.1
+_BACK_SHARE = 0.1
+_BACK_PLAYERS = 5
+
+
+class Severity(StrEnum):
+    """How much players feel it."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+
+
+class Problem(msgspec.Struct, kw_only=True, frozen=True):
+    """One sentence for players, one page for who mends it. Its text changes only when the
+    situation does: screen readers read every change aloud.
+    """
+
+    name: str
+    severity: Severity
+    title: str
+    meaning: str
+    runbook: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueFacts:
+    """One queue, as far as it may be a reason to worry. Counts are of the last ten minutes."""
+
+    mode: str
+    required_players: int
+    waiting: int
+    oldest_seconds: float
+    poisoned: int = 0
+    not_started: int = 0
+    """Players whose match no game server started."""
+    matched: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that the banner is decided from."""
+
+    breaker: str
+    redis_failing: bool
+    """The last operations on Redis failed."""
+    not_ready: tuple[str, ...]
+    """Why, apart from the breaker."""
+    game_server_failures: int
+    """Offers in a row that nobody heard."""
+    subscribers: int | None
+    """None: not known yet."""
+    lag_seconds: float
+    """On average over the last minute."""
+    queues: Sequence[QueueFacts]
+
+
+def problems(facts: Facts) -> list[Problem]:
+    """What is wrong, the worst first."""
+    found = [*_redis(facts), *_server(facts), *_game_servers(facts)]
+    for queue in facts.queues:
+        found.extend(_queue(queue))
+    return sorted(found, key=lambda each: each.severity is not Severity.CRITICAL)
+
+
+def _problem(name: str, severity: Severity, title: str, meaning: str, page: str) -> Problem:
+    runbook = f"{RUNBOOKS}/{page}.md"
+    return Problem(name=name, severity=severity, title=title, meaning=meaning, runbook=runbook)
+
+
+def _redis(facts: Facts) -> Iterator[Problem]:
+    if facts.breaker == "forced_open":
+        yield _problem(
+            "breaker_forced", Severity.CRITICAL,
+            "An operator holds the circuit breaker open",
+            "This server makes no matches and answers no requests until it is released. Who is in "
+            "the queue stays there, at their place.",
+            "breaker-open",
+        )  # fmt: skip
+    elif facts.breaker != "closed":
+        yield _problem(
+            "breaker_open", Severity.CRITICAL,
+            "Redis is out of reach",
+            "This server makes no matches and answers no requests. Who is in the queue stays "
+            "there, at their place, and matching goes on by itself when Redis is back.",
+            "breaker-open",
+        )  # fmt: skip
+    elif facts.redis_failing:
+        yield _problem(
+            "redis_failing", Severity.WARNING,
+            "Redis fails to answer",
+            "Players wait longer: what failed is tried again. Nobody loses their place. If it goes "
+            "on, the circuit breaker opens and no matches are made.",
+            "breaker-open",
+        )  # fmt: skip
+
+
+def _server(facts: Facts) -> Iterator[Problem]:
+    if facts.not_ready:
+        yield _problem(
+            "not_ready", Severity.WARNING,
+            "This server is not ready",
+            f"{' '.join(facts.not_ready)} Players notice nothing while another server is ready; "
+            "with this one alone, no matches are made.",
+            "server-not-ready",
+        )  # fmt: skip
+    if facts.lag_seconds > LAG_SECONDS:
+        yield _problem(
+            "lag", Severity.WARNING,
+            "This server is late in all it does",
+            "Matches are made late, and players are told late. If it grows, calls to Redis run "
+            "into their deadlines.",
+            "event-loop-lag",
+        )  # fmt: skip
+
+
+def _game_servers(facts: Facts) -> Iterator[Problem]:
+    if facts.game_server_failures:
+        yield _problem(
+            "no_game_server", Severity.CRITICAL,
+            "Game Server unavailable",
+            "Nobody can play: matches are ready, but no game server listens for them. Players stay "
+            "in the queue, at their place, until one does.",
+            "no-game-server",
+        )  # fmt: skip
+    elif facts.subscribers == 0 and facts.breaker == "closed":
+        yield _problem(
+            "no_subscriber", Severity.WARNING,
+            "No game server listens for matches",
+            "Who asks for a match will wait until a game server listens. Nobody loses their place.",
+            "no-game-server",
+        )  # fmt: skip
+
+
+def _queue(queue: QueueFacts) -> Iterator[Problem]:
+    mode = queue.mode
+    if queue.oldest_seconds > OLDEST_WAIT_SECONDS and queue.waiting >= queue.required_players:
+        yield _problem(
+            f"oldest_wait {mode}", Severity.WARNING,
+            f"Somebody in {mode} has waited for {_minutes(queue.oldest_seconds)}",
+            "Players wait for minutes and leave. Either no matches are made in this mode, or some "
+            "players fit nobody.",
+            "oldest-wait",
+        )  # fmt: skip
+    if queue.poisoned:
+        who = "1 player was" if queue.poisoned == 1 else "Players were"
+        yield _problem(
+            f"poisoned {mode}", Severity.WARNING,
+            f"{who} set aside in {mode} within the last 10 minutes",
+            "They are in no queue any more, and wait for a match that will not come unless they "
+            "are requeued or their game server asks again. All others are matched.",
+            "poisoned-tickets",
+        )  # fmt: skip
+    if queue.not_started > max(_BACK_PLAYERS, _BACK_SHARE * queue.matched):
+        yield _problem(
+            f"not_claimed {mode}", Severity.WARNING,
+            f"Game servers do not take the matches of {mode}",
+            "Players go back to the queue since no game server started their match. They keep "
+            "their place, but wait longer; if it gets worse, nobody can play.",
+            "matches-not-claimed",
+        )  # fmt: skip
+
+
+def _minutes(seconds: float) -> str:
+    minutes = int(seconds // 60)
+    if minutes < 120:
+        return f"more than {minutes} minutes"
+    return f"more than {minutes // 60} hours"
