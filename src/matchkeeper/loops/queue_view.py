@@ -18,9 +18,7 @@ from matchkeeper.store.tickets import TicketStore
 
 _SCAN = 2000
 _FETCH = 500
-_AGAIN_EVERY_SECONDS = 1.0
 _AGAIN = 100
-"""So many are read again that often: an operator may have changed their metadata."""
 _SPARE = 1000
 
 
@@ -37,14 +35,23 @@ class View:
 
 
 class QueueView:
-    """Reads one queue. `grace`: for how long a ticket may be without metadata."""
+    """Reads one queue. `grace`: for how long a ticket may be without metadata. `again_every`: how
+    often a hundred are read again, whose metadata an operator may have changed.
+    """
 
     def __init__(
-        self, mode: GameMode, tickets: TicketStore, *, max_tickets: int, grace: timedelta
+        self,
+        mode: GameMode,
+        tickets: TicketStore,
+        *,
+        max_tickets: int,
+        grace: timedelta,
+        again_every: timedelta = timedelta(seconds=1),
     ) -> None:
         self._mode = mode
         self._tickets = tickets
         self._max_tickets = max_tickets
+        self._again_every_seconds = again_every.total_seconds()
         self._grace_seconds = grace.total_seconds()
         self._known: dict[bytes, Ticket] = {}
         self._read_from = 0
@@ -95,7 +102,7 @@ class QueueView:
         return unknown
 
     def _to_read_again(self, scan: Scan) -> set[bytes]:
-        if scan.now - self._again_at < _AGAIN_EVERY_SECONDS:
+        if scan.now - self._again_at < self._again_every_seconds:
             return set()
         self._again_at = scan.now
         first = self._again_from if self._again_from < len(scan.places) else 0

@@ -1,0 +1,166 @@
+"""A queue as one server sees it: what it knows is not read again, nor believed against Redis."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from redis.asyncio import Redis
+
+from matchkeeper.domain.match import Proposal
+from matchkeeper.domain.mode import GameMode, RatingRules
+from matchkeeper.domain.ticket import Ticket
+from matchkeeper.handoff.offers import new_match
+from matchkeeper.loops.queue_view import QueueView
+from matchkeeper.protocol.metadata import metadata_sum
+from matchkeeper.store.matches import NewMatch
+from tests.conftest import RealServer
+from tests.stores import CHANNEL, NORMAL, Stores, open_stores, token
+
+RANKED = GameMode(name="Ranked", rating=RatingRules())
+
+
+def view_of(
+    stores: Stores,
+    mode: GameMode = RANKED,
+    *,
+    max_tickets: int = 100,
+    again_every: timedelta = timedelta(hours=1),
+) -> QueueView:
+    return QueueView(
+        mode,
+        stores.tickets,
+        max_tickets=max_tickets,
+        grace=timedelta(seconds=10),
+        again_every=again_every,
+    )
+
+
+def fetches(stores: Stores) -> int:
+    return sum(operation == "fetch" for operation, _ in stores.seen.operations)
+
+
+async def put(redis: Redis, player: str, since: float, mmr: object) -> None:
+    await redis.zadd("queue:{ranked}", {player: since})
+    await redis.hset("metadata:{ranked}", player, json.dumps({"pod_id": "a", "mmr": mmr}))
+
+
+def duel(*tickets: Ticket) -> NewMatch:
+    return new_match(
+        Proposal(teams=tuple((ticket,) for ticket in tickets)),
+        NORMAL,
+        match_id=token(),
+        claim_within_seconds=5,
+        result_channel=lambda pod: f"pod:{pod}:match_result",
+    )
+
+
+async def test_what_was_read_once_is_not_read_again(any_server: RealServer, redis: Redis) -> None:
+    for number in range(5):
+        await put(redis, f"p{number}", 1_700_000_000 + number, 1500)
+    async with open_stores(any_server.url) as stores:
+        view = view_of(stores)
+        first = await view.read()
+        read = fetches(stores)
+        again = await view.read()
+    assert [each.player_id for each in again.tickets.values()] == [f"p{n}" for n in range(5)]
+    assert first.tickets == again.tickets
+    assert fetches(stores) == read == 1
+
+
+async def test_who_was_queued_by_this_server_is_not_read_at_all(any_server: RealServer) -> None:
+    async with open_stores(any_server.url) as stores:
+        view = view_of(stores)
+        await view.read()  # the first read looks at everybody
+        queued = await stores.enqueue("p1", RANKED, metadata='{"mmr":1700}')
+        metadata = queued.heard.request.metadata
+        known = Ticket(
+            player_id="p1",
+            enqueued_at=float(queued.detail),
+            pod_id="pod-a",
+            metadata_sum=metadata_sum(metadata.encode()),
+            rating=1700.0,
+        )
+        view.arrived([known])
+        seen = await view.read()
+        assert list(seen.tickets.values()) == [known]
+        assert fetches(stores) == 0
+        page = await stores.tickets.read(RANKED, start=0, count=10)
+    assert page.tickets == (known,), "what it took for granted is what stands there"
+
+
+async def test_who_comes_back_with_another_place_is_read_anew(
+    any_server: RealServer, redis: Redis
+) -> None:
+    await put(redis, "p1", 1_700_000_000, 1500)
+    async with open_stores(any_server.url) as stores:
+        view = view_of(stores)
+        await view.read()
+        await put(redis, "p1", 1_700_000_009, 1900)
+        (ticket,) = (await view.read()).tickets.values()
+    assert (ticket.enqueued_at, ticket.rating) == (1_700_000_009, 1900)
+
+
+async def test_a_rating_changed_by_hand_is_seen_when_it_is_time_to_look_again(
+    any_server: RealServer, redis: Redis
+) -> None:
+    await put(redis, "p1", 1_700_000_000, 1500)
+    async with open_stores(any_server.url) as stores:
+        view = view_of(stores)
+        await view.read()
+        await put(redis, "p1", 1_700_000_000, 1900)
+        (old,) = (await view.read()).tickets.values()
+        curious = view_of(stores, again_every=timedelta(0))
+        (first,) = (await curious.read()).tickets.values()
+        await put(redis, "p1", 1_700_000_000, 2000)
+        (new,) = (await curious.read()).tickets.values()
+    assert (old.rating, first.rating, new.rating) == (1500, 1900, 2000)
+
+
+async def test_no_match_is_made_with_metadata_that_has_changed(
+    any_server: RealServer, redis: Redis
+) -> None:
+    async with open_stores(any_server.url) as stores, redis.pubsub() as pod:
+        await pod.subscribe(CHANNEL)
+        await pod.get_message(timeout=2)
+        for player in ("p1", "p2"):
+            await stores.enqueue(player)
+        view = view_of(stores, NORMAL)
+        before = (await view.read()).tickets
+        await redis.hset("metadata:{normal}", "p2", '{"pod_id":"b","new":true}')
+        assert await stores.commit(NORMAL, duel(*before.values())) == ["stale"]
+        assert await redis.zcard("queue:{normal}") == 2
+        view.forget("p2")
+        after = (await view.read()).tickets
+        assert await stores.commit(NORMAL, duel(*after.values())) == ["committed"]
+        message = await pod.get_message(timeout=2)
+    assert message is not None
+    offer = json.loads(message["data"])
+    assert offer["player2"]["metadata"] == {"pod_id": "b", "new": True}
+    assert offer["player2"]["pod_id"] == "b"
+
+
+async def test_a_long_queue_is_read_in_parts_to_its_end(
+    any_server: RealServer, redis: Redis
+) -> None:
+    for number in range(25):
+        await put(redis, f"p{number:02}", 1_700_000_000 + number, 1500)
+    async with open_stores(any_server.url) as stores:
+        view = view_of(stores, max_tickets=10)
+        parts = [await view.read() for _ in range(3)]
+    seen = [ticket.player_id for part in parts for ticket in part.tickets.values()]
+    assert seen == [f"p{number:02}" for number in range(25)]
+    assert all(part.bound_hit for part in parts)
+
+
+async def test_what_it_knows_of_those_who_left_is_forgotten(any_server: RealServer) -> None:
+    async with open_stores(any_server.url) as stores:
+        view = view_of(stores)
+        view.arrived(
+            [
+                Ticket(player_id=f"p{n}", enqueued_at=1.0, pod_id="a", metadata_sum="")
+                for n in range(5000)
+            ]
+        )
+        await view.read()
+        assert len(view._known) == 0  # its memory is what this is about
