@@ -6,8 +6,10 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
-from playwright.async_api import Browser, Playwright
+from playwright.async_api import Browser, Page, Playwright, Request, expect
 
 CHROMIUM = next(
     (
@@ -18,6 +20,7 @@ CHROMIUM = next(
     None,
 )
 WHY_NOT = "no Chromium on this machine: apt-get install chromium"
+WAIT_MS = 30_000
 
 
 @asynccontextmanager
@@ -32,3 +35,36 @@ async def launched(playwright: Playwright) -> AsyncIterator[Browser]:
         yield browser
     finally:
         await browser.close()
+
+
+@dataclass
+class Seen:
+    """An open page, and what went on in it unseen."""
+
+    page: Page
+    url: str
+    requests: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def browsing(browser: Browser, port: int, **options: Any) -> AsyncIterator[Seen]:
+    """The page, open and live."""
+    context = await browser.new_context(reduced_motion="reduce", **options)
+    context.set_default_timeout(WAIT_MS)
+    page = await context.new_page()
+    seen = Seen(page, f"http://127.0.0.1:{port}/")
+
+    def asked(request: Request) -> None:
+        seen.requests.append(request.url)
+
+    page.on("request", asked)
+    page.on("pageerror", lambda error: seen.errors.append(str(error)))
+    try:
+        await page.goto(seen.url)
+        await expect(page.locator("#link-text")).to_have_text("Live")
+        yield seen
+    finally:
+        await context.close()
+    assert seen.errors == []
+    assert [url for url in seen.requests if not url.startswith(seen.url)] == []

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
-import signal
 import tempfile
 from pathlib import Path
 from typing import Literal
@@ -58,15 +57,12 @@ async def take(folder: Path, *, minutes: float) -> None:
                 await server.ready()
                 await _scenes(f"http://127.0.0.1:{server.port}/", valkey, folder, minutes)
         finally:
-            valkey.signal(signal.SIGCONT)
             valkey.kill()
 
 
 async def _scenes(url: str, valkey: RealServer, folder: Path, minutes: float) -> None:
     world = World(valkey.url, rng=random.Random(7))
     async with async_playwright() as playwright, launched(playwright) as browser, world.players():
-        empty = await _open(browser, url, DESKTOP)
-        await empty.screenshot(path=folder / "live-page-first.png")
         async with world.pods():
             await asyncio.sleep(60 * minutes)
             schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -84,10 +80,6 @@ async def _scenes(url: str, valkey: RealServer, folder: Path, minutes: float) ->
         await page.locator("#letters tr").first.wait_for()
         await page.wait_for_timeout(12_000)
         await page.screenshot(path=folder / "live-page-outage.png", full_page=True)
-        valkey.signal(signal.SIGSTOP)
-        await page.locator("[data-name=breaker_open]").wait_for()
-        await page.screenshot(path=folder / "live-page-redis.png")
-        valkey.signal(signal.SIGCONT)
 
 
 def main() -> None:

@@ -6,61 +6,38 @@ import json
 import re
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, Request, Route, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 from redis.asyncio import Redis
 
-from tests.browser import CHROMIUM, WHY_NOT, launched
+from tests.browser import CHROMIUM, WAIT_MS, WHY_NOT, browsing, launched
 from tests.conftest import RealServer
 from tests.harness import Outside, Server, free_port, outside, serving
+from tests.page_checks import CONTRAST, GAPS
 
 pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT),
     pytest.mark.timeout(300),  # a browser on a busy machine
 ]
 
 EVIL = "<img src=x onerror=document.title='owned'>"
-WAIT_MS = 30_000
 expect.set_options(timeout=WAIT_MS)
 
 
-@dataclass
-class Seen:
-    """An open page, and what went on in it unseen."""
-
-    page: Page
-    url: str
-    requests: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """One for all tests: to start it takes longer than most of them."""
+    async with async_playwright() as playwright, launched(playwright) as running:
+        yield running
 
 
-@asynccontextmanager
-async def browsing(port: int, **options: Any) -> AsyncIterator[Seen]:
-    """The page, open and live."""
-    async with async_playwright() as playwright, launched(playwright) as browser:
-        context = await browser.new_context(reduced_motion="reduce", **options)
-        context.set_default_timeout(WAIT_MS)
-        page = await context.new_page()
-        seen = Seen(page, f"http://127.0.0.1:{port}/")
-
-        def asked(request: Request) -> None:
-            seen.requests.append(request.url)
-
-        page.on("request", asked)
-        page.on("pageerror", lambda error: seen.errors.append(str(error)))
-        await page.goto(seen.url)
-        await expect(page.locator("#link-text")).to_have_text("Live")
-        yield seen
-        assert seen.errors == []
-        assert [url for url in seen.requests if not url.startswith(seen.url)] == []
-
-
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def server(valkey: RealServer, tmp_path: Path) -> AsyncIterator[Server]:
     # Browser, server and Valkey share a machine: half a second is soon over.
     with serving(valkey.url, tmp_path, matchmaking__redis_operation_timeout_seconds=2) as running:
@@ -68,7 +45,7 @@ async def server(valkey: RealServer, tmp_path: Path) -> AsyncIterator[Server]:
         yield running
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def redis(valkey: RealServer) -> AsyncIterator[Redis]:
     async with Redis.from_url(valkey.url, decode_responses=True) as client:
         yield client
@@ -87,9 +64,9 @@ def card(page: Page, mode: str) -> Any:
 
 
 async def test_players_wait_and_are_matched_before_ones_eyes(
-    server: Server, valkey: RealServer, redis: Redis
+    browser: Browser, server: Server, valkey: RealServer, redis: Redis
 ) -> None:
-    async with browsing(server.port) as seen:
+    async with browsing(browser, server.port) as seen:
         page = seen.page
         await expect(card(page, "Normal").locator(".empty")).to_contain_text("matchkeeper demo")
         await expect(page.locator("#pods-empty")).to_contain_text("No game server yet")
@@ -112,9 +89,9 @@ async def test_players_wait_and_are_matched_before_ones_eyes(
 
 
 async def test_what_is_wrong_is_on_top_and_goes_when_it_is_over(
-    server: Server, valkey: RealServer, redis: Redis
+    browser: Browser, server: Server, valkey: RealServer, redis: Redis
 ) -> None:
-    async with browsing(server.port) as seen:
+    async with browsing(browser, server.port) as seen:
         page = seen.page
         wire = Outside(redis)
         await wire.enqueue("p1")
@@ -139,20 +116,22 @@ async def test_what_is_wrong_is_on_top_and_goes_when_it_is_over(
             await expect(page.locator("#events")).to_contain_text("Game Server is back after")
 
 
-async def test_the_link_of_the_banner_leads_to_what_to_do(server: Server) -> None:
-    async with browsing(server.port) as seen:
+async def test_the_link_of_the_banner_leads_to_what_to_do(browser: Browser, server: Server) -> None:
+    async with browsing(browser, server.port) as seen:
         await seen.page.get_by_role("link", name="What to do: no game server").click()
         await expect(seen.page.locator("h1")).to_have_text("No game server listens")
         await seen.page.get_by_role("link", name="Live page").click()
         await expect(seen.page.locator("#link-text")).to_have_text("Live")
 
 
-async def test_the_page_outlives_its_server(valkey: RealServer, tmp_path: Path) -> None:
+async def test_the_page_outlives_its_server(
+    browser: Browser, valkey: RealServer, tmp_path: Path
+) -> None:
     port = free_port()
     with serving(valkey.url, tmp_path, server__port=port) as first:
         first.port = port
         await first.ready()
-        async with browsing(port) as seen:
+        async with browsing(browser, port) as seen:
             page = seen.page
             first.kill()
             await expect(page.locator("#link-text")).to_have_text("Reconnecting")
@@ -172,8 +151,8 @@ async def test_the_page_outlives_its_server(valkey: RealServer, tmp_path: Path) 
                     await expect(card(page, "Squad").locator(".big")).to_have_text("1")
 
 
-async def test_a_frozen_server_is_told_from_a_quiet_one(server: Server) -> None:
-    async with browsing(server.port) as seen:
+async def test_a_frozen_server_is_told_from_a_quiet_one(browser: Browser, server: Server) -> None:
+    async with browsing(browser, server.port) as seen:
         server.signal(signal.SIGSTOP)
         try:
             await expect(seen.page.locator("#link-text")).to_have_text("No news")
@@ -183,9 +162,11 @@ async def test_a_frozen_server_is_told_from_a_quiet_one(server: Server) -> None:
         await expect(seen.page.locator("#link-text")).to_have_text("Live")
 
 
-async def test_a_dead_letter_is_mended_with_the_token(server: Server, redis: Redis) -> None:
+async def test_a_dead_letter_is_mended_with_the_token(
+    browser: Browser, server: Server, redis: Redis
+) -> None:
     await poison(redis, "p1")
-    async with browsing(server.port) as seen:
+    async with browsing(browser, server.port) as seen:
         page = seen.page
         row = page.locator("#letters tr")
         await expect(row).to_contain_text("pod_id not found")
@@ -215,12 +196,12 @@ async def test_a_dead_letter_is_mended_with_the_token(server: Server, redis: Red
 
 
 async def test_changes_that_are_off_are_told_to_be_off(
-    valkey: RealServer, redis: Redis, tmp_path: Path
+    browser: Browser, valkey: RealServer, redis: Redis, tmp_path: Path
 ) -> None:
     await poison(redis, "p1")
     with serving(valkey.url, tmp_path, server__api_token=None) as server:
         await server.ready()
-        async with browsing(server.port) as seen:
+        async with browsing(browser, server.port) as seen:
             await seen.page.get_by_role("button", name="Drop p1").click()
             await seen.page.locator("#drop-form button[type=submit]").click()
             await seen.page.get_by_label("API token").fill("any")
@@ -228,8 +209,8 @@ async def test_changes_that_are_off_are_told_to_be_off(
             await expect(seen.page.locator("#letters-said")).to_contain_text("server.api_token")
 
 
-async def test_where_is_this_player(server: Server, valkey: RealServer) -> None:
-    async with outside(valkey.url, pods=False) as wire, browsing(server.port) as seen:
+async def test_where_is_this_player(browser: Browser, server: Server, valkey: RealServer) -> None:
+    async with outside(valkey.url, pods=False) as wire, browsing(browser, server.port) as seen:
         page = seen.page
         await wire.enqueue("p1")
         await wire.is_told("p1", "EnQueued")
@@ -265,11 +246,11 @@ async def test_where_is_this_player(server: Server, valkey: RealServer) -> None:
 
 
 async def test_what_strangers_send_is_text(
-    server: Server, valkey: RealServer, redis: Redis
+    browser: Browser, server: Server, valkey: RealServer, redis: Redis
 ) -> None:
     await poison(redis, EVIL, metadata=f'{{"x":"{EVIL}"}}')
     await redis.zadd("pods", {EVIL: (await redis.time())[0]})
-    async with outside(valkey.url) as wire, browsing(server.port) as seen:
+    async with outside(valkey.url) as wire, browsing(browser, server.port) as seen:
         page = seen.page
         await wire.enqueue("p1", pod=EVIL)
         await wire.enqueue("p2", pod=EVIL)
@@ -284,9 +265,11 @@ async def test_what_strangers_send_is_text(
         assert "owned" not in await page.title()
 
 
-async def test_everything_can_be_done_with_the_keyboard_alone(server: Server, redis: Redis) -> None:
+async def test_everything_can_be_done_with_the_keyboard_alone(
+    browser: Browser, server: Server, redis: Redis
+) -> None:
     await poison(redis, "p1")
-    async with browsing(server.port) as seen:
+    async with browsing(browser, server.port) as seen:
         page = seen.page
         await expect(page.locator("#letters tr")).to_have_count(1)
         reached: list[str] = []
@@ -315,9 +298,8 @@ async def test_everything_can_be_done_with_the_keyboard_alone(server: Server, re
         assert await page.evaluate(focus) == "Drop p1"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_it_fits_a_phone_and_can_be_read_by_day_and_by_night(
-    server: Server, valkey: RealServer, redis: Redis, scheme: str
+    browser: Browser, server: Server, valkey: RealServer, redis: Redis
 ) -> None:
     await poison(redis, "p" * 128, "short", metadata='{"pod":"' + "x" * 900)
     async with outside(valkey.url) as wire:
@@ -325,94 +307,21 @@ async def test_it_fits_a_phone_and_can_be_read_by_day_and_by_night(
         await wire.enqueue("p2", pod="pod-a")
         await wire.is_told("p1", "MatchFound")
         size = {"width": 360, "height": 800}
-        async with browsing(server.port, viewport=size, color_scheme=scheme) as seen:
-            page = seen.page
-            await expect(page.locator("#letters tr")).to_have_count(2)
-            await expect(page.locator("#pods tr")).to_have_count(2)
-            wide = "document.documentElement.scrollWidth"
-            assert await page.evaluate(wide) <= 360
-            poor = await page.evaluate(CONTRAST)
-            assert poor == []
-
-
-# Every text against what is behind it; 4.5 to 1 is what WCAG AA asks for.
-CONTRAST = """() => {
-  const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-  const rgba = (colour) => {
-    canvas.clearRect(0, 0, 1, 1);
-    canvas.fillStyle = colour;
-    canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data];
-  };
-  const light = (c) => c.slice(0, 3).map((v) => v / 255)
-    .map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = (node) => {
-    for (let each = node; each; each = each.parentElement) {
-      const colour = rgba(getComputedStyle(each).backgroundColor);
-      if (colour[3] === 255) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const poor = [];
-  for (const node of document.querySelectorAll('body *')) {
-    const own = [...node.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-    if (!own || node.closest('noscript, svg, dialog:not([open])')) continue;
-    if (!node.checkVisibility()) continue;
-    const [one, other] = [light(rgba(getComputedStyle(node).color)), light(behind(node))];
-    const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
-    if (ratio < 4.5) poor.push(`${node.textContent.slice(0, 30)}: ${ratio.toFixed(2)}`);
-  }
-  return poor;
-}"""
-
-# What a screen reader needs: names, headings in order, headers of tables, one language.
-GAPS = """() => {
-  const gaps = [];
-  const seen = (node) => node.checkVisibility();
-  for (const node of document.querySelectorAll('button, input, textarea, a[href], summary')) {
-    const label = node.labels?.[0]?.textContent || node.getAttribute('aria-label') || '';
-    if (!(label || node.textContent).trim()) gaps.push(`no name: ${node.outerHTML}`);
-  }
-  let level = 0;
-  for (const node of document.querySelectorAll('h1, h2, h3, h4')) {
-    if (!seen(node)) continue;
-    const now = Number(node.tagName[1]);
-    if (now > level + 1) gaps.push(`heading skips: ${node.textContent}`);
-    level = now;
-  }
-  if (document.querySelectorAll('h1').length !== 1) gaps.push('not one h1');
-  for (const table of document.querySelectorAll('table')) {
-    if (!table.caption?.textContent.trim()) gaps.push(`no caption: ${table.id}`);
-    for (const th of table.querySelectorAll('th')) {
-      if (!th.scope) gaps.push(`no scope: ${th.textContent}`);
-    }
-    for (const tr of table.querySelectorAll('tbody tr')) {
-      if (!tr.querySelector('th[scope=row]')) gaps.push(`no row header: ${tr.textContent}`);
-    }
-  }
-  for (const image of document.querySelectorAll('img:not([alt]), svg:not([aria-label])')) {
-    gaps.push(`no text: ${image.outerHTML.slice(0, 60)}`);
-  }
-  for (const node of document.querySelectorAll('[aria-labelledby], [aria-describedby]')) {
-    const ids = `${node.getAttribute('aria-labelledby') ?? ''} ${node.getAttribute('aria-describedby') ?? ''}`;
-    for (const id of ids.split(' ').filter(Boolean)) {
-      if (!document.getElementById(id)) gaps.push(`nothing has the id ${id}`);
-    }
-  }
-  const ids = [...document.querySelectorAll('[id]')].map((node) => node.id);
-  for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) gaps.push(`twice: ${id}`);
-  if (!document.documentElement.lang) gaps.push('no language');
-  if (document.querySelectorAll('main').length !== 1) gaps.push('not one main');
-  return gaps;
-}"""  # noqa: E501  # one line of a program that a browser reads
+        for scheme in ("light", "dark"):
+            async with browsing(browser, server.port, viewport=size, color_scheme=scheme) as seen:
+                page = seen.page
+                await expect(page.locator("#letters tr")).to_have_count(2)
+                await expect(page.locator("#pods tr")).to_have_count(2)
+                wide = "document.documentElement.scrollWidth"
+                assert await page.evaluate(wide) <= 360
+                assert await page.evaluate(CONTRAST) == [], scheme
 
 
 async def test_a_screen_reader_finds_its_way(
-    server: Server, valkey: RealServer, redis: Redis
+    browser: Browser, server: Server, valkey: RealServer, redis: Redis
 ) -> None:
     await poison(redis, "p1")
-    async with outside(valkey.url) as wire, browsing(server.port) as seen:
+    async with outside(valkey.url) as wire, browsing(browser, server.port) as seen:
         await wire.enqueue("p2", "Ranked")
         await wire.enqueue("p3", "Ranked")
         await wire.is_told("p2", "MatchFound")
@@ -437,8 +346,10 @@ DEMO: dict[str, Any] = {
 }  # fmt: skip
 
 
-async def test_things_can_be_broken_in_a_demo_and_only_there(server: Server) -> None:
-    async with browsing(server.port) as seen:
+async def test_things_can_be_broken_in_a_demo_and_only_there(
+    browser: Browser, server: Server
+) -> None:
+    async with browsing(browser, server.port) as seen:
         page = seen.page
         assert (await server.get("/demo")).status_code == 404
         await expect(page.locator("#demo")).to_be_hidden()

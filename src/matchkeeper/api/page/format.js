@@ -9,7 +9,7 @@ export const rate = (value) => (value < 10 ? tenth : whole).format(value);
 
 export function seconds(value) {
   if (value === null || value === undefined) return "–";
-  if (value < 0.001) return `${tenth.format(value * 1e6)} µs`;
+  if (value < 0.001) return `${whole.format(value * 1e6)} µs`;
   if (value < 1) return `${(value < 0.01 ? tenth : whole).format(value * 1000)} ms`;
   if (value < 60) return `${(value < 10 ? tenth : whole).format(value)} s`;
   if (value < 3600) return `${Math.floor(value / 60)} min ${Math.floor(value % 60)} s`;
