@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from proof.simulate.backend import Backend
-from proof.simulate.jobs import Job, perform
+from proof.simulate.jobs import WITHOUT_FAULTS_SEED, Job, perform
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,12 @@ def test_the_same_seed_gives_the_same_history_byte_for_byte(backend: Backend, jo
 
 
 def test_a_run_without_faults_does_all_that_there_is_to_do(backend: Backend) -> None:
-    outcome = perform(backend, Job.parse("everything:1:"))
+    outcome = perform(backend, Job.parse(f"everything:{WITHOUT_FAULTS_SEED}:"))
     assert outcome.broken == ()
     assert set(outcome.operations) >= {
         "enqueue", "dequeue", "commit", "claim", "confirm", "decline", "redeliver", "give_back",
-        "set_aside", "expire", "read", "submit", "heartbeat", "XREADGROUP", "SUBSCRIBE", "PUBLISH",
+        "set_aside", "expire", "scan", "fetch", "submit", "heartbeat", "XREADGROUP", "XREAD",
+            "SUBSCRIBE", "PUBLISH",
     }  # fmt: skip
     assert outcome.matches >= 4
 

@@ -26,7 +26,7 @@ from proof.simulate.explore import (
     workers,
 )
 from proof.simulate.faults import Exactly, Fault
-from proof.simulate.jobs import Job, Outcome, perform, shrink
+from proof.simulate.jobs import WITHOUT_FAULTS_SEED, Job, Outcome, perform, shrink
 from proof.simulate.run import simulate
 
 console = Console()
@@ -110,7 +110,7 @@ def _part(name: str, jobs: Iterable[Job], runs: Runs) -> Part:
 def _plain(scenario: str) -> Outcome:
     backend = Backend()
     try:
-        return perform(backend, Job(scenario=scenario, seed=1))
+        return perform(backend, Job(scenario=scenario, seed=WITHOUT_FAULTS_SEED))
     finally:
         backend.close()
 

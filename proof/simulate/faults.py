@@ -36,7 +36,10 @@ ERRORS: Mapping[Fault, bytes] = {
     Fault.OOM: b"-OOM command not allowed when used memory > 'maxmemory'.\r\n",
     Fault.BUSY: b"-BUSY Valkey is busy running a script. You can only call FUNCTION KILL.\r\n",
 }
-READS = ("overdue", "pods", "read", "HGETALL", "PING", "PUBSUB", "XLEN", "XAUTOCLAIM")
+READS = (
+    "overdue", "pods", "scan", "fetch", "HGETALL", "MGET", "PING", "PUBSUB", "XLEN", "XREAD", "XRANGE",
+    "XREVRANGE", "XAUTOCLAIM",
+)  # fmt: skip
 """Operations that change nothing: what happens after they ran is the same as before."""
 FOR_READS = (
     Fault.NOT_SENT,
