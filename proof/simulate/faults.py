@@ -37,8 +37,8 @@ ERRORS: Mapping[Fault, bytes] = {
     Fault.BUSY: b"-BUSY Valkey is busy running a script. You can only call FUNCTION KILL.\r\n",
 }
 READS = (
-    "overdue", "pods", "scan", "fetch", "HGETALL", "MGET", "PING", "PUBSUB", "XLEN", "XREAD", "XRANGE",
-    "XREVRANGE", "XAUTOCLAIM",
+    "overdue", "pods", "scan", "fetch", "HGETALL", "MGET", "PING", "PUBSUB", "XLEN", "XREAD",
+    "XRANGE", "XREVRANGE", "XAUTOCLAIM",
 )  # fmt: skip
 """Operations that change nothing: what happens after they ran is the same as before."""
 FOR_READS = (
