@@ -342,7 +342,7 @@ DEMO: dict[str, Any] = {
         {"name": "kill-server", "label": "Kill a game server", "what": "It dies",
          "kind": "button", "on": False},
     ],
-    "figures": {"players": 7, "matched": 6, "lost": 0, "doubled": 0},
+    "figures": {"players": 7, "matched": 6, "lost": 0, "doubled": 0, "known": True},
 }  # fmt: skip
 
 
@@ -372,6 +372,8 @@ async def test_things_can_be_broken_in_a_demo_and_only_there(
         await expect(toggle).to_have_attribute("aria-pressed", "false")
         await toggle.click()
         await expect(toggle).to_have_attribute("aria-pressed", "true")
+        state["figures"]["known"] = False
+        await expect(page.locator("#demo-lost")).to_have_text("unknown")
         await expect(page.get_by_role("button", name="Kill a game server")).to_be_visible()
         before = int(await page.locator("#demo-players").inner_text())
         await expect(page.locator("#demo-players")).not_to_have_text(str(before))

@@ -27,7 +27,8 @@ function render(state) {
   keyed(byId("demo-controls"), state.controls, (control) => control.name, control);
   for (const [name] of FIGURES) {
     const node = byId(`demo-${name}`);
-    setText(node, number(state.figures[name]));
+    // While Redis is away nobody can know who is lost.
+    setText(node, name === "lost" && !state.figures.known ? "unknown" : number(state.figures[name]));
     const bad = (name === "lost" || name === "doubled") && state.figures[name] > 0;
     setClass(node, bad ? "wrong" : "");
   }
