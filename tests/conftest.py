@@ -89,18 +89,22 @@ def server_program(request: pytest.FixtureRequest) -> str:
 def any_server(server_program: str, tmp_path: Path) -> Iterator[RealServer]:
     """The test runs once on the embedded Valkey and once on Redis, where that is installed."""
     server = RealServer(server_program, tmp_path)
-    server.start()
-    yield server
-    server.kill()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
 
 
 @pytest.fixture
 def valkey(tmp_path: Path) -> Iterator[RealServer]:
     """The embedded Valkey, for tests where the kind of server does not matter."""
     server = RealServer(str(executable()), tmp_path)
-    server.start()
-    yield server
-    server.kill()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
 
 
 @pytest.fixture
