@@ -163,7 +163,7 @@ def test_a_pod_with_all_that_is_known_of_it() -> None:
     world = World()
     for seconds in (0.2, 0.4, 0.9):
         world.board.claimed("a", seconds)
-    world.metrics.declined("Normal", "a")
+    world.board.declined("a")
     now = replace(NOW, heartbeats={"a": 3.0, "\udcff": 1.0}, silent=frozenset({"a"}))
     pod, foreign = world.look(now).pods
     assert (pod.claims, pod.claim_median, pod.declines, pod.silent) == (3, 0.4, 1, True)

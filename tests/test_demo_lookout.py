@@ -11,13 +11,13 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from matchkeeper.cli.common import Quiet
 from matchkeeper.cli.demo.breakables import Poisoner
 from matchkeeper.cli.demo.ledger import Fate, Ledger
 from matchkeeper.cli.demo.lookout import Lookout
 from matchkeeper.cli.demo_commands import demo_settings
 from matchkeeper.context import Stores, stores_for
 from matchkeeper.resilience.breaker import CircuitBreaker
+from matchkeeper.store.connection import Unobserved
 from tests.conftest import RealServer
 
 
@@ -59,7 +59,7 @@ async def scene(valkey: RealServer) -> AsyncIterator[Scene]:
         valkey.url,
         me="lookout",
         breaker=breaker,
-        events=Quiet(),
+        events=Unobserved(),
         clock=time.monotonic,
         rng=rng,
     )

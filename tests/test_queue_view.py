@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -43,6 +44,11 @@ def fetches(stores: Stores) -> int:
 async def put(redis: Redis, player: str, since: float, mmr: object) -> None:
     await redis.zadd("queue:{ranked}", {player: since})
     await redis.hset("metadata:{ranked}", player, json.dumps({"pod_id": "a", "mmr": mmr}))
+
+
+def _rated(names: list[str], *, mmr: int) -> list[Any]:
+    text = json.dumps({"pod_id": "a", "mmr": mmr})
+    return [each for name in names for each in (name, text)]
 
 
 def duel(*tickets: Ticket) -> NewMatch:
@@ -115,6 +121,23 @@ async def test_a_rating_changed_by_hand_is_seen_when_it_is_time_to_look_again(
         await put(redis, "p1", 1_700_000_000, 2000)
         (new,) = (await curious.read()).tickets.values()
     assert (old.rating, first.rating, new.rating) == (1500, 1900, 2000)
+
+
+async def test_looking_again_comes_to_everybody_in_a_queue_of_many_pages(
+    any_server: RealServer, redis: Redis
+) -> None:
+    names = [f"p{number:04}" for number in range(4500)]
+    await redis.zadd("queue:{ranked}", {name: 1_700_000_000 + n for n, name in enumerate(names)})
+    await redis.hset("metadata:{ranked}", items=_rated(names, mmr=1))
+    async with open_stores(any_server.url) as stores:
+        view = view_of(stores, max_tickets=10_000, again_every=timedelta(0))
+        await view.read()
+        await redis.hset("metadata:{ranked}", items=_rated(names, mmr=2))
+        once = sum(ticket.rating == 2 for ticket in (await view.read()).tickets.values())
+        for _ in range(45):
+            seen = await view.read()
+    assert 90 <= once <= 200, "a part each time"
+    assert all(ticket.rating == 2 for ticket in seen.tickets.values())
 
 
 async def test_no_match_is_made_with_metadata_that_has_changed(

@@ -161,8 +161,9 @@ def live_route(live: Live) -> ASGIRouteHandler:
             async with asyncio.TaskGroup() as group:
                 closed = group.create_task(_closed(receive))
                 start: Any = {"type": "http.response.start", "status": 200, "headers": _HEADERS}
-                await send(start)
                 try:
+                    async with asyncio.timeout(_SEND_SECONDS):
+                        await send(start)
                     await live.send_to(send, closed)
                     await _sent(send, b"", more=False)
                 except TimeoutError:

@@ -121,6 +121,7 @@ async def connected(settings: Settings) -> AsyncGenerator[tuple[Stores, Operator
 
     from matchkeeper import context  # noqa: PLC0415  # slow to import
     from matchkeeper.resilience.breaker import CircuitBreaker  # noqa: PLC0415
+    from matchkeeper.store.connection import Unobserved  # noqa: PLC0415
 
     rng = random.Random()  # noqa: S311  # jitter, not secrets
     stores = context.stores_for(
@@ -128,22 +129,12 @@ async def connected(settings: Settings) -> AsyncGenerator[tuple[Stores, Operator
         url_of(settings),
         me=context.new_server_id(),
         breaker=CircuitBreaker(clock=time.monotonic, rng=rng, on_change=lambda _change: None),
-        events=Quiet(),
+        events=Unobserved(),
         clock=time.monotonic,
         rng=rng,
     )
     async with stores.connection:
         yield stores, context.operator_for(settings, stores)
-
-
-class Quiet:
-    """A command tells its own errors; the store need not."""
-
-    def operation(self, operation: str, outcome: Any, seconds: float, error: str) -> None:
-        """Nothing to tell."""
-
-    def retry(self, operation: str) -> None:
-        """Nothing to tell."""
 
 
 def ask(

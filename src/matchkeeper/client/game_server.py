@@ -20,10 +20,9 @@ from matchkeeper.protocol.answers import Answer, BattleRequest
 from matchkeeper.protocol.limits import id_problem
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.resilience.retry import RetryPolicy
-from matchkeeper.store.connection import Connection, ConnectionOptions
+from matchkeeper.store.connection import Connection, ConnectionOptions, Unobserved
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.durability import Durability
-from matchkeeper.store.failures import Outcome
 from matchkeeper.store.matches import HandoffReply, MatchStore
 from matchkeeper.store.streams import RequestStreams, Submitted
 
@@ -58,16 +57,6 @@ class Offer:
     async def decline(self) -> bool:
         """Gives a claimed match back, so that another server is asked at once."""
         return await self._server.decline(self.request)
-
-
-class _Quiet:
-    """The game server's own metrics are its own affair."""
-
-    def operation(self, operation: str, outcome: Outcome, seconds: float, error: str) -> None:
-        """Nothing to tell."""
-
-    def retry(self, operation: str) -> None:
-        """Nothing to tell."""
 
 
 class GameServer:
@@ -114,7 +103,7 @@ class GameServer:
                 rng=rng,
                 on_change=lambda _change: None,
             ),
-            observer=_Quiet(),
+            observer=Unobserved(),
             clock=clock,
             rng=rng,
         )

@@ -93,7 +93,7 @@ class PodRecords:
 
     @property
     def holding(self) -> bool:
-        """Whether tickets of any pod are left alone now."""
+        """Whether tickets of any pod may have to be left alone."""
         return bool(self._silent or self._records)
 
     def unclaimed_in_a_row(self) -> dict[str, int]:

@@ -80,6 +80,8 @@ class CommittedMatches:
                 if made.committed_at is not None:
                     self._board.claimed(each.pod_id, max(0.0, each.at - made.committed_at))
                 self._tell(Event.MATCH_CLAIMED, made, each)
+            elif each.what == "declined":
+                self._board.declined(each.pod_id)
             elif each.what == "started":
                 del self._made[each.match_id]
                 self._tell(Event.MATCH_STARTED, made, each)

@@ -55,7 +55,8 @@ class QueueView:
         self._grace_seconds = grace.total_seconds()
         self._known: dict[bytes, Ticket] = {}
         self._read_from = 0
-        self._again_from = 0
+        self._again_step = 0
+        self._again_turn = 0
         self._again_at = 0.0
 
     def arrived(self, tickets: Sequence[Ticket]) -> None:
@@ -74,11 +75,13 @@ class QueueView:
         Raises StoreError.
         """
         view = View()
+        self._again_step = 0
         start, left = self._read_from, self._max_tickets
         while left > 0:
             scan = await self._tickets.scan(self._mode.tag, start=start, count=min(_SCAN, left))
             view.now, view.queue_length = scan.now, scan.queue_length
-            await self._add(view, self._unknown(view, scan))
+            self._look_again(scan)
+            await self._add(view, self._unknown(view, scan, first=start))
             start += len(scan.places)
             left -= len(scan.places)
             if len(scan.places) < _SCAN:
@@ -88,26 +91,29 @@ class QueueView:
         self._forget_who_left(view)
         return view
 
-    def _unknown(self, view: View, scan: Scan) -> list[Place]:
-        """Puts those who are known into the view; returns the others."""
-        again = self._to_read_again(scan)
+    def _look_again(self, scan: Scan) -> None:
+        """When it is time, every nth ticket of this reading is read again, each time others."""
+        if scan.now - self._again_at >= self._again_every_seconds:
+            self._again_at = scan.now
+            self._again_step = scan.queue_length // _AGAIN + 1
+            self._again_turn += 1
+
+    def _unknown(self, view: View, scan: Scan, *, first: int) -> list[Place]:
+        """Puts those who are known into the view; returns the others. `first` is the rank of the
+        first place.
+        """
+        step = self._again_step
+        offset = (self._again_turn - first) % step if step else len(scan.places)
+        again = range(offset, len(scan.places), step or 1)
         unknown: list[Place] = []
-        for place in scan.places:
+        for number, place in enumerate(scan.places):
             player, since = place
             ticket = self._known.get(player)
-            if ticket is None or ticket.enqueued_at != since or player in again:
+            if ticket is None or ticket.enqueued_at != since or number in again:
                 unknown.append(place)
             else:
                 view.tickets[player] = ticket
         return unknown
-
-    def _to_read_again(self, scan: Scan) -> set[bytes]:
-        if scan.now - self._again_at < self._again_every_seconds:
-            return set()
-        self._again_at = scan.now
-        first = self._again_from if self._again_from < len(scan.places) else 0
-        self._again_from = first + _AGAIN
-        return {player for player, _ in scan.places[first : first + _AGAIN]}
 
     async def _add(self, view: View, places: Sequence[Place]) -> None:
         """Reads what is not known."""

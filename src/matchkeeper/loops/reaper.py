@@ -97,7 +97,7 @@ class Reaper:
         if cause is Cause.UNCLAIMED:
             self._count_unclaimed(match)
         elif cause is Cause.DECLINED:
-            self._metrics.declined(mode.name, match.declined_by or "")
+            self._metrics.declined(mode.name)
         if step is Step.REDELIVER:
             heard = await self._redeliver(mode, match)
             if heard != 0:

@@ -297,7 +297,7 @@ class Metrics:
         """A match was offered again."""
         self._redelivered.labels(mode).inc()
 
-    def declined(self, mode: str, pod_id: str = "") -> None:  # noqa: ARG002  # for the live page
+    def declined(self, mode: str) -> None:
         """A game server gave a match back that it had claimed."""
         self._declined.labels(mode).inc()
 

@@ -9,16 +9,26 @@ from redis.asyncio.connection import parse_url
 from matchkeeper.errors import ConfigError
 
 
+def driver_url(url: str) -> str:
+    """The URL as the driver knows it, which has no words for Valkey."""
+    return url.replace("valkey://", "redis://").replace("valkeys://", "rediss://")
+
+
+def unusable(why: Exception) -> ConfigError:
+    """What to tell of a URL that the driver cannot read."""
+    return ConfigError(
+        f"redis.url cannot be used: {why}",
+        hint="It looks like redis://user:password@host:6379/0, rediss://… or unix:///path.",
+    )
+
+
 def host_of(url: str) -> str | None:
     """The host that this URL leads to; None for a Unix socket. Raises ConfigError."""
-    plain = url.replace("valkey://", "redis://").replace("valkeys://", "rediss://")
+    plain = driver_url(url)
     try:
         parts = dict(parse_url(plain))
     except ValueError as error:
-        raise ConfigError(
-            f"redis.url cannot be used: {error}",
-            hint="It looks like redis://user:password@host:6379/0, rediss://… or unix:///path.",
-        ) from None
+        raise unusable(error) from None
     if "path" in parts and plain.startswith("unix:"):
         return None
     return str(parts.get("host", "localhost"))

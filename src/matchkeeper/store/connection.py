@@ -17,11 +17,12 @@ from redis.driver_info import DriverInfo
 from redis.exceptions import NoScriptError
 from redis.maint_notifications import MaintNotificationsConfig
 
-from matchkeeper.errors import ConfigError, StoreError, StoreNotReadyError
+from matchkeeper.errors import StoreError, StoreNotReadyError
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.resilience.deadline import within
 from matchkeeper.resilience.retry import RetryBudget, RetryPolicy, retrying
 from matchkeeper.store import scripts
+from matchkeeper.store.address import driver_url, unusable
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.failures import (
     NotDurableError,
@@ -44,6 +45,16 @@ class StoreObserver(Protocol):
 
     def retry(self, operation: str) -> None:
         """An attempt failed and is made again."""
+
+
+class Unobserved:
+    """Tells nobody: for those who tell their own errors."""
+
+    def operation(self, operation: str, outcome: Outcome, seconds: float, error: str) -> None:
+        """Nothing to tell."""
+
+    def retry(self, operation: str) -> None:
+        """Nothing to tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,10 +261,9 @@ def _driver() -> DriverInfo:
 
 def _client(options: ConnectionOptions) -> Redis:
     seconds = options.timeout.total_seconds()
-    url = options.url.replace("valkey://", "redis://").replace("valkeys://", "rediss://")
     try:
         pool = BlockingConnectionPool.from_url(
-            url,
+            driver_url(options.url),
             max_connections=options.max_connections,
             timeout=seconds,
             socket_connect_timeout=seconds,
@@ -269,8 +279,5 @@ def _client(options: ConnectionOptions) -> Redis:
             driver_info=_driver(),
         )
     except (ValueError, TypeError) as error:
-        raise ConfigError(
-            f"redis.url cannot be used: {error}",
-            hint="It looks like redis://user:password@host:6379/0, rediss://… or unix:///path.",
-        ) from None
+        raise unusable(error) from None
     return Redis(connection_pool=pool)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 import msgspec
@@ -24,7 +23,9 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     at: float
     """Unix time in seconds, of Redis."""
     what: str
-    """As in `docs/history.md`: queued, committed, claimed, claim_refused, started, …"""
+    """queued, dequeued, expired, set_aside, requeued or dropped; of matches committed, claimed,
+    claim_refused, declined, offered_again, confirm_refused, started or given_back.
+    """
     players: str
     """One a line."""
     match_id: str
@@ -118,23 +119,22 @@ class History:
 
 def _sound(tag: str, entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[Happened]:
     """The entries that the scripts wrote; what somebody else has put there is passed over."""
-    return list(chain.from_iterable(_happened(tag, entry_id, row) for entry_id, row in entries))
+    read = (_happened(tag, entry_id, row) for entry_id, row in entries)
+    return [each for each in read if each is not None]
 
 
-def _happened(tag: str, entry_id: bytes, row: Mapping[bytes, bytes]) -> tuple[Happened, ...]:
+def _happened(tag: str, entry_id: bytes, row: Mapping[bytes, bytes]) -> Happened | None:
     try:
         what, players, match_id, pod_id, detail = (keys.text(row[name]) for name in _FIELDS)
         milliseconds = int(entry_id.partition(b"-")[0])
     except (KeyError, TypeError, ValueError):
-        return ()
-    return (
-        Happened(
-            tag=tag,
-            at=milliseconds / 1000,
-            what=what,
-            players=players,
-            match_id=match_id,
-            pod_id=pod_id,
-            detail=detail,
-        ),
+        return None
+    return Happened(
+        tag=tag,
+        at=milliseconds / 1000,
+        what=what,
+        players=players,
+        match_id=match_id,
+        pod_id=pod_id,
+        detail=detail,
     )

@@ -17,9 +17,9 @@ from matchkeeper.errors import StoreError, StoreUnavailableError
 from matchkeeper.protocol.answers import decode_answer, decode_battle_request
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.store.batching import BatchingConnection
-from matchkeeper.store.connection import ConnectionOptions
+from matchkeeper.store.connection import ConnectionOptions, Unobserved
 from matchkeeper.store.coordination import Coordination
-from matchkeeper.store.failures import Outcome, outcome_of
+from matchkeeper.store.failures import outcome_of
 from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.streams import RequestStreams, Submitted
 from matchkeeper.store.subscription import subscribed
@@ -74,16 +74,6 @@ class SwarmOptions:
 def new_run() -> str:
     """A name that no other run has."""
     return f"swarm-{secrets.token_hex(4)}"
-
-
-class _Quiet:
-    """What the connection goes through shows in what players are told."""
-
-    def operation(self, operation: str, outcome: Outcome, seconds: float, error: str) -> None:
-        """Nothing to tell."""
-
-    def retry(self, operation: str) -> None:
-        """Nothing to tell."""
 
 
 class Swarm:
@@ -329,7 +319,7 @@ class Swarm:
                 rng=self._rng,
                 on_change=lambda _change: None,
             ),
-            observer=_Quiet(),
+            observer=Unobserved(),
             clock=self._clock,
             rng=self._rng,
         )

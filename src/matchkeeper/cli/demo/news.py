@@ -1,12 +1,14 @@
-"""The server's own log lines that tell of a device at work, for the view."""
+"""The server's own events that tell of a device at work, for the view."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 
-from matchkeeper.observe.events import Event
-from matchkeeper.observe.logging import configure
+from matchkeeper.observe.board.stream import said
+from matchkeeper.observe.catalogue import CATALOGUE
+from matchkeeper.observe.events import Event, heard_by
 
 _TOLD = frozenset(
     {
@@ -27,18 +29,14 @@ _TOLD = frozenset(
 )
 
 
-class _Telling(logging.Handler):
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        super().__init__()
-        self._tell = tell
+def hear_news(tell: Callable[[str], None]) -> AbstractContextManager[None]:
+    """Tells the sentences of events that are worth it. Nothing is logged meanwhile: lines would run
+    through the view.
+    """
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Tells the sentence of an event that is worth it; all else is for a log."""
-        if isinstance(record.msg, dict) and record.msg.get("kind") in _TOLD:
-            self._tell(f"{record.levelname}: {record.msg['event']}")
+    def hear(event: Event, fields: Mapping[str, object]) -> None:
+        if event in _TOLD:
+            tell(f"{CATALOGUE[event].level.value.upper()}: {said(event, fields)}")
 
-
-def tell_news(tell: Callable[[str], None]) -> None:
-    """From now on log lines go to the view, instead of through it."""
-    configure(level="INFO", fmt="console")
-    logging.getLogger().handlers[:] = [_Telling(tell)]
+    logging.getLogger().handlers[:] = [logging.NullHandler()]
+    return heard_by(hear)

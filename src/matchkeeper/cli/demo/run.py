@@ -18,7 +18,6 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from matchkeeper.cli.common import Quiet
 from matchkeeper.cli.demo.arrivals import Habits, hour_at, share_of_peak, visitors
 from matchkeeper.cli.demo.breakables import Poisoner, breakables
 from matchkeeper.cli.demo.browser import open_page, there_is_a_screen
@@ -26,7 +25,7 @@ from matchkeeper.cli.demo.controls import Controls, Figures
 from matchkeeper.cli.demo.devices import Readings, devices
 from matchkeeper.cli.demo.ledger import Fate, Ledger
 from matchkeeper.cli.demo.lookout import Lookout
-from matchkeeper.cli.demo.news import tell_news
+from matchkeeper.cli.demo.news import hear_news
 from matchkeeper.cli.demo.routes import demo_router
 from matchkeeper.cli.demo.valkey import OwnValkey
 from matchkeeper.cli.demo.view import Snapshot, line, render, save_picture
@@ -35,6 +34,7 @@ from matchkeeper.config import Settings, masked_redis_url
 from matchkeeper.context import Stores, new_server_id, new_token, stores_for
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.serving import ServerInfo, run_server
+from matchkeeper.store.connection import Unobserved
 
 DEFAULT_PORT = 8080
 _REFRESH_SECONDS = 0.25
@@ -68,8 +68,8 @@ async def run_demo(
     """
     stop = asyncio.Event()
     ledger = Ledger(clock=time.monotonic)
-    tell_news(lambda text: ledger.tell(text, unusual=True))
-    with _signals(stop) as hear_again:
+    news = hear_news(lambda text: ledger.tell(text, unusual=True))
+    with news, _signals(stop) as hear_again:
         async with AsyncExitStack() as stack:
             own: OwnValkey | None = None
             if url is None:
@@ -118,7 +118,7 @@ async def _looking_at(settings: Settings, url: str) -> AsyncGenerator[Stores]:
         url,
         me=new_server_id(),
         breaker=breaker,
-        events=Quiet(),
+        events=Unobserved(),
         clock=time.monotonic,
         rng=rng,
     )

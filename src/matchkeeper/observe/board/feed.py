@@ -55,12 +55,6 @@ class BoardMetrics(Metrics):
         super().reenqueued(mode, cause, players)
         self._board.queues[mode].back[cause] += players
 
-    def declined(self, mode: str, pod_id: str = "") -> None:
-        """A game server gave a match back that it had claimed."""
-        super().declined(mode, pod_id)
-        if pod_id:
-            self._board.declined(pod_id)
-
     def subscribers(self, count: int) -> None:
         """Who hears battle requests."""
         super().subscribers(count)

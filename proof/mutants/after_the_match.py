@@ -1,0 +1,185 @@
+"""The deliberate bugs behind the match: handed over, back, out."""
+
+from __future__ import annotations
+
+from proof.mutants.mutant import Edit, Mutant
+
+HANDED_OVER = (
+    Mutant(
+        name="claimed_twice",
+        what="a match that was claimed may be claimed by another game server",
+        edits=(
+            Edit(
+                file="store/lua/claim.lua",
+                old="    if token ~= ARGV[4] then return 'already_claimed' end\n",
+                new="    redis.call('HSET', KEYS[1], 'claimed_by', ARGV[3], 'token', ARGV[4])\n",
+            ),
+            Edit(
+                file="store/lua/claim.lua",
+                old="    redis.call('HSET', KEYS[1], 'token', token) "
+                "-- a write, for WAITAOF and WAIT behind it\n",
+                new="",
+            ),
+        ),
+    ),
+    Mutant(
+        name="claim_not_atomic",
+        what="the client looks whether a match is free, and takes it in a second step",
+        edits=(
+            Edit(
+                file="store/matches.py",
+                old='        """A game server takes an offered match for `lease`."""\n',
+                new='        """A game server takes an offered match for `lease`."""\n'
+                "        name = keys.match(tag, match_id)\n"
+                "\n"
+                "        async def look(redis: Redis) -> Any:\n"
+                "            return await redis.hmget(name, ['state', 'epoch'])\n"
+                "\n"
+                "        async def take(redis: Redis) -> None:\n"
+                "            fields = {'state': 'claimed', 'claimed_by': pod_id, 'token': token}\n"
+                "            await redis.hset(name, mapping=fields)\n"
+                "\n"
+                "        found = await self._connection.run('claim', look)\n"
+                "        if found == [b'offered', str(epoch).encode()]:\n"
+                "            await self._connection.run('claim', take)\n"
+                "            return HandoffReply.CLAIMED\n",
+            ),
+        ),
+        model="BUG_CLAIM_NOT_ATOMIC",
+    ),
+    Mutant(
+        name="late_claim",
+        what="a match that was given back may still be claimed",
+        edits=(
+            Edit(
+                file="store/lua/claim.lua",
+                old="  if state ~= 'offered' or not deadline or now > tonumber(deadline) "
+                "then return 'too_late' end\n",
+                new="",
+            ),
+        ),
+        model="BUG_LATE_CLAIM",
+    ),
+    Mutant(
+        name="old_epoch_counts",
+        what="an earlier hand-out of a match may be claimed and confirmed",
+        edits=(
+            Edit(
+                file="store/lua/claim.lua",
+                old="  if epoch ~= ARGV[2] then return 'old_epoch' end\n",
+                new="",
+            ),
+            Edit(
+                file="store/lua/confirm.lua",
+                old="  if epoch ~= ARGV[2] then return 'old_epoch' end\n",
+                new="",
+            ),
+        ),
+        model="BUG_OLD_EPOCH",
+    ),
+    Mutant(
+        name="epoch_stays",
+        what="a match that is offered again keeps its epoch",
+        edits=(
+            Edit(
+                file="store/lua/redeliver.lua",
+                old="redis.call('HINCRBY', KEYS[2], 'epoch', 1)\n",
+                new="",
+            ),
+        ),
+    ),
+    Mutant(
+        name="confirm_without_claim",
+        what="any game server may start a match that another has claimed",
+        edits=(
+            Edit(
+                file="store/lua/confirm.lua",
+                old="  if token ~= ARGV[3] then return 'not_claimed' end\n",
+                new="",
+            ),
+        ),
+        model="BUG_CONFIRM_NO_TOKEN",
+    ),
+    Mutant(
+        name="confirm_leaves_index",
+        what="players of a started match are still taken for players of a pending one",
+        edits=(
+            Edit(
+                file="store/lua/confirm.lua",
+                old="redis.call('HDEL', KEYS[3], unpack(ids))\n",
+                new="",
+            ),
+        ),
+    ),
+)
+
+BACK_AND_OUT = (
+    Mutant(
+        name="lease_never_ends",
+        what="a match that was claimed and never confirmed is only offered again",
+        edits=(
+            Edit(
+                file="handoff/decide.py",
+                old="        return Step.GIVE_BACK, Cause.LEASE_EXPIRED\n",
+                new="        return Step.REDELIVER, Cause.LEASE_EXPIRED\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="back_with_a_new_time",
+        what="players who go back to the queue get a new enqueue time",
+        edits=(
+            Edit(
+                file="store/lua/give_back.lua",
+                old="id, ticket[2], ticket[3])",
+                new="id, string.format('%.6f', unix_seconds()), ticket[3])",
+            ),
+        ),
+        model="BUG_NEW_PLACE",
+    ),
+    Mutant(
+        name="leaving_forgotten",
+        what="who asked to leave a pending match is put back into the queue",
+        edits=(
+            Edit(
+                file="store/lua/give_back.lua",
+                old="  if asked_to_leave(marks[id], ARGV[2], tag) then\n",
+                new="  if false then\n",
+            ),
+        ),
+        model="BUG_DEQUEUE_IGNORED",
+    ),
+    Mutant(
+        name="metadata_left_behind",
+        what="a player who leaves leaves the metadata there",
+        edits=(
+            Edit(
+                file="store/lua/dequeue.lua",
+                old="    redis.call('HDEL', metadata, request.player)\n",
+                new="",
+            ),
+        ),
+    ),
+    Mutant(
+        name="expiry_without_check",
+        what="a player is told Expired who has been matched since the queue was read",
+        edits=(
+            Edit(
+                file="store/lua/expire.lua",
+                old="  if score == tonumber(ticket.score) and score <= latest then\n",
+                new="  if true then\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="breaker_never_closes",
+        what="an open circuit breaker lets no probe through",
+        edits=(
+            Edit(
+                file="resilience/circuit.py",
+                old="        until=now + cooldown * (1 + rules.jitter * chance),\n",
+                new="        until=now + 1e9,\n",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,110 @@
+"""A run of the swarm without a network: a ledger that is told things, under a clock of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matchkeeper.protocol.answers import Answer
+from matchkeeper.swarm.behaviours import Behaviour
+from matchkeeper.swarm.crowd import Person
+from matchkeeper.swarm.ledger import Doing, Ledger, Wish
+from matchkeeper.swarm.messages import Names
+from matchkeeper.swarm.tally import Invariant, Tally
+
+QUEUED, DEQUEUED, EXPIRED = "EnQueued", "DeQueued", "Expired"
+TIMEOUT = 10.0
+
+
+def found(match: str = "m1", *players: int, by: str | None = None) -> dict[str, Any]:
+    """Players from 9 on are not of this run."""
+    ids = [f"r-{number}" if number < 9 else f"x-{number}" for number in players or (0, 1)]
+    return {
+        "MatchFound": {
+            "match_id": match,
+            "game_mode": "Normal",
+            "player_ids": ids,
+            "opponent_id": ids[-1],
+            "claimed_by": by,
+        }
+    }
+
+
+def error(code: str) -> dict[str, Any]:
+    return {"Error": {"code": code, "message": "no"}}
+
+
+class Run:
+    """A ledger and a clock that tests move."""
+
+    def __init__(self, *behaviours: Behaviour, size: int = 2) -> None:
+        self.ledger = Ledger(
+            names=Names(run="r"),
+            players=100,
+            timeout_seconds=TIMEOUT,
+            sizes={"Normal": size},
+            tally=Tally(),
+        )
+        self.now = 0.0
+        self.wishes: list[Wish] = []
+        for number, behaviour in enumerate(behaviours or (Behaviour.NORMAL, Behaviour.NORMAL)):
+            person = Person(
+                number=number,
+                at=0.0,
+                behaviour=behaviour,
+                mode="Normal",
+                home=0,
+                rating=1500,
+                patience_seconds=0.5,
+                variant=0,
+            )
+            requests = 2 if behaviour is Behaviour.TWICE else 1
+            self.wishes += self.ledger.asked(person, 0.0, requests=requests)
+
+    @property
+    def tally(self) -> Tally:
+        return self.ledger.tally
+
+    def told(self, number: int, *words: str | dict[str, Any]) -> Run:
+        for word in words:
+            self.now += 0.1
+            self.wishes += self.ledger.told(number, Answer(f"r-{number}", word), self.now)
+        return self
+
+    def leaves(self, number: int) -> Run:
+        assert self.ledger.leaves(number) is not None
+        return self
+
+    def late(self) -> Run:
+        """All patience is over."""
+        self.now += TIMEOUT
+        self.wishes += self.ledger.due(self.now)
+        return self
+
+    def much_later(self) -> Run:
+        """Old enough for every match to be judged."""
+        self.ledger.matches.sweep(self.now + 100)
+        return self
+
+    def looks(self) -> Run:
+        for wish in [each for each in self.wishes if each.doing is Doing.LOOK]:
+            self.ledger.looks(wish.number, self.now + wish.after)
+        return self
+
+    def finish(self) -> Run:
+        self.ledger.finish()
+        return self
+
+    @property
+    def broken(self) -> set[Invariant]:
+        return set(+self.tally.broken)
+
+    def wrong(self) -> dict[str, int]:
+        return {
+            reason: count
+            for ends in self.tally.ends.values()
+            for reason, count in ends.wrong.items()
+        }
+
+
+def both_matched() -> Run:
+    return Run().told(0, QUEUED).told(1, QUEUED).told(0, found()).told(1, found())
