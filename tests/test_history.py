@@ -125,3 +125,17 @@ async def test_a_clock_that_goes_back_loses_no_entry(any_server: RealServer, red
         await stores.enqueue("p1", CLAIMED)
         (queued,) = await stores.history.of_player("p1", limit=9)
     assert queued.what == "queued"
+
+
+async def test_what_happened_in_one_millisecond_keeps_its_order(
+    any_server: RealServer, redis: Redis
+) -> None:
+    words = ["queued", "committed", "claimed", "started"]
+    for number, what in enumerate(words):
+        fields = {"what": what, "players": "p1", "match": "m", "pod": "", "detail": ""}
+        await redis.xadd(KEY, {**fields}, id=f"1700000000000-{number}")
+    async with open_stores(any_server.url) as stores:
+        found = await stores.history.of_player("p1", limit=9)
+        newest = await stores.history.of_player("p1", limit=1)
+    assert [each.what for each in found] == words[::-1]
+    assert newest[0].what == "started"

@@ -86,7 +86,8 @@ class History:
     async def of_player(self, player_id: str, *, limit: int) -> list[Happened]:
         """What happened to a player and to the matches of that player, newest first."""
         found = [each for tag in self._tags for each in await self._in_queue(tag, player_id)]
-        return sorted(found, key=lambda each: each.at, reverse=True)[:limit]
+        # Sorted upwards, as they were found: what happened in one millisecond keeps its order.
+        return sorted(found, key=lambda each: each.at)[::-1][:limit]
 
     async def _in_queue(self, tag: str, player_id: str) -> list[Happened]:
         matches: set[str] = set()

@@ -8,28 +8,34 @@ import { find } from "./search.js";
 
 const SHOWN = 50;
 const PAYLOAD_CHARACTERS = 160;
+const EVERY_MS = 30000;
 
 let counts = "";
+let readAt = -Infinity;
 let reading = false;
 let failed = false;
 
-// Read again whenever a queue has more, or fewer, than before.
+// Read again whenever a queue has more, or fewer, than before; and now and then, since one may have
+// come while another went.
 export function hear(queues) {
   const now = JSON.stringify(queues.map((queue) => [queue.mode, queue.dead_letters]));
-  if (now === counts || reading) return;
+  if (reading || (now === counts && performance.now() - readAt < EVERY_MS)) return;
   counts = now;
-  read(queues.filter((queue) => queue.dead_letters).map((queue) => queue.mode));
+  readAt = performance.now();
+  read(queues.filter((queue) => queue.dead_letters));
 }
 
 export function forget() {
   counts = "";
 }
 
-async function read(modes) {
+async function read(queues) {
   reading = true;
   try {
-    const lists = await Promise.all(modes.map(async (mode) => {
+    const lists = await Promise.all(queues.map(async ({ mode, dead_letters: expected }) => {
       const letters = await call("GET", `api/v1/dead-letters/${segment(mode)}?count=${SHOWN}`);
+      // The server counts them every few seconds: until both agree, one of the two is old.
+      if (letters.length !== Math.min(expected, SHOWN)) forget();
       return letters.map((letter) => ({ ...letter, mode }));
     }));
     if (failed) setText(byId("letters-said"), "");
