@@ -132,8 +132,11 @@ async def test_what_happened_in_one_millisecond_keeps_its_order(
 ) -> None:
     words = ["queued", "committed", "claimed", "started"]
     for number, what in enumerate(words):
-        fields = {"what": what, "players": "p1", "match": "m", "pod": "", "detail": ""}
-        await redis.xadd(KEY, {**fields}, id=f"1700000000000-{number}")
+        await redis.xadd(
+            KEY,
+            {"what": what, "players": "p1", "match": "m", "pod": "", "detail": ""},
+            id=f"1700000000000-{number}",
+        )
     async with open_stores(any_server.url) as stores:
         found = await stores.history.of_player("p1", limit=9)
         newest = await stores.history.of_player("p1", limit=1)
