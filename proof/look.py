@@ -26,7 +26,8 @@ for _, tag in ipairs(ARGV) do
   out.requests = out.requests + redis.call('XLEN', 'match:requests:' .. key)
   for _, name in ipairs(redis.call('KEYS', 'match:' .. key .. ':*')) do
     local id = string.sub(name, #key + 8)
-    local match = redis.call('HMGET', name, 'state', 'players')
+    local match = redis.call('HMGET', name, 'state', 'ids')
+    match[2] = match[2] and table.concat(cmsgpack.unpack(match[2]), ' ')
     if match[1] == 'started' then
       out.started[#out.started + 1] = {id, match[2] or ''}
     elseif match[1] ~= 'given_back' and redis.call('HEXISTS', name, 'tickets') == 1 then

@@ -43,8 +43,7 @@ local function claim()
   end
   local deadline = redis.call('ZSCORE', KEYS[2], ARGV[1])
   if state ~= 'offered' or not deadline or now > tonumber(deadline) then return 'too_late' end
-  redis.call('HSET', KEYS[1], 'state', 'claimed', 'claimed_by', ARGV[3], 'token', ARGV[4],
-    'claimed_at', string.format('%.6f', now))
+  redis.call('HSET', KEYS[1], 'state', 'claimed', 'claimed_by', ARGV[3], 'token', ARGV[4])
   redis.call('ZADD', KEYS[2], string.format('%.6f', now + tonumber(ARGV[5])), ARGV[1])
   note(KEYS[3], now, 'claimed', '', ARGV[1], ARGV[3], '')
   return 'claimed'

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -23,8 +24,8 @@ from matchkeeper.store.places import places
 from matchkeeper.store.scripts import Script
 from matchkeeper.store.tickets import pack
 
-_stored_teams = msgspec.msgpack.Decoder(list[list[tuple[str, str, str]]])
-"""(player, enqueue time, metadata), by team."""
+_stored = msgspec.msgpack.Decoder(tuple[list[int], list[str], list[str], list[str]])
+"""Players of each team; then, team after team, the players, enqueue times and metadata."""
 
 
 class CommitReply(StrEnum):
@@ -120,19 +121,17 @@ class MatchStore:
     ) -> list[Committed]:
         """Makes matches of proposals, each wholly or not at all."""
         tag = mode.tag
-        more, table = places(tag, self._tags).left(6)
+        more, table = places(tag, self._tags).left(5)
         names: list[str | bytes] = [
-            keys.queue(tag),
-            keys.metadata(tag),
-            keys.pending(tag),
-            keys.matched(tag),
-            keys.history(tag),
+            *(keys.queue(tag), keys.metadata(tag), keys.pending(tag), keys.history(tag)),
             *more,
         ]
-        proposals = [
-            {**_proposal(tag, match, names), "notices": place}
-            for place, match in enumerate(matches, start=2)
-        ]
+        first_match = len(names) + 1
+        names += [keys.match(tag, match.match_id) for match in matches]
+        tickets = [ticket for match in matches for ticket in match.tickets]
+        hand_made = {place: each for place, each in enumerate(tickets, start=1) if each.hand_made}
+        by_hand = {place: len(names) + nth for nth, place in enumerate(hand_made, start=1)}
+        names += [keys.hand_made_metadata(each.player_id) for each in hand_made.values()]
         call = pack(
             {
                 "claim": mode.handoff is Handoff.CLAIM,
@@ -140,7 +139,12 @@ class MatchStore:
                 "offer_seconds": offer_timeout.total_seconds(),
                 "memory_ms": int(memory.total_seconds() * 1000),
                 "places": table,
-                "proposals": proposals,
+                "ids": [ticket.player_id for ticket in tickets],
+                "scores": [repr(ticket.enqueued_at) for ticket in tickets],
+                "sums": [ticket.metadata_sum for ticket in tickets],
+                "hand_made": by_hand,
+                "first_match": first_match,
+                "proposals": [(each.match_id, each.team_sizes, each.offer) for each in matches],
             }
         )
         args = [call, *(pack(match.notices) for match in matches)]
@@ -322,27 +326,6 @@ class MatchStore:
         return HandoffReply(reply[0].decode())
 
 
-def _proposal(tag: str, match: NewMatch, names: list[str | bytes]) -> dict[str, object]:
-    """The fields of one proposal; appends the keys it needs to `names`."""
-    names.append(keys.match(tag, match.match_id))
-    key = len(names)
-    hand_made = [0] * len(match.tickets)
-    for place, ticket in enumerate(match.tickets):
-        if ticket.hand_made:
-            names.append(keys.hand_made_metadata(ticket.player_id))
-            hand_made[place] = len(names)
-    return {
-        "key": key,
-        "match_id": match.match_id,
-        "ids": [ticket.player_id for ticket in match.tickets],
-        "scores": [repr(ticket.enqueued_at) for ticket in match.tickets],
-        "sums": [ticket.metadata_sum for ticket in match.tickets],
-        "sizes": match.team_sizes,
-        "offer": match.offer,
-        "hand_made": hand_made,
-    }
-
-
 def _committed(match: NewMatch, reply: CommitReply, detail: bytes) -> Committed:
     return Committed(
         match=match,
@@ -357,18 +340,22 @@ def _pending(mode: GameMode, match_id: str, fields: dict[bytes, bytes]) -> Pendi
         value = fields.get(name)
         return None if value is None else value.decode()
 
-    stored = _stored_teams.decode(fields[b"tickets"])
+    sizes, players, scores, texts = _stored.decode(fields[b"tickets"])
+    metadata = dict(zip(players, texts, strict=True))
+    tickets = iter(
+        [
+            _ticket(mode, player, score, metadata[player])
+            for player, score in zip(players, scores, strict=True)
+        ]
+    )
     return PendingMatch(
         match_id=match_id,
         state=MatchState(fields[b"state"].decode()),
         epoch=int(fields[b"epoch"]),
         offers=int(fields[b"offers"]),
         created_at=float(fields[b"created"]),
-        teams=tuple(
-            tuple(_ticket(mode, player, score, metadata) for player, score, metadata in team)
-            for team in stored
-        ),
-        metadata={player: metadata for team in stored for player, _, metadata in team},
+        teams=tuple(tuple(islice(tickets, size)) for size in sizes),
+        metadata=metadata,
         claimed_by=text(b"claimed_by"),
         declined_by=text(b"declined_by"),
     )

@@ -1,164 +1,210 @@
 #!lua
--- Makes matches of proposals: checks that all players still wait, publishes the match, and in the
--- same step takes them out of every queue and writes the match.
--- KEYS   1 queue:{tag}  2 metadata:{tag}  3 pending:{tag}  4 matched:{tag}
---        5 history:{tag}
---        and, where ARGV names them by index: matched:{tag} of every mode, queue:{tag} and
---        metadata:{tag} of the other modes, one match:{tag}:<id> for each proposal,
---        metadata:<player_id> of tickets that were put there by hand
--- ARGV   1 msgpack {claim, channel, offer_seconds, memory_ms, places, proposals}
+-- Makes matches of proposals: checks that all players still wait, publishes the matches, and in the
+-- same step takes their players out of every queue and writes the matches.
+-- KEYS   1 queue:{tag}  2 metadata:{tag}  3 pending:{tag}  4 history:{tag}
+--        then, where ARGV names them by index: matched:{tag} of every mode, queue:{tag} and
+--        metadata:{tag} of the other modes
+--        then one match:{tag}:<id> for each proposal
+--        then metadata:<player_id> of tickets that were put there by hand
+-- ARGV   1 msgpack {claim, channel, offer_seconds, memory_ms, places, ids, scores, sums, hand_made,
+--          first_match, proposals}
 --          claim      true: pending until a game server claims it; false: delivered at once
 --          places     [[tag, index of matched key, index of queue key or 0, index of metadata key]]
---          proposals  [{key, match_id, ids, scores, sums, sizes, offer, notices, hand_made}]
---            ids      the players, team after team; sizes, how many each team has
---            sums     the first 16 digits of the SHA-1 of the metadata that each was matched by
+--          ids        the players of all proposals, one after the other, team after team
+--          scores     of each player
+--          sums       the first 16 digits of the SHA-1 of the metadata that each was matched by
+--          hand_made  {place in `ids`: index of the key with the metadata}
+--          first_match  index of the key of the first match
+--          proposals  [[match id, sizes, offer]]
+--            sizes    how many players each team has
 --            offer    the battle request in pieces; between two belongs the metadata of a player
---            notices  index in ARGV of msgpack [[channel, payload]], for the players' pods
---            hand_made  for each player 0, or the index of the key with the metadata
+--        then for each proposal msgpack [[channel, payload]], for the players' pods
 -- REPLY  {code, detail, …}, a pair for each proposal:
 --          committed <subscribers> | no_server (nothing left the queue)
 --          stale <player_id>: not there any more, in another match, or with other metadata
 -- AGAIN  safe: a match id that exists answers committed, and changes nothing.
 -- include: time
+-- include: bulk
 -- include: places
 -- include: sound
 -- include: hand_made
 -- include: history
 local call = cmsgpack.unpack(ARGV[1])
-local queue, metadata, pending, matched, history = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local queue, metadata, pending, history = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local ids, matched = call.ids, KEYS[call.places[1][2]]
 local now = unix_seconds()
+local created, deadline = string.format('%.6f', now), string.format('%.6f', now + call.offer_seconds)
 local places = {}
 for i, place in ipairs(call.places) do places[i] = {place[1], KEYS[place[2]]} end
 must_be_sound({queue, pending}, {metadata, matched})
 
--- The first player who is not there any more, or has come back with another place.
-local function stale_player(proposal)
-  local scores = redis.call('ZMSCORE', queue, unpack(proposal.ids))
-  for i, id in ipairs(proposal.ids) do
-    if not scores[i] or tonumber(scores[i]) ~= tonumber(proposal.scores[i]) then return id end
-  end
-  return (next(pending_matches(places, proposal.ids)))
+-- Everybody is looked up at once, and taken out at once when all matches are written.
+local scores = ask_all(redis.call, 'ZMSCORE', queue, ids)
+local texts = ask_all(redis.call, 'HMGET', metadata, ids)
+local busy = pending_matches(places, ids)
+for i, key in pairs(call.hand_made) do texts[i] = texts[i] or hand_made_text(KEYS[key]) end
+local is_repeated, last_match = false, call.first_match + #call.proposals - 1
+for first = call.first_match, last_match, 1000 do
+  local some = redis.call('EXISTS', unpack(KEYS, first, math.min(first + 999, last_match)))
+  is_repeated = is_repeated or some > 0
 end
 
-local function metadata_of(proposal)
-  local texts = redis.call('HMGET', metadata, unpack(proposal.ids))
-  for i, index in ipairs(proposal.hand_made) do
-    texts[i] = texts[i] or index > 0 and hand_made_text(KEYS[index]) or ''
+-- What players have in the other queues: it is kept with the match, to be put back with the rest.
+local elsewhere = {}
+for _, place in ipairs(call.places) do
+  if place[3] > 0 and is_sound(KEYS[place[3]], KEYS[place[4]]) then
+    for i, score in ipairs(ask_all(redis.call, 'ZMSCORE', KEYS[place[3]], ids)) do
+      if score then
+        local text = redis.call('HGET', KEYS[place[4]], ids[i]) or ''
+        elsewhere[ids[i]] = elsewhere[ids[i]] or {}
+        table.insert(elsewhere[ids[i]], {place, score, text})
+      end
+    end
   end
-  return texts
 end
 
-local function changed_player(proposal, texts)
-  for i, id in ipairs(proposal.ids) do
-    if string.sub(redis.sha1hex(texts[i]), 1, 16) ~= proposal.sums[i] then return id end
+-- Whoever is not there any more, has come back with another place, or has other metadata.
+local function is_stale(i)
+  local id, score, sent = ids[i], scores[i], call.scores[i]
+  if not score or (score ~= sent and tonumber(score) ~= tonumber(sent)) then return true end
+  return busy[id] or string.sub(redis.sha1hex(texts[i] or ''), 1, 16) ~= call.sums[i]
+end
+
+local function stale_player(first, last)
+  for i = first, last do
+    if is_stale(i) then return ids[i] end
   end
 end
 
-local function offer_of(proposal, texts)
-  local parts = {proposal.offer[1]}
-  for i, text in ipairs(texts) do
-    parts[2 * i], parts[2 * i + 1] = text, proposal.offer[i + 1]
+local function offer_of(pieces, first)
+  local parts = {pieces[1]}
+  for i = 2, #pieces do
+    parts[2 * i - 2], parts[2 * i - 1] = texts[first + i - 2] or '', pieces[i]
   end
   return table.concat(parts)
 end
 
--- By team, as give_back wants them: [[[player, score, metadata], …], …]
-local function teams_of(proposal, texts)
-  local teams, at = {}, 0
-  for t, size in ipairs(proposal.sizes) do
-    teams[t] = {}
-    for i = 1, size do
-      at = at + 1
-      teams[t][i] = {proposal.ids[at], proposal.scores[at], texts[at]}
-    end
-  end
-  return cmsgpack.pack(teams)
+-- As give_back wants them: {sizes of the teams, players, scores, metadata}
+local function tickets_of(sizes, first, last)
+  local held, metas = {unpack(scores, first, last)}, {}
+  for i = first, last do metas[i - first + 1] = texts[i] or '' end
+  return cmsgpack.pack({sizes, {unpack(ids, first, last)}, held, metas})
 end
 
--- Out of the other queues; what stood there is kept, to be put back with the rest.
-local function leave_other_queues(ids)
+local function left_elsewhere(first, last)
   local left = {}
-  for _, place in ipairs(call.places) do
-    if place[3] > 0 and is_sound(KEYS[place[3]], KEYS[place[4]]) then
-      local other_queue, other_metadata = KEYS[place[3]], KEYS[place[4]]
-      local scores = redis.call('ZMSCORE', other_queue, unpack(ids))
-      for i, id in ipairs(ids) do
-        if scores[i] then
-          local text = redis.call('HGET', other_metadata, id) or ''
-          left[#left + 1] = {place[1], id, scores[i], text}
-          redis.call('ZREM', other_queue, id)
-          redis.call('HDEL', other_metadata, id)
-        end
-      end
+  for i = first, last do
+    for _, there in ipairs(elsewhere[ids[i]] or {}) do
+      left[#left + 1] = {there[1][1], ids[i], there[2], there[3]}
     end
   end
-  return left
+  return #left > 0 and cmsgpack.pack(left)
 end
 
-local function take_out(proposal)
-  redis.call('ZREM', queue, unpack(proposal.ids))
-  redis.call('HDEL', metadata, unpack(proposal.ids))
-  for _, index in ipairs(proposal.hand_made) do
-    if index > 0 then drop_hand_made(KEYS[index]) end
-  end
-end
+local heard = '1' -- how many heard the last offer
 
-local function write_match(key, proposal, texts)
-  local fields = {'state', call.claim and 'offered' or 'started', 'epoch', 1, 'offers', 1,
-    'created', string.format('%.6f', now), 'players', table.concat(proposal.ids, ' ')}
+local function write_match(key, sizes, first, last, notices)
+  local fields = {'state', call.claim and 'offered' or 'started', 'epoch', 1, 'offers', 1, 'created', created,
+    'subscribers', heard, 'ids', cmsgpack.pack({unpack(ids, first, last)})}
+  local n, left = #fields, left_elsewhere(first, last)
   if call.claim then
-    for _, field in ipairs({'tickets', teams_of(proposal, texts), 'ids', cmsgpack.pack(proposal.ids),
-      'notices', ARGV[proposal.notices]}) do fields[#fields + 1] = field end
+    fields[n + 1], fields[n + 2] = 'tickets', tickets_of(sizes, first, last)
+    fields[n + 3], fields[n + 4] = 'notices', notices
+    if left then fields[n + 5], fields[n + 6] = 'elsewhere', left end
   end
-  redis.call('HSET', key, unpack(fields))
+  return redis.pcall('HSET', key, unpack(fields))
 end
 
-local function write_pending(key, proposal, left)
-  local fields = {}
-  for _, id in ipairs(proposal.ids) do
-    fields[#fields + 1] = id
-    fields[#fields + 1] = proposal.match_id
+local made, gone, players_gone = {}, {}, {}
+
+local function taken(p, match_id, first, last)
+  made[#made + 1] = p
+  for i = first, last do
+    busy[ids[i]] = match_id
+    gone[#gone + 1] = i
+    players_gone[#players_gone + 1] = ids[i]
   end
-  redis.call('HSET', matched, unpack(fields))
-  if #left > 0 then redis.call('HSET', key, 'elsewhere', cmsgpack.pack(left)) end
-  redis.call('ZADD', pending, string.format('%.6f', now + call.offer_seconds), proposal.match_id)
+  local players = table.concat(ids, '\n', first, last)
+  note(history, now, call.claim and 'committed' or 'started', players, match_id, '', '')
 end
 
-local function commit(key, proposal)
-  local known = redis.call('HGET', key, 'subscribers')
+-- An error ends the call, but not before those are taken out whose matches are published.
+local unheard, failure = false, nil
+
+local function no_server(key, reply)
+  if type(reply) == 'table' then failure = reply.err end
+  redis.call('DEL', key)
+  unheard = true
+  return 'no_server', ''
+end
+
+local function commit(p, first, last)
+  local match_id, sizes, pieces = unpack(call.proposals[p])
+  local key = KEYS[call.first_match + p - 1]
+  local known = is_repeated and redis.call('HGET', key, 'subscribers')
   if known then
     redis.call('HSET', key, 'subscribers', known) -- a write, for WAITAOF and WAIT behind it
     return 'committed', known
   end
-  local stale = stale_player(proposal)
-  local texts = not stale and metadata_of(proposal)
-  stale = stale or changed_player(proposal, texts)
+  if unheard then return 'no_server', '' end
+  local stale = stale_player(first, last)
   if stale then return 'stale', stale end
   -- Written before it is published: what Redis refuses to write is not published either.
-  write_match(key, proposal, texts)
-  local subscribers = redis.call('PUBLISH', call.channel, offer_of(proposal, texts))
-  if subscribers == 0 then
-    redis.call('DEL', key)
-    return 'no_server', ''
-  end
-  redis.call('HSET', key, 'subscribers', subscribers)
-  local left = leave_other_queues(proposal.ids)
-  take_out(proposal)
-  if call.claim then
-    write_pending(key, proposal, left)
-  else
-    redis.call('PEXPIRE', key, call.memory_ms)
-    for _, notice in ipairs(cmsgpack.unpack(ARGV[proposal.notices])) do redis.call('PUBLISH', notice[1], notice[2]) end
-  end
-  note(history, now, call.claim and 'committed' or 'started', table.concat(proposal.ids, '\n'), proposal.match_id, '', '')
-  return 'committed', tostring(subscribers)
+  local written = write_match(key, sizes, first, last, ARGV[p + 1])
+  if type(written) == 'table' then return no_server(key, written) end
+  local reply = redis.pcall('PUBLISH', call.channel, offer_of(pieces, first))
+  if reply == 0 or type(reply) == 'table' then return no_server(key, reply) end
+  local subscribers = tostring(reply)
+  if subscribers ~= heard then redis.call('HSET', key, 'subscribers', subscribers) end
+  heard = subscribers
+  taken(p, match_id, first, last)
+  return 'committed', subscribers
 end
 
-local answers, unheard = {}, false
-for i, proposal in ipairs(call.proposals) do
-  local code, detail = 'no_server', ''
-  if not unheard then code, detail = commit(KEYS[proposal.key], proposal) end
-  unheard = unheard or code == 'no_server'
-  answers[2 * i - 1], answers[2 * i] = code, detail
+local function leave_other_queues()
+  for _, i in ipairs(gone) do
+    for _, there in ipairs(elsewhere[ids[i]] or {}) do
+      redis.call('ZREM', KEYS[there[1][3]], ids[i])
+      redis.call('HDEL', KEYS[there[1][4]], ids[i])
+    end
+  end
 end
-return answers
+
+local function take_out()
+  tell_all('ZREM', queue, players_gone)
+  tell_all('HDEL', metadata, players_gone)
+  for _, i in ipairs(gone) do
+    if call.hand_made[i] then drop_hand_made(KEYS[call.hand_made[i]]) end
+  end
+end
+
+local function write_pending()
+  local players, deadlines = {}, {}
+  for _, i in ipairs(gone) do
+    players[#players + 1], players[#players + 2] = ids[i], busy[ids[i]]
+  end
+  for _, p in ipairs(made) do
+    deadlines[#deadlines + 1], deadlines[#deadlines + 2] = deadline, call.proposals[p][1]
+  end
+  tell_all('HSET', matched, players)
+  tell_all('ZADD', pending, deadlines)
+end
+
+local function deliver()
+  for _, p in ipairs(made) do
+    redis.call('PEXPIRE', KEYS[call.first_match + p - 1], call.memory_ms)
+    for _, notice in ipairs(cmsgpack.unpack(ARGV[p + 1])) do redis.call('PUBLISH', notice[1], notice[2]) end
+  end
+end
+
+local answers, first = {}, 1
+for p, proposal in ipairs(call.proposals) do
+  local last = first - 1
+  for _, size in ipairs(proposal[2]) do last = last + size end
+  answers[2 * p - 1], answers[2 * p] = commit(p, first, last)
+  first = last + 1
+end
+leave_other_queues()
+take_out()
+if call.claim then write_pending() else deliver() end
+return failure and redis.error_reply(failure) or answers

@@ -39,14 +39,15 @@ if code then
   note(KEYS[5], now, 'confirm_refused', '', ARGV[1], ARGV[6], code)
   return {code}
 end
-must_be_sound({}, {KEYS[3], KEYS[4]})
+must_be_sound({}, {KEYS[3]})
+local some_leave = redis.call('HLEN', KEYS[4]) > 0
 local ids = cmsgpack.unpack(match[5])
 redis.call('HSET', KEYS[1], 'state', 'started')
-redis.call('HDEL', KEYS[1], 'tickets', 'ids', 'notices', 'elsewhere')
+redis.call('HDEL', KEYS[1], 'tickets', 'notices', 'elsewhere')
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('HDEL', KEYS[3], unpack(ids))
-redis.call('HDEL', KEYS[4], unpack(ids))
+if some_leave then redis.call('HDEL', KEYS[4], unpack(ids)) end
 for _, notice in ipairs(cmsgpack.unpack(match[6])) do
   redis.call('PUBLISH', notice[1], filled_in(notice[2]))
 end

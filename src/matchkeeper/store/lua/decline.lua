@@ -14,7 +14,7 @@ if match[4] == ARGV[4] then return {'declined'} end
 if state == 'offered' then return {'not_claimed'} end
 if state ~= 'claimed' then return {'too_late'} end
 if token ~= ARGV[4] then return {'not_claimed'} end
-redis.call('HDEL', KEYS[1], 'token', 'claimed_by', 'claimed_at')
+redis.call('HDEL', KEYS[1], 'token', 'claimed_by')
 redis.call('HSET', KEYS[1], 'state', 'offered', 'declined', ARGV[4], 'declined_by', ARGV[3])
 redis.call('ZADD', KEYS[2], 0, ARGV[1])
 note(KEYS[3], unix_seconds(), 'declined', '', ARGV[1], ARGV[3], '')

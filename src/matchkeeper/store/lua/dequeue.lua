@@ -15,6 +15,7 @@
 --          is not put back into this queue
 -- AGAIN  safe: a request is remembered with its token, and the same token gets the same pair.
 -- include: time
+-- include: bulk
 -- include: seen
 -- include: sound
 -- include: hand_made
@@ -54,23 +55,27 @@ local function decide(request, hand_made)
   return 'not_in_queue', ''
 end
 
-local function handle(key, latest, request, hand_made)
+local names = {}
+for i = 1, #call.requests do names[2 * i - 1], names[2 * i] = KEYS[4 + 3 * i], KEYS[5 + 3 * i] end
+recall(names)
+local mine, too_old = take(stream, call, now)
+
+local function handle(i, request)
+  local key, latest, hand_made = names[2 * i - 1], names[2 * i], KEYS[6 + 3 * i]
   local seen, code, detail = seen_before(key, request, call, now)
-  local too_old = not seen and forgotten(stream, request, call, now)
-  local mine = acknowledge(stream, call.group, request)
   if seen == 'same' then return code, detail end
-  if seen == 'elsewhere' or not mine then return 'duplicate', '' end
+  if seen == 'elsewhere' or not mine[i] then return 'duplicate', '' end
   local left_before = code == 'dequeued' or code == 'again'
   if seen == 'again' and request.has_id then
     if another_since(latest, key) then return overtaken(key, latest, call) end
     return remember_request(key, request, call, left_before and 'again' or code, detail, now)
   end
   if older_than_latest(latest, request) then return remember_request(key, request, call, 'overtaken', '', now) end
-  if too_old then
+  if too_old[i] and not seen then
     local pod = pod_in(redis.call('HGET', metadata, request.player) or '')
     return remember_request(key, request, call, 'request_expired', pod, now)
   end
-  note_latest(latest, key, request, call, now)
+  note_latest(latest, key, request, now)
   local decided, about = decide(request, hand_made)
   -- The same text is a new wish wherever the player is now; nowhere, the first answer still holds.
   if decided ~= 'not_in_queue' or not left_before then code, detail = decided, about
@@ -80,7 +85,8 @@ end
 
 local answers = {}
 for i, request in ipairs(call.requests) do
-  answers[2 * i - 1], answers[2 * i] = handle(KEYS[4 + 3 * i], KEYS[5 + 3 * i], request, KEYS[6 + 3 * i])
+  answers[2 * i - 1], answers[2 * i] = handle(i, request)
 end
+write_kept(call)
 note_players(KEYS[6], now, 'dequeued', left, '')
 return answers

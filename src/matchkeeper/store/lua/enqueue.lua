@@ -19,6 +19,7 @@
 --          already_in_queue | in_other_queue <tag> | match_pending <tag> <match id>
 -- AGAIN  safe: a request is remembered with its token, and the same token gets the same pair.
 -- include: time
+-- include: bulk
 -- include: seen
 -- include: places
 -- include: sound
@@ -28,13 +29,17 @@ local queue, metadata, stream, history = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local now = unix_seconds()
 must_be_sound({queue}, {metadata})
 
-local ids, places, answers, queued = {}, {}, {0}, {}
-for i, request in ipairs(call.requests) do ids[i] = request.player end
+local ids, places, names, waiting = {}, {}, {}, {}
+for i, request in ipairs(call.requests) do
+  ids[i], names[2 * i - 1], names[2 * i] = request.player, KEYS[3 + 2 * i], KEYS[4 + 2 * i]
+end
 for i, place in ipairs(call.places) do
   places[i] = {place[1], KEYS[place[2]], place[3] > 0 and KEYS[place[3]] or ''}
 end
+recall(names)
 local pending = pending_matches(places, ids)
 local elsewhere = call.several and {} or other_queues(places, ids)
+for i, score in ipairs(ask_all(redis.call, 'ZMSCORE', queue, ids)) do waiting[ids[i]] = score end
 
 -- The place of the next player, in microseconds: never before those who came earlier, although a
 -- batch is spread over more microseconds than it took. A score from the future, put there by hand,
@@ -50,50 +55,61 @@ local function next_place()
   return string.format('%d.%06d', math.floor(place_us / 1000000), place_us % 1000000)
 end
 
+-- Written together at the end, and then told: nobody is answered before being in the queue.
+local queued, standing, described, told = {}, {}, {}, {}
+
 local function decide(request)
-  if redis.call('ZSCORE', queue, request.player) then return 'already_in_queue', '' end
-  if pending[request.player] then return 'match_pending', pending[request.player] end
-  if elsewhere[request.player] then return 'in_other_queue', elsewhere[request.player] end
-  local place = next_place()
-  redis.call('ZADD', queue, place, request.player)
-  redis.call('HSET', metadata, request.player, request.metadata)
-  queued[#queued + 1] = request.player
-  if request.channel ~= '' then redis.call('PUBLISH', request.channel, request.answer) end
+  local player = request.player
+  if waiting[player] then return 'already_in_queue', '' end
+  if pending[request.player] then return 'match_pending', pending[player] end
+  if elsewhere[player] then return 'in_other_queue', elsewhere[player] end
+  local place, n = next_place(), #queued + 1
+  waiting[player], queued[n] = place, player
+  standing[2 * n - 1], standing[2 * n] = place, player
+  described[2 * n - 1], described[2 * n] = player, request.metadata
+  if request.channel ~= '' then told[#told + 1] = request end
   return 'queued', place
 end
 
 -- In the queue or in a match: told that a request was not done, somebody would believe it.
 local function is_here(player)
-  return redis.call('ZSCORE', queue, player) or pending[player] or elsewhere[player]
+  return waiting[player] or pending[player] or elsewhere[player]
 end
 
-local function handle(key, latest, request)
+local mine, too_old = take(stream, call, now)
+
+local function handle(i, request)
+  local key, latest = names[2 * i - 1], names[2 * i]
   local seen, code, detail = seen_before(key, request, call, now)
-  local too_old = not seen and forgotten(stream, request, call, now)
-  local mine = acknowledge(stream, call.group, request)
   if seen == 'same' then return code, detail end
-  if seen == 'elsewhere' or not mine then return 'duplicate', '' end
+  if seen == 'elsewhere' or not mine[i] then return 'duplicate', '' end
   if seen == 'again' then
     local was_queued = code == 'queued' or code == 'again'
-    local waits = redis.call('ZSCORE', queue, request.player)
+    local waits = waiting[request.player]
     local is_over = was_queued and not waits and not pending[request.player]
     if request.has_id and (is_over or another_since(latest, key)) then return overtaken(key, latest, call) end
     if request.has_id or (was_queued and waits) then
       return remember_request(key, request, call, code == 'queued' and 'again' or code, detail, now)
     end
   end
-  if older_than_latest(latest, request) or (too_old and is_here(request.player)) then
+  local late = too_old[i] and not seen
+  if older_than_latest(latest, request) or (late and is_here(request.player)) then
     return remember_request(key, request, call, 'overtaken', '', now)
   end
-  if too_old then return remember_request(key, request, call, 'request_expired', '', now) end
-  note_latest(latest, key, request, call, now)
+  if late then return remember_request(key, request, call, 'request_expired', '', now) end
+  note_latest(latest, key, request, now)
   code, detail = decide(request)
   return remember_request(key, request, call, code, detail, now)
 end
 
+local answers = {0}
 for i, request in ipairs(call.requests) do
-  answers[2 * i], answers[2 * i + 1] = handle(KEYS[3 + 2 * i], KEYS[4 + 2 * i], request)
+  answers[2 * i], answers[2 * i + 1] = handle(i, request)
 end
+tell_all('ZADD', queue, standing)
+tell_all('HSET', metadata, described)
+write_kept(call)
+for _, request in ipairs(told) do redis.call('PUBLISH', request.channel, request.answer) end
 note_players(history, now, 'queued', queued, '')
 redis.call('EXPIRE', history, 3600)
 answers[1] = redis.call('ZCARD', queue)

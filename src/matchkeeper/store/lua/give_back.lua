@@ -43,14 +43,12 @@ local function put_back(tag, queue, metadata, id, score, text)
   return 1
 end
 
-for _, team in ipairs(cmsgpack.unpack(match[3])) do
-  for _, ticket in ipairs(team) do
-    local id = ticket[1]
-    marks[id] = redis.call('HGET', KEYS[5], id)
-    back = back + put_back(ARGV[6], KEYS[7], KEYS[8], id, ticket[2], ticket[3])
-    redis.call('HDEL', KEYS[4], id)
-    redis.call('HDEL', KEYS[5], id)
-  end
+local _, ids, scores, texts = unpack(cmsgpack.unpack(match[3]))
+for i, id in ipairs(ids) do
+  marks[id] = redis.call('HGET', KEYS[5], id)
+  back = back + put_back(ARGV[6], KEYS[7], KEYS[8], id, scores[i], texts[i])
+  redis.call('HDEL', KEYS[4], id)
+  redis.call('HDEL', KEYS[5], id)
 end
 for _, place in ipairs(match[4] and cmsgpack.unpack(match[4]) or {}) do
   local keys = queues[place[1]]
@@ -58,7 +56,7 @@ for _, place in ipairs(match[4] and cmsgpack.unpack(match[4]) or {}) do
 end
 redis.call('ZREM', KEYS[3], ARGV[2])
 redis.call('HSET', KEYS[2], 'state', 'given_back', 'cause', ARGV[4])
-redis.call('HDEL', KEYS[2], 'tickets', 'ids', 'notices', 'elsewhere')
+redis.call('HDEL', KEYS[2], 'tickets', 'notices', 'elsewhere')
 redis.call('PEXPIRE', KEYS[2], ARGV[1])
 note(KEYS[6], now, 'given_back', '', ARGV[2], '', ARGV[4])
 for i = 1, #left, 2 do note(KEYS[6], now, 'dequeued', left[i], ARGV[2], '', '') end

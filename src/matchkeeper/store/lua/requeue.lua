@@ -7,6 +7,7 @@
 -- REPLY  {requeued, player} | {not_found, ''} | {elsewhere, tag}
 -- AGAIN  safe: the answer is remembered.
 -- include: replay
+-- include: bulk
 -- include: places
 -- include: sound
 -- include: time

@@ -1,12 +1,12 @@
 -- Where players are, beside the queue at hand. `places` is a list of {tag, matched key, queue key
 -- or ''}; the answers are tables player -> tag (and match id), one command a place for them all.
 -- The first place is our own; of the others, one whose key has a wrong type holds nobody: damage in
--- one mode does not stop the rest.
+-- one mode does not stop the rest. Needs: bulk
 local function pending_matches(places, ids)
   local found = {}
   for p, place in ipairs(places) do
     local ask = p == 1 and redis.call or redis.pcall
-    for i, match_id in ipairs(ask('HMGET', place[2], unpack(ids))) do
+    for i, match_id in ipairs(ask_all(ask, 'HMGET', place[2], ids)) do
       if match_id then found[ids[i]] = place[1] .. ' ' .. match_id end
     end
   end
@@ -17,7 +17,7 @@ local function other_queues(places, ids)
   local found = {}
   for _, place in ipairs(places) do
     if place[3] ~= '' then
-      for i, score in ipairs(redis.pcall('ZMSCORE', place[3], unpack(ids))) do
+      for i, score in ipairs(ask_all(redis.pcall, 'ZMSCORE', place[3], ids)) do
         if score then found[ids[i]] = place[1] end
       end
     end
