@@ -10,7 +10,9 @@ from datetime import timedelta
 from functools import cache
 from typing import Any, Protocol, Self, TypeVar
 
+import hiredis
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
@@ -280,4 +282,17 @@ def _client(options: ConnectionOptions) -> Redis:
         )
     except (ValueError, TypeError) as error:
         raise unusable(error) from None
+    pool.connection_class = _packing(pool.connection_class)
     return Redis(connection_pool=pool)
+
+
+def _packing(kind: type[AbstractConnection]) -> type[AbstractConnection]:
+    """`kind` with commands packed by hiredis, as redis-py does for blocking connections only."""
+
+    class Packing(kind):  # type: ignore[misc,valid-type]  # plain TCP, TLS or a socket file
+        def pack_command(self, *args: Any) -> list[bytes]:
+            name, *rest = args
+            words = name.encode().split() if isinstance(name, str) else name.split()
+            return [hiredis.pack_command((*words, *rest))]
+
+    return Packing
