@@ -187,3 +187,30 @@ async def test_what_it_knows_of_those_who_left_is_forgotten(any_server: RealServ
         )
         await view.read()
         assert len(view._known) == 0  # its memory is what this is about
+
+
+async def test_who_moved_up_when_those_in_front_were_matched_is_not_passed_over(
+    any_server: RealServer, redis: Redis
+) -> None:
+    for number in range(10):
+        await put(redis, f"p{number}", 1_700_000_000 + number, 1500)
+    async with open_stores(any_server.url) as stores:
+        view = view_of(stores, max_tickets=4)
+        first = await view.read()
+        assert first.bound_hit
+        await redis.zrem("queue:{ranked}", *first.tickets)
+        view.taken_out(len(first.tickets))
+        assert list((await view.read()).tickets) == [b"p4", b"p5", b"p6", b"p7"]
+
+
+async def test_a_queue_that_has_become_short_is_read_from_its_front(
+    any_server: RealServer, redis: Redis
+) -> None:
+    for number in range(10):
+        await put(redis, f"p{number}", 1_700_000_000 + number, 1500)
+    async with open_stores(any_server.url) as stores:
+        view = view_of(stores, max_tickets=4)
+        await view.read()
+        await view.read()  # reads on behind the first four
+        await redis.zremrangebyrank("queue:{ranked}", 3, -1)  # by somebody else
+        assert list((await view.read()).tickets) == [b"p0", b"p1", b"p2"]

@@ -37,6 +37,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Messages that were read: requests by the tag of their queue, and what cannot be used."""
+
+    by_tag: Mapping[str, Sequence[Heard]]
+    refused: Sequence[tuple[Message, WireError]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IngestRules:
     """The limits of requests."""
 
@@ -79,7 +87,12 @@ class Ingest:
         """Handles a batch, in order for each player. Raises StoreError where a batch from a stream
         could not be handled; it stays in the stream then.
         """
+        await self.apply(self.read(messages))
+
+    def read(self, messages: Sequence[Message]) -> Batch:
+        """The first half of `take`: touches nothing outside."""
         by_tag: dict[str, list[Heard]] = {}
+        refused: list[tuple[Message, WireError]] = []
         ways = Counter((each.kind, "stream" if each.entry else "pubsub") for each in messages)
         for (kind, via), count in ways.items():
             self._metrics.requests(kind.value, via, count)
@@ -87,17 +100,23 @@ class Ingest:
             try:
                 heard = self._heard(message)
             except WireError as error:
-                await self._refuse(message, error)
+                refused.append((message, error))
             except Exception as error:  # noqa: BLE001  # one message must not keep out the others
                 emit(Event.LOOP_FAILED, loop="requests", error=repr(error), exc_info=error)
                 why = "This message cannot be read"
-                await self._refuse(message, WireError(ErrorCode.INTERNAL_ERROR, why))
+                refused.append((message, WireError(ErrorCode.INTERNAL_ERROR, why)))
             else:
                 by_tag.setdefault(heard.request.game_mode, []).append(heard)
+        return Batch(by_tag=by_tag, refused=refused)
+
+    async def apply(self, batch: Batch) -> None:
+        """The second half of `take`. Raises StoreError as that does."""
+        for message, error in batch.refused:
+            await self._refuse(message, error)
         failure: StoreError | None = None
-        for tag, batch in by_tag.items():
+        for tag, requests in batch.by_tag.items():
             try:
-                await self._queue_batch(self._modes[tag], batch)
+                await self._queue_batch(self._modes[tag], requests)
             except StoreError as error:
                 failure = error
         if failure is not None:

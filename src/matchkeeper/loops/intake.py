@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 
-from matchkeeper.loops.ingest import Ingest, Message
-from matchkeeper.loops.waiting import unless
+from matchkeeper.loops.ingest import Batch, Ingest, Message
+from matchkeeper.loops.waiting import Behind, unless
 from matchkeeper.observe.events import Event, Throttle, emit
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.protocol.requests import RequestKind
@@ -69,15 +69,14 @@ class PubSubIntake:
 
     async def work(self) -> None:
         """Handles the backlog; returns once the server stops and the backlog is empty."""
-        while True:
-            first = await self._first()
-            if first is None:
-                return
-            batch = [first]
-            with suppress(asyncio.QueueEmpty):
-                while len(batch) < self._batch:
-                    batch.append(self._waiting.get_nowait())
-            await self._ingest.take(batch)
+        async with Behind[None]() as behind:
+            while (first := await self._first()) is not None:
+                batch = [first]
+                with suppress(asyncio.QueueEmpty):
+                    while len(batch) < self._batch:
+                        batch.append(self._waiting.get_nowait())
+                await behind.start(self._ingest.apply(self._ingest.read(batch)))
+            await behind.done()
 
     async def _first(self) -> Message | None:
         with suppress(asyncio.QueueEmpty):
@@ -120,14 +119,17 @@ class StreamIntake:
     async def _read(self) -> None:
         await self._catch_up()
         loop = asyncio.get_running_loop()
-        while not self._stop.is_set():
-            if loop.time() >= self._look_at:
-                self._look_at = loop.time() + _TAKE_OVER_EVERY_SECONDS
-                await self._prepare()
-                await self._take_over()
-            entries = await unless(self._stop, self._streams.read(count=self._batch, block=_BLOCK))
-            if entries:
-                await self._take(entries)
+        async with Behind[None]() as behind:
+            while not self._stop.is_set():
+                if loop.time() >= self._look_at:
+                    self._look_at = loop.time() + _TAKE_OVER_EVERY_SECONDS
+                    await behind.done()
+                    await self._prepare()
+                    await self._take_over()
+                reading = self._streams.read(count=self._batch, block=_BLOCK)
+                if entries := await unless(self._stop, reading):
+                    await behind.start(self._ingest.apply(await self._requests(entries)))
+            await behind.done()
         # A read that was cut off may have been given requests.
         await self._catch_up()
         await self._streams.leave(gone_for=timedelta(hours=1))
@@ -152,6 +154,9 @@ class StreamIntake:
             await self._take(entries)
 
     async def _take(self, entries: list[Entry]) -> None:
+        await self._ingest.apply(await self._requests(entries))
+
+    async def _requests(self, entries: list[Entry]) -> Batch:
         messages = []
         for entry in entries:
             if entry.kind in (RequestKind.ENQUEUE, RequestKind.DEQUEUE):
@@ -160,4 +165,4 @@ class StreamIntake:
             else:
                 emit(Event.UNKNOWN_REQUEST_KIND, kind_found=entry.kind[:64], mode=entry.tag)
                 await self._streams.discard(entry.tag, entry.entry_id)
-        await self._ingest.take(messages)
+        return self._ingest.read(messages)

@@ -68,6 +68,10 @@ class QueueView:
         """What was known of this player was wrong."""
         self._known.pop(keys.raw(player_id), None)
 
+    def taken_out(self, players: int) -> None:
+        """So many of those who were read last have left: who stood behind them has moved up."""
+        self._read_from = max(0, self._read_from - players)
+
     async def read(self) -> View:
         """A bounded part of the queue. Where the bound is hit, the next call reads on from here,
         so that tickets which cannot be matched do not hide those behind them for ever.
@@ -84,7 +88,9 @@ class QueueView:
             await self._add(view, self._unknown(view, scan, first=start))
             start += len(scan.places)
             left -= len(scan.places)
-            if len(scan.places) < _SCAN:
+            if not scan.places and 0 < start == self._read_from:
+                start = 0  # the queue has become shorter meanwhile
+            elif len(scan.places) < _SCAN:
                 break
         view.bound_hit = view.queue_length > self._max_tickets
         self._read_from = start if view.bound_hit and start < view.queue_length else 0

@@ -20,6 +20,7 @@ from matchkeeper.loops.committed import CommittedMatches
 from matchkeeper.loops.departures import Departures
 from matchkeeper.loops.game_servers import GameServers
 from matchkeeper.loops.queue_view import QueueView, View
+from matchkeeper.loops.waiting import Behind
 from matchkeeper.matching.strategy import Pairing, Strategy
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
@@ -155,26 +156,27 @@ class Round:
 
     async def _commit(self, proposals: Sequence[Proposal], now: float) -> tuple[int, bool]:
         """Commits in batches; returns how many were made, and whether nobody heard the offer."""
-        made = 0
+        made, unheard = 0, 0
         left = iter(proposals)
-        while batch := list(islice(left, self._rules.commit_batch)):
-            if self._stop.is_set():
-                players = sum(len(each.tickets) for each in (*batch, *left))
-                self._kept(Cause.SHUTDOWN, players)
-                break
-            results = await self._commit_batch(batch)
-            made += self._count(results, now)
-            unheard = [each for each in results if each.reply is CommitReply.NO_SERVER]
-            if unheard:
-                players = sum(len(each.match.tickets) for each in unheard)
-                players += sum(len(each.tickets) for each in left)
-                self._kept(Cause.NO_GAME_SERVER, players)
-                self._game_servers.failed()
-                return made, True
-        return made, False
+        async with Behind[list[Committed]]() as behind:
+            while not unheard and (batch := list(islice(left, self._rules.commit_batch))):
+                if self._stop.is_set():
+                    players = sum(len(each.tickets) for each in (*batch, *left))
+                    self._kept(Cause.SHUTDOWN, players)
+                    break
+                ready = [self._new_match(proposal) for proposal in batch]
+                before = await behind.start(self._commit_batch(ready)) or []
+                made += self._count(before, now)
+                unheard += _unheard_players(before)
+            last = await behind.done() or []
+            made += self._count(last, now)
+            unheard += _unheard_players(last)
+        if unheard:
+            self._kept(Cause.NO_GAME_SERVER, unheard + sum(len(each.tickets) for each in left))
+            self._game_servers.failed()
+        return made, unheard > 0
 
-    async def _commit_batch(self, batch: Sequence[Proposal]) -> list[Committed]:
-        matches = [self._new_match(proposal) for proposal in batch]
+    async def _commit_batch(self, matches: Sequence[NewMatch]) -> list[Committed]:
         for match in matches:
             self._committed.add(self.mode, match)
         try:
@@ -212,6 +214,7 @@ class Round:
                 self._spoilt(result)
         if made:
             self._game_servers.succeeded(max(result.subscribers for result in results))
+            self.view.taken_out(len(waits))
             self._metrics.matches(self.mode.name, made, waits)
         return made
 
@@ -238,3 +241,7 @@ class Round:
         self._metrics.reenqueued(self.mode.name, cause.value, players)
         if log:
             emit(Event.REENQUEUED, mode=self.mode.name, players=players, cause=cause.value)
+
+
+def _unheard_players(results: Sequence[Committed]) -> int:
+    return sum(len(each.match.tickets) for each in results if each.reply is CommitReply.NO_SERVER)

@@ -1,11 +1,11 @@
-"""Waiting for one of two things, and running a loop again when it failed."""
+"""Waiting for one of two things, working ahead, and running a loop again when it failed."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from matchkeeper.errors import CircuitOpenError, StoreError
 from matchkeeper.observe.events import Event, emit
@@ -38,6 +38,41 @@ async def pause(stop: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+class Behind(Generic[T]):
+    """One piece of work at a time that runs behind its caller, who makes the next one ready
+    meanwhile. A context manager: no piece outlives it.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: asyncio.Future[T] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._under_way is not None:
+            self._under_way.cancel()
+            await asyncio.gather(self._under_way, return_exceptions=True)
+
+    async def start(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Starts a piece once the one before is done; returns what came of that one, None when
+        there was none. Raises what that one raised, and starts nothing then.
+        """
+        try:
+            before = await self.done()
+        except BaseException:
+            work.close()
+            raise
+        self._under_way = asyncio.ensure_future(work)
+        await asyncio.sleep(0)  # it comes first, so that Redis works while the next is made ready
+        return before
+
+    async def done(self) -> T | None:
+        """What came of the piece under way; None when there is none. Raises what it raised."""
+        under_way, self._under_way = self._under_way, None
+        return None if under_way is None else await under_way
 
 
 async def supervised(
