@@ -96,9 +96,10 @@ class Ceiling:
             )
             return self._timed([(read + each, 2) for each in enqueues])
         heard = [b"".join(map(_published, batch)) for batch in batches]
+        # Whoever asks hears the answers too, as beside a server.
         with self._site.line() as server:
-            server.send(packed("SUBSCRIBE", _REQUESTS))
-            server.replies(1)
+            server.send(packed("SUBSCRIBE", _REQUESTS, "pod:pod:match_result"))
+            server.replies(2)
             commands = zip(heard, enqueues, batches, strict=True)
             return self._timed(
                 [(news + each, len(batch) + 1) for news, each, batch in commands], server

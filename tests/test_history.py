@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from matchkeeper.domain.mode import GameMode
 from tests.conftest import RealServer
-from tests.stores import CHANNEL, CLAIMED, NORMAL, Stores, open_stores, token
+from tests.stores import CHANNEL, CLAIMED, NORMAL, TAGS, Stores, open_stores, token
 
 KEY = "history:{squad}"
 
@@ -82,7 +82,7 @@ async def test_leaving_expiring_and_being_set_aside_are_told(
 async def test_a_server_reads_on_from_where_it_was(any_server: RealServer) -> None:
     async with open_stores(any_server.url) as stores:
         await stores.enqueue("before")
-        ends = await stores.history.ends()
+        ends = await stores.history.ends(TAGS)
         for number in range(5):
             await stores.enqueue(f"p{number}")
         some, ends = await stores.history.after(ends, count=3)
@@ -112,7 +112,7 @@ async def test_what_others_put_there_harms_nobody(any_server: RealServer, redis:
         for player in ("p1", "p2"):
             assert (await stores.enqueue(player, CLAIMED)).reply.value == "queued"
         assert (await stores.dequeue("p2", CLAIMED)).reply.value == "dequeued"
-        ends = await stores.history.ends()
+        ends = await stores.history.ends(TAGS)
         assert "squad" not in ends
         await stores.enqueue("p3", GameMode(name="Normal"))
         assert [each.what for each in (await stores.history.after(ends, count=9))[0]] == ["queued"]

@@ -20,7 +20,7 @@ from matchkeeper.context.stores import (
     operator_for,
     stores_for,
 )
-from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.pods import HoldRules, PodRecords
 from matchkeeper.loops.committed import CommittedMatches, HandoffEvents
@@ -172,7 +172,8 @@ class _Wiring:
         )
         reaper = self._reaper(modes, pods, lambda tag: queues[tag].try_now())
         watch = self._watch(modes, pods, game_servers)
-        heard = HandoffEvents(self.stores.history, committed, stop=self.stopping)
+        claimed = [mode.tag for mode in modes if mode.handoff is Handoff.CLAIM]
+        heard = HandoffEvents(self.stores.history, committed, tags=claimed, stop=self.stopping)
         tasks = [
             *intakes,
             *self._queue_tasks(queues),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -106,18 +106,24 @@ class CommittedMatches:
 
 
 class HandoffEvents:
-    """Reads in the histories what game servers do with matches."""
+    """Reads in the histories of these queues what game servers do with matches."""
 
     def __init__(
-        self, history: History, committed: CommittedMatches, *, stop: asyncio.Event
+        self,
+        history: History,
+        committed: CommittedMatches,
+        *,
+        tags: Sequence[str],
+        stop: asyncio.Event,
     ) -> None:
         self._history = history
         self._committed = committed
+        self._tags = tags
         self._stop = stop
 
     async def run(self) -> None:
         """Until the server stops. Raises StoreError; what happened meanwhile is missed."""
-        ends = await self._history.ends()
+        ends = await self._history.ends(self._tags)
         wait = _EVERY_SECONDS
         while not await pause(self._stop, wait):
             happened, ends = await self._history.after(ends, count=_PAGE)

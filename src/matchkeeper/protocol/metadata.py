@@ -46,7 +46,7 @@ def normalise(raw: bytes, pod_id: str) -> str:
         if raw in (b"", b"null"):
             raw = b"{}"
         _readable(raw)
-        fields = decoded(_fields, raw)
+        fields = _fields.decode(raw)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise BadMetadataError(f"metadata is not a JSON object: {error}") from None
     fields["pod_id"] = msgspec.Raw(_encode(pod_id))

@@ -45,16 +45,18 @@ class History:
         self._connection = connection
         self._tags = tuple(tags)
 
-    async def ends(self) -> Ends:
-        """Where the histories end now. A key that is no stream is left out."""
+    async def ends(self, tags: Sequence[str]) -> Ends:
+        """Where these histories end now. A key that is no stream is left out."""
+        if not tags:
+            return {}
 
         async def look(redis: Redis) -> dict[str, str]:
             async with redis.pipeline(transaction=False) as pipe:
-                for tag in self._tags:
+                for tag in tags:
                     pipe.xrevrange(keys.history(tag), count=1)
                 replies = await pipe.execute(raise_on_error=False)
             found = {}
-            for tag, reply in zip(self._tags, replies, strict=True):
+            for tag, reply in zip(tags, replies, strict=True):
                 if isinstance(reply, ResponseError) and str(reply).startswith("WRONGTYPE"):
                     continue
                 if isinstance(reply, Exception):
