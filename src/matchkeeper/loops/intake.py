@@ -76,7 +76,7 @@ class PubSubIntake:
                     while len(batch) < self._batch:
                         batch.append(self._waiting.get_nowait())
                 await behind.start(self._ingest.apply(self._ingest.read(batch)))
-            await behind.done()
+            await behind.rest()
 
     async def _first(self) -> Message | None:
         with suppress(asyncio.QueueEmpty):
@@ -123,13 +123,13 @@ class StreamIntake:
             while not self._stop.is_set():
                 if loop.time() >= self._look_at:
                     self._look_at = loop.time() + _TAKE_OVER_EVERY_SECONDS
-                    await behind.done()
+                    await behind.rest()
                     await self._prepare()
                     await self._take_over()
                 reading = self._streams.read(count=self._batch, block=_BLOCK)
                 if entries := await unless(self._stop, reading):
                     await behind.start(self._ingest.apply(await self._requests(entries)))
-            await behind.done()
+            await behind.rest()
         # A read that was cut off may have been given requests.
         await self._catch_up()
         await self._streams.leave(gone_for=timedelta(hours=1))

@@ -29,6 +29,9 @@ from matchkeeper.store.matches import CommitReply, Committed, MatchStore, NewMat
 _LONG = 10_000
 """Tickets; a strategy takes some microseconds for each."""
 
+_COMMITS_AT_ONCE = 2
+"""One that Redis works on, and one that it finds there when that is done."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundRules:
@@ -158,19 +161,22 @@ class Round:
         """Commits in batches; returns how many were made, and whether nobody heard the offer."""
         made, unheard = 0, 0
         left = iter(proposals)
-        async with Behind[list[Committed]]() as behind:
+
+        def settle(ended: Sequence[Sequence[Committed]]) -> None:
+            nonlocal made, unheard
+            for results in ended:
+                made += self._count(results, now)
+                unheard += _unheard_players(results)
+
+        async with Behind[list[Committed]](at_once=_COMMITS_AT_ONCE) as behind:
             while not unheard and (batch := list(islice(left, self._rules.commit_batch))):
                 if self._stop.is_set():
                     players = sum(len(each.tickets) for each in (*batch, *left))
                     self._kept(Cause.SHUTDOWN, players)
                     break
                 ready = [self._new_match(proposal) for proposal in batch]
-                before = await behind.start(self._commit_batch(ready)) or []
-                made += self._count(before, now)
-                unheard += _unheard_players(before)
-            last = await behind.done() or []
-            made += self._count(last, now)
-            unheard += _unheard_players(last)
+                settle(await behind.start(self._commit_batch(ready)))
+            settle(await behind.rest())
         if unheard:
             self._kept(Cause.NO_GAME_SERVER, unheard + sum(len(each.tickets) for each in left))
             self._game_servers.failed()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, Self, TypeVar
 
@@ -41,38 +42,45 @@ async def pause(stop: asyncio.Event, seconds: float) -> bool:
 
 
 class Behind(Generic[T]):
-    """One piece of work at a time that runs behind its caller, who makes the next one ready
-    meanwhile. A context manager: no piece outlives it.
+    """Work that runs behind its caller, who makes the next piece ready meanwhile: `at_once` pieces
+    at most, begun and ended in their order. A context manager: no piece outlives it.
     """
 
-    def __init__(self) -> None:
-        self._under_way: asyncio.Future[T] | None = None
+    def __init__(self, *, at_once: int = 1) -> None:
+        self._at_once = at_once
+        self._under_way: deque[asyncio.Future[T]] = deque()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._under_way is not None:
-            self._under_way.cancel()
-            await asyncio.gather(self._under_way, return_exceptions=True)
+        for each in self._under_way:
+            each.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
-    async def start(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """Starts a piece once the one before is done; returns what came of that one, None when
-        there was none. Raises what that one raised, and starts nothing then.
+    async def start(self, work: Coroutine[Any, Any, T]) -> list[T]:
+        """Starts a piece as soon as there is room; returns what came of those that ended for it.
+        Raises what one of them raised, and starts nothing then.
         """
         try:
-            before = await self.done()
+            ended = await self._ended(but=self._at_once - 1)
         except BaseException:
             work.close()
             raise
-        self._under_way = asyncio.ensure_future(work)
+        self._under_way.append(asyncio.ensure_future(work))
         await asyncio.sleep(0)  # it comes first, so that Redis works while the next is made ready
-        return before
+        return ended
 
-    async def done(self) -> T | None:
-        """What came of the piece under way; None when there is none. Raises what it raised."""
-        under_way, self._under_way = self._under_way, None
-        return None if under_way is None else await under_way
+    async def rest(self) -> list[T]:
+        """What came of the pieces still under way. Raises what one of them raised."""
+        return await self._ended(but=0)
+
+    async def _ended(self, *, but: int) -> list[T]:
+        ended: list[T] = []
+        while len(self._under_way) > but:
+            ended.append(await self._under_way[0])
+            self._under_way.popleft()
+        return ended
 
 
 async def supervised(
