@@ -121,23 +121,21 @@ class History:
 
 
 def _sound(tag: str, entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[Happened]:
-    """The entries that the scripts wrote; what somebody else has put there is passed over."""
-    read = (_happened(tag, entry_id, row) for entry_id, row in entries)
-    return [each for each in read if each is not None]
+    """What the scripts wrote; what somebody else has put there is passed over."""
+    return [each for entry_id, row in entries for each in _happened(tag, entry_id, row)]
 
 
-def _happened(tag: str, entry_id: bytes, row: Mapping[bytes, bytes]) -> Happened | None:
+def _happened(tag: str, entry_id: bytes, row: Mapping[bytes, bytes]) -> list[Happened]:
     try:
-        what, players, match_id, pod_id, detail = (keys.text(row[name]) for name in _FIELDS)
-        milliseconds = int(entry_id.partition(b"-")[0])
+        what, players, match_ids, pod_id, detail = [keys.text(row[name]) for name in _FIELDS]
+        at = int(entry_id.partition(b"-")[0]) / 1000
     except (KeyError, TypeError, ValueError):
-        return None
-    return Happened(
-        tag=tag,
-        at=milliseconds / 1000,
-        what=what,
-        players=players,
-        match_id=match_id,
-        pod_id=pod_id,
-        detail=detail,
-    )
+        return []
+    matches = match_ids.split("\n")
+    in_matches = players.split("\n\n") if len(matches) > 1 else [players]
+    return [
+        Happened(
+            tag=tag, at=at, what=what, players=names, match_id=match, pod_id=pod_id, detail=detail
+        )
+        for match, names in zip(matches, in_matches, strict=False)
+    ]

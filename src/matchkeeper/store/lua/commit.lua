@@ -115,7 +115,7 @@ local function write_match(key, sizes, first, last, notices)
   return redis.pcall('HSET', key, unpack(fields))
 end
 
-local made, gone, players_gone = {}, {}, {}
+local made, made_ids, made_players, gone, players_gone = {}, {}, {}, {}, {}
 
 local function taken(p, match_id, first, last)
   made[#made + 1] = p
@@ -124,8 +124,7 @@ local function taken(p, match_id, first, last)
     gone[#gone + 1] = i
     players_gone[#players_gone + 1] = ids[i]
   end
-  local players = table.concat(ids, '\n', first, last)
-  note(history, now, call.claim and 'committed' or 'started', players, match_id, '', '')
+  made_ids[#made], made_players[#made] = match_id, table.concat(ids, '\n', first, last)
 end
 
 -- An error ends the call, but not before those are taken out whose matches are published.
@@ -183,9 +182,7 @@ local function write_pending()
   for _, i in ipairs(gone) do
     players[#players + 1], players[#players + 2] = ids[i], busy[ids[i]]
   end
-  for _, p in ipairs(made) do
-    deadlines[#deadlines + 1], deadlines[#deadlines + 2] = deadline, call.proposals[p][1]
-  end
+  for i, match_id in ipairs(made_ids) do deadlines[2 * i - 1], deadlines[2 * i] = deadline, match_id end
   tell_all('HSET', matched, players)
   tell_all('ZADD', pending, deadlines)
 end
@@ -207,4 +204,5 @@ end
 leave_other_queues()
 take_out()
 if call.claim then write_pending() else deliver() end
+note_matches(history, now, call.claim and 'committed' or 'started', made_ids, made_players)
 return failure and redis.error_reply(failure) or answers

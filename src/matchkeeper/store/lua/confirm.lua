@@ -23,11 +23,12 @@ local function refusal()
   if not deadline or now > tonumber(deadline) then return 'too_late' end
 end
 
+local by = '"claimed_by":' .. (claimed_by and cjson.encode(claimed_by) or 'null')
+
 local function filled_in(payload)
   local first, last = string.find(payload, ARGV[5], 1, true)
   if not first then return payload end
-  return string.sub(payload, 1, first - 1) .. '"claimed_by":' .. cjson.encode(claimed_by)
-    .. string.sub(payload, last + 1)
+  return string.sub(payload, 1, first - 1) .. by .. string.sub(payload, last + 1)
 end
 
 if state == 'started' and epoch == ARGV[2] and token == ARGV[3] then
