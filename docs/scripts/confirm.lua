@@ -13,22 +13,22 @@ local function unix_seconds()
 end
 
 -- history:{tag} is a stream of what happened: for people to look up, and for the servers' figures.
--- Nobody's safety relies on it, so that what goes wrong here is passed over. `players` are one a line.
--- Matches are one a line, too, with an empty line between their players.
-local function note(history, now, what, players, match_id, pod, detail)
-  local function add(id)
-    return redis.pcall('XADD', history, 'MAXLEN', '~', 100000, id, 'what', what, 'players', players,
-      'match', match_id, 'pod', pod, 'detail', detail)
+-- Nobody's safety relies on it, so that what goes wrong here is passed over. The fields are what, and
+-- where they say something players, match, pod and detail. Players are one a line; matches are one a
+-- line, too, with an empty line between their players.
+local function note(history, now, ...)
+  local id = string.format('%d-*', now * 1000)
+  local added = redis.pcall('XADD', history, 'MAXLEN', '~', '100000', id, 'what', ...)
+  if type(added) == 'table' and added.err then -- the clock has gone back
+    redis.pcall('XADD', history, 'MAXLEN', '~', '100000', '*', 'what', ...)
   end
-  local added = add(string.format('%.0f-*', math.floor(now * 1000)))
-  if type(added) == 'table' and added.err then add('*') end -- the clock has gone back
 end
 
 -- Many players at once, in entries of a bounded size.
-local function note_players(history, now, what, players, detail)
+local function note_players(history, now, what, players)
   for first = 1, #players, 100 do
     local some = table.concat(players, '\n', first, math.min(first + 99, #players))
-    note(history, now, what, some, '', '', detail)
+    note(history, now, what, 'players', some)
   end
 end
 
@@ -36,8 +36,8 @@ end
 local function note_matches(history, now, what, matches, players)
   for first = 1, #matches, 50 do
     local last = math.min(first + 49, #matches)
-    local names = table.concat(players, '\n\n', first, last)
-    note(history, now, what, names, table.concat(matches, '\n', first, last), '', '')
+    note(history, now, what, 'players', table.concat(players, '\n\n', first, last),
+      'match', table.concat(matches, '\n', first, last))
   end
 end
 
@@ -85,7 +85,7 @@ if state == 'started' and epoch == ARGV[2] and token == ARGV[3] then
 end
 local code = refusal()
 if code then
-  note(KEYS[5], now, 'confirm_refused', '', ARGV[1], ARGV[6], code)
+  note(KEYS[5], now, 'confirm_refused', 'match', ARGV[1], 'pod', ARGV[6], 'detail', code)
   return {code}
 end
 must_be_sound({}, {KEYS[3]})
@@ -100,5 +100,5 @@ if some_leave then redis.call('HDEL', KEYS[4], unpack(ids)) end
 for _, notice in ipairs(cmsgpack.unpack(match[6])) do
   redis.call('PUBLISH', notice[1], filled_in(notice[2]))
 end
-note(KEYS[5], now, 'started', '', ARGV[1], claimed_by, '')
+note(KEYS[5], now, 'started', 'match', ARGV[1], 'pod', claimed_by)
 return {'started'}

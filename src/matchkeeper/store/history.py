@@ -127,9 +127,11 @@ def _sound(tag: str, entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> 
 
 def _happened(tag: str, entry_id: bytes, row: Mapping[bytes, bytes]) -> list[Happened]:
     try:
-        what, players, match_ids, pod_id, detail = [keys.text(row[name]) for name in _FIELDS]
+        what, players, match_ids, pod_id, detail = [
+            keys.text(row.get(name, b"")) for name in _FIELDS
+        ]
         at = int(entry_id.partition(b"-")[0]) / 1000
-    except (KeyError, TypeError, ValueError):
+    except (TypeError, ValueError):
         return []
     matches = match_ids.split("\n")
     in_matches = players.split("\n\n") if len(matches) > 1 else [players]

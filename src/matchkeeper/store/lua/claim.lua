@@ -22,12 +22,12 @@ local function claim()
   if state ~= 'offered' or not deadline or now > tonumber(deadline) then return 'too_late' end
   redis.call('HSET', KEYS[1], 'state', 'claimed', 'claimed_by', ARGV[3], 'token', ARGV[4])
   redis.call('ZADD', KEYS[2], string.format('%.6f', now + tonumber(ARGV[5])), ARGV[1])
-  note(KEYS[3], now, 'claimed', '', ARGV[1], ARGV[3], '')
+  note(KEYS[3], now, 'claimed', 'match', ARGV[1], 'pod', ARGV[3])
   return 'claimed'
 end
 
 local code = claim()
 if code ~= 'claimed' and code ~= 'already_claimed' then
-  note(KEYS[3], now, 'claim_refused', '', ARGV[1], ARGV[3], code)
+  note(KEYS[3], now, 'claim_refused', 'match', ARGV[1], 'pod', ARGV[3], 'detail', code)
 end
 return {code}

@@ -37,7 +37,7 @@ if state == 'started' and epoch == ARGV[2] and token == ARGV[3] then
 end
 local code = refusal()
 if code then
-  note(KEYS[5], now, 'confirm_refused', '', ARGV[1], ARGV[6], code)
+  note(KEYS[5], now, 'confirm_refused', 'match', ARGV[1], 'pod', ARGV[6], 'detail', code)
   return {code}
 end
 must_be_sound({}, {KEYS[3]})
@@ -52,5 +52,5 @@ if some_leave then redis.call('HDEL', KEYS[4], unpack(ids)) end
 for _, notice in ipairs(cmsgpack.unpack(match[6])) do
   redis.call('PUBLISH', notice[1], filled_in(notice[2]))
 end
-note(KEYS[5], now, 'started', '', ARGV[1], claimed_by, '')
+note(KEYS[5], now, 'started', 'match', ARGV[1], 'pod', claimed_by)
 return {'started'}

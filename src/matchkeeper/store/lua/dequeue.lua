@@ -88,5 +88,5 @@ for i, request in ipairs(call.requests) do
   answers[2 * i - 1], answers[2 * i] = handle(i, request)
 end
 write_kept(call)
-note_players(KEYS[6], now, 'dequeued', left, '')
+note_players(KEYS[6], now, 'dequeued', left)
 return answers

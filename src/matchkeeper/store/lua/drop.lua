@@ -14,7 +14,7 @@ if not entry then return {'not_found'} end
 redis.call('XDEL', KEYS[2], ARGV[2])
 for i = 1, #entry[2], 2 do
   if entry[2][i] == 'player_id' then
-    note(KEYS[3], unix_seconds(), 'dropped', entry[2][i + 1], '', '', '')
+    note(KEYS[3], unix_seconds(), 'dropped', 'players', entry[2][i + 1])
   end
 end
 return remember({'dropped'})

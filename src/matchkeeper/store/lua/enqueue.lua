@@ -110,7 +110,7 @@ tell_all('ZADD', queue, standing)
 tell_all('HSET', metadata, described)
 write_kept(call)
 for _, request in ipairs(told) do redis.call('PUBLISH', request.channel, request.answer) end
-note_players(history, now, 'queued', queued, '')
+note_players(history, now, 'queued', queued)
 redis.call('EXPIRE', history, 3600)
 answers[1] = redis.call('ZCARD', queue)
 return answers

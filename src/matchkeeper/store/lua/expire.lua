@@ -24,5 +24,5 @@ for i, ticket in ipairs(cmsgpack.unpack(ARGV[3])) do
   end
 end
 if #done == 0 then return done end
-note_players(KEYS[4], now, 'expired', done, '')
+note_players(KEYS[4], now, 'expired', done)
 return remember(done)

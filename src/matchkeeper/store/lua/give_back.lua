@@ -58,6 +58,6 @@ redis.call('ZREM', KEYS[3], ARGV[2])
 redis.call('HSET', KEYS[2], 'state', 'given_back', 'cause', ARGV[4])
 redis.call('HDEL', KEYS[2], 'tickets', 'notices', 'elsewhere')
 redis.call('PEXPIRE', KEYS[2], ARGV[1])
-note(KEYS[6], now, 'given_back', '', ARGV[2], '', ARGV[4])
-for i = 1, #left, 2 do note(KEYS[6], now, 'dequeued', left[i], ARGV[2], '', '') end
+note(KEYS[6], now, 'given_back', 'match', ARGV[2], 'detail', ARGV[4])
+for i = 1, #left, 2 do note(KEYS[6], now, 'dequeued', 'players', left[i], 'match', ARGV[2]) end
 return remember({'given_back', back, left})

@@ -30,5 +30,5 @@ local text = ARGV[3] ~= '' and ARGV[3] or fields['metadata']
 redis.call('ZADD', KEYS[3], fields['enqueued_at'], id)
 redis.call('HSET', KEYS[4], id, text)
 redis.call('XDEL', KEYS[2], ARGV[2])
-note(KEYS[5], unix_seconds(), 'requeued', id, '', '', '')
+note(KEYS[5], unix_seconds(), 'requeued', 'players', id)
 return remember({'requeued', id})

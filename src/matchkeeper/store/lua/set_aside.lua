@@ -21,7 +21,7 @@ for i = 3, #ARGV, 4 do
   if score and tonumber(score) == tonumber(ARGV[i + 1]) then
     redis.call('XADD', KEYS[4], 'MAXLEN', ARGV[2], '*', 'player_id', player, 'metadata', raw,
       'reason', reason, 'enqueued_at', score, 'time', string.format('%.6f', now))
-    note(KEYS[5], now, 'set_aside', player, '', '', reason)
+    note(KEYS[5], now, 'set_aside', 'players', player, 'detail', reason)
     redis.call('ZREM', KEYS[2], player)
     redis.call('HDEL', KEYS[3], player)
     drop_hand_made(KEYS[5 + (i + 1) / 4])
