@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
+from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreError
 from matchkeeper.loops.ingest import Ingest, IngestRules, Message
 from matchkeeper.observe.events import Throttle
@@ -21,6 +24,14 @@ from tests.stores import CLAIMED, NORMAL, RANKED, Stores, open_stores, token
 BODY = b'{"player_id":"p1","game_mode":"Normal","metadata":{},"pod_id":"pod-a"}'
 
 
+class _NoLoop:
+    def arrived(self, queue_length: int, tickets: Sequence[Ticket]) -> None:
+        pass
+
+    def left(self, players: Sequence[str]) -> None:
+        pass
+
+
 def ingest(stores: Stores) -> Ingest:
     return Ingest(
         [NORMAL, RANKED, CLAIMED],
@@ -33,7 +44,7 @@ def ingest(stores: Stores) -> Ingest:
             memory=timedelta(seconds=5),
             result_channel=lambda pod: f"pod:{pod}:match_result",
         ),
-        wake=lambda _tag, _length, _tickets: None,
+        queues=defaultdict(_NoLoop),
         metrics=Metrics(),
         throttle=Throttle(interval=timedelta(seconds=10), clock=time.monotonic),
         new_token=token,

@@ -199,7 +199,7 @@ async def test_who_moved_up_when_those_in_front_were_matched_is_not_passed_over(
         first = await view.read()
         assert first.bound_hit
         await redis.zrem("queue:{ranked}", *first.tickets)
-        view.taken_out(len(first.tickets))
+        view.left([each.player_id for each in first.tickets.values()])
         assert list((await view.read()).tickets) == [b"p4", b"p5", b"p6", b"p7"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -21,7 +21,6 @@ from matchkeeper.context.stores import (
     stores_for,
 )
 from matchkeeper.domain.mode import GameMode, Handoff
-from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.pods import HoldRules, PodRecords
 from matchkeeper.loops.committed import CommittedMatches, HandoffEvents
 from matchkeeper.loops.departures import Departures
@@ -167,9 +166,7 @@ class _Wiring:
         for mode in modes:
             self.metrics.mode(mode.name, required_players=mode.required_players)
             queues[mode.tag] = self._queue(mode, pods, game_servers, committed)
-        pubsub, stream, intakes = self._intakes(
-            modes, lambda tag, length, tickets: queues[tag].arrived(length, tickets)
-        )
+        pubsub, stream, intakes = self._intakes(modes, queues)
         reaper = self._reaper(modes, pods, lambda tag: queues[tag].try_now())
         watch = self._watch(modes, pods, game_servers)
         claimed = [mode.tag for mode in modes if mode.handoff is Handoff.CLAIM]
@@ -267,9 +264,7 @@ class _Wiring:
         )
 
     def _intakes(
-        self,
-        modes: tuple[GameMode, ...],
-        wake: Callable[[str, int, Sequence[Ticket]], None],
+        self, modes: tuple[GameMode, ...], queues: Mapping[str, QueueLoop]
     ) -> tuple[PubSubIntake, StreamIntake | None, list[Task]]:
         matchmaking = self.settings.matchmaking
         throttle = Throttle(
@@ -287,7 +282,7 @@ class _Wiring:
                 memory=timedelta(seconds=matchmaking.pubsub_duplicate_window_seconds),
                 result_channel=self._result_channel,
             ),
-            wake=wake,
+            queues=queues,
             metrics=self.metrics,
             throttle=throttle,
             new_token=self.token,

@@ -9,7 +9,7 @@ import msgspec
 from matchkeeper.domain.ticket import Ticket
 
 
-class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+class Proposal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Tickets whom a strategy would put into one match, by team."""
 
     teams: tuple[tuple[Ticket, ...], ...]

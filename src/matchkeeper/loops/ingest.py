@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -53,6 +54,16 @@ class IngestRules:
     result_channel: Callable[[str], str]
 
 
+class Queue(Protocol):
+    """Is told who came and who left, by tag."""
+
+    def arrived(self, queue_length: int, tickets: Sequence[Ticket]) -> None:
+        """These were put into the queue."""
+
+    def left(self, players: Sequence[str]) -> None:
+        """These were taken out."""
+
+
 class Ingest:
     """Takes batches of messages in. One batch is one script call per queue and kind."""
 
@@ -65,7 +76,7 @@ class Ingest:
         coordination: Coordination,
         connection: Connection,
         rules: IngestRules,
-        wake: Callable[[str, int, Sequence[Ticket]], None],
+        queues: Mapping[str, Queue],
         metrics: Metrics,
         throttle: Throttle,
         new_token: Callable[[], str],
@@ -77,7 +88,7 @@ class Ingest:
         self._coordination = coordination
         self._connection = connection
         self._rules = rules
-        self._wake = wake
+        self._queues = queues
         self._metrics = metrics
         self._throttle = throttle
         self._new_token = new_token
@@ -177,12 +188,15 @@ class Ingest:
         self, mode: GameMode, kind: RequestKind, heard: Sequence[Heard]
     ) -> list[Outcome]:
         if kind is RequestKind.DEQUEUE:
-            return await self._tickets.dequeue(mode.tag, heard)
+            outcomes = await self._tickets.dequeue(mode.tag, heard)
+            gone = [e.heard.request.player_id for e in outcomes if e.reply is Reply.DEQUEUED]
+            self._queues[mode.tag].left(gone)
+            return outcomes
         length, outcomes = await self._tickets.enqueue(mode.tag, heard)
         queued = [_ticket(each) for each in outcomes if each.reply is Reply.QUEUED]
         if queued:
             self._metrics.enqueued(mode.name, len(queued))
-            self._wake(mode.tag, length, queued)
+            self._queues[mode.tag].arrived(length, queued)
         return outcomes
 
     async def _answer(self, mode: GameMode, outcomes: Sequence[Outcome]) -> None:

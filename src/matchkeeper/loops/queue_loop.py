@@ -56,6 +56,10 @@ class QueueLoop:
         if queue_length >= self._mode.required_players and not self._game_servers.missing:
             self._due.set()
 
+    def left(self, players: Sequence[str]) -> None:
+        """These asked to leave, and have left."""
+        self._round.view.left(players)
+
     def try_now(self) -> None:
         """Something changed for the better: do not wait for the tick."""
         self._due.set()

@@ -1,4 +1,4 @@
-"""A queue as one server sees it: who stands there is read each time, what is known of them is kept.
+"""A queue as one server sees it: what is known is kept, and only what is new is read.
 
 Redis stays the truth: a match is committed only if its players still stand where they were seen,
 with the metadata that was read.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import islice
 
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket
@@ -36,7 +37,8 @@ class View:
 
 class QueueView:
     """Reads one queue. `grace`: for how long a ticket may be without metadata. `again_every`: how
-    often a hundred are read again, whose metadata an operator may have changed.
+    often a hundred are read again, whose metadata an operator may have changed. `scan_every`: how
+    often all places are read, although what is known adds up to the length of the queue.
     """
 
     def __init__(
@@ -47,17 +49,22 @@ class QueueView:
         max_tickets: int,
         grace: timedelta,
         again_every: timedelta = timedelta(seconds=1),
+        scan_every: timedelta = timedelta(seconds=5),
     ) -> None:
         self._mode = mode
         self._tickets = tickets
         self._max_tickets = max_tickets
         self._again_every_seconds = again_every.total_seconds()
+        self._scan_every_seconds = scan_every.total_seconds()
         self._grace_seconds = grace.total_seconds()
         self._known: dict[bytes, Ticket] = {}
-        self._read_from = 0
-        self._again_step = 0
-        self._again_turn = 0
+        self._standing: dict[bytes, Ticket] | None = None
+        """Everybody in the queue, as far as this server knows; None where it has to look."""
+        self._newest = 0.0
+        self._scan_at = 0.0
         self._again_at = 0.0
+        self._again_turn = 0
+        self._read_from = 0
 
     def arrived(self, tickets: Sequence[Ticket]) -> None:
         """This server has just put these into the queue, and need not read what it wrote."""
@@ -67,10 +74,15 @@ class QueueView:
     def forget(self, player_id: str) -> None:
         """What was known of this player was wrong."""
         self._known.pop(keys.raw(player_id), None)
+        self._standing = None
 
-    def taken_out(self, players: int) -> None:
-        """So many of those who were read last have left: who stood behind them has moved up."""
-        self._read_from = max(0, self._read_from - players)
+    def left(self, players: Sequence[str]) -> None:
+        """This server has just taken these out: who stood behind them has moved up."""
+        self._read_from = max(0, self._read_from - len(players))
+        for player in map(keys.raw, players):
+            self._known.pop(player, None)
+            if self._standing is not None:
+                self._standing.pop(player, None)
 
     async def read(self) -> View:
         """A bounded part of the queue. Where the bound is hit, the next call reads on from here,
@@ -78,14 +90,38 @@ class QueueView:
 
         Raises StoreError.
         """
+        return await self._follow() or await self._scan()
+
+    async def _follow(self) -> View | None:
+        """Who was known, and who has come since; None where this does not add up to the queue."""
+        if self._standing is None:
+            return None
+        scan = await self._tickets.newer(self._mode.tag, than=self._newest, count=_SCAN)
+        standing = self._standing
+        if standing is None or scan.now >= self._scan_at:
+            return None
+        length = len(standing) + len(scan.places)
+        if length != scan.queue_length or length > self._max_tickets:
+            return None
+        view = View(now=scan.now, queue_length=scan.queue_length, tickets=standing)
+        step, turn = self._look_again(scan)
+        again = islice(standing.values(), turn % step, None, step) if step else ()
+        places = [(keys.raw(each.player_id), each.enqueued_at) for each in again]
+        await self._add(view, [*places, *self._unknown(view, scan.places)])
+        self._stands(view, scan.places)
+        return view
+
+    async def _scan(self) -> View:
         view = View()
-        self._again_step = 0
-        start, left = self._read_from, self._max_tickets
+        places: Sequence[Place] = ()
+        start, left, look_again = self._read_from, self._max_tickets, None
         while left > 0:
             scan = await self._tickets.scan(self._mode.tag, start=start, count=min(_SCAN, left))
             view.now, view.queue_length = scan.now, scan.queue_length
-            self._look_again(scan)
-            await self._add(view, self._unknown(view, scan, first=start))
+            step, turn = look_again = look_again or self._look_again(scan)
+            again = range((turn - start) % step, len(scan.places), step) if step else range(0)
+            await self._add(view, self._unknown(view, scan.places, again))
+            places = scan.places or places
             start += len(scan.places)
             left -= len(scan.places)
             if not scan.places and 0 < start == self._read_from:
@@ -94,25 +130,32 @@ class QueueView:
                 break
         view.bound_hit = view.queue_length > self._max_tickets
         self._read_from = start if view.bound_hit and start < view.queue_length else 0
-        self._forget_who_left(view)
+        self._scan_at = view.now + self._scan_every_seconds
+        self._stands(view, places)
+        if len(self._known) > 2 * view.queue_length + _SPARE:
+            self._known = dict(view.tickets)
         return view
 
-    def _look_again(self, scan: Scan) -> None:
-        """When it is time, every nth ticket of this reading is read again, each time others."""
-        if scan.now - self._again_at >= self._again_every_seconds:
-            self._again_at = scan.now
-            self._again_step = scan.queue_length // _AGAIN + 1
-            self._again_turn += 1
+    def _stands(self, view: View, latest: Sequence[Place]) -> None:
+        """What was read is followed from here, if it was not just a part."""
+        self._standing = None if view.bound_hit or view.poisoned else view.tickets
+        if latest:
+            self._newest = latest[-1][1]
 
-    def _unknown(self, view: View, scan: Scan, *, first: int) -> list[Place]:
-        """Puts those who are known into the view; returns the others. `first` is the rank of the
-        first place.
+    def _look_again(self, scan: Scan) -> tuple[int, int]:
+        """When it is time, every nth ticket of this reading is read again, each time others:
+        (n, turn). (0, 0) when it is not.
         """
-        step = self._again_step
-        offset = (self._again_turn - first) % step if step else len(scan.places)
-        again = range(offset, len(scan.places), step or 1)
+        if scan.now - self._again_at < self._again_every_seconds:
+            return 0, 0
+        self._again_at = scan.now
+        self._again_turn += 1
+        return scan.queue_length // _AGAIN + 1, self._again_turn
+
+    def _unknown(self, view: View, places: Sequence[Place], again: range = range(0)) -> list[Place]:
+        """Puts those who are known into the view; returns the others, and those at `again`."""
         unknown: list[Place] = []
-        for number, place in enumerate(scan.places):
+        for number, place in enumerate(places):
             player, since = place
             ticket = self._known.get(player)
             if ticket is None or ticket.enqueued_at != since or number in again:
@@ -131,7 +174,3 @@ class QueueView:
             view.poisoned += found.poisoned
             latest = view.now - self._grace_seconds
             view.poisoned += (each for each in found.incomplete if each.enqueued_at < latest)
-
-    def _forget_who_left(self, view: View) -> None:
-        if len(self._known) > 2 * view.queue_length + _SPARE:
-            self._known = dict(view.tickets)

@@ -209,10 +209,12 @@ class Round:
     def _count(self, results: Sequence[Committed], now: float) -> int:
         made = 0
         waits: list[float] = []
+        taken: list[str] = []
         for result in results:
             if result.reply is CommitReply.COMMITTED:
                 made += 1
                 waits += (max(0.0, now - each.enqueued_at) for each in result.match.tickets)
+                taken += (each.player_id for each in result.match.tickets)
                 self._made(result)
             else:
                 self._committed.forget(result.match.match_id)
@@ -220,7 +222,7 @@ class Round:
                 self._spoilt(result)
         if made:
             self._game_servers.succeeded(max(result.subscribers for result in results))
-            self.view.taken_out(len(waits))
+            self.view.left(taken)
             self._metrics.matches(self.mode.name, made, waits)
         return made
 

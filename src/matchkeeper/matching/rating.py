@@ -5,14 +5,16 @@ rating, all within the window of the one served, which alone decides. Who finds 
 for those served later, whose windows are smaller or the same.
 
 The free tickets stand in a doubly linked list in the order of their ratings, so that the nearest
-neighbour is the one before or the one after. Two sorts and a binary search for each ticket, all of
-them in vectors, tell beforehand who has enough neighbours at all: only those are served one by one.
+neighbour is the one before or the one after, and a whole group is a run of the list. Two sorts and
+a binary search for each ticket, all of them in vectors, tell beforehand who has enough neighbours
+at all: only those are served one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import compress
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -24,77 +26,50 @@ from matchkeeper.matching.pairing import Pairing
 from matchkeeper.matching.teams import balanced
 
 _Floats = npt.NDArray[np.float64]
+_Places = npt.NDArray[np.intp]
 _ROUNDING = 1e-9
 """Who is this much (relative) beyond the window is looked at one by one, which decides."""
-
-
-class _Line:
-    """Free tickets by rating. Positions are 1 to n; 0 and n + 1 are the ends."""
-
-    def __init__(self, ratings: list[float]) -> None:
-        size = len(ratings)
-        self.ratings = ratings
-        self.before = list(range(-1, size + 1))
-        self.after = list(range(1, size + 3))
-        self.end = size + 1
-
-    def remove(self, position: int) -> None:
-        before, after = self.before[position], self.after[position]
-        self.after[before] = after
-        self.before[after] = before
-
-    def nearest(self, anchor: int, wanted: int, window: float, rank: list[int]) -> list[int]:
-        """Up to `wanted` free positions nearest to `anchor` within `window`, nearest first; of two
-        equally near ones the longer-waiting (lower `rank`).
-        """
-        found: list[int] = []
-        low, high, here = self.before[anchor], self.after[anchor], self.ratings[anchor - 1]
-        infinite = float("inf")
-        while len(found) < wanted:
-            below = here - self.ratings[low - 1] if low > 0 else infinite
-            above = self.ratings[high - 1] - here if high < self.end else infinite
-            if min(below, above) > window or (low == 0 and high == self.end):
-                break
-            if below < above or (below == above and high < self.end and rank[low] < rank[high]):
-                found.append(low)
-                low = self.before[low]
-            else:
-                found.append(high)
-                high = self.after[high]
-        return found
 
 
 def closest_ratings(
     tickets: Sequence[Ticket], now: float, *, rules: RatingRules, required_players: int, teams: int
 ) -> Pairing:
     """Proposals of players near in rating. `now` is Unix time in seconds; ratings are finite."""
-    waiting = sorted(tickets, key=lambda ticket: ticket.enqueued_at)
+    waiting = sorted(tickets, key=attrgetter("enqueued_at"))
+    default = rules.default_rating
     ratings = np.array(
-        [rules.default_rating if each.rating is None else each.rating for each in waiting], float
+        [default if (own := each.rating) is None else own for each in waiting], float
     )
     by_rating = np.argsort(ratings, kind="stable")
     windows = _windows(rules, now - np.array([each.enqueued_at for each in waiting], float))
-    anchors = _with_neighbours(ratings, by_rating, windows, required_players)
+    anchors = _with_neighbours(ratings[by_rating], windows[by_rating], by_rating, required_players)
     if not anchors:
         return Pairing(proposals=(), unmatched=tuple(waiting))
-    chosen = _choose(anchors, windows.tolist(), ratings, by_rating, required_players)
+    chosen = _choose(anchors, windows, ratings, by_rating, required_players)
     free = np.ones(len(waiting), bool)
-    free[[each for group in chosen for each in group]] = False
+    free[chosen] = False
     return Pairing(
-        proposals=tuple(_proposals(chosen, waiting, ratings.tolist(), teams)),
+        proposals=tuple(_proposals(chosen, waiting, ratings, required_players, teams)),
         unmatched=tuple(compress(waiting, free.tolist())),
     )
 
 
 def _proposals(
-    groups: Iterable[Sequence[int]],
+    chosen: Sequence[int],
     waiting: Sequence[Ticket],
-    ratings: Sequence[float],
+    ratings: _Floats,
+    required_players: int,
     teams: int,
 ) -> Iterator[Proposal]:
-    for group in groups:
+    """One for each `required_players` of the chosen."""
+    if teams == required_players:
+        alone = iter([(waiting[each],) for each in chosen])
+        yield from (Proposal(teams=group) for group in zip(*[alone] * teams, strict=True))
+        return
+    for first in range(0, len(chosen), required_players):
+        group = chosen[first : first + required_players]
         players = [waiting[each] for each in group]
-        yield Proposal(teams=balanced(players, [ratings[each] for each in group], teams))
+        yield Proposal(teams=balanced(players, ratings[group].tolist(), teams))
 
 
 def _windows(rules: RatingRules, waited_seconds: _Floats) -> _Floats:
@@ -107,42 +82,60 @@ def _windows(rules: RatingRules, waited_seconds: _Floats) -> _Floats:
 
 
 def _with_neighbours(
-    ratings: _Floats, by_rating: npt.NDArray[np.intp], windows: _Floats, required_players: int
+    ordered: _Floats, windows: _Floats, by_rating: _Places, required_players: int
 ) -> list[int]:
-    """Tickets that have enough others within their window, while all are free."""
-    ordered = ratings[by_rating]
-    reach = windows + _ROUNDING * (np.abs(ratings) + 1.0)
-    low = np.searchsorted(ordered, ratings - reach, side="left")
-    high = np.searchsorted(ordered, ratings + reach, side="right")
-    found: list[int] = np.flatnonzero(high - low >= required_players).tolist()
+    """Who has enough others within the window, while all are free, longest waiting first.
+    `ordered` are the ratings, and `windows` theirs, in the order `by_rating`.
+    """
+    reach = windows + _ROUNDING * (np.abs(ordered) + 1.0)
+    low = np.searchsorted(ordered, ordered - reach, side="left")
+    high = np.searchsorted(ordered, ordered + reach, side="right")
+    found: list[int] = np.sort(by_rating[high - low >= required_players]).tolist()
     return found
 
 
 def _choose(
     anchors: Sequence[int],
-    windows: Sequence[float],
+    windows: _Floats,
     ratings: _Floats,
-    by_rating: npt.NDArray[np.intp],
+    by_rating: _Places,
     required_players: int,
-) -> list[list[int]]:
-    """Groups of tickets, by their places in the order of waiting; the one served comes first."""
-    line = _Line(ratings[by_rating].tolist())
-    # rank[position]: the ticket's place by waiting; position_of is its inverse.
-    rank = [-1, *by_rating.tolist(), -1]
-    inverse = np.empty(len(by_rating), np.intp)
-    inverse[by_rating] = np.arange(1, len(by_rating) + 1)
+) -> list[int]:
+    """`required_players` at a time, by their places in the order of waiting; the one served comes
+    first, then the nearest; of two equally near ones the longer-waiting.
+    """
+    # Positions are 1 to n, by rating; beyond both ends nobody is in reach.
+    size, nobody = len(by_rating), float("inf")
+    rating = [-nobody, *ratings[by_rating].tolist(), nobody]
+    who = [-1, *by_rating.tolist(), -1]
+    before, after = list(range(-1, size + 1)), list(range(1, size + 3))
+    inverse = np.empty(size, np.intp)
+    inverse[by_rating] = np.arange(1, size + 1)
     position_of = inverse.tolist()
-    taken = bytearray(len(by_rating))
-    groups: list[list[int]] = []
+    window_of = np.minimum(windows, np.finfo(float).max).tolist()
+    taken = bytearray(size)
+    chosen: list[int] = []
     for index in anchors:
         if taken[index]:
             continue
-        found = line.nearest(position_of[index], required_players - 1, windows[index], rank)
-        if len(found) < required_players - 1:
-            continue
-        group = [index, *(rank[position] for position in found)]
-        for each in group:
-            taken[each] = 1
-            line.remove(position_of[each])
-        groups.append(group)
-    return groups
+        here = position_of[index]
+        low, high, own, window = before[here], after[here], rating[here], window_of[index]
+        group = [index]
+        for _ in range(required_players - 1):
+            below, above = own - rating[low], rating[high] - own
+            if below < above or (below == above and who[low] < who[high]):
+                if below > window:
+                    break
+                group.append(who[low])
+                low = before[low]
+            else:
+                if above > window:
+                    break
+                group.append(who[high])
+                high = after[high]
+        else:
+            after[low], before[high] = high, low
+            for each in group:
+                taken[each] = 1
+            chosen += group
+    return chosen

@@ -22,6 +22,7 @@ class Script(StrEnum):
     ENQUEUE = "enqueue"
     DEQUEUE = "dequeue"
     SCAN = "scan"
+    NEWER = "newer"
     FETCH = "fetch"
     COMMIT = "commit"
     CLAIM = "claim"

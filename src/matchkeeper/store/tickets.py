@@ -151,6 +151,11 @@ class TicketStore:
         reply = await self._connection.script(Script.SCAN, [keys.queue(tag)], [start, count])
         return scanned(reply)
 
+    async def newer(self, tag: str, *, than: float, count: int) -> Scan:
+        """Who stands behind all places up to `than` (Unix time in seconds), `count` at most."""
+        reply = await self._connection.script(Script.NEWER, [keys.queue(tag)], [repr(than), count])
+        return scanned(reply)
+
     async def fetch(self, mode: GameMode, places: Sequence[Place]) -> Fetched:
         """The tickets of places that were scanned, at most some thousand."""
         if not places:

@@ -1,0 +1,9 @@
+#!lua flags=no-writes
+-- Who stands in a queue behind a place that was read before.
+-- KEYS   1 queue:{tag}
+-- ARGV   1 the latest enqueue time that was read  2 number of tickets
+-- REPLY  {now (Unix seconds), queue length, [player, score, …]}
+-- AGAIN  safe: changes nothing.
+-- include: time
+return {string.format('%.6f', unix_seconds()), redis.call('ZCARD', KEYS[1]),
+  redis.call('ZRANGE', KEYS[1], '(' .. ARGV[1], '+inf', 'BYSCORE', 'LIMIT', 0, ARGV[2], 'WITHSCORES')}
