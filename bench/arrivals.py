@@ -15,8 +15,8 @@ from proof.wire import packed
 _STEP_SECONDS = 0.0005
 
 
-def run(port: int, *, rate: float, seconds: float, seed: int) -> int:
-    """Writes requests to the stream; returns how many. They carry the moment of writing."""
+def run(port: int, *, stream: bool, rate: float, seconds: float, seed: int) -> int:
+    """Sends requests, by stream or by Pub/Sub; returns how many. They say when they were sent."""
     rng, line, sent = random.Random(seed), Line(port), 0
     select = selectors.DefaultSelector()
     select.register(line.socket, selectors.EVENT_READ)
@@ -25,7 +25,7 @@ def run(port: int, *, rate: float, seconds: float, seed: int) -> int:
         out: list[bytes] = []
         while due < now:
             due += rng.expovariate(rate)
-            out.append(_request(f"a{seed}-{sent + len(out)}"))
+            out.append(_request(f"a{seed}-{sent + len(out)}", stream=stream))
         if out:
             line.send(b"".join(out))
             sent += len(out)
@@ -34,11 +34,14 @@ def run(port: int, *, rate: float, seconds: float, seed: int) -> int:
     return sent
 
 
-def _request(player: str) -> bytes:
+def _request(player: str, *, stream: bool) -> bytes:
     text = body(player, sent=time.monotonic_ns())
+    if not stream:
+        return packed("PUBLISH", "match:enqueue:request", text)
     return packed("XADD", f"match:requests:{{{TAG}}}", "*", "kind", "enqueue", "body", text)
 
 
 if __name__ == "__main__":
-    count = run(int(sys.argv[1]), rate=float(sys.argv[2]), seconds=float(sys.argv[3]), seed=1)
+    port, way, rate, seconds = sys.argv[1:]
+    count = run(int(port), stream=way == "stream", rate=float(rate), seconds=float(seconds), seed=1)
     print(count, flush=True)

@@ -99,20 +99,24 @@ class Bench:
 
     def latency(self) -> Iterator[Row]:
         """From a request to the battle request."""
-        for rate in self.amount.rates:
-            found = []
-            for run in range(self.amount.runs):
-                self.show(f"latency at {rate:,.0f} players/s: {run + 1} of {self.amount.runs}")
-                found.append(latency.at(self._place(), rate=rate, seconds=self.amount.seconds))
-                self._note("latency", found[-1])
-            name = f"at {rate:,.0f} players/s"
-            yield _limited(
-                f"latency {name}, median", "ms", [_MS * x.median_seconds for x in found], 5
+        for way, stream in (("stream", True), ("Pub/Sub", False)):
+            for rate in self.amount.rates:
+                yield from self._latency(way, rate, stream=stream)
+
+    def _latency(self, way: str, rate: float, *, stream: bool) -> Iterator[Row]:
+        found = []
+        for run in range(self.amount.runs):
+            self.show(f"latency at {rate:,.0f} players/s, {way}: {run + 1} of {self.amount.runs}")
+            found.append(
+                latency.at(self._place(), rate=rate, seconds=self.amount.seconds, stream=stream)
             )
-            yield _limited(f"latency {name}, p99", "ms", [_MS * x.p99_seconds for x in found], 25)
-            yield _limited(f"PING {name}, p99", "ms", [_MS * x.ping_p99_seconds for x in found], 10)
-            shares = [100 * x.slow_scripts / x.calls for x in found]
-            yield _limited(f"calls over 5 ms {name}", "%", shares, 1)
+            self._note("latency", found[-1])
+        name = f"{way}, {rate:,.0f} players/s"
+        yield _limited(f"latency, {name}, median", "ms", [_MS * x.median_seconds for x in found], 5)
+        yield _limited(f"latency, {name}, p99", "ms", [_MS * x.p99_seconds for x in found], 25)
+        yield _limited(f"PING, {name}, p99", "ms", [_MS * x.ping_p99_seconds for x in found], 10)
+        shares = [100 * x.slow_scripts / x.calls for x in found]
+        yield _limited(f"calls over 5 ms, {name}", "%", shares, 1)
 
     def rounds(self) -> Iterator[Row]:
         """Closest ratings, by the length of the queue."""
@@ -127,6 +131,8 @@ class Bench:
                 curve.append(found)
                 name = f"a round over {length:,}, {who} matchable"
                 yield _limited(name, "ms", [_MS * found.seconds], limits.get(length))
+                if matchable:
+                    yield Row(name=f"its commits, {name}", values=[found.commit_seconds], unit="s")
                 if length >= 10_000:
                     yield _limited(f"lag, {name}", "ms", [_MS * found.lag_seconds], 50)
                     yield _limited(f"PING, {name}", "ms", [_MS * found.ping_p99_seconds], 10)

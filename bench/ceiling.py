@@ -18,6 +18,7 @@ from typing import Any
 from bench.players import body
 from bench.raw import Line, replies_while
 from bench.site import TAG, Site
+from matchkeeper.config.matchmaking import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.offers import new_match
@@ -35,7 +36,7 @@ _ME = "bench"
 _REQUESTS = "match:enqueue:request"
 _AHEAD = 8
 _PAGE = 2000
-_COMMIT = 50
+_COMMIT: int = MatchmakingSettings.model_fields["commit_batch_size"].default
 """Matches in one call, as the server makes them."""
 
 

@@ -14,6 +14,8 @@ from bench.throughput import await_all
 class Latency:
     """One run at one rate."""
 
+    stream: bool
+    """Came by stream and were claimed; else by Pub/Sub and published."""
     rate: float
     """Players a second that asked."""
     median_seconds: float
@@ -26,13 +28,16 @@ class Latency:
     calls: int
 
 
-def at(folder: Path, *, rate: float, seconds: float) -> Latency:
-    """Players come at `rate` for so many seconds, through the stream."""
+def at(folder: Path, *, rate: float, seconds: float, stream: bool) -> Latency:
+    """Players come at `rate` for so many seconds."""
     with opened(folder) as site:
-        mode = {"game_mode": "Duel", "handoff": "claim"}
+        mode = {"game_mode": "Duel", "handoff": "claim" if stream else "publish"}
         site.server([mode], MATCHMAKING__OFFER_TIMEOUT_SECONDS=60)
-        pod = site.pod(claims=True)
-        arrivals = site.python("bench.arrivals", str(site.port.number), str(rate), str(seconds))
+        pod = site.pod(claims=stream)
+        way = "stream" if stream else "pubsub"
+        arrivals = site.python(
+            "bench.arrivals", str(site.port.number), way, str(rate), str(seconds)
+        )
         ping_p99 = site.ping_p99_while(lambda: arrivals.popen.poll() is None)
         assert arrivals.popen.stdout is not None  # noqa: S101  # it was piped
         sent = int(arrivals.popen.stdout.read())
@@ -40,6 +45,7 @@ def at(folder: Path, *, rate: float, seconds: float) -> Latency:
         seen = pod.end()
         found = seen["latencies"]
         return Latency(
+            stream=stream,
             rate=sent / seconds,
             median_seconds=median(found),
             p99_seconds=found[990],

@@ -93,14 +93,16 @@ def _latencies(folder: Path, raw: Mapping[str, Any]) -> Path | None:
     found = raw.get("latency")
     if not found:
         return None
-    rates = sorted({round(each["rate"], -1) for each in found})
     lines = {}
-    for name in ("median", "p99", "longest"):
-        values = [
-            1000 * median(x[f"{name}_seconds"] for x in found if round(x["rate"], -1) == rate)
-            for rate in rates
-        ]
-        lines[name] = (rates, values)
+    for stream, way in ((True, "stream, claimed"), (False, "Pub/Sub, published")):
+        some = [each for each in found if each["stream"] is stream]
+        rates = sorted({round(each["rate"], -2) for each in some})
+        for name in ("median", "p99"):
+            values = [
+                1000 * median(x[f"{name}_seconds"] for x in some if round(x["rate"], -2) == rate)
+                for rate in rates
+            ]
+            lines[f"{way}: {name}"] = (rates, values)
     return _drawn(
         folder / "latency.svg",
         lines,

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.players import names, waiting
-from bench.site import Lag, Server, opened
+from bench.site import Lag, Server, Site, opened
 
 _MODE = {"game_mode": "Ranked", "use_mmr_matching": True, "mmr_window_start": 1}
 _NOBODY, _EVERYBODY = 1_000_000.0, 0.001
 """Distance of two neighbouring ratings, so that nobody or everybody finds somebody."""
 _PATIENCE_SECONDS = 600.0
 _ROUNDS = 3
+_TICK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +29,9 @@ class RoundTime:
     first_seconds: float
     """Of the server's first round, which has to read all metadata."""
     seconds: float
-    """Reading and pairing in a later round, the mean of a few; where everybody is matched there is
-    no later one.
-    """
+    """Reading and pairing in a later round, the mean of a few."""
     commit_seconds: float
-    """Of the matches of the first round."""
+    """Of all matches, once a game server is there."""
     lag_seconds: float
     """The 99th percentile of what `/health/live` took meanwhile: who waits there waits for the
     event loop.
@@ -43,41 +43,35 @@ class RoundTime:
 
 
 def of(folder: Path, *, tickets: int, matchable: bool, metadata_bytes: int = 500) -> RoundTime:
-    """Fills the queue, then lets a server at it."""
+    """Fills the queue, then lets a server at it; a game server comes when rounds were measured."""
     with opened(folder) as site:
-        spread = _EVERYBODY if matchable else _NOBODY / tickets
-        mode = {**_MODE, "mmr_window_max": 1}
-        with site.line() as line:
-            commands = waiting(
-                names(tickets), "ranked", random.Random(1),
-                metadata_bytes=metadata_bytes, spread=spread,
-            )  # fmt: skip
-            line.all(list(commands))
-        pod = site.pod(claims=False, tag="ranked")
+        _fill(site, tickets, spread=_EVERYBODY if matchable else _NOBODY / tickets,
+              metadata_bytes=metadata_bytes)  # fmt: skip
         empty, server = site.server(
-            [mode],
+            [{**_MODE, "mmr_window_max": 1}],
             MATCHMAKING__MAX_TICKETS_PER_ROUND=max(tickets, 2),
-            MATCHMAKING__TRY_MATCH_TICK_INTERVAL_SECONDS=0.5,
+            MATCHMAKING__TRY_MATCH_TICK_INTERVAL_SECONDS=_TICK_SECONDS,
         )
         before = empty.memory_bytes()
-        deadline = time.monotonic() + _PATIENCE_SECONDS
         lag = Lag(server)
-        ping_p99 = site.ping_p99_while(lambda: _rounds(server) < 1 and time.monotonic() < deadline)
-        first, commit = _spent(server)
-        while not matchable and _rounds(server) <= _ROUNDS and time.monotonic() < deadline:
+        ping_p99 = site.ping_p99_while(_until(lambda: _rounds(server) >= 1))
+        first = _looking(server)
+        done = _rounds(server)
+        while _until(lambda: _rounds(server) >= done + _ROUNDS)():
             time.sleep(0.1)
-        rounds = _rounds(server)
-        if rounds < (1 if matchable else 1 + _ROUNDS):
-            raise TimeoutError(f"{rounds:g} rounds over {tickets} in {_PATIENCE_SECONDS:g} s")
+        later = (_looking(server) - first) / (_rounds(server) - done)
+        pod = site.pod(claims=False, tag="ranked")
+        if matchable:
+            ping_p99 = site.ping_p99_while(_until(lambda: _waiting(site) < tickets / 100))
+        time.sleep(2 * _TICK_SECONDS)
         lag.end()
-        later = (_spent(server)[0] - first) / (rounds - 1) if rounds > 1 else first
         pod.end()
         return RoundTime(
             tickets=tickets,
             matchable=matchable,
-            first_seconds=first,
-            seconds=first if matchable else later,
-            commit_seconds=commit,
+            first_seconds=first / done,
+            seconds=later,
+            commit_seconds=_spent(server, "commit"),
             server_bytes=empty.memory_bytes() - before,
             lag_seconds=lag.p99_seconds(),
             ping_p99_seconds=ping_p99,
@@ -85,18 +79,43 @@ def of(folder: Path, *, tickets: int, matchable: bool, metadata_bytes: int = 500
         )
 
 
+def _fill(site: Site, tickets: int, *, spread: float, metadata_bytes: int) -> None:
+    with site.line() as line:
+        commands = waiting(
+            names(tickets), "ranked", random.Random(1),
+            metadata_bytes=metadata_bytes, spread=spread,
+        )  # fmt: skip
+        line.all(list(commands))
+
+
+def _until(there: Callable[[], bool]) -> Callable[[], bool]:
+    """Whether to wait on. Raises TimeoutError."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+
+    def on() -> bool:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no end within {_PATIENCE_SECONDS:g} s")
+        return not there()
+
+    return on
+
+
+def _waiting(site: Site) -> int:
+    with site.line() as line:
+        return int(line.ask("ZCARD", "queue:{ranked}"))
+
+
 def _rounds(server: Server) -> float:
     return server.metric("matchkeeper_round_duration_seconds_count")
 
 
-def _spent(server: Server) -> tuple[float, float]:
-    """Seconds of all rounds until now: (reading and pairing, committing)."""
-    steps = (
-        server.metric("matchkeeper_round_step_seconds_sum", step=step)
-        for step in ("read", "pair", "commit")
-    )
-    read, pair, commit = steps
-    return read + pair, commit
+def _looking(server: Server) -> float:
+    """Seconds that all rounds until now have read and paired."""
+    return _spent(server, "read") + _spent(server, "pair")
+
+
+def _spent(server: Server, step: str) -> float:
+    return server.metric("matchkeeper_round_step_seconds_sum", step=step)
 
 
 def exponent(times: list[RoundTime]) -> float:

@@ -12,6 +12,7 @@ from bench.ceiling import Ceiling
 from bench.players import body, fill_stream, names
 from bench.raw import Line
 from bench.site import TAG, Site, opened
+from matchkeeper.config.matchmaking import MatchmakingSettings
 from proof.wire import packed
 
 _PATIENCE_SECONDS = 300.0
@@ -19,7 +20,7 @@ _OPEN = 2_000
 """Requests by Pub/Sub that may be unanswered: what nobody takes in is dropped."""
 _FILLED = 10_000
 _CHUNK = 100
-BATCH = 200
+BATCH: int = MatchmakingSettings.model_fields["ingest_batch_size"].default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

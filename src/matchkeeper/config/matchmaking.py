@@ -147,7 +147,11 @@ class MatchmakingSettings(Section):
         "counts as an error.",
     )
     commit_batch_size: int = Field(
-        default=50, ge=1, le=10_000, description="Matches committed in one script call."
+        default=40,
+        ge=1,
+        le=10_000,
+        description="Matches of two players committed in one script call; of larger matches fewer, "
+        "so that no call holds Redis for long.",
     )
     ingest_batch_size: int = Field(
         default=200, ge=1, le=5_000, description="Requests written in one script call."

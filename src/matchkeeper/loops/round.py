@@ -39,7 +39,8 @@ class RoundRules:
 
     channel: str
     result_channel: Callable[[str], str]
-    commit_batch: int = 50
+    commit_batch: int = 40
+    """Matches of two players in one call; of larger ones fewer."""
     offer_timeout: timedelta = timedelta(seconds=5)
     memory: timedelta = timedelta(seconds=120)
 
@@ -88,6 +89,7 @@ class Round:
         self._new_id = new_id
         self._clock = clock
         self._stop = stop
+        self._at_once = max(1, 2 * rules.commit_batch // mode.required_players)
         self._gone: dict[str, float] = {}
         """Players, by enqueue time, who made a proposal of the last round stale."""
 
@@ -169,7 +171,7 @@ class Round:
                 unheard += _unheard_players(results)
 
         async with Behind[list[Committed]](at_once=_COMMITS_AT_ONCE) as behind:
-            while not unheard and (batch := list(islice(left, self._rules.commit_batch))):
+            while not unheard and (batch := list(islice(left, self._at_once))):
                 if self._stop.is_set():
                     players = sum(len(each.tickets) for each in (*batch, *left))
                     self._kept(Cause.SHUTDOWN, players)
