@@ -26,8 +26,8 @@ class Cost:
 
 
 # How many rounds fit between two batches is a matter of chance: 3.6 to 4.1 round trips were seen.
-STREAM_AND_CLAIM = Cost(redis_commands=27.1, bytes=2460, round_trips=4.5)
-PUBSUB_AND_PUBLISH = Cost(redis_commands=15.6, bytes=2260, round_trips=4.5)
+STREAM_AND_CLAIM = Cost(redis_commands=14.8, bytes=2350, round_trips=4.5)
+PUBSUB_AND_PUBLISH = Cost(redis_commands=6.8, bytes=2200, round_trips=4.5)
 
 
 def cost(found: Throughput) -> Cost:

@@ -131,8 +131,8 @@ BACK_AND_OUT = (
         edits=(
             Edit(
                 file="store/lua/give_back.lua",
-                old="id, ticket[2], ticket[3])",
-                new="id, string.format('%.6f', unix_seconds()), ticket[3])",
+                old="id, scores[i], texts[i])",
+                new="id, string.format('%.6f', unix_seconds()), texts[i])",
             ),
         ),
         model="BUG_NEW_PLACE",

@@ -137,7 +137,7 @@ _MATCHED = (
             ),
             Edit(
                 file="store/lua/commit.lua",
-                old="  local stale = stale_player(proposal)\n",
+                old="  local stale = stale_player(first, last)\n",
                 new="  local stale = nil\n",
             ),
             Edit(
@@ -165,7 +165,7 @@ _MATCHED = (
         edits=(
             Edit(
                 file="store/lua/commit.lua",
-                old="  local stale = stale_player(proposal)\n",
+                old="  local stale = stale_player(first, last)\n",
                 new="  local stale = nil\n",
             ),
         ),
@@ -177,8 +177,7 @@ _MATCHED = (
         edits=(
             Edit(
                 file="store/lua/commit.lua",
-                old="  redis.call('ZADD', pending, "
-                "string.format('%.6f', now + call.offer_seconds), proposal.match_id)\n",
+                old="  tell_all('ZADD', pending, deadlines)\n",
                 new="",
             ),
         ),
@@ -189,7 +188,7 @@ _MATCHED = (
         edits=(
             Edit(
                 file="store/lua/commit.lua",
-                old="  local known = redis.call('HGET', key, 'subscribers')\n",
+                old="  local known = is_repeated and redis.call('HGET', key, 'subscribers')\n",
                 new="  local known = nil\n",
             ),
         ),
