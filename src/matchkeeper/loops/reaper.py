@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.errors import StoreError, StoreRefusedError, UnreadableError
 from matchkeeper.handoff.decide import Cause, Step, next_step
 from matchkeeper.handoff.pods import PodRecords
@@ -22,6 +22,8 @@ from matchkeeper.store.connection import Connection
 from matchkeeper.store.matches import MatchStore, PendingMatch
 
 _EVERY_SECONDS = 0.5
+_SELDOM = 4
+"""Times as long: where matches are not claimed, pending ones are left over from other settings."""
 _BATCH = 200
 
 
@@ -64,8 +66,12 @@ class Reaper:
 
     async def run(self) -> None:
         """Until the server stops. Raises StoreError; starting again is safe."""
+        turn = 0
         while not await pause(self._stop, _EVERY_SECONDS):
+            turn += 1
             for mode in self._modes:
+                if mode.handoff is not Handoff.CLAIM and turn % _SELDOM:
+                    continue
                 with self._only(mode, ""):
                     await self.sweep(mode)
 
