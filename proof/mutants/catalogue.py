@@ -188,7 +188,7 @@ _MATCHED = (
         edits=(
             Edit(
                 file="store/lua/commit.lua",
-                old="  local known = is_repeated and redis.call('HGET', key, 'subscribers')\n",
+                old="  local known = is_repeated and redis.pcall('HGET', key, 'subscribers')\n",
                 new="  local known = nil\n",
             ),
         ),

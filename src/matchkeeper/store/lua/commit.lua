@@ -127,12 +127,12 @@ local function taken(p, match_id, first, last)
   made_ids[#made], made_players[#made] = match_id, table.concat(ids, '\n', first, last)
 end
 
--- An error ends the call, but not before those are taken out whose matches are published.
+-- An error ends the call, but not before those are taken out whose matches are published: until
+-- then nothing here may end the script.
 local unheard, failure = false, nil
 
-local function no_server(key, reply)
+local function not_made(reply)
   if type(reply) == 'table' then failure = reply.err end
-  redis.call('DEL', key)
   unheard = true
   return 'no_server', ''
 end
@@ -140,7 +140,8 @@ end
 local function commit(p, first, last)
   local match_id, sizes, pieces = unpack(call.proposals[p])
   local key = KEYS[call.first_match + p - 1]
-  local known = is_repeated and redis.call('HGET', key, 'subscribers')
+  local known = is_repeated and redis.pcall('HGET', key, 'subscribers')
+  if type(known) == 'table' then return not_made(known) end
   if known then
     redis.call('HSET', key, 'subscribers', known) -- a write, for WAITAOF and WAIT behind it
     return 'committed', known
@@ -150,9 +151,12 @@ local function commit(p, first, last)
   if stale then return 'stale', stale end
   -- Written before it is published: what Redis refuses to write is not published either.
   local written = write_match(key, sizes, first, last, ARGV[p + 1])
-  if type(written) == 'table' then return no_server(key, written) end
+  if type(written) == 'table' then return not_made(written) end
   local reply = redis.pcall('PUBLISH', call.channel, offer_of(pieces, first))
-  if reply == 0 or type(reply) == 'table' then return no_server(key, reply) end
+  if reply == 0 or type(reply) == 'table' then
+    redis.call('DEL', key)
+    return not_made(reply)
+  end
   local subscribers = tostring(reply)
   if subscribers ~= heard then redis.call('HSET', key, 'subscribers', subscribers) end
   heard = subscribers
@@ -188,8 +192,8 @@ local function write_pending()
 end
 
 local function deliver()
+  for _, p in ipairs(made) do redis.call('PEXPIRE', KEYS[call.first_match + p - 1], call.memory_ms) end
   for _, p in ipairs(made) do
-    redis.call('PEXPIRE', KEYS[call.first_match + p - 1], call.memory_ms)
     for _, notice in ipairs(cmsgpack.unpack(ARGV[p + 1])) do redis.call('PUBLISH', notice[1], notice[2]) end
   end
 end
