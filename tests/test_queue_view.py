@@ -27,6 +27,7 @@ def view_of(
     *,
     max_tickets: int = 100,
     again_every: timedelta = timedelta(hours=1),
+    scan_every: timedelta = timedelta(hours=1),
 ) -> QueueView:
     return QueueView(
         mode,
@@ -34,6 +35,7 @@ def view_of(
         max_tickets=max_tickets,
         grace=timedelta(seconds=10),
         again_every=again_every,
+        scan_every=scan_every,
     )
 
 
@@ -119,6 +121,7 @@ async def test_a_rating_changed_by_hand_is_seen_when_it_is_time_to_look_again(
         curious = view_of(stores, again_every=timedelta(0))
         (first,) = (await curious.read()).tickets.values()
         await put(redis, "p1", 1_700_000_000, 2000)
+        await curious.refresh()
         (new,) = (await curious.read()).tickets.values()
     assert (old.rating, first.rating, new.rating) == (1500, 1900, 2000)
 
@@ -133,9 +136,11 @@ async def test_looking_again_comes_to_everybody_in_a_queue_of_many_pages(
         view = view_of(stores, max_tickets=10_000, again_every=timedelta(0))
         await view.read()
         await redis.hset("metadata:{ranked}", items=_rated(names, mmr=2))
+        await view.refresh()
         once = sum(ticket.rating == 2 for ticket in (await view.read()).tickets.values())
         for _ in range(45):
-            seen = await view.read()
+            await view.refresh()
+        seen = await view.read()
     assert 90 <= once <= 200, "a part each time"
     assert all(ticket.rating == 2 for ticket in seen.tickets.values())
 
@@ -214,3 +219,57 @@ async def test_a_queue_that_has_become_short_is_read_from_its_front(
         await view.read()  # reads on behind the first four
         await redis.zremrangebyrank("queue:{ranked}", 3, -1)  # by somebody else
         assert list((await view.read()).tickets) == [b"p0", b"p1", b"p2"]
+
+
+def operations(stores: Stores, name: str) -> int:
+    return sum(operation == name for operation, _ in stores.seen.operations)
+
+
+async def test_a_queue_that_adds_up_is_followed_and_not_read_as_a_whole(
+    any_server: RealServer, redis: Redis
+) -> None:
+    async with open_stores(any_server.url) as stores:
+        view = view_of(stores)
+        await stores.enqueue("p1", RANKED)
+        await view.read()
+        scans = operations(stores, "scan")
+        await stores.enqueue("p2", RANKED)  # by another server: this view was not told
+        assert list((await view.read()).tickets) == [b"p1", b"p2"]
+        await stores.dequeue("p1", RANKED)
+        view.left(["p1"])
+        assert list((await view.read()).tickets) == [b"p2"]
+        assert operations(stores, "scan") == scans
+        await put(redis, "p0", 1_700_000_000, 1500)  # by hand, before the others
+        assert set((await view.read()).tickets) == {b"p0", b"p2"}
+        assert operations(stores, "scan") == scans + 1
+
+
+async def test_who_leaves_and_who_comes_in_front_in_one_moment_is_seen_by_the_next_scan(
+    any_server: RealServer, redis: Redis
+) -> None:
+    async with open_stores(any_server.url) as stores:
+        for every, seen in ((timedelta(hours=1), b"p2"), (timedelta(0), b"p0")):
+            await redis.delete("queue:{ranked}")
+            for player in ("p1", "p2"):
+                await stores.enqueue(player, RANKED)
+            view = view_of(stores, scan_every=every)
+            await view.read()
+            await redis.zrem("queue:{ranked}", "p2")
+            await put(redis, "p0", 1_700_000_000, 1500)
+            assert seen in (await view.read()).tickets, "the length is as before"
+            view.forget("p2")  # as when a proposal with p2 turned out to be stale
+            assert set((await view.read()).tickets) == {b"p0", b"p1"}
+
+
+async def test_who_can_no_longer_be_read_is_set_aside_by_the_next_round(
+    any_server: RealServer, redis: Redis
+) -> None:
+    async with open_stores(any_server.url) as stores:
+        view = view_of(stores, again_every=timedelta(0))
+        await put(redis, "p1", 1_700_000_000, 1500)
+        await view.read()
+        await redis.hset("metadata:{ranked}", "p1", "no JSON")
+        await view.refresh()
+        read = await view.read()
+    assert [each.player_id for each in read.poisoned] == ["p1"]
+    assert read.tickets == {}

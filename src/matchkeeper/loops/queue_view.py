@@ -14,7 +14,7 @@ from itertools import islice
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket
 from matchkeeper.store import keys
-from matchkeeper.store.pages import Place, Scan
+from matchkeeper.store.pages import Place
 from matchkeeper.store.tickets import TicketStore
 
 _SCAN = 2000
@@ -62,6 +62,7 @@ class QueueView:
         """Everybody in the queue, as far as this server knows; None where it has to look."""
         self._newest = 0.0
         self._scan_at = 0.0
+        self._last = View()
         self._again_at = 0.0
         self._again_turn = 0
         self._read_from = 0
@@ -104,23 +105,18 @@ class QueueView:
         if length != scan.queue_length or length > self._max_tickets:
             return None
         view = View(now=scan.now, queue_length=scan.queue_length, tickets=standing)
-        step, turn = self._look_again(scan)
-        again = islice(standing.values(), turn % step, None, step) if step else ()
-        places = [(keys.raw(each.player_id), each.enqueued_at) for each in again]
-        await self._add(view, [*places, *self._unknown(view, scan.places)])
+        await self._add(view, scan.places)
         self._stands(view, scan.places)
         return view
 
     async def _scan(self) -> View:
         view = View()
         places: Sequence[Place] = ()
-        start, left, look_again = self._read_from, self._max_tickets, None
+        start, left = self._read_from, self._max_tickets
         while left > 0:
             scan = await self._tickets.scan(self._mode.tag, start=start, count=min(_SCAN, left))
             view.now, view.queue_length = scan.now, scan.queue_length
-            step, turn = look_again = look_again or self._look_again(scan)
-            again = range((turn - start) % step, len(scan.places), step) if step else range(0)
-            await self._add(view, self._unknown(view, scan.places, again))
+            await self._add(view, scan.places)
             places = scan.places or places
             start += len(scan.places)
             left -= len(scan.places)
@@ -136,38 +132,46 @@ class QueueView:
             self._known = dict(view.tickets)
         return view
 
+    async def refresh(self) -> None:
+        """When it is time, reads some tickets of the last reading again, others each time: their
+        metadata may have been changed by hand. Raises StoreError.
+        """
+        now, tickets = self._last.now, self._last.tickets
+        if now - self._again_at < self._again_every_seconds:
+            return
+        self._again_at = now
+        self._again_turn += 1
+        step = len(tickets) // _AGAIN + 1
+        again = islice(tickets.values(), self._again_turn % step, None, step)
+        places = [(keys.raw(each.player_id), each.enqueued_at) for each in again]
+        found = await self._tickets.fetch(self._mode, places)
+        for ticket in found.tickets:
+            player = keys.raw(ticket.player_id)
+            for kept in (self._known, self._standing or {}):
+                if player in kept:
+                    kept[player] = ticket
+        for poisoned in (*found.poisoned, *found.incomplete):
+            self.forget(poisoned.player_id)
+
     def _stands(self, view: View, latest: Sequence[Place]) -> None:
         """What was read is followed from here, if it was not just a part."""
+        self._last = view
         self._standing = None if view.bound_hit or view.poisoned else view.tickets
         if latest:
             self._newest = latest[-1][1]
 
-    def _look_again(self, scan: Scan) -> tuple[int, int]:
-        """When it is time, every nth ticket of this reading is read again, each time others:
-        (n, turn). (0, 0) when it is not.
-        """
-        if scan.now - self._again_at < self._again_every_seconds:
-            return 0, 0
-        self._again_at = scan.now
-        self._again_turn += 1
-        return scan.queue_length // _AGAIN + 1, self._again_turn
-
-    def _unknown(self, view: View, places: Sequence[Place], again: range = range(0)) -> list[Place]:
-        """Puts those who are known into the view; returns the others, and those at `again`."""
+    async def _add(self, view: View, places: Sequence[Place]) -> None:
+        """Puts tickets into the view; reads those that are not known."""
         unknown: list[Place] = []
-        for number, place in enumerate(places):
+        for place in places:
             player, since = place
             ticket = self._known.get(player)
-            if ticket is None or ticket.enqueued_at != since or number in again:
+            if ticket is None or ticket.enqueued_at != since:
                 unknown.append(place)
             else:
                 view.tickets[player] = ticket
-        return unknown
-
-    async def _add(self, view: View, places: Sequence[Place]) -> None:
-        """Reads what is not known."""
-        for first in range(0, len(places), _FETCH):
-            found = await self._tickets.fetch(self._mode, places[first : first + _FETCH])
+        for first in range(0, len(unknown), _FETCH):
+            found = await self._tickets.fetch(self._mode, unknown[first : first + _FETCH])
             for ticket in found.tickets:
                 player = keys.raw(ticket.player_id)
                 self._known[player] = view.tickets[player] = ticket

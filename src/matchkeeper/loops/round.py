@@ -109,6 +109,8 @@ class Round:
             self._kept(Cause.ODD_PLAYER, len(pairing.unmatched), log=False)
         with self._step("commit"):
             matches, no_server = await self._commit(pairing.proposals, view.now)
+        with self._step("refresh"):
+            await self.view.refresh()
         return RoundResult(
             matches=matches,
             looking_seconds=looking_seconds,
@@ -173,16 +175,18 @@ class Round:
         async with Behind[list[Committed]](at_once=_COMMITS_AT_ONCE) as behind:
             while not unheard and (batch := list(islice(left, self._at_once))):
                 if self._stop.is_set():
-                    players = sum(len(each.tickets) for each in (*batch, *left))
-                    self._kept(Cause.SHUTDOWN, players)
+                    self._kept(Cause.SHUTDOWN, self._players_of((*batch, *left)))
                     break
                 ready = [self._new_match(proposal) for proposal in batch]
                 settle(await behind.start(self._commit_batch(ready)))
             settle(await behind.rest())
         if unheard:
-            self._kept(Cause.NO_GAME_SERVER, unheard + sum(len(each.tickets) for each in left))
+            self._kept(Cause.NO_GAME_SERVER, unheard + self._players_of(tuple(left)))
             self._game_servers.failed()
         return made, unheard > 0
+
+    def _players_of(self, proposals: Sequence[Proposal]) -> int:
+        return self.mode.required_players * len(proposals)
 
     async def _commit_batch(self, matches: Sequence[NewMatch]) -> list[Committed]:
         for match in matches:

@@ -132,7 +132,7 @@ class Metrics:
         )
         self._round_step = self._histogram(
             "round_step_seconds",
-            "Of rounds: read, pair, commit",
+            "Of rounds: read, pair, commit, refresh (some tickets read again)",
             "mode",
             "step",
             buckets=_DURATIONS,
