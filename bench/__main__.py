@@ -24,6 +24,7 @@ def main(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Less of everything, once.")] = False,
     runs: Annotated[int | None, typer.Option(help="Of each case; the medians count.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Of each latency at each rate.")] = None,
     passed: Annotated[int | None, typer.Option(help="Players who pass through for memory.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file, too.")] = None,
     plots: Annotated[
@@ -46,6 +47,8 @@ def main(
     amount = QUICK if quick else Amount()
     if runs:
         amount = replace(amount, runs=runs)
+    if seconds:
+        amount = replace(amount, seconds=seconds)
     if passed:
         amount = replace(amount, passed=passed)
     rows: list[Row] = []

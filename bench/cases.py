@@ -42,7 +42,7 @@ class Amount:
 
     runs: int = 3
     players: int = 100_000
-    seconds: float = 60
+    seconds: float = 20
     rates: tuple[float, ...] = (1_000, 10_000)
     lengths: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     passed: int = 1_000_000
