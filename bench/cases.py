@@ -117,6 +117,11 @@ class Bench:
         yield _limited(f"PING, {name}, p99", "ms", [_MS * x.ping_p99_seconds for x in found], 10)
         shares = [100 * x.slow_scripts / x.calls for x in found]
         yield _limited(f"calls over 5 ms, {name}", "%", shares, 1)
+        for who, cores in (
+            ("server", [each.server_cores for each in found]),
+            ("Valkey", [each.redis_cores for each in found]),
+        ):
+            yield Row(name=f"CPU of the {who}, {name}", values=cores, unit="cores")
 
     def rounds(self) -> Iterator[Row]:
         """Closest ratings, by the length of the queue."""

@@ -26,20 +26,25 @@ class Latency:
     slow_scripts: int
     """Calls that held Redis for more than 5 ms."""
     calls: int
+    server_cores: float
+    """The share of one core that the server used."""
+    redis_cores: float
 
 
 def at(folder: Path, *, rate: float, seconds: float, stream: bool) -> Latency:
     """Players come at `rate` for so many seconds."""
     with opened(folder) as site:
         mode = {"game_mode": "Duel", "handoff": "claim" if stream else "publish"}
-        site.server([mode], MATCHMAKING__OFFER_TIMEOUT_SECONDS=60)
+        server, _ = site.server([mode], MATCHMAKING__OFFER_TIMEOUT_SECONDS=60)
         pod = site.pod(claims=stream)
         way = "stream" if stream else "pubsub"
+        before = server.cpu_seconds(), site.valkey.cpu_seconds()
         arrivals = site.python(
             "bench.arrivals", str(site.port.number), way, str(rate), str(seconds)
         )
         ping_p99 = site.ping_p99_while(lambda: arrivals.popen.poll() is None)
         assert arrivals.popen.stdout is not None  # noqa: S101  # it was piped
+        used = server.cpu_seconds() - before[0], site.valkey.cpu_seconds() - before[1]
         sent = int(arrivals.popen.stdout.read())
         await_all(site, but=1)
         seen = pod.end()
@@ -53,4 +58,6 @@ def at(folder: Path, *, rate: float, seconds: float, stream: bool) -> Latency:
             ping_p99_seconds=ping_p99,
             slow_scripts=site.slow_scripts(),
             calls=site.calls().total(),
+            server_cores=used[0] / seconds,
+            redis_cores=used[1] / seconds,
         )
