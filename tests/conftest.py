@@ -11,9 +11,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
 from redis.asyncio import Redis
 
 from matchkeeper.store.embedded import executable
+from tests.browser import launched
 
 SERVERS = {"valkey": str(executable()), "redis": shutil.which("redis-server")}
 
@@ -105,6 +108,13 @@ def valkey(tmp_path: Path) -> Iterator[RealServer]:
         yield server
     finally:
         server.kill()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """One for all tests: to start it takes longer than most of them."""
+    async with async_playwright() as playwright, launched(playwright) as running:
+        yield running
 
 
 @pytest.fixture
