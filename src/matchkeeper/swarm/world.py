@@ -67,6 +67,8 @@ class SwarmOptions:
     metadata_bytes: int = 0
     timeout_seconds: float = 30.0
     """A player who is not matched by then gives up."""
+    late_seconds: float = 10.0
+    """Longer than a busy server takes from a script to the news of it."""
     drain_seconds: float = 30.0
     """At the end, answers to those who leave are waited for so long."""
 
@@ -99,6 +101,7 @@ class Swarm:
             names=self._names,
             players=options.crowd.players,
             timeout_seconds=options.timeout_seconds,
+            late_seconds=options.late_seconds,
             sizes=target.sizes,
             tally=self.tally,
         )
