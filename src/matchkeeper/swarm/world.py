@@ -185,12 +185,16 @@ class Swarm:
     def _arrivals(self, now: float) -> list[tuple[int, Request]]:
         """The requests of those whose time has come, as many as go in one round trip."""
         out: list[tuple[int, Request]] = []
-        while self._next is not None and self._next.at <= now and not _is_full(out):
+        size = 0
+        while self._next is not None and self._next.at <= now:
+            if len(out) >= _AT_ONCE or size >= _AT_ONCE_BYTES:
+                break
             person, self._next = self._next, next(self._people, None)
             self.behind_seconds = max(self.behind_seconds, now - person.at)
             requests = self._writer.enqueues(person)
             self._wish(self.ledger.asked(person, now, requests=len(requests)), now)
             out += [(person.number, request) for request in requests]
+            size += sum(len(request.body) for request in requests)
         return out
 
     def _leavers(self, now: float) -> list[tuple[int, Request]]:
@@ -326,7 +330,3 @@ class Swarm:
             clock=self._clock,
             rng=self._rng,
         )
-
-
-def _is_full(out: Sequence[tuple[int, Request]]) -> bool:
-    return len(out) >= _AT_ONCE or sum(len(each.body) for _, each in out[-32:]) >= _AT_ONCE_BYTES
