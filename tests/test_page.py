@@ -22,6 +22,7 @@ from tests.page_checks import CONTRAST, GAPS
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.xdist_group("browser"),  # they share one
     pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT),
     pytest.mark.timeout(300),  # a browser on a busy machine
 ]
@@ -123,9 +124,8 @@ async def test_the_page_outlives_its_server(
         await first.ready()
         async with browsing(browser, port) as seen:
             page = seen.page
-            kept = page.expect_event("requestfinished", lambda each: "target-down" in each.url)
-            async with kept:  # the page keeps the runbook for this case, once it is live
-                await page.reload()
+            # The page does so by itself when it is live; here it is waited for.
+            await page.evaluate("import('/page/offline.js').then((offline) => offline.keep())")
             first.kill()
             await expect(page.locator("#link-text")).to_have_text("Reconnecting")
             lost = page.locator("[data-name=disconnected]")

@@ -16,6 +16,7 @@ from tests.test_api import ODD_IDS
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.xdist_group("browser"),  # they share one
     pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT),
     pytest.mark.timeout(300),  # a browser on a busy machine
 ]
