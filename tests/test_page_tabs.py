@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.browser import CHROMIUM, WHY_NOT, browsing
 from tests.conftest import RealServer
@@ -99,3 +102,45 @@ async def test_a_hidden_page_tells_that_the_server_is_gone(
         server.kill()
         await page.clock.fast_forward(REST_MS)
         await expect(page).to_have_title(re.compile("This page has lost the server"))
+
+
+async def snapshot(port: int) -> dict[str, Any]:
+    """What the stream says now."""
+    async with (
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
+        http.stream("GET", "/api/v1/live", timeout=10) as answer,
+    ):
+        named = False
+        async for line in answer.aiter_lines():
+            if named:
+                return dict(json.loads(line.removeprefix("data: ")))
+            named = line == "event: live"
+    raise AssertionError("the stream ended without a snapshot")
+
+
+COUNT_DRAWN = """
+window.drawn = 0;
+document.addEventListener("DOMContentLoaded", () => {
+    const counting = new MutationObserver((all) => { drawn += all.length; });
+    const all = { childList: true, characterData: true, subtree: true };
+    counting.observe(document.getElementById("server"), all);
+});
+"""
+
+
+async def test_of_many_snapshots_at_once_the_newest_is_drawn(
+    browser: Browser, server: Server
+) -> None:
+    now = await snapshot(server.port)
+    each = (json.dumps({**now, "up_seconds": second}) for second in range(1, 51))
+    frames = "".join(f"event: live\ndata: {text}\n\n" for text in each)
+
+    async def late(route: Route) -> None:
+        await route.fulfill(content_type="text/event-stream", body=frames)
+
+    async with browsing(browser, server.port) as seen:
+        await seen.page.add_init_script(COUNT_DRAWN)
+        await seen.page.route("**/api/v1/live", late)
+        await seen.page.reload()
+        await expect(seen.page.locator("#server")).to_contain_text("up 50 s")
+        assert await seen.page.evaluate("drawn") < 10

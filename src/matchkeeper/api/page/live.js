@@ -14,6 +14,8 @@ export class Live {
     this.heardAt = null;
     this.state = "connecting";
     this.resting = false;
+    this.fresh = new Map();
+    this.drawing = this.back = false;
     this.open();
     document.addEventListener("visibilitychange", () => {
       if (this.resting && !document.hidden) this.open();
@@ -28,19 +30,29 @@ export class Live {
     this.source?.close();
     this.source = new EventSource("api/v1/live");
     for (const name of ["live", "hour", "events"]) {
-      this.source.addEventListener(name, (message) => this.hear(name, JSON.parse(message.data)));
+      this.source.addEventListener(name, (message) => this.hear(name, message.data));
     }
     this.source.addEventListener("error", () => this.failed());
   }
 
-  hear(name, data) {
-    const back = this.state !== "live";
+  // Only the newest is drawn: a page that draws slower than it hears would fall behind, and look live.
+  hear(name, text) {
+    this.back ||= this.state !== "live";
     this.heardAt = performance.now();
     this.state = "live";
-    this.onEvent(name, data, back);
+    this.fresh.set(name, text);
+    if (name !== "live" || this.drawing) return; // the snapshot comes last
+    this.drawing = true;
+    setTimeout(() => this.draw(), 0);
+  }
+
+  draw() {
+    const { back, fresh } = this;
+    this.drawing = this.back = false;
+    this.fresh = new Map();
+    for (const [name, text] of fresh) this.onEvent(name, JSON.parse(text), back);
     if (back) this.tick();
-    // The snapshot comes last.
-    if (name === "live" && document.hidden) this.rest();
+    if (document.hidden && this.state === "live") this.rest();
   }
 
   rest() {
