@@ -79,7 +79,8 @@ class Server:
         ]
         return sum(values)
 
-    async def ready(self, *, seconds: float = 30) -> None:
+    async def ready(self, *, seconds: float = 90) -> None:
+        """Waits until it is; on a machine that has much else to do, a start takes long."""
         await self._says(200, seconds=seconds, what="ready")
 
     async def unready(self, *, seconds: float = 30) -> None:

@@ -29,7 +29,7 @@ pytestmark = [
 async def server(valkey: RealServer, tmp_path: Path) -> AsyncIterator[Server]:
     # Browser, server and Valkey share a machine: half a second is soon over.
     with serving(valkey.url, tmp_path, matchmaking__redis_operation_timeout_seconds=2) as running:
-        await running.ready(seconds=60)
+        await running.ready()
         yield running
 
 

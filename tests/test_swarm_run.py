@@ -67,7 +67,7 @@ async def server(valkey: RealServer, tmp_path: Path) -> AsyncIterator[Server]:
     """A real server with short deadlines, ready."""
     settings = {"matchmaking__offer_timeout_seconds": 2, "matchmaking__max_offers": 2}
     with serving(valkey.url, tmp_path, **settings) as started:
-        await started.ready(seconds=60)
+        await started.ready()
         yield started
 
 
@@ -243,7 +243,7 @@ async def test_it_needs_no_more_rights_than_a_game_server(tmp_path: Path) -> Non
         guarded(str(executable()), tmp_path) as guard,
         serving(guard.url("matchkeeper"), tmp_path) as server,
     ):
-        await server.ready(seconds=60)
+        await server.ready()
         for via in ("pubsub", "stream"):
             done = await swarm(
                 *("--redis-url", guard.url("gameserver"), "--players", "24", "--via", via, *BOTH),
