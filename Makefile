@@ -1,6 +1,8 @@
 # `make demo` and `make test` need Python 3.11 or newer, git and make; the rest comes into .venv.
 PYTHON ?= python3
 UV_VERSION := 0.13.9
+# Tests at once, each with servers of its own. Without make, `pytest` runs one after the other.
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -26,7 +28,7 @@ demo: $(STAMP)  ## Server, simulated game servers and players on an embedded Val
 	$(BIN)/matchkeeper demo
 
 test: $(STAMP) check  ## Linters, types and all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
 
 check: $(STAMP)  ## Linters and types only
 	$(BIN)/ruff check .

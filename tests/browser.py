@@ -21,6 +21,8 @@ CHROMIUM = next(
 )
 WHY_NOT = "no Chromium on this machine: apt-get install chromium"
 WAIT_MS = 30_000
+EVIL = "<img src=x onerror=document.title='owned'>"
+expect.set_options(timeout=WAIT_MS)
 
 
 @asynccontextmanager

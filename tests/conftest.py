@@ -7,13 +7,24 @@ import shutil
 import socket
 import subprocess
 import time
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
 from redis.asyncio import Redis
 
 from matchkeeper.store.embedded import executable
+from proof.ports import Port
+from tests.browser import launched
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow ones first: of two workers, none is left alone with them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
 
 SERVERS = {"valkey": str(executable()), "redis": shutil.which("redis-server")}
 
@@ -26,9 +37,9 @@ class RealServer:
         self._folder = folder
         self.fsync = "everysec"
         self._options = options
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        held = Port()  # nobody else may take it while this server is dead
+        weakref.finalize(self, held.free)
+        self.port = held.number
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -105,6 +116,13 @@ def valkey(tmp_path: Path) -> Iterator[RealServer]:
         yield server
     finally:
         server.kill()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """One for all tests: to start it takes longer than most of them."""
+    async with async_playwright() as playwright, launched(playwright) as running:
+        yield running
 
 
 @pytest.fixture

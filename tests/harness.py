@@ -7,7 +7,6 @@ import itertools
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -19,6 +18,7 @@ from typing import Any
 import httpx
 from redis.asyncio import Redis
 
+from proof.ports import Port
 from tests.conftest import wait_until
 
 FAST: Mapping[str, object] = {
@@ -39,9 +39,10 @@ MODES = [
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that the system does not give to outgoing connections, free a moment ago."""
+    port = Port()
+    port.free()
+    return port.number
 
 
 @dataclass
@@ -78,7 +79,8 @@ class Server:
         ]
         return sum(values)
 
-    async def ready(self, *, seconds: float = 30) -> None:
+    async def ready(self, *, seconds: float = 90) -> None:
+        """Waits until it is; on a machine that has much else to do, a start takes long."""
         await self._says(200, seconds=seconds, what="ready")
 
     async def unready(self, *, seconds: float = 30) -> None:

@@ -13,6 +13,7 @@ from matchkeeper.swarm.tally import Invariant, Tally
 
 QUEUED, DEQUEUED, EXPIRED = "EnQueued", "DeQueued", "Expired"
 TIMEOUT = 10.0
+LATE = 3.0
 
 
 def found(match: str = "m1", *players: int, by: str | None = None) -> dict[str, Any]:
@@ -41,6 +42,7 @@ class Run:
             names=Names(run="r"),
             players=100,
             timeout_seconds=TIMEOUT,
+            late_seconds=LATE,
             sizes={"Normal": size},
             tally=Tally(),
         )

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import jsonschema
@@ -17,6 +18,11 @@ from tests.conftest import RealServer, wait_until
 from tests.harness import Server, outside, serving
 
 TOKEN = {"Authorization": "Bearer test-token"}
+ODD_IDS = (
+    "clan/p1", "/", "a//b/", "..", "a/../b", "who?", "a&player_id=b", "#1", "100%", "%2F", "a+b",
+    " p 1 ", "\"quoted\" 'twice'", "<b>", "back\\slash",
+    "игрок", "プレイヤー", "e\u0301", "🎮" * 128,
+)  # fmt: skip
 SLOW: dict[str, object] = {"matchmaking__try_match_tick_interval_seconds": 60}
 
 
@@ -51,6 +57,35 @@ async def test_queues_tickets_and_players(http: httpx.AsyncClient, redis: Redis)
     assert page["unreadable"] == ["bad"]
     player = (await http.get("/api/v1/players/p1")).json()
     assert player["queues"] == {"Normal": 1_700_000_000.0}
+
+
+async def test_any_player_id_can_be_looked_up_and_taken_out(
+    http: httpx.AsyncClient, valkey: RealServer
+) -> None:
+    async with outside(valkey.url, pods=False) as wire:
+        for player in ODD_IDS:
+            await wire.enqueue(player)
+            await wire.is_told(player, "EnQueued")
+            asked = {"player_id": player}
+            found = (await http.get("/api/v1/players", params=asked)).json()
+            assert (found["player_id"], list(found["queues"])) == (player, ["Normal"])
+            assert [each["event"] for each in found["history"]] == ["queued"]
+            tickets = "/api/v1/queues/Normal/tickets"
+            assert (await http.delete(tickets, params=asked)).status_code == 401
+            done = await http.delete(tickets, params=asked, headers=TOKEN)
+            assert done.json() == {"done": f"{player} is out of Normal"}
+            await wire.is_told(player, "DeQueued")
+            found = (await http.get("/api/v1/players", params=asked)).json()
+            assert (found["player_id"], found["queues"]) == (player, {})
+
+
+async def test_a_path_holds_the_ids_without_slashes(http: httpx.AsyncClient, redis: Redis) -> None:
+    plain = [player for player in ODD_IDS if "/" not in player and player != ".."]
+    await redis.zadd("queue:{normal}", dict.fromkeys(plain, 1_700_000_000))
+    for player in plain:
+        found = (await http.get(f"/api/v1/players/{quote(player)}")).json()
+        assert found["player_id"] == player
+        assert found["queues"] == {"Normal": 1_700_000_000.0}
 
 
 async def test_changing_calls_need_the_token(http: httpx.AsyncClient, redis: Redis) -> None:
@@ -145,6 +180,9 @@ async def test_bad_questions_get_a_sentence(http: httpx.AsyncClient) -> None:
         ("/api/v1/queues/Normal?count=5000", 400, "count"),
         ("/api/v1/queues/Normal?start=-1", 400, "start"),
         ("/api/v1/players/%00", 400, "control characters"),
+        ("/api/v1/players?player_id=%00", 400, "control characters"),
+        ("/api/v1/players?player_id=", 400, "player_id is empty"),
+        ("/api/v1/players", 400, "player_id"),
         ("/nowhere", 404, ""),
     ):
         answer = await http.get(path)

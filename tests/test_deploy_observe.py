@@ -236,6 +236,19 @@ def test_the_dashboard_fits_together() -> None:
             assert set(re.findall(r"\$(\w+)", target["expr"])) <= variables | {"__rate_interval"}
 
 
+def test_every_histogram_has_a_panel() -> None:
+    """Its buckets say nothing to people; a panel makes seconds of them."""
+    shown = {
+        name
+        for panel in panels()
+        for target in panel["targets"]
+        for name in metrics_in(target["expr"])
+    }
+    for doc in Metrics().documentation():
+        if doc.kind == "histogram":
+            assert f"{doc.name}_bucket" in shown, doc.name
+
+
 def test_every_alert_is_tested_to_fire() -> None:
     fired = {
         case["alertname"]

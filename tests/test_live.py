@@ -76,7 +76,7 @@ async def reading(server: Server, count: int = 1) -> AsyncIterator[list[Reader]]
 @pytest.fixture
 async def server(valkey: RealServer, tmp_path: Path) -> AsyncIterator[Server]:
     with serving(valkey.url, tmp_path) as running:
-        await running.ready(seconds=60)
+        await running.ready()
         yield running
 
 

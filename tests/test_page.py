@@ -12,40 +12,31 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, Route, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, expect
 from redis.asyncio import Redis
 
-from tests.browser import CHROMIUM, WAIT_MS, WHY_NOT, browsing, launched
+from tests.browser import CHROMIUM, EVIL, WHY_NOT, browsing
 from tests.conftest import RealServer
 from tests.harness import Outside, Server, free_port, outside, serving
 from tests.page_checks import CONTRAST, GAPS
 
 pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.xdist_group("browser"),  # they share one
     pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT),
     pytest.mark.timeout(300),  # a browser on a busy machine
 ]
 
-EVIL = "<img src=x onerror=document.title='owned'>"
-expect.set_options(timeout=WAIT_MS)
 
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """One for all tests: to start it takes longer than most of them."""
-    async with async_playwright() as playwright, launched(playwright) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def server(valkey: RealServer, tmp_path: Path) -> AsyncIterator[Server]:
     # Browser, server and Valkey share a machine: half a second is soon over.
     with serving(valkey.url, tmp_path, matchmaking__redis_operation_timeout_seconds=2) as running:
-        await running.ready(seconds=60)
+        await running.ready()
         yield running
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def redis(valkey: RealServer) -> AsyncIterator[Redis]:
     async with Redis.from_url(valkey.url, decode_responses=True) as client:
         yield client
@@ -133,6 +124,8 @@ async def test_the_page_outlives_its_server(
         await first.ready()
         async with browsing(browser, port) as seen:
             page = seen.page
+            # The page does so by itself when it is live; here it is waited for.
+            await page.evaluate("import('/page/offline.js').then((offline) => offline.keep())")
             first.kill()
             await expect(page.locator("#link-text")).to_have_text("Reconnecting")
             lost = page.locator("[data-name=disconnected]")
@@ -207,42 +200,6 @@ async def test_changes_that_are_off_are_told_to_be_off(
             await seen.page.get_by_label("API token").fill("any")
             await seen.page.keyboard.press("Enter")
             await expect(seen.page.locator("#letters-said")).to_contain_text("server.api_token")
-
-
-async def test_where_is_this_player(browser: Browser, server: Server, valkey: RealServer) -> None:
-    async with outside(valkey.url, pods=False) as wire, browsing(browser, server.port) as seen:
-        page = seen.page
-        await wire.enqueue("p1")
-        await wire.is_told("p1", "EnQueued")
-        found = page.locator("#found-body")
-        await page.get_by_label("Player id").fill("p1")
-        await page.get_by_role("button", name="Find", exact=True).click()
-        await expect(found).to_contain_text("Waits in Normal since")
-        assert await page.evaluate("document.activeElement.id") == "found-title"
-        await page.get_by_label("Player id").fill("nobody")
-        await page.keyboard.press("Enter")
-        await expect(found).to_contain_text("Is in no queue")
-
-        async def with_history(route: Route) -> None:
-            event = {
-                "at": 1_700_000_000.5, "event": "claimed", "game_mode": "Squad",
-                "match_id": "m1", "pod_id": "pod-b", "detail": EVIL,
-            }  # fmt: skip
-            await route.fulfill(
-                json={
-                    "player_id": "p9",
-                    "queues": {},
-                    "pending_match": {"mode": "Squad", "match_id": "m1"},
-                    "history": [event, {**event, "event": "new_kind"}],
-                }
-            )
-
-        await page.route("**/api/v1/players/p9", with_history)
-        await page.get_by_label("Player id").fill("p9")
-        await page.keyboard.press("Enter")
-        await expect(found).to_contain_text("Is in match m1 of Squad")
-        await expect(found).to_contain_text(f"Match m1 was claimed by pod-b ({EVIL})")
-        await expect(found).to_contain_text("New kind Squad")
 
 
 async def test_what_strangers_send_is_text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,5 +59,7 @@ def test_seeds_that_once_failed(backend: Backend, seed: int) -> None:
 @pytest.mark.timeout(700)
 def test_hundreds_of_seeds_and_a_part_of_every_single_fault() -> None:
     command = [sys.executable, "-m", "proof.simulate", "--seeds", "300", "--every", "40"]
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the other processors have other tests
+        command += ["--processes", "1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -95,13 +95,14 @@ def test_a_mix_spread_over_servers_keeps_its_proportions(
 def test_what_has_no_weight_is_never_picked() -> None:
     mix = Mix(((Behaviour.QUITS, 0.0), (Behaviour.NORMAL, 1.0), (Behaviour.TWICE, 0.0)))
     rng = random.Random(1)
-    assert {mix.pick(rng) for _ in range(1000)} == {Behaviour.NORMAL}
+    pick = mix.picker(rng)
+    assert {pick() for _ in range(1000)} == {Behaviour.NORMAL}
 
     class Last(random.Random):
         def random(self) -> float:
             return 1.0  # one more than there is: rounding must not lead behind the end
 
-    assert mix.pick(Last()) is Behaviour.NORMAL
+    assert mix.picker(Last())() is Behaviour.NORMAL
 
 
 @settings(deadline=None)

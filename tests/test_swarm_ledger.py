@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from matchkeeper.swarm.behaviours import Behaviour
 from matchkeeper.swarm.ledger import Doing, Wish
 from matchkeeper.swarm.tally import Invariant, Neutral, Reason, Whereabouts
-from tests.swarm_runs import DEQUEUED, EXPIRED, QUEUED, Run, both_matched, error, found
+from tests.swarm_runs import DEQUEUED, EXPIRED, LATE, QUEUED, Run, both_matched, error, found
 
 
 def test_two_who_are_matched_are_right() -> None:
@@ -155,6 +155,11 @@ def test_who_is_told_not_in_queue_is_not_lost_if_the_reason_comes_a_moment_later
     assert run.tally.accounts == {Whereabouts.EXPIRED: 1}
 
 
+def test_late_news_is_waited_for_as_long_as_the_options_say() -> None:
+    run = Run(Behaviour.QUITS).told(0, QUEUED).leaves(0).told(0, error("not_in_queue"))
+    assert [each.after for each in run.wishes if each.doing is Doing.LOOK] == [LATE]
+
+
 def test_after_a_gap_nobody_is_called_lost() -> None:
     run = Run(Behaviour.QUITS).told(0, QUEUED)
     run.ledger.gap()
@@ -179,7 +184,7 @@ def test_who_gives_up_leaves_and_asks_again_until_it_is_answered() -> None:
     assert [(each.number, each.doing) for each in run.wishes] == [(0, Doing.LEAVE)]
     leaving = run.ledger.leaves(0)
     assert leaving is not None
-    assert leaving[1] == Wish(0, Doing.LEAVE, 2.0)
+    assert leaving[1] == Wish(0, Doing.LEAVE, LATE / 5)
     run.told(0, DEQUEUED)
     assert run.ledger.leaves(0) is None
     assert run.finish().tally.accounts == {Whereabouts.WAITING: 1}

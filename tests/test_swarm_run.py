@@ -34,6 +34,8 @@ from tests.harness import MODES, Server, outside, serving
 
 EVERYTHING = ",".join(f"{each}=1" for each in Behaviour)
 BOTH = ("--mode", "Normal", "--mode", "Squad")
+SOON = ("--timeout", "1", "--late", "1")
+"""Where nobody answers, there is nothing to wait for."""
 
 
 def command(*arguments: str, **environment: str) -> tuple[list[str], dict[str, str]]:
@@ -65,7 +67,7 @@ async def server(valkey: RealServer, tmp_path: Path) -> AsyncIterator[Server]:
     """A real server with short deadlines, ready."""
     settings = {"matchmaking__offer_timeout_seconds": 2, "matchmaking__max_offers": 2}
     with serving(valkey.url, tmp_path, **settings) as started:
-        await started.ready(seconds=60)
+        await started.ready()
         yield started
 
 
@@ -158,8 +160,8 @@ async def test_a_lost_player_is_found(valkey: RealServer, server: Server, tmp_pa
     others = json.dumps([{"game_mode": "Other"}])
     running = asyncio.ensure_future(
         swarm(
-            *("--redis-url", valkey.url, "--players", "1", "--mode", "Squad", "--timeout", "8"),
-            *("--mix", "normal", "--min-success", "0", "--json", str(figures)),
+            *("--redis-url", valkey.url, "--players", "1", "--mode", "Squad", "--timeout", "6"),
+            *("--mix", "normal", "--min-success", "0", "--late", "2", "--json", str(figures)),
             MATCHKEEPER_MATCHMAKING__GAME_MODES=others,
         )
     )
@@ -182,7 +184,7 @@ async def exists(redis: Redis, name: str) -> bool:
 async def test_where_no_server_runs_nobody_is_answered(valkey: RealServer, tmp_path: Path) -> None:
     figures = tmp_path / "out.json"
     done = await swarm(
-        *("--redis-url", valkey.url, "--players", "4", "--rate", "100", "--timeout", "1"),
+        *("--redis-url", valkey.url, "--players", "4", "--rate", "100", *SOON),
         *("--mix", "normal", "--json", str(figures)),
     )
     assert done.returncode == 1
@@ -197,7 +199,7 @@ async def test_by_stream_where_no_server_runs_nothing_is_written(
 ) -> None:
     figures = tmp_path / "out.json"
     done = await swarm(
-        *("--redis-url", valkey.url, "--players", "2", "--timeout", "1", "--via", "stream"),
+        *("--redis-url", valkey.url, "--players", "2", "--via", "stream", *SOON),
         *("--mix", "normal", "--json", str(figures)),
     )
     assert done.returncode == 1
@@ -241,7 +243,7 @@ async def test_it_needs_no_more_rights_than_a_game_server(tmp_path: Path) -> Non
         guarded(str(executable()), tmp_path) as guard,
         serving(guard.url("matchkeeper"), tmp_path) as server,
     ):
-        await server.ready(seconds=60)
+        await server.ready()
         for via in ("pubsub", "stream"):
             done = await swarm(
                 *("--redis-url", guard.url("gameserver"), "--players", "24", "--via", via, *BOTH),
@@ -301,7 +303,7 @@ async def test_another_machine_is_asked_about_and_no_means_no() -> None:
 async def test_yes_is_an_answer(valkey: RealServer) -> None:
     # An address that counts as elsewhere, although it leads here.
     url = valkey.url.replace("127.0.0.1", "0.0.0.0")  # noqa: S104
-    done = await swarm("--redis-url", url, "--yes", "--players", "1", "--timeout", "0.5")
+    done = await swarm("--redis-url", url, "--yes", "--players", "1", *SOON)
     assert done.returncode == 1, done.stderr
     assert "no answer" in done.stdout
 
@@ -374,7 +376,9 @@ def test_matches_with_players_of_others_are_left_alone(players: tuple[str, str],
         names=names,
         count=2,
         mix=Mix(((PodBehaviour.CLAIMS, 1.0),)),
-        ledger=Ledger(names=names, players=5, timeout_seconds=1, sizes={}, tally=tally),
+        ledger=Ledger(
+            names=names, players=5, timeout_seconds=1, late_seconds=1, sizes={}, tally=tally
+        ),
         matches=MatchStore(unused, tags=()),
         coordination=Coordination(unused, me="r", new_token=str),
         now=lambda: 0.0,

@@ -104,28 +104,50 @@ def _queue_routes(context: Context) -> list[Any]:
 
 
 def _player_routes(context: Context, guard: list[Any]) -> list[Any]:
-    operator = context.operator
+    return [*_removals(context, guard), *_lookups(context)]
 
-    @delete(
-        "/queues/{mode:str}/tickets/{player_id:str}",
-        tags=["queues"],
-        summary="Take a player out of a queue; the pod is told",
-        guards=guard,
-        security=SECURITY,
-        responses=fails_with(BAD_REQUEST, *CHANGES, NOT_FOUND, NO_REDIS),
-        status_code=200,
-    )
-    async def remove(mode: str, player_id: PlayerId) -> models.Done:
+
+def _removals(context: Context, guard: list[Any]) -> list[Any]:
+    operator = context.operator
+    described: dict[str, Any] = {
+        "tags": ["queues"],
+        "guards": guard,
+        "security": SECURITY,
+        "responses": fails_with(BAD_REQUEST, *CHANGES, NOT_FOUND, NO_REDIS),
+        "status_code": 200,
+    }
+
+    async def done(mode: str, player_id: str) -> models.Done:
         await operator.remove(operator.mode(mode), _player(player_id))
         return models.Done(done=f"{player_id} is out of {mode}")
 
-    @get(
-        "/players/{player_id:str}",
-        tags=["queues"],
-        summary="Where a player is now, and how that came",
-        responses=fails_with(BAD_REQUEST, NO_REDIS),
+    @delete(
+        "/queues/{mode:str}/tickets/{player_id:str}",
+        summary="Take a player out of a queue; the pod is told",
+        **described,
     )
-    async def player(player_id: PlayerId) -> models.PlayerView:
+    async def remove(mode: str, player_id: PlayerId) -> models.Done:
+        return await done(mode, player_id)
+
+    @delete(
+        "/queues/{mode:str}/tickets",
+        summary="The same, for any player id: a path cannot hold each",
+        **described,
+    )
+    async def remove_any(mode: str, player_id: PlayerId) -> models.Done:
+        return await done(mode, player_id)
+
+    return [remove, remove_any]
+
+
+def _lookups(context: Context) -> list[Any]:
+    operator = context.operator
+    described: dict[str, Any] = {
+        "tags": ["queues"],
+        "responses": fails_with(BAD_REQUEST, NO_REDIS),
+    }
+
+    async def view(player_id: str) -> models.PlayerView:
         found = await operator.where(_player(player_id))
         pending = found.pending_match
         return models.PlayerView(
@@ -138,7 +160,19 @@ def _player_routes(context: Context, guard: list[Any]) -> list[Any]:
             ],
         )
 
-    return [remove, player]
+    @get(
+        "/players/{player_id:str}",
+        summary="Where a player is now, and how that came",
+        **described,
+    )
+    async def player(player_id: PlayerId) -> models.PlayerView:
+        return await view(player_id)
+
+    @get("/players", summary="The same, for any player id: a path cannot hold each", **described)
+    async def any_player(player_id: PlayerId) -> models.PlayerView:
+        return await view(player_id)
+
+    return [player, any_player]
 
 
 def _match_routes(context: Context) -> list[Any]:

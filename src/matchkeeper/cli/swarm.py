@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
 import typer
 
+from matchkeeper.cli import swarm_options as given
 from matchkeeper.cli.common import ConfigOption, UrlOption, in_loop, settings_from, url_of
 from matchkeeper.errors import ConfigError
 from matchkeeper.swarm.behaviours import Behaviour, PodBehaviour
@@ -20,85 +21,32 @@ if TYPE_CHECKING:
     from matchkeeper.config import Settings
     from matchkeeper.swarm.world import Target
 
-
-def _option(panel: str, text: str, *names: str, **more: Any) -> Any:
-    return typer.Option(*names, help=text, rich_help_panel=panel, **more)
-
-
-_PLAYERS, _PODS = "Players", "Simulated game servers"
-_LIMITS, _RESULTS = "What must be reached", "Results"
 _ENVELOPE_BYTES = 512
 """Of a request without its metadata."""
-_MIX = (
-    "normal=80,quits=5,twice=5,leaves_late=2,unknown_mode=2,missing_fields=2,bad_metadata=2,"
-    "oversized=2"
-)
 
 
 def swarm(
     config: ConfigOption = None,
     redis_url: UrlOption = None,
-    players: Annotated[int, _option(_PLAYERS, "How many come.", min=1, max=10_000_000)] = 500,
-    rate: Annotated[float, _option(_PLAYERS, "Players a second.", min=0.01, max=100_000)] = 50.0,
-    ramp: Annotated[
-        float, _option(_PLAYERS, "Seconds from 0 to that rate.", min=0, max=86_400)
-    ] = 0.0,
-    mode: Annotated[
-        list[str] | None,
-        _option(
-            _PLAYERS,
-            "Game mode, with a weight if you like: Normal or Normal=3. May be given several "
-            "times. Default: all of the settings.",
-        ),
-    ] = None,
-    mix: Annotated[
-        str, _option(_PLAYERS, f"What they do, with weights: {', '.join(Behaviour)}.")
-    ] = _MIX,
-    via: Annotated[Via, _option(_PLAYERS, "How requests travel.")] = Via.PUBSUB,
-    metadata_bytes: Annotated[
-        int, _option(_PLAYERS, "Size of each player's metadata.", min=0, max=1_000_000)
-    ] = 0,
-    ratings: Annotated[str, _option(_PLAYERS, "Mean and deviation of the ratings.")] = "1500,300",
-    timeout: Annotated[
-        float,
-        _option(
-            _PLAYERS,
-            "Who is not matched after so many seconds counts as unmatched, and leaves.",
-            min=0.1,
-            max=86_400,
-        ),
-    ] = 30.0,
-    seed: Annotated[
-        int | None, _option(_PLAYERS, "For the same players each time. Default: chance.")
-    ] = None,
-    pods: Annotated[
-        int, _option(_PODS, "How many. 0: only the real ones that are there.", min=0, max=2_000)
-    ] = 4,
-    pod_mix: Annotated[
-        str,
-        _option(
-            _PODS,
-            f"What they do with matches to be claimed, with weights: {', '.join(PodBehaviour)}.",
-        ),
-    ] = "claims",
-    min_success: Annotated[
-        float, _option(_LIMITS, "Percent of players with the right end.", min=0, max=100)
-    ] = 99.0,
-    max_p95_wait: Annotated[
-        float | None, _option(_LIMITS, "Seconds within which 95 % are matched.", min=0)
-    ] = None,
-    max_errors: Annotated[
-        int | None, _option(_LIMITS, "Errors that no behaviour asks for.", min=0)
-    ] = None,
-    report: Annotated[
-        Path | None, _option(_RESULTS, "Write a report in HTML.", dir_okay=False)
-    ] = None,
-    json_file: Annotated[
-        Path | None, _option(_RESULTS, "Write all figures.", "--json", dir_okay=False)
-    ] = None,
-    yes: Annotated[
-        bool, _option(_RESULTS, "Do not ask before an address elsewhere.", "--yes", "-y")
-    ] = False,
+    players: given.Players = 500,
+    rate: given.Rate = 50.0,
+    ramp: given.Ramp = 0.0,
+    mode: given.Modes = None,
+    mix: given.Behaviours = given.MIX,
+    via: given.How = Via.PUBSUB,
+    metadata_bytes: given.MetadataBytes = 0,
+    ratings: given.Ratings = "1500,300",
+    timeout: given.Timeout = 30.0,
+    late: given.Late = 10.0,
+    seed: given.Seed = None,
+    pods: given.Pods = 4,
+    pod_mix: given.PodBehaviours = "claims",
+    min_success: given.MinSuccess = 99.0,
+    max_p95_wait: given.MaxP95Wait = None,
+    max_errors: given.MaxErrors = None,
+    report: given.Report = None,
+    json_file: given.JsonFile = None,
+    yes: given.Yes = False,
 ) -> None:
     """Try your deployment: players and game servers that behave well and badly, and a verdict.
 
@@ -127,31 +75,26 @@ def swarm(
     )
     servers = parse_mix(pod_mix, PodBehaviour, option="--pod-mix")
     _check_size(metadata_bytes, settings.matchmaking.max_message_bytes)
-    for path in (report, json_file):
-        _check_writable(path)
+    _check_writable(report, json_file)
+    _permit(url, players, yes=yes)
     from matchkeeper.cli.swarm_run import Job, play  # noqa: PLC0415  # slow to import
     from matchkeeper.swarm.tally import Thresholds  # noqa: PLC0415
     from matchkeeper.swarm.world import SwarmOptions  # noqa: PLC0415
 
-    _permit(url, players, yes=yes)
-    job = Job(
-        target=_target(settings, url),
-        options=SwarmOptions(
-            crowd=crowd,
-            pod_mix=servers,
-            pods=pods,
-            via=via,
-            metadata_bytes=metadata_bytes,
-            timeout_seconds=timeout,
-        ),
-        thresholds=Thresholds(
-            min_success=min_success / 100,
-            max_p95_wait_seconds=max_p95_wait,
-            max_errors=max_errors,
-        ),
-        report=report,
-        json_file=json_file,
+    options = SwarmOptions(
+        crowd=crowd,
+        pod_mix=servers,
+        pods=pods,
+        via=via,
+        metadata_bytes=metadata_bytes,
+        timeout_seconds=timeout,
+        late_seconds=late,
     )
+    limits = Thresholds(
+        min_success=min_success / 100, max_p95_wait_seconds=max_p95_wait, max_errors=max_errors
+    )
+    to = _target(settings, url)
+    job = Job(target=to, options=options, thresholds=limits, report=report, json_file=json_file)
     in_loop(play(job))
 
 
@@ -231,9 +174,10 @@ def _check_size(metadata_bytes: int, max_message_bytes: int) -> None:
         )
 
 
-def _check_writable(path: Path | None) -> None:
+def _check_writable(*paths: Path | None) -> None:
     """Before the run, not after it."""
-    if path is not None and not path.absolute().parent.is_dir():
-        raise ConfigError(
-            f"{path}: there is no folder {path.absolute().parent}", hint="Make it first."
-        )
+    for path in paths:
+        if path is not None and not path.absolute().parent.is_dir():
+            raise ConfigError(
+                f"{path}: there is no folder {path.absolute().parent}", hint="Make it first."
+            )

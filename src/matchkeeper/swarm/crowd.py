@@ -69,14 +69,15 @@ class Person:
 def crowd(options: CrowdOptions) -> Iterator[Person]:
     """The players in the order of their arrival. The same seed is the same crowd."""
     rng = random.Random(options.seed)  # noqa: S311  # the same each time, on purpose
+    behaviour, mode = options.behaviours.picker(rng), options.modes.picker(rng)
     come = 0.0
     for number in range(options.players):
         come += rng.expovariate(1.0)
         yield Person(
             number=number,
             at=options.pace.until(come),
-            behaviour=options.behaviours.pick(rng),
-            mode=options.modes.pick(rng),
+            behaviour=behaviour(),
+            mode=mode(),
             home=rng.randrange(options.homes),
             rating=round(rng.gauss(options.rating_mean, options.rating_deviation)),
             patience_seconds=max(0.0, rng.uniform(-_PATIENCE_SECONDS, _PATIENCE_SECONDS)),

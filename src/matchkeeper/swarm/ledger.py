@@ -21,9 +21,6 @@ from matchkeeper.swarm.past import LEFT, Past
 from matchkeeper.swarm.player import HERE_ALREADY, UNCERTAIN, Player
 from matchkeeper.swarm.tally import Invariant, Neutral, Reason, Tally, Whereabouts
 
-_LOOK_AGAIN_SECONDS = 10.0
-"""Longer than a busy server takes from a script to the news of it."""
-_ASK_AGAIN_SECONDS = 2.0
 _TRIES = 5
 
 
@@ -54,11 +51,13 @@ class Ledger:
         names: Names,
         players: int,
         timeout_seconds: float,
+        late_seconds: float,
         sizes: Mapping[str, int],
         tally: Tally,
     ) -> None:
         self._names = names
         self._timeout = timeout_seconds
+        self._late = late_seconds
         self._deadlines: deque[tuple[float, int]] = deque()
         self._past = Past(names=names, players=players, tally=tally)
         self.tally = tally
@@ -171,7 +170,7 @@ class Ledger:
         if player.leave_tries > _TRIES:
             self._remains(player)
             return None
-        return player, Wish(number, Doing.LEAVE, _ASK_AGAIN_SECONDS)
+        return player, Wish(number, Doing.LEAVE, self._late / _TRIES)
 
     def looks(self, number: int, at: float) -> None:
         """Told `not_in_queue` a while ago: whoever was told nothing else since is lost."""
@@ -306,7 +305,7 @@ class Ledger:
         elif player.must_wait:
             player.absent = True
             player.closing = True
-            return [Wish(player.number, Doing.LOOK, _LOOK_AGAIN_SECONDS)]
+            return [Wish(player.number, Doing.LOOK, self._late)]
         player.absent = True
         return []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
@@ -28,12 +28,16 @@ class Mix(Generic[T]):
         if not sum(weight for _, weight in self.weights) > 0:
             raise ConfigError("A mix needs at least one weight above 0")
 
-    def pick(self, rng: random.Random) -> T:
-        """One of the items, by its weight."""
+    def picker(self, rng: random.Random) -> Callable[[], T]:
+        """Picks one of the items, by its weight, each time it is called."""
         sums = list(accumulate(weight for _, weight in self.weights))
-        place = bisect_right(sums, rng.random() * sums[-1])
         last = max(n for n, (_, weight) in enumerate(self.weights) if weight > 0)
-        return self.weights[min(place, last)][0]
+
+        def pick() -> T:
+            place = bisect_right(sums, rng.random() * sums[-1])
+            return self.weights[min(place, last)][0]
+
+        return pick
 
     def spread(self, count: int) -> list[T]:
         """`count` items in the proportions of the mix, as evenly as whole numbers allow."""

@@ -67,6 +67,8 @@ class SwarmOptions:
     metadata_bytes: int = 0
     timeout_seconds: float = 30.0
     """A player who is not matched by then gives up."""
+    late_seconds: float = 10.0
+    """Longer than a busy server takes from a script to the news of it."""
     drain_seconds: float = 30.0
     """At the end, answers to those who leave are waited for so long."""
 
@@ -99,6 +101,7 @@ class Swarm:
             names=self._names,
             players=options.crowd.players,
             timeout_seconds=options.timeout_seconds,
+            late_seconds=options.late_seconds,
             sizes=target.sizes,
             tally=self.tally,
         )
@@ -182,12 +185,16 @@ class Swarm:
     def _arrivals(self, now: float) -> list[tuple[int, Request]]:
         """The requests of those whose time has come, as many as go in one round trip."""
         out: list[tuple[int, Request]] = []
-        while self._next is not None and self._next.at <= now and not _is_full(out):
+        size = 0
+        while self._next is not None and self._next.at <= now:
+            if len(out) >= _AT_ONCE or size >= _AT_ONCE_BYTES:
+                break
             person, self._next = self._next, next(self._people, None)
             self.behind_seconds = max(self.behind_seconds, now - person.at)
             requests = self._writer.enqueues(person)
             self._wish(self.ledger.asked(person, now, requests=len(requests)), now)
             out += [(person.number, request) for request in requests]
+            size += sum(len(request.body) for request in requests)
         return out
 
     def _leavers(self, now: float) -> list[tuple[int, Request]]:
@@ -323,7 +330,3 @@ class Swarm:
             clock=self._clock,
             rng=self._rng,
         )
-
-
-def _is_full(out: Sequence[tuple[int, Request]]) -> bool:
-    return len(out) >= _AT_ONCE or sum(len(each.body) for _, each in out[-32:]) >= _AT_ONCE_BYTES

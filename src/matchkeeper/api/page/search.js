@@ -1,6 +1,6 @@
 // Where is this player now, and what happened to them?
 
-import { call, segment } from "./api.js";
+import { call } from "./api.js";
 import { byId, h, setText, show } from "./dom.js";
 import { age, iso, time } from "./format.js";
 
@@ -21,21 +21,25 @@ const SENTENCES = {
 
 const by = (event) => (event.pod_id ? ` by ${event.pod_id}` : "");
 
-let asked = 0;
+let times = 0;
 
 export async function find(player) {
-  const mine = (asked += 1);
+  const mine = (times += 1);
+  // Not a part of the path: that cannot hold every id, ".." for one.
+  const asked = new URLSearchParams({ player_id: player });
   byId("player").value = player;
   show(byId("found"), true);
-  setText(byId("found-title"), `Player ${player}`);
+  const title = `Player ${player}`;
+  if (byId("found-title").textContent !== title) byId("found-body").replaceChildren();
+  setText(byId("found-title"), title);
   byId("found-title").focus();
   let content;
   try {
-    content = answer(await call("GET", `api/v1/players/${segment(player)}`));
+    content = answer(await call("GET", `api/v1/players?${asked}`));
   } catch (error) {
     content = [h("p", { class: "wrong" }, `Not found out: ${error.message}`)];
   }
-  if (mine !== asked) return;
+  if (mine !== times) return;
   byId("found-body").replaceChildren(...content,
     h("p", {}, h("button", { type: "button", class: "quiet", onclick: () => find(player) }, "Look again")));
 }
@@ -78,7 +82,7 @@ export function begin() {
     else byId("player").focus();
   });
   byId("found-close").addEventListener("click", () => {
-    asked += 1;
+    times += 1;
     show(byId("found"), false);
     byId("player").focus();
   });

@@ -1,0 +1,70 @@
+"""The options of `matchkeeper swarm`: their types, limits and help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from matchkeeper.swarm.behaviours import Behaviour, PodBehaviour
+from matchkeeper.swarm.messages import Via
+
+MIX = (
+    "normal=80,quits=5,twice=5,leaves_late=2,unknown_mode=2,missing_fields=2,bad_metadata=2,"
+    "oversized=2"
+)
+_DAY = 86_400
+
+
+def _in_panel(panel: str) -> Any:
+    def option(text: str, *names: str, **more: Any) -> Any:
+        return typer.Option(*names, help=text, rich_help_panel=panel, **more)
+
+    return option
+
+
+_player, _pod, _limit, _result = map(
+    _in_panel, ("Players", "Simulated game servers", "What must be reached", "Results")
+)
+
+Players = Annotated[int, _player("How many come.", min=1, max=10_000_000)]
+Rate = Annotated[float, _player("Players a second.", min=0.01, max=100_000)]
+Ramp = Annotated[float, _player("Seconds from 0 to that rate.", min=0, max=_DAY)]
+Modes = Annotated[
+    list[str] | None,
+    _player(
+        "Game mode, with a weight if you like: Normal or Normal=3. May be given several times. "
+        "Default: all of the settings.",
+    ),
+]
+Behaviours = Annotated[str, _player(f"What they do, with weights: {', '.join(Behaviour)}.")]
+How = Annotated[Via, _player("How requests travel.")]
+MetadataBytes = Annotated[int, _player("Size of each player's metadata.", min=0, max=1_000_000)]
+Ratings = Annotated[str, _player("Mean and deviation of the ratings.")]
+Timeout = Annotated[
+    float,
+    _player(
+        "Who is not matched after so many seconds counts as unmatched, and leaves.",
+        min=0.1,
+        max=_DAY,
+    ),
+]
+Late = Annotated[
+    float,
+    _player("Seconds that news may be late before a player counts as lost.", min=0.1, max=_DAY),
+]
+Seed = Annotated[int | None, _player("For the same players each time. Default: chance.")]
+
+Pods = Annotated[int, _pod("How many. 0: only the real ones that are there.", min=0, max=2_000)]
+PodBehaviours = Annotated[
+    str, _pod(f"What they do with matches to be claimed, with weights: {', '.join(PodBehaviour)}.")
+]
+
+MinSuccess = Annotated[float, _limit("Percent of players with the right end.", min=0, max=100)]
+MaxP95Wait = Annotated[float | None, _limit("Seconds within which 95 % are matched.", min=0)]
+MaxErrors = Annotated[int | None, _limit("Errors that no behaviour asks for.", min=0)]
+
+Report = Annotated[Path | None, _result("Write a report in HTML.", dir_okay=False)]
+JsonFile = Annotated[Path | None, _result("Write all figures.", "--json", dir_okay=False)]
+Yes = Annotated[bool, _result("Do not ask before an address elsewhere.", "--yes", "-y")]
