@@ -311,7 +311,7 @@ def test_the_server_may_do_what_it_does_and_no_more() -> None:
             matchmaking.match_result_channel.replace("{pod_id}", "*"),
         ),
     )
-    tried = rights.trials(["normal"], channels, Durability.parse("fsync").command)
+    tried = rights.trials(["normal"], channels, Durability.parse("fsync").command, traced=True)
     needed = {trial.name.lower().replace(" ", "|") for trial in tried}
     assert _granted("matchkeeper") == needed | _in_lua() | ADDED_BY_HAND
     rules = users()["matchkeeper"].split()

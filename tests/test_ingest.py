@@ -9,6 +9,7 @@ import pytest
 
 from matchkeeper.errors import StoreError
 from matchkeeper.loops.ingest import Ingest, IngestRules, Message
+from matchkeeper.loops.traces import Untraced
 from matchkeeper.observe.events import Throttle
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.protocol.requests import RequestKind
@@ -33,6 +34,7 @@ def ingest(stores: Stores) -> Ingest:
             memory=timedelta(seconds=5),
             result_channel=lambda pod: f"pod:{pod}:match_result",
         ),
+        traces=Untraced(),
         wake=lambda _tag, _length, _tickets: None,
         metrics=Metrics(),
         throttle=Throttle(interval=timedelta(seconds=10), clock=time.monotonic),

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.handoff.pods import PodRecords
+from matchkeeper.loops.traces import Traces
 from matchkeeper.loops.waiting import pause
 from matchkeeper.observe.board.recorder import Board
 from matchkeeper.observe.events import Event, emit
@@ -109,10 +110,11 @@ class HandoffEvents:
     """Reads in the histories what game servers do with matches."""
 
     def __init__(
-        self, history: History, committed: CommittedMatches, *, stop: asyncio.Event
+        self, history: History, committed: CommittedMatches, traces: Traces, *, stop: asyncio.Event
     ) -> None:
         self._history = history
         self._committed = committed
+        self._traces = traces
         self._stop = stop
 
     async def run(self) -> None:
@@ -122,6 +124,7 @@ class HandoffEvents:
         while not await pause(self._stop, wait):
             happened, ends = await self._history.after(ends, count=_PAGE)
             self._committed.heard(happened)
+            self._traces.happened(happened)
             # Where much happens, small portions come soon, so that none takes long.
             if len(happened) >= _PAGE:
                 wait = 0.0

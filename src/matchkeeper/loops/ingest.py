@@ -15,6 +15,7 @@ from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreError, StoreRefusedError
 from matchkeeper.loops.answering import Told, refusal, told
+from matchkeeper.loops.traces import Traces
 from matchkeeper.observe.events import Event, Throttle, emit
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.protocol import answers
@@ -57,6 +58,7 @@ class Ingest:
         coordination: Coordination,
         connection: Connection,
         rules: IngestRules,
+        traces: Traces,
         wake: Callable[[str, int, Sequence[Ticket]], None],
         metrics: Metrics,
         throttle: Throttle,
@@ -69,6 +71,7 @@ class Ingest:
         self._coordination = coordination
         self._connection = connection
         self._rules = rules
+        self._traces = traces
         self._wake = wake
         self._metrics = metrics
         self._throttle = throttle
@@ -159,7 +162,13 @@ class Ingest:
     ) -> list[Outcome]:
         if kind is RequestKind.DEQUEUE:
             return await self._tickets.dequeue(mode.tag, heard)
-        length, outcomes = await self._tickets.enqueue(mode.tag, heard)
+        begun = self._traces.now()
+        try:
+            length, outcomes = await self._tickets.enqueue(mode.tag, heard)
+        except StoreError as error:
+            self._traces.not_done(mode, heard, error, begun=begun)
+            raise
+        self._traces.asked(mode, outcomes, begun=begun)
         queued = [_ticket(each) for each in outcomes if each.reply is Reply.QUEUED]
         if queued:
             self._metrics.enqueued(mode.name, len(queued))

@@ -20,6 +20,7 @@ from matchkeeper.loops.committed import CommittedMatches
 from matchkeeper.loops.departures import Departures
 from matchkeeper.loops.game_servers import GameServers
 from matchkeeper.loops.queue_view import QueueView, View
+from matchkeeper.loops.traces import Traces
 from matchkeeper.matching.strategy import Pairing, Strategy
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
@@ -65,6 +66,7 @@ class Round:
         pods: PodRecords,
         game_servers: GameServers,
         committed: CommittedMatches,
+        traces: Traces,
         rules: RoundRules,
         metrics: Metrics,
         new_id: Callable[[], str],
@@ -79,6 +81,7 @@ class Round:
         self._pods = pods
         self._game_servers = game_servers
         self._committed = committed
+        self._traces = traces
         self._rules = rules
         self._metrics = metrics
         self._new_id = new_id
@@ -174,28 +177,37 @@ class Round:
         return made, False
 
     async def _commit_batch(self, batch: Sequence[Proposal]) -> list[Committed]:
-        matches = [self._new_match(proposal) for proposal in batch]
+        proposed = {self._new_id(): proposal for proposal in batch}
+        traced = await self._traces.proposed(self.mode, proposed)
+        matches = [
+            self._new_match(match_id, proposal, traced.get(match_id, ""))
+            for match_id, proposal in proposed.items()
+        ]
         for match in matches:
             self._committed.add(self.mode, match)
         try:
-            return await self._matches.commit(
+            results = await self._matches.commit(
                 self.mode,
                 matches,
                 channel=self._rules.channel,
                 offer_timeout=self._rules.offer_timeout,
                 memory=self._rules.memory,
             )
-        except StoreError:
+        except StoreError as error:
+            self._traces.not_committed(proposed, error)
             self._kept(Cause.PUBLISH_FAILED, sum(len(match.tickets) for match in matches))
             raise
+        self._traces.committed(self.mode, results)
+        return results
 
-    def _new_match(self, proposal: Proposal) -> NewMatch:
+    def _new_match(self, match_id: str, proposal: Proposal, traceparent: str) -> NewMatch:
         return new_match(
             proposal,
             self.mode,
-            match_id=self._new_id(),
+            match_id=match_id,
             claim_within_seconds=self._rules.offer_timeout.total_seconds(),
             result_channel=self._rules.result_channel,
+            traceparent=traceparent,
         )
 
     def _count(self, results: Sequence[Committed], now: float) -> int:
