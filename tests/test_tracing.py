@@ -204,23 +204,23 @@ async def test_what_goes_wrong_is_in_the_trace(
     _, provider = pods
     seen = Seen()
     brief = {"game_mode": "Brief", "required_players": 2, "max_wait_seconds": 0.2}
+    quick = {"matchmaking__offer_timeout_seconds": 0.2, "matchmaking__unclaimed_threshold": 100}
     async with (
-        tracing(valkey.url, seen, CLAIM, brief, matchmaking__offer_timeout_seconds=0.3),
+        tracing(valkey.url, seen, CLAIM, brief, **quick),
         GameServer(valkey.url, pod_id="pod-a", tracer_provider=provider) as pod,
     ):
         await pod.enqueue("p1", "Squad")
         await pod.enqueue("p2", "Squad")
         offer = await next_offer(pod)
-        await asyncio.sleep(0)
         again = await next_offer(pod)
         assert again.request.traceparent == offer.request.traceparent
         assert await again.claim(lease=timedelta(milliseconds=100))
+        await pod.enqueue("p3", "Brief")
         handoff = await seen.comes("handoff")
         assert told(handoff)["outcome"] == "given_back"
         assert told(handoff)["cause"] == "lease_expired"
         assert not handoff.status.is_ok
         assert [event.name for event in handoff.events] == ["offered_again", "claimed"]
-        await pod.enqueue("p3", "Brief")
         assert told(await seen.comes("wait", player_id="p3"))["outcome"] == "expired"
         later = await next_offer(pod)
         assert later.request.match_id != offer.request.match_id
@@ -303,7 +303,10 @@ async def test_what_fails_with_traces_fails_alone(valkey: RealServer) -> None:
         assert {event for event, _ in events if event is Event.REDIS_REFUSED} == set()
 
 
-async def test_nothing_is_traced_unless_it_is_on(valkey: RealServer, tmp_path: Path) -> None:
+async def test_nothing_is_traced_unless_it_is_on(
+    valkey: RealServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")  # tells of each module on stderr
     with serving(valkey.url, tmp_path) as server:
         await server.ready()
         async with outside(valkey.url) as wire:
@@ -312,6 +315,8 @@ async def test_nothing_is_traced_unless_it_is_on(valkey: RealServer, tmp_path: P
             await wait_until(lambda: bool(wire.offers))
             assert "traceparent" not in wire.offers[0]
             assert await wire.redis.keys("trace:*") == []
+        assert server.lines("redis.asyncio.client")
+        assert not server.lines(" opentelemetry.context")  # which all of it needs
 
 
 def _python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -325,18 +330,18 @@ def _python(code: str, *arguments: str, **environment: str) -> subprocess.Comple
     )
 
 
-def test_off_means_that_opentelemetry_is_not_imported() -> None:
+def test_the_client_loads_nothing_of_opentelemetry() -> None:
     done = _python(
-        "import sys, matchkeeper.cli.main, matchkeeper.serving, matchkeeper.api.app\n"
+        "import sys, redis.asyncio\n"  # which loads some of it by itself
+        "def loaded(): return {name for name in sys.modules if name.startswith('opentelemetry')}\n"
+        "before = loaded()\n"
+        "import matchkeeper.context\n"
         "from matchkeeper.client import GameServer\n"
-        "from matchkeeper.config import Settings\n"
-        "from matchkeeper.context import build\n"
-        "build(Settings(), 'redis://127.0.0.1:1/0')\n"
         "pod = GameServer('redis://127.0.0.1:1/0', pod_id='a')\n"
         "with pod._spans.enqueue('p', 'm') as traceparent: assert traceparent == ''\n"
-        "print([name for name in sys.modules if name.startswith(('opentelemetry', 'google'))])"
+        "print(loaded() - before, 'opentelemetry.sdk.trace' in before)"
     )
-    assert done.stdout == "[]\n", done.stderr
+    assert done.stdout == "set() False\n", done.stderr
 
 
 def test_on_without_the_package_is_a_clear_error() -> None:

@@ -70,10 +70,13 @@ class ClientSpans:
 
     def _tracer(self) -> Tracer | None:
         if self._provider is None and "opentelemetry.trace" not in sys.modules:
-            return None  # who has not loaded it has not set it up
-        from opentelemetry.trace import get_tracer  # noqa: PLC0415  # optional, and loaded already
+            return None  # what is not loaded is not set up
+        from opentelemetry import trace  # noqa: PLC0415  # optional, and loaded already
 
-        return get_tracer("matchkeeper.client", __version__, self._provider)
+        provider = self._provider or trace.get_tracer_provider()
+        if isinstance(provider, trace.ProxyTracerProvider):
+            return None  # nor what stands for one that is not set
+        return provider.get_tracer("matchkeeper.client", __version__)
 
     def _attributes(self, game_mode: str, **others: str) -> dict[str, str]:
         told = {"mode": game_mode, "pod_id": self._pod_id, **others}
