@@ -22,12 +22,15 @@ from matchkeeper.loops.waiting import pause, unless
 from matchkeeper.observe.events import Event, Throttle
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.observe.tracing import Span, SpanKind, Spans, failed, nanoseconds
+from matchkeeper.protocol.limits import printable
 from matchkeeper.store.history import Happened
 from matchkeeper.store.matches import CommitReply, Committed, PendingMatch
 from matchkeeper.store.tickets import Heard, Outcome, Reply
 from matchkeeper.store.traces import Kept, TraceStore
 
-_KEPT = 50_000
+_PLAYERS = 50_000
+_MATCHES = 10_000
+"""Whose end is not heard yet."""
 _TO_WRITE = 10_000
 _AT_ONCE = 500
 _LOOK_EVERY_SECONDS = 5.0
@@ -93,7 +96,10 @@ class PlayerTraces:
         """Sends at the end what is left; a handoff whose end was not heard ends as unknown."""
         try:
             async with self._store.connection:
-                yield
+                try:
+                    yield
+                finally:
+                    await self._flush()
         finally:
             for match in self._matches.values():
                 self._end_handoff(match, "unknown", self.now())
@@ -140,7 +146,7 @@ class PlayerTraces:
         self._known[mode.tag, player_id] = _Known(
             mode=mode.name, enqueued_at=enqueued_at, traceparent=traceparent
         )
-        while len(self._known) > _KEPT:
+        while len(self._known) > _PLAYERS:
             self._known.pop(next(iter(self._known)))
         if not traceparent:
             return
@@ -206,7 +212,7 @@ class PlayerTraces:
             players=players,
         )
         self._matches[match_id] = match
-        while len(self._matches) > _KEPT:
+        while len(self._matches) > _MATCHES:
             oldest = self._matches.pop(next(iter(self._matches)))
             self._end_handoff(oldest, "unknown", self.now())
         return match
@@ -303,9 +309,10 @@ class PlayerTraces:
             )
         elif each.what in ("started", "given_back"):
             self._matches.pop(each.match_id)
-            self._end_handoff(match, each.what, each.at, pod_id=each.pod_id, cause=each.detail)
+            told = {"pod_id": printable(each.pod_id), "cause": each.detail}
+            self._end_handoff(match, each.what, each.at, **told)
         elif match.handoff is not None:
-            told = {"pod_id": each.pod_id, "code": each.detail}
+            told = {"pod_id": printable(each.pod_id), "code": each.detail}
             match.handoff.add_event(
                 each.what,
                 {f"matchkeeper.{name}": value for name, value in told.items() if value},
@@ -357,13 +364,16 @@ class PlayerTraces:
         while not self._stop.is_set():
             await unless(self._stop, self._due.wait())
             self._due.clear()
-            while self._to_write:
-                count = min(_AT_ONCE, len(self._to_write))
-                batch = [self._to_write.popleft() for _ in range(count)]
-                try:
-                    await self._store.write(batch)
-                except StoreError as error:
-                    self._lost("keep", len(batch), error.message)
+            await self._flush()
+
+    async def _flush(self) -> None:
+        while self._to_write:
+            count = min(_AT_ONCE, len(self._to_write))
+            batch = [self._to_write.popleft() for _ in range(count)]
+            try:
+                await self._store.write(batch)
+            except StoreError as error:
+                self._lost("keep", len(batch), error.message)
 
     async def _look(self) -> None:
         while not await pause(self._stop, _LOOK_EVERY_SECONDS):
