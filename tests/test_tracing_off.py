@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from matchkeeper.observe import tracing as observe_tracing
 from matchkeeper.observe.events import Event, heard_by
 from matchkeeper.protocol.trace_context import traceparent_in, traceparent_of
 from tests.collector import collecting
@@ -112,9 +113,13 @@ async def test_a_collector_gets_them_over_http(valkey: RealServer, tmp_path: Pat
     assert link.trace_id in {span.trace_id for span in collector.named("intake")}
 
 
-async def test_a_collector_that_refuses_is_told_of(valkey: RealServer) -> None:
+@pytest.mark.parametrize("status", [400, 503], ids=["refuses", "is busy for long"])
+async def test_a_collector_that_does_not_take_them_is_told_of(
+    status: int, valkey: RealServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observe_tracing, "_CLOSE_SECONDS", 0.2)
     events: list[tuple[Event, Any]] = []
-    with collecting(status=400) as collector, heard_by(lambda *each: events.append(each)):
+    with collecting(status) as collector, heard_by(lambda *each: events.append(each)):
         async with (
             tracing(valkey.url, None, tracing__endpoint=f"{collector.url}/own/path") as context,
             outside(valkey.url) as wire,
@@ -124,5 +129,6 @@ async def test_a_collector_that_refuses_is_told_of(valkey: RealServer) -> None:
         assert collector.paths == ["/own/path"]
     (fields,) = [fields for event, fields in events if event is Event.SPANS_NOT_SENT]
     assert fields["count"] == 1
-    assert "400" in fields["error"]
-    assert 'trace_spans_total{outcome="failed"} 1.0' in context.metrics.render().decode()
+    assert fields["error"]
+    page = context.metrics.render().decode()
+    assert ('trace_spans_total{outcome="failed"} 1.0' in page) == (status == 400)

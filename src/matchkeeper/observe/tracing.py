@@ -60,7 +60,8 @@ class Spans:
         self._provider = TracerProvider(
             sampler=sampler, resource=_resource(options.service_name), shutdown_on_exit=False
         )
-        self._provider.add_span_processor(_Counted(metrics))
+        self._counted = _Counted(metrics)
+        self._provider.add_span_processor(self._counted)
         self._provider.add_span_processor(BatchSpanProcessor(self._sender))
         self._tracer = self._provider.get_tracer("matchkeeper", __version__)
         self._told = 0
@@ -112,9 +113,11 @@ class Spans:
 
         # Not in the loop's executor, whose threads are waited for at the end of the process.
         threading.Thread(target=shut, name="last spans", daemon=True).start()
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await done.wait()
+        except TimeoutError:  # what still waits is lost
+            self._sender.failed = self._counted.made - self._sender.sent
         self._sender.reason.close()
 
 
@@ -174,7 +177,7 @@ class _Sender(SpanExporter):
         self._exporter = exporter
         self._metrics = metrics
         self.reason = _Reason()
-        self.failed = 0
+        self.sent = self.failed = 0
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Sends a batch."""
@@ -184,7 +187,9 @@ class _Sender(SpanExporter):
         finally:
             sent = result is SpanExportResult.SUCCESS
             self._metrics.spans("sent" if sent else "failed", len(spans))
-            if not sent:
+            if sent:
+                self.sent += len(spans)
+            else:
                 self.failed += len(spans)
         return result
 
@@ -198,8 +203,10 @@ class _Counted(SpanProcessor):
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+        self.made = 0
 
     def on_end(self, span: ReadableSpan) -> None:
         """A span is whole."""
         if span.context is not None and span.context.trace_flags.sampled:
+            self.made += 1
             self._metrics.spans("made", 1)
