@@ -23,6 +23,7 @@ from matchkeeper.store import keys, rights
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.embedded import executable
 from tests.acl import ACL, GuardedServer, guarded, users
+from tests.collector import Collector, collecting
 from tests.conftest import wait_until
 from tests.harness import MODES, Outside, Server, free_port, outside, serving
 from tests.test_cli import matchkeeper
@@ -61,7 +62,12 @@ async def test_a_whole_day_with_these_users(guarded_server: GuardedServer, tmp_p
     guard = guarded_server
     durability = "none" if guard.is_redis_7_0 else "fsync"
     url = guard.url("matchkeeper")
-    with serving(url, tmp_path, **SETTINGS, redis__durability=durability) as server:
+    with (
+        collecting() as collector,
+        serving(
+            url, tmp_path, **SETTINGS, **_traced(collector), redis__durability=durability
+        ) as server,
+    ):
         await server.ready()
         async with outside(guard.url("operator"), pods=False) as wire:
             await _nobody_listens(guard, wire, server)
@@ -77,8 +83,13 @@ async def test_a_whole_day_with_these_users(guarded_server: GuardedServer, tmp_p
             assert (await server.get(f"/api/v1/{path}")).status_code == 200
         server.signal(signal.SIGTERM)
         assert await server.ended() == 0
+        assert collector.named("match")
     _doctor_is_content(url, durability)
     assert guard.denials() == []
+
+
+def _traced(collector: Collector) -> dict[str, object]:
+    return {"tracing__enabled": True, "tracing__endpoint": collector.url}
 
 
 async def test_a_game_server_with_nothing_but_redis_cli(
@@ -203,6 +214,7 @@ def _doctor_is_content(url: str, durability: str) -> None:
         "--json",
         url=url,
         MATCHKEEPER_REDIS__DURABILITY=durability,
+        MATCHKEEPER_TRACING__ENABLED="true",
         MATCHKEEPER_MATCHMAKING__GAME_MODES=json.dumps(ALL_MODES),
     )
     found = {each["check"]: each["verdict"] for each in json.loads(done.stdout)}
@@ -311,7 +323,7 @@ def test_the_server_may_do_what_it_does_and_no_more() -> None:
             matchmaking.match_result_channel.replace("{pod_id}", "*"),
         ),
     )
-    tried = rights.trials(["normal"], channels, Durability.parse("fsync").command)
+    tried = rights.trials(["normal"], channels, Durability.parse("fsync").command, traced=True)
     needed = {trial.name.lower().replace(" ", "|") for trial in tried}
     assert _granted("matchkeeper") == needed | _in_lua() | ADDED_BY_HAND
     rules = users()["matchkeeper"].split()

@@ -12,6 +12,7 @@ import pytest
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreError
 from matchkeeper.loops.ingest import Ingest, IngestRules, Message
+from matchkeeper.loops.traces import Untraced
 from matchkeeper.observe.events import Throttle
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.protocol.requests import RequestKind
@@ -45,6 +46,7 @@ def ingest(stores: Stores) -> Ingest:
             result_channel=lambda pod: f"pod:{pod}:match_result",
         ),
         queues=defaultdict(_NoLoop),
+        traces=Untraced(),
         metrics=Metrics(),
         throttle=Throttle(interval=timedelta(seconds=10), clock=time.monotonic),
         new_token=token,

@@ -14,6 +14,7 @@ import msgspec
 from matchkeeper import __version__
 from matchkeeper.observe.catalogue import CATALOGUE, Event
 from matchkeeper.observe.metrics import Metrics
+from matchkeeper.protocol import trace_context
 from matchkeeper.protocol.answers import Answer, BattleRequest, Failure, MatchFound
 from matchkeeper.protocol.codes import ErrorCode
 from matchkeeper.protocol.requests import DequeueRequest, EnqueueRequest
@@ -23,6 +24,11 @@ from matchkeeper.store.scripts import Script
 _METADATA = {
     "description": "A JSON object, or a string that holds one.",
     "oneOf": [{"type": "object"}, {"type": "string"}],
+}
+_TRACEPARENT = {
+    "description": "W3C Trace Context. What is none is passed over.",
+    "type": "string",
+    "pattern": trace_context.PATTERN,
 }
 _CLIENT_SCRIPTS = (Script.CLAIM, Script.CONFIRM, Script.DECLINE, Script.HEARTBEAT, Script.SUBMIT)
 _BY_HAND = "<!-- Made by `python -m matchkeeper.reference docs`; do not edit. -->"
@@ -48,7 +54,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         "battle_request": msgspec.json.schema(BattleRequest),
         "answer": _answer_schema(),
     }
-    made["enqueue_request"]["$defs"]["EnqueueRequest"]["properties"]["metadata"] = _METADATA
+    enqueue = made["enqueue_request"]["$defs"]["EnqueueRequest"]["properties"]
+    enqueue |= {"metadata": _METADATA, "traceparent": _TRACEPARENT}
     made["battle_request"]["$defs"]["BattlePlayer"]["properties"]["metadata"] = {"type": "object"}
     return made
 

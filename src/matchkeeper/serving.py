@@ -119,7 +119,7 @@ async def _checked_and_served(
     end: _End,
     beside: Sequence[Router],
 ) -> None:
-    async with context.stores.connection:
+    async with context.stores.connection, context.traces.open():
         looked = asyncio.Event()
         if await end.comes_before(_refuse_the_impossible(context, looked)):
             return

@@ -45,7 +45,12 @@ class Examination:
                 findings = [_good("connection", found), *examine_server(server, durability)]
                 if can_be_used(server):
                     tags = [mode.tag for mode in settings.modes()]
-                    use = await gather_use(stores.connection, tags=tags, channels=self._channels())
+                    use = await gather_use(
+                        stores.connection,
+                        tags=tags,
+                        channels=self._channels(),
+                        traced=settings.tracing.enabled,
+                    )
                     findings += examine_use(use)
         except StoreError as error:
             lost = Finding(

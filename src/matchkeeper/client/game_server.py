@@ -10,11 +10,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from matchkeeper.client.inbox import Inbox
+from matchkeeper.client.tracing import ClientSpans
 from matchkeeper.errors import MatchkeeperError, StoreError, StoreUnavailableError
 from matchkeeper.protocol.answers import Answer, BattleRequest
 from matchkeeper.protocol.limits import id_problem
@@ -25,6 +26,9 @@ from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.matches import HandoffReply, MatchStore
 from matchkeeper.store.streams import RequestStreams, Submitted
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
 
 _HEARTBEAT_SECONDS = 5.0
 _ASK_AGAIN_SECONDS = (1.0, 2.0, 4.0, 8.0)
@@ -65,6 +69,9 @@ class GameServer:
     Use it as an async context manager. It listens for battle requests and for results of its
     players, sends heartbeats, and reconnects by itself. Requests go through the durable stream
     with an id of their own, and are asked again when no answer comes, which is safe.
+
+    Where the process has set up OpenTelemetry, requests and claims are spans (docs/tracing.md);
+    `tracer_provider` takes the place of the one that the process has set.
     """
 
     def __init__(
@@ -78,6 +85,7 @@ class GameServer:
         durability: str = "none",
         max_waiting_requests: int = 100_000,
         inbox_size: int = 10_000,
+        tracer_provider: TracerProvider | None = None,
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
@@ -119,6 +127,7 @@ class GameServer:
             rng=rng,
         )
         self._tokens: dict[str, str] = {}
+        self._spans = ClientSpans(pod_id, tracer_provider)
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -150,7 +159,11 @@ class GameServer:
 
         Raises RefusedError with a code, or StoreError when no answer came.
         """
-        await self._ask("enqueue", player_id, game_mode, {"metadata": dict(metadata or {})})
+        fields: dict[str, Any] = {"metadata": dict(metadata or {})}
+        with self._spans.enqueue(player_id, game_mode) as traceparent:
+            if traceparent:
+                fields["traceparent"] = traceparent
+            await self._ask("enqueue", player_id, game_mode, fields)
 
     async def dequeue(self, player_id: str, game_mode: str) -> None:
         """Takes a player out of a queue. Raises RefusedError (`not_in_queue`, `match_pending`)."""
@@ -171,37 +184,43 @@ class GameServer:
         token = self._tokens.setdefault(_hand_out(request), self._token())
         while len(self._tokens) > 10_000:
             self._tokens.pop(next(iter(self._tokens)))
-        reply = await self._matches.claim(
-            request.game_mode.lower(),
-            request.match_id,
-            epoch=request.epoch,
-            pod_id=self.pod_id,
-            token=token,
-            lease=lease,
-        )
+        with self._spans.handoff("claim", request) as tell:
+            reply = await self._matches.claim(
+                request.game_mode.lower(),
+                request.match_id,
+                epoch=request.epoch,
+                pod_id=self.pod_id,
+                token=token,
+                lease=lease,
+            )
+            tell(reply.value)
         return reply is HandoffReply.CLAIMED
 
     async def started(self, request: BattleRequest) -> bool:
         """See `Offer.started`. Raises StoreError."""
-        reply = await self._matches.confirm(
-            request.game_mode.lower(),
-            request.match_id,
-            epoch=request.epoch,
-            pod_id=self.pod_id,
-            token=self._tokens.get(_hand_out(request), ""),
-            memory=_MEMORY,
-        )
+        with self._spans.handoff("confirm", request) as tell:
+            reply = await self._matches.confirm(
+                request.game_mode.lower(),
+                request.match_id,
+                epoch=request.epoch,
+                pod_id=self.pod_id,
+                token=self._tokens.get(_hand_out(request), ""),
+                memory=_MEMORY,
+            )
+            tell(reply.value)
         return reply is HandoffReply.STARTED
 
     async def decline(self, request: BattleRequest) -> bool:
         """See `Offer.decline`. Raises StoreError."""
-        reply = await self._matches.decline(
-            request.game_mode.lower(),
-            request.match_id,
-            epoch=request.epoch,
-            pod_id=self.pod_id,
-            token=self._tokens.get(_hand_out(request), ""),
-        )
+        with self._spans.handoff("decline", request) as tell:
+            reply = await self._matches.decline(
+                request.game_mode.lower(),
+                request.match_id,
+                epoch=request.epoch,
+                pod_id=self.pod_id,
+                token=self._tokens.get(_hand_out(request), ""),
+            )
+            tell(reply.value)
         return reply is HandoffReply.DECLINED
 
     async def _ask(

@@ -16,6 +16,7 @@ from matchkeeper.config.sections import (
     RedisSettings,
     RetrySettings,
     ServerSettings,
+    TracingSettings,
 )
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "ServerSettings",
     "Setting",
     "Settings",
+    "TracingSettings",
     "catalog",
     "load",
     "masked",

@@ -15,6 +15,7 @@ from matchkeeper.config.sections import (
     RedisSettings,
     RetrySettings,
     ServerSettings,
+    TracingSettings,
 )
 from matchkeeper.domain.mode import GameMode
 
@@ -48,6 +49,7 @@ class Settings(BaseSettings):
     retry: RetrySettings = Field(default_factory=RetrySettings)
     matchmaking: MatchmakingSettings = Field(default_factory=MatchmakingSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings)
+    tracing: TracingSettings = Field(default_factory=TracingSettings)
 
     @classmethod
     def settings_customise_sources(

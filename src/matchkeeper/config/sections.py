@@ -1,4 +1,4 @@
-"""The tables [server], [logging], [redis], [retry] and [alerts]."""
+"""The tables [server], [logging], [redis], [retry], [alerts] and [tracing]."""
 
 from __future__ import annotations
 
@@ -214,4 +214,37 @@ class AlertSettings(Section):
         default="matchkeeper",
         description="What an alert names as its origin.",
         json_schema_extra=allowed("1 to 255 printable characters"),
+    )
+
+
+class TracingSettings(Section):
+    """[tracing]"""
+
+    enabled: bool = Field(
+        default=False,
+        description="Sends traces to an OpenTelemetry collector. Needs "
+        "`pip install 'matchkeeper[otel]'`.",
+    )
+    endpoint: HttpUrl | None = Field(
+        default=None,
+        description="Where OTLP over HTTP is taken. A URL without a path gets `/v1/traces`.",
+        json_schema_extra=allowed(
+            "an http or https URL with a host and without a password",
+            default="`OTEL_EXPORTER_OTLP_ENDPOINT`, else http://localhost:4318",
+        ),
+    )
+    service_name: Label | None = Field(
+        default=None,
+        description="What the traces name as their origin.",
+        json_schema_extra=allowed(
+            "1 to 255 printable characters", default="`OTEL_SERVICE_NAME`, else matchkeeper"
+        ),
+    )
+    sample_ratio: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="The share of requests that is traced, of those that come without a "
+        "`traceparent`; with one, the sender has decided.",
+        json_schema_extra={"default_text": "`OTEL_TRACES_SAMPLER`, else 1"},
     )

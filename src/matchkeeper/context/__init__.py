@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from matchkeeper.config import Settings
 from matchkeeper.config.rules import take_over_seconds
@@ -20,6 +21,7 @@ from matchkeeper.context.stores import (
     operator_for,
     stores_for,
 )
+from matchkeeper.context.tracing import traces_for
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.handoff.pods import HoldRules, PodRecords
 from matchkeeper.loops.committed import CommittedMatches, HandoffEvents
@@ -33,6 +35,7 @@ from matchkeeper.loops.reaper import HandoffRules, Reaper
 from matchkeeper.loops.redis_events import RedisEvents
 from matchkeeper.loops.round import Round, RoundRules
 from matchkeeper.loops.server import MatchServer, Task
+from matchkeeper.loops.traces import Traces
 from matchkeeper.loops.watch import Watch, watch_lag
 from matchkeeper.matching.strategy import strategy_for
 from matchkeeper.observe.alert_channels import channels_from
@@ -45,6 +48,9 @@ from matchkeeper.observe.metrics import Metrics
 from matchkeeper.operator import Operator
 from matchkeeper.protocol.requests import RequestKind
 from matchkeeper.resilience.breaker import CircuitBreaker
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
 
 __all__ = ["Context", "Stores", "build", "new_server_id", "new_token", "operator_for", "stores_for"]
 
@@ -67,6 +73,7 @@ class Context:
     stream: StreamIntake | None
     """None: streams are not read."""
     operator: Operator
+    traces: Traces
 
 
 def build(
@@ -76,8 +83,10 @@ def build(
     clock: Clock = time.monotonic,
     rng: random.Random | None = None,
     token: Callable[[], str] = new_token,
+    exporter: SpanExporter | None = None,
 ) -> Context:
-    """A server for the Redis at `url`, ready to run. `token` makes ids that are never made twice.
+    """A server for the Redis at `url`, ready to run. `token` makes ids that are never made twice;
+    `exporter` takes the spans in the place of the collector, where traces are on.
 
     Raises ConfigError.
     """
@@ -117,6 +126,9 @@ def build(
         token=token,
     )
     alerter.permission = stores.coordination
+    traces = traces_for(
+        settings, url, metrics=metrics, clock=clock, rng=rng, stop=stopping, exporter=exporter
+    )
     return _Wiring(
         settings=settings,
         stores=stores,
@@ -128,6 +140,7 @@ def build(
         rng=rng,
         stopping=stopping,
         token=token,
+        traces=traces,
     ).context()
 
 
@@ -145,6 +158,7 @@ class _Wiring:
     rng: random.Random
     stopping: asyncio.Event
     token: Callable[[], str]
+    traces: Traces
 
     def context(self) -> Context:
         settings = self.settings
@@ -169,14 +183,22 @@ class _Wiring:
         pubsub, stream, intakes = self._intakes(modes, queues)
         reaper = self._reaper(modes, pods, lambda tag: queues[tag].try_now())
         watch = self._watch(modes, pods, game_servers)
-        claimed = [mode.tag for mode in modes if mode.handoff is Handoff.CLAIM]
-        heard = HandoffEvents(self.stores.history, committed, tags=claimed, stop=self.stopping)
+        # Figures need only what game servers claim; traces follow all matches.
+        followed = [
+            mode.tag
+            for mode in modes
+            if mode.handoff is Handoff.CLAIM or self.settings.tracing.enabled
+        ]
+        heard = HandoffEvents(
+            self.stores.history, committed, self.traces, tags=followed, stop=self.stopping
+        )
         tasks = [
             *intakes,
             *self._queue_tasks(queues),
             Task(name="reaper", run=reaper.run),
             Task(name="watch", run=watch.run),
             Task(name="handoff events", run=heard.run),
+            *(Task(name=name, run=run) for name, run in self.traces.loops().items()),
             Task(name="lag", run=self._lag),
             Task(name="board", run=self.board.run, finishes=False),
             Task(name="alerts", run=self.alerter.run, finishes=False),
@@ -200,6 +222,7 @@ class _Wiring:
             pubsub=pubsub,
             stream=stream,
             operator=operator_for(settings, self.stores),
+            traces=self.traces,
         )
 
     def _queue_tasks(self, queues: Mapping[str, QueueLoop]) -> list[Task]:
@@ -241,6 +264,7 @@ class _Wiring:
             pods=pods,
             game_servers=game_servers,
             committed=committed,
+            traces=self.traces,
             rules=RoundRules(
                 channel=matchmaking.battle_request_channel,
                 result_channel=self._result_channel,
@@ -283,6 +307,7 @@ class _Wiring:
                 result_channel=self._result_channel,
             ),
             queues=queues,
+            traces=self.traces,
             metrics=self.metrics,
             throttle=throttle,
             new_token=self.token,
@@ -332,6 +357,7 @@ class _Wiring:
                 offer_timeout=timedelta(seconds=matchmaking.offer_timeout_seconds),
                 max_offers=matchmaking.max_offers,
             ),
+            traces=self.traces,
             wake=wake,
             metrics=self.metrics,
             new_token=self.token,

@@ -17,6 +17,7 @@ def new_match(
     match_id: str,
     claim_within_seconds: float,
     result_channel: Callable[[str], str],
+    traceparent: str = "",
 ) -> NewMatch:
     """A proposal with its battle request and the notices for its players' pods."""
     claimed = mode.handoff is Handoff.CLAIM
@@ -30,6 +31,7 @@ def new_match(
             match_id=match_id,
             epoch=1,
             claim_within_seconds=claim_within_seconds if claimed else 0.0,
+            traceparent=traceparent,
         ),
         notices=tuple(
             (result_channel(pod_id), payload)

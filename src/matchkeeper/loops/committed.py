@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.handoff.pods import PodRecords
+from matchkeeper.loops.traces import Traces
 from matchkeeper.loops.waiting import pause
 from matchkeeper.observe.board.recorder import Board
 from matchkeeper.observe.events import Event, emit
@@ -112,12 +113,14 @@ class HandoffEvents:
         self,
         history: History,
         committed: CommittedMatches,
+        traces: Traces,
         *,
         tags: Sequence[str],
         stop: asyncio.Event,
     ) -> None:
         self._history = history
         self._committed = committed
+        self._traces = traces
         self._tags = tags
         self._stop = stop
 
@@ -128,6 +131,7 @@ class HandoffEvents:
         while not await pause(self._stop, wait):
             happened, ends = await self._history.after(ends, count=_PAGE)
             self._committed.heard(happened)
+            self._traces.happened(happened)
             # Where much happens, small portions come soon, so that none takes long.
             if len(happened) >= _PAGE:
                 wait = 0.0

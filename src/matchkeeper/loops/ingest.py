@@ -16,6 +16,7 @@ from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreError, StoreRefusedError
 from matchkeeper.loops.answering import Told, refusal, told
+from matchkeeper.loops.traces import Traces
 from matchkeeper.observe.events import Event, Throttle, emit
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.protocol import answers
@@ -77,6 +78,7 @@ class Ingest:
         connection: Connection,
         rules: IngestRules,
         queues: Mapping[str, Queue],
+        traces: Traces,
         metrics: Metrics,
         throttle: Throttle,
         new_token: Callable[[], str],
@@ -89,6 +91,7 @@ class Ingest:
         self._connection = connection
         self._rules = rules
         self._queues = queues
+        self._traces = traces
         self._metrics = metrics
         self._throttle = throttle
         self._new_token = new_token
@@ -192,7 +195,13 @@ class Ingest:
             gone = [e.heard.request.player_id for e in outcomes if e.reply is Reply.DEQUEUED]
             self._queues[mode.tag].left(gone)
             return outcomes
-        length, outcomes = await self._tickets.enqueue(mode.tag, heard)
+        begun = self._traces.now()
+        try:
+            length, outcomes = await self._tickets.enqueue(mode.tag, heard)
+        except StoreError as error:
+            self._traces.not_done(mode, heard, error, begun=begun)
+            raise
+        self._traces.asked(mode, outcomes, begun=begun)
         queued = [_ticket(each) for each in outcomes if each.reply is Reply.QUEUED]
         if queued:
             self._metrics.enqueued(mode.name, len(queued))

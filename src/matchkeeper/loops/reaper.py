@@ -12,6 +12,7 @@ from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.errors import StoreError, StoreRefusedError, UnreadableError
 from matchkeeper.handoff.decide import Cause, Step, next_step
 from matchkeeper.handoff.pods import PodRecords
+from matchkeeper.loops.traces import Traces
 from matchkeeper.loops.waiting import pause
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
@@ -48,6 +49,7 @@ class Reaper:
         connection: Connection,
         pods: PodRecords,
         rules: HandoffRules,
+        traces: Traces,
         wake: Callable[[str], None],
         metrics: Metrics,
         new_token: Callable[[], str],
@@ -58,6 +60,7 @@ class Reaper:
         self._connection = connection
         self._pods = pods
         self._rules = rules
+        self._traces = traces
         self._wake = wake
         self._metrics = metrics
         self._new_token = new_token
@@ -121,6 +124,7 @@ class Reaper:
             match_id=match.match_id,
             epoch=match.epoch + 1,
             claim_within_seconds=self._rules.offer_timeout.total_seconds(),
+            traceparent=await self._traces.of_match(mode, match),
         )
         heard = await self._matches.redeliver(
             mode,

@@ -20,6 +20,7 @@ from matchkeeper.loops.committed import CommittedMatches
 from matchkeeper.loops.departures import Departures
 from matchkeeper.loops.game_servers import GameServers
 from matchkeeper.loops.queue_view import QueueView, View
+from matchkeeper.loops.traces import Traces
 from matchkeeper.loops.waiting import Behind
 from matchkeeper.matching.strategy import Pairing, Strategy
 from matchkeeper.observe.events import Event, emit
@@ -70,6 +71,7 @@ class Round:
         pods: PodRecords,
         game_servers: GameServers,
         committed: CommittedMatches,
+        traces: Traces,
         rules: RoundRules,
         metrics: Metrics,
         new_id: Callable[[], str],
@@ -84,6 +86,7 @@ class Round:
         self._pods = pods
         self._game_servers = game_servers
         self._committed = committed
+        self._traces = traces
         self._rules = rules
         self._metrics = metrics
         self._new_id = new_id
@@ -177,7 +180,7 @@ class Round:
                 if self._stop.is_set():
                     self._kept(Cause.SHUTDOWN, self._players_of((*batch, *left)))
                     break
-                ready = [self._new_match(proposal) for proposal in batch]
+                ready = await self._ready(batch)
                 settle(await behind.start(self._commit_batch(ready)))
             settle(await behind.rest())
         if unheard:
@@ -188,28 +191,40 @@ class Round:
     def _players_of(self, proposals: Sequence[Proposal]) -> int:
         return self.mode.required_players * len(proposals)
 
+    async def _ready(self, batch: Sequence[Proposal]) -> list[NewMatch]:
+        proposed = {self._new_id(): proposal for proposal in batch}
+        traced = await self._traces.proposed(self.mode, proposed)
+        return [
+            self._new_match(match_id, proposal, traced.get(match_id, ""))
+            for match_id, proposal in proposed.items()
+        ]
+
     async def _commit_batch(self, matches: Sequence[NewMatch]) -> list[Committed]:
         for match in matches:
             self._committed.add(self.mode, match)
         try:
-            return await self._matches.commit(
+            results = await self._matches.commit(
                 self.mode,
                 matches,
                 channel=self._rules.channel,
                 offer_timeout=self._rules.offer_timeout,
                 memory=self._rules.memory,
             )
-        except StoreError:
+        except StoreError as error:
+            self._traces.not_committed([match.match_id for match in matches], error)
             self._kept(Cause.PUBLISH_FAILED, sum(len(match.tickets) for match in matches))
             raise
+        self._traces.committed(self.mode, results)
+        return results
 
-    def _new_match(self, proposal: Proposal) -> NewMatch:
+    def _new_match(self, match_id: str, proposal: Proposal, traceparent: str) -> NewMatch:
         return new_match(
             proposal,
             self.mode,
-            match_id=self._new_id(),
+            match_id=match_id,
             claim_within_seconds=self._rules.offer_timeout.total_seconds(),
             result_channel=self._rules.result_channel,
+            traceparent=traceparent,
         )
 
     def _count(self, results: Sequence[Committed], now: float) -> int:

@@ -71,6 +71,8 @@ class Event(StrEnum):
     ALERT_SENT = "alert_sent"
     ALERT_FAILED = "alert_failed"
     ALERT_DROPPED = "alert_dropped"
+    TRACES_LOST = "traces_lost"
+    SPANS_NOT_SENT = "spans_not_sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,5 +321,16 @@ CATALOGUE: dict[Event, Entry] = {
     Event.ALERT_DROPPED: Entry(
         _E, "Alert {name} ({action}) dropped: too many wait to be sent",
         "The alert channels hang.", "Check them with `matchkeeper doctor --send-test-alert`.",
+    ),
+    Event.TRACES_LOST: Entry(
+        _W, "Could not {step} the traces of {count} player(s): {error}",
+        "Redis did not do what only traces need. Players are matched all the same; their traces "
+        "break off.",
+        "Look at Redis; if it says NOPERM, give the user the keys `trace:{{*}}:*`.",
+    ),
+    Event.SPANS_NOT_SENT: Entry(
+        _W, "{count} span(s) not sent: {error}",
+        "The collector of traces does not take them. Nothing else is touched.",
+        "Look at the collector and at `tracing.endpoint`.",
     ),
 }  # fmt: skip

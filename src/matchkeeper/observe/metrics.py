@@ -77,6 +77,7 @@ class Metrics:
         self._redis_metrics()
         self._people_metrics()
         self._server_metrics()
+        self._trace_metrics()
         self.breaker("closed")
 
     def render(self) -> bytes:
@@ -209,6 +210,14 @@ class Metrics:
         build.labels(__version__).set(1)
         # Memory, CPU and open files, under the names that every dashboard knows; on Linux only.
         ProcessCollector(registry=self.registry)
+
+    def _trace_metrics(self) -> None:
+        self._spans = self._counter(
+            "trace_spans_total", "Spans made, and of these sent or failed to be sent", "outcome"
+        )
+        self._contexts_lost = self._counter(
+            "trace_contexts_lost_total", "Players whose trace breaks off, by the step", "step"
+        )
 
     def mode(self, mode: str, *, required_players: int) -> None:
         """A mode that is served: what may never happen counts from 0.
@@ -381,3 +390,11 @@ class Metrics:
     def alert(self, name: str, outcome: str) -> None:
         """What became of an alert."""
         self._alerts.labels(name, outcome).inc()
+
+    def spans(self, outcome: str, count: int) -> None:
+        """Spans were made, sent, or failed to be sent. From any thread."""
+        self._spans.labels(outcome).inc(count)
+
+    def trace_contexts_lost(self, step: str, players: int) -> None:
+        """Traces of players could not be kept or read."""
+        self._contexts_lost.labels(step).inc(players)

@@ -122,6 +122,8 @@ class BattleRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     epoch: int = 0
     """Claim handoff: which hand-out of the match this is; claim, confirm and decline repeat it."""
     claim_within_seconds: float = 0.0
+    traceparent: str = ""
+    """W3C Trace Context of the match, where the server traces it."""
 
     @property
     def players(self) -> tuple[BattlePlayer, ...]:
@@ -152,6 +154,7 @@ def battle_request(
     match_id: str,
     epoch: int,
     claim_within_seconds: float,
+    traceparent: str = "",
 ) -> tuple[str, ...]:
     """The offer of a match, in pieces: between two belongs the metadata of the next player, team
     after team. Two players stand in `player1` and `player2`, more in `teams`.
@@ -169,6 +172,7 @@ def battle_request(
             handoff=mode.handoff.value,
             epoch=epoch,
             claim_within_seconds=claim_within_seconds,
+            traceparent=traceparent,
         )
     )
     return tuple(text.decode().split(_SLOT.decode()))

@@ -10,6 +10,9 @@ import msgspec
 from matchkeeper.protocol.codes import ErrorCode, WireError
 from matchkeeper.protocol.limits import MAX_DEPTH, id_problem, too_deep
 from matchkeeper.protocol.metadata import BadMetadataError, normalise
+from matchkeeper.protocol.trace_context import traceparent_of
+
+_ABSENT = msgspec.Raw(b"")
 
 
 class RequestKind(StrEnum):
@@ -29,6 +32,8 @@ class EnqueueRequest(msgspec.Struct, frozen=True):
     """An object, or a string that holds one."""
     request_id: str | None = None
     """Two messages with the same id are one request, however far apart."""
+    traceparent: msgspec.Raw = msgspec.field(default_factory=lambda: _ABSENT)
+    """W3C Trace Context of the sender. Raw, since what is none is passed over."""
 
 
 class DequeueRequest(msgspec.Struct, frozen=True):
@@ -52,6 +57,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fingerprint: str
     """The same for the same request sent again: of its id, else of its whole text."""
     has_id: bool
+    traceparent: str = ""
+    """Of the sender's trace; empty where there is none."""
 
 
 _enqueue = msgspec.json.Decoder(EnqueueRequest)
@@ -69,8 +76,9 @@ def decode(kind: RequestKind, payload: bytes, *, max_bytes: int) -> Request:
         raise WireError(ErrorCode.MESSAGE_TOO_DEEP, f"nested deeper than {MAX_DEPTH} levels")
     message = _parse(kind, payload)
     _check_ids(message)
-    metadata = ""
+    metadata = traceparent = ""
     if isinstance(message, EnqueueRequest):
+        traceparent = traceparent_of(bytes(message.traceparent))
         try:
             metadata = normalise(bytes(message.metadata), message.pod_id)
         except BadMetadataError as error:
@@ -88,6 +96,7 @@ def decode(kind: RequestKind, payload: bytes, *, max_bytes: int) -> Request:
         metadata=metadata,
         fingerprint=fingerprint(kind, payload, message.request_id, message.player_id),
         has_id=message.request_id is not None,
+        traceparent=traceparent,
     )
 
 

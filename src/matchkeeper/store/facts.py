@@ -116,12 +116,13 @@ async def gather_use(
     *,
     tags: Sequence[str],
     channels: Channels,
+    traced: bool,
     wall_clock: Callable[[], float] = time.time,
     clock: Callable[[], float] = time.monotonic,
 ) -> UseFacts:
     """Tries what the server does; no player and no game server notices. Raises StoreError."""
     waiting = connection.options.durability.command
-    tried = rights.trials(tags, channels, waiting)
+    tried = rights.trials(tags, channels, waiting, traced=traced)
     battles = channels.told[0]
     queues, all_seen = await connection.once("list queues", lambda redis: _queues(redis, clock))
     unknown = None if queues is None else tuple(sorted(queues - set(tags)))

@@ -67,6 +67,11 @@ def latest(tag: str, player_id: str | bytes) -> bytes:
     return b"latest:{%b}:%b" % (tag.encode(), raw(player_id))
 
 
+def trace(tag: str, player_id: str | bytes) -> bytes:
+    """STRING with TTL: enqueue time and traceparent of a queued player, where traces are on."""
+    return b"trace:{%b}:%b" % (tag.encode(), raw(player_id))
+
+
 def answered(tag: str, token: str) -> str:
     """STRING with TTL: the reply of a script call, for when it is sent again."""
     return f"answered:{{{tag}}}:{token}"
@@ -94,6 +99,7 @@ PATTERNS = (
     "seen:{*}:*",
     "latest:{*}:*",
     "answered:{*}:*",
+    "trace:{*}:*",
     "refused:*",
     "alert:{*}:*",
     PODS,

@@ -84,8 +84,12 @@ class Trial:
         return str(self.command[0])
 
 
-def trials(tags: Sequence[str], channels: Channels, waiting: Command | None) -> list[Trial]:
-    """Everything that a server does. `waiting`: what `redis.durability` sends behind a write."""
+def trials(
+    tags: Sequence[str], channels: Channels, waiting: Command | None, *, traced: bool
+) -> list[Trial]:
+    """Everything that a server does. `waiting`: what `redis.durability` sends behind a write;
+    `traced`: whether traces are on.
+    """
     commands: list[Command] = [("TIME",), ("PING",), ("SCRIPT LOAD", "return 1")]
     if waiting is not None:
         commands.append(waiting)
@@ -104,7 +108,12 @@ def trials(tags: Sequence[str], channels: Channels, waiting: Command | None) -> 
     found += _on(keys.refused("x"), _STRING[:2])
     found += _on(keys.alert("x", "sent"), (*_STRING[:2], ("DEL",)))
     found += _on(keys.text(keys.hand_made_metadata("x")), (("MGET",), ("UNLINK",)))
-    return [*found, *(trial for tag in tags for trial in _of_queue(tag))]
+    traces = [trial for tag in tags for trial in _of_traces(tag)] if traced else []
+    return [*found, *traces, *(trial for tag in tags for trial in _of_queue(tag))]
+
+
+def _of_traces(tag: str) -> list[Trial]:
+    return _on(keys.text(keys.trace(tag, "x")), (("SET", "x"), ("MGET",)))
 
 
 def _of_queue(tag: str) -> list[Trial]:

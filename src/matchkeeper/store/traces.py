@@ -1,0 +1,67 @@
+"""Where the traces of queued players are kept: for people who look on, never for matching."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from matchkeeper.domain.ticket import Ticket
+from matchkeeper.protocol.trace_context import traceparent_in
+from matchkeeper.store import keys
+from matchkeeper.store.connection import Connection
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The trace of one player in one queue."""
+
+    tag: str
+    player_id: str
+    enqueued_at: float
+    """Names the ticket: what an earlier one left behind is not taken for this one's."""
+    traceparent: str
+    memory: timedelta
+
+
+class TraceStore:
+    """One attempt each, without retries. Methods raise StoreError."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    async def write(self, kept: Sequence[Kept]) -> None:
+        """Keeps traces, in one round trip."""
+
+        async def send(redis: Redis) -> None:
+            async with redis.pipeline(transaction=False) as pipe:
+                for each in kept:
+                    value = f"{each.enqueued_at!r} {each.traceparent}"
+                    pipe.set(keys.trace(each.tag, each.player_id), value, px=each.memory)
+                await pipe.execute()
+
+        await self.connection.once("keep traces", send)
+
+    async def read(self, tag: str, tickets: Sequence[Ticket]) -> dict[str, str]:
+        """Player -> traceparent of those who have one, in one call."""
+
+        async def fetch(redis: Redis) -> list[Any]:
+            names = [keys.trace(tag, ticket.player_id) for ticket in tickets]
+            return list(await redis.mget(names))
+
+        values = await self.connection.once("read traces", fetch)
+        found = {
+            ticket.player_id: _of_ticket(ticket, value)
+            for ticket, value in zip(tickets, values, strict=True)
+            if value is not None
+        }
+        return {player: traceparent for player, traceparent in found.items() if traceparent}
+
+
+def _of_ticket(ticket: Ticket, value: bytes) -> str:
+    """The traceparent, unless it was kept for another ticket or somebody else has written there."""
+    enqueued_at, _, traceparent = value.decode("ascii", "replace").partition(" ")
+    same = enqueued_at == repr(ticket.enqueued_at)
+    return traceparent_in(traceparent) if same else ""
