@@ -1,8 +1,8 @@
 # `make demo` and `make test` need Python 3.11 or newer, git and make; the rest comes into .venv.
 PYTHON ?= python3
 UV_VERSION := 0.13.9
-# Tests at once, each with servers of its own. Without make, `pytest` runs one after the other.
-WORKERS ?= 2
+# Tests at once, each with servers of its own; 0: one after the other, as plain `pytest` does.
+WORKERS ?= 0
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
