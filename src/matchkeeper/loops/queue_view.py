@@ -21,6 +21,7 @@ _SCAN = 2000
 _FETCH = 500
 _AGAIN = 100
 _SPARE = 1000
+_SCAN_SHARE = 20
 
 
 @dataclass(slots=True)
@@ -38,7 +39,8 @@ class View:
 class QueueView:
     """Reads one queue. `grace`: for how long a ticket may be without metadata. `again_every`: how
     often a hundred are read again, whose metadata an operator may have changed. `scan_every`: how
-    often all places are read, although what is known adds up to the length of the queue.
+    often all places are read, although what is known adds up to the length of the queue; less often
+    where that takes long, so that it takes a twentieth of the time at most.
     """
 
     def __init__(
@@ -110,12 +112,13 @@ class QueueView:
         return view
 
     async def _scan(self) -> View:
-        view = View()
+        view, begun = View(), 0.0
         places: Sequence[Place] = ()
         start, left = self._read_from, self._max_tickets
         while left > 0:
             scan = await self._tickets.scan(self._mode.tag, start=start, count=min(_SCAN, left))
             view.now, view.queue_length = scan.now, scan.queue_length
+            begun = begun or scan.now
             await self._add(view, scan.places)
             places = scan.places or places
             start += len(scan.places)
@@ -126,7 +129,8 @@ class QueueView:
                 break
         view.bound_hit = view.queue_length > self._max_tickets
         self._read_from = start if view.bound_hit and start < view.queue_length else 0
-        self._scan_at = view.now + self._scan_every_seconds
+        took_seconds = view.now - begun
+        self._scan_at = view.now + max(self._scan_every_seconds, _SCAN_SHARE * took_seconds)
         self._stands(view, places)
         if len(self._known) > 2 * view.queue_length + _SPARE:
             self._known = dict(view.tickets)
