@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import compress
-from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +26,7 @@ from matchkeeper.matching.teams import balanced
 
 _Floats = npt.NDArray[np.float64]
 _Places = npt.NDArray[np.intp]
+_PORTION = 500
 _ROUNDING = 1e-9
 """Who is this much (relative) beyond the window is looked at one by one, which decides."""
 
@@ -35,13 +35,9 @@ def closest_ratings(
     tickets: Sequence[Ticket], now: float, *, rules: RatingRules, required_players: int, teams: int
 ) -> Pairing:
     """Proposals of players near in rating. `now` is Unix time in seconds; ratings are finite."""
-    waiting = sorted(tickets, key=attrgetter("enqueued_at"))
-    default = rules.default_rating
-    ratings = np.array(
-        [default if (own := each.rating) is None else own for each in waiting], float
-    )
+    waiting, since, ratings = _by_waiting(tickets, rules.default_rating)
     by_rating = np.argsort(ratings, kind="stable")
-    windows = _windows(rules, now - np.array([each.enqueued_at for each in waiting], float))
+    windows = _windows(rules, now - since)
     anchors = _with_neighbours(ratings[by_rating], windows[by_rating], by_rating, required_players)
     if not anchors:
         return Pairing(proposals=(), unmatched=tuple(waiting))
@@ -52,6 +48,24 @@ def closest_ratings(
         proposals=tuple(_proposals(chosen, waiting, ratings, required_players, teams)),
         unmatched=tuple(compress(waiting, free.tolist())),
     )
+
+
+def _by_waiting(
+    tickets: Sequence[Ticket], default_rating: float
+) -> tuple[Sequence[Ticket], _Floats, _Floats]:
+    """Tickets, longest waiting first, with their enqueue times and ratings."""
+    since, ratings = np.empty(len(tickets)), np.empty(len(tickets))
+    # A ticket is found in memory once: in a long queue that takes longer than all that follows.
+    for first in range(0, len(tickets), _PORTION):
+        some = tickets[first : first + _PORTION]
+        since[first : first + _PORTION] = [each.enqueued_at for each in some]
+        ratings[first : first + _PORTION] = [
+            default_rating if (own := each.rating) is None else own for each in some
+        ]
+    if np.all(since[:-1] <= since[1:]):
+        return tickets, since, ratings
+    order = np.argsort(since, kind="stable")
+    return [tickets[each] for each in order.tolist()], since[order], ratings[order]
 
 
 def _proposals(
