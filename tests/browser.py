@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from playwright.async_api import Browser, Page, Playwright, Request, expect
 
 CHROMIUM = next(
@@ -20,6 +21,13 @@ CHROMIUM = next(
     None,
 )
 WHY_NOT = "no Chromium on this machine: apt-get install chromium"
+MARKS = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.xdist_group("browser"),  # they share one
+    pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT),
+    pytest.mark.timeout(300),  # a browser on a busy machine
+]
+"""Of every module whose tests look at the page."""
 WAIT_MS = 30_000
 EVIL = "<img src=x onerror=document.title='owned'>"
 expect.set_options(timeout=WAIT_MS)

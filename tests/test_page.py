@@ -10,22 +10,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 from redis.asyncio import Redis
 
-from tests.browser import CHROMIUM, EVIL, WHY_NOT, browsing
+from tests.browser import EVIL, MARKS, browsing
 from tests.conftest import RealServer
 from tests.harness import Outside, Server, free_port, outside, serving
 from tests.page_checks import CONTRAST, GAPS
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.xdist_group("browser"),  # they share one
-    pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT),
-    pytest.mark.timeout(300),  # a browser on a busy machine
-]
+pytestmark = MARKS
 
 
 @pytest_asyncio.fixture(loop_scope="session")

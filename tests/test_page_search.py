@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Route, expect
 
-from tests.browser import CHROMIUM, EVIL, WHY_NOT, browsing
+from tests.browser import EVIL, MARKS, browsing
 from tests.conftest import RealServer
 from tests.harness import Server, outside, serving
 from tests.test_api import ODD_IDS
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.xdist_group("browser"),  # they share one
-    pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT),
-    pytest.mark.timeout(300),  # a browser on a busy machine
-]
+pytestmark = MARKS
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -9,20 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
-from tests.browser import CHROMIUM, WHY_NOT, browsing
+from tests.browser import MARKS, browsing
 from tests.conftest import RealServer
 from tests.harness import Server, outside, serving
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.xdist_group("browser"),  # they share one
-    pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT),
-    pytest.mark.timeout(300),  # a browser on a busy machine
-]
+pytestmark = MARKS
 
 
 @pytest_asyncio.fixture(loop_scope="session")
