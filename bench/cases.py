@@ -29,6 +29,8 @@ class Row:
     met: bool | None = None
     ceiling: float | None = None
     """What Redis alone lets through, in the same unit, from the same run."""
+    ratio: float | None = None
+    """Of figure and ceiling, run by run; the median."""
 
     @property
     def middle(self) -> float:
@@ -93,6 +95,7 @@ class Bench:
                 values=rates,
                 unit="players/s",
                 ceiling=median(ceilings),
+                ratio=median(ratios),
                 target="0.7 of the ceiling, 40,000 where it allows",
                 met=median(ratios) >= 0.7 and median(rates) >= min(_WANTED, 0.7 * median(ceilings)),
             )

@@ -24,7 +24,7 @@ def table(console: Console, rows: Sequence[Row]) -> None:
     for row in rows:
         spread = f"{_short(min(row.values))} … {_short(max(row.values))}"
         ceiling = "" if row.ceiling is None else _short(row.ceiling)
-        ratio = "" if row.ceiling is None else f"{row.middle / row.ceiling:.2f}"
+        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
         style = "red" if row.met is False else None
         cells = (row.name, _short(row.middle), row.unit, spread, ceiling, ratio, row.target)
         found.add_row(*cells, style=style)

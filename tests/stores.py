@@ -13,6 +13,7 @@ from itertools import count
 
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode, Handoff
+from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.offers import new_match
 from matchkeeper.protocol.requests import Request, RequestKind, decode
 from matchkeeper.resilience.breaker import Change, CircuitBreaker
@@ -89,13 +90,7 @@ class Stores:
     async def new_match(self, mode: GameMode = NORMAL, *, match_id: str | None = None) -> NewMatch:
         """The first players of a queue as a match that is not committed yet."""
         page = await self.tickets.read(mode, start=0, count=mode.required_players)
-        return new_match(
-            Proposal(teams=tuple((ticket,) for ticket in page.tickets)),
-            mode,
-            match_id=match_id or token(),
-            claim_within_seconds=5.0,
-            result_channel=lambda pod: f"pod:{pod}:match_result",
-        )
+        return duel(*page.tickets, mode=mode, match_id=match_id)
 
     async def commit(
         self, mode: GameMode, *matches: NewMatch, offer_timeout: float = 5.0
@@ -109,6 +104,17 @@ class Stores:
             memory=timedelta(seconds=60),
         )
         return [each.reply.value for each in done]
+
+
+def duel(*tickets: Ticket, mode: GameMode = NORMAL, match_id: str | None = None) -> NewMatch:
+    """A match of these, each against the others, ready to be committed."""
+    return new_match(
+        Proposal(teams=tuple((ticket,) for ticket in tickets)),
+        mode,
+        match_id=match_id or token(),
+        claim_within_seconds=5,
+        result_channel=lambda pod: f"pod:{pod}:match_result",
+    )
 
 
 @asynccontextmanager

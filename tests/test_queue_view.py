@@ -8,15 +8,12 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode, RatingRules
 from matchkeeper.domain.ticket import Ticket
-from matchkeeper.handoff.offers import new_match
 from matchkeeper.loops.queue_view import QueueView
 from matchkeeper.protocol.metadata import metadata_sum
-from matchkeeper.store.matches import NewMatch
 from tests.conftest import RealServer
-from tests.stores import CHANNEL, NORMAL, Stores, open_stores, token
+from tests.stores import CHANNEL, NORMAL, Stores, duel, open_stores
 
 RANKED = GameMode(name="Ranked", rating=RatingRules())
 
@@ -51,16 +48,6 @@ async def put(redis: Redis, player: str, since: float, mmr: object) -> None:
 def _rated(names: list[str], *, mmr: int) -> list[Any]:
     text = json.dumps({"pod_id": "a", "mmr": mmr})
     return [each for name in names for each in (name, text)]
-
-
-def duel(*tickets: Ticket) -> NewMatch:
-    return new_match(
-        Proposal(teams=tuple((ticket,) for ticket in tickets)),
-        NORMAL,
-        match_id=token(),
-        claim_within_seconds=5,
-        result_channel=lambda pod: f"pod:{pod}:match_result",
-    )
 
 
 async def test_what_was_read_once_is_not_read_again(any_server: RealServer, redis: Redis) -> None:

@@ -7,36 +7,14 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreRefusedError
-from matchkeeper.handoff.offers import new_match
-from matchkeeper.store.matches import NewMatch
 from matchkeeper.store.tickets import Heard, Reply
 from tests.conftest import RealServer
-from tests.stores import (
-    CHANNEL,
-    CLAIMED,
-    NORMAL,
-    Stores,
-    enqueue_request,
-    heard,
-    open_stores,
-    token,
-)
+from tests.stores import CHANNEL, CLAIMED, NORMAL, Stores, duel, enqueue_request, heard, open_stores
 
 BOTH_HANDOFFS = pytest.mark.parametrize("mode", [NORMAL, CLAIMED], ids=["publish", "claim"])
-
-
-def duel(mode: GameMode, *tickets: Ticket) -> NewMatch:
-    return new_match(
-        Proposal(teams=tuple((ticket,) for ticket in tickets)),
-        mode,
-        match_id=token(),
-        claim_within_seconds=5,
-        result_channel=lambda pod: f"pod:{pod}:match_result",
-    )
 
 
 async def queued(stores: Stores, mode: GameMode, count: int) -> list[Ticket]:
@@ -58,7 +36,10 @@ async def test_nobody_is_in_two_matches_of_one_call(
         await pubsub.subscribe(CHANNEL)
         one, two, three, four = await queued(stores, mode, 4)
         replies = await stores.commit(
-            mode, duel(mode, one, two), duel(mode, two, three), duel(mode, three, four)
+            mode,
+            duel(one, two, mode=mode),
+            duel(two, three, mode=mode),
+            duel(three, four, mode=mode),
         )
     assert replies == ["committed", "stale", "committed"]
     assert await waiting(redis, mode) == []
@@ -71,9 +52,9 @@ async def test_a_call_that_is_sent_again_changes_nothing(
     async with open_stores(any_server.url) as stores, redis.pubsub() as pubsub:
         await pubsub.subscribe(CHANNEL)
         tickets = await queued(stores, mode, 5)
-        matches = [duel(mode, *tickets[:2]), duel(mode, *tickets[2:4])]
+        matches = [duel(*tickets[:2], mode=mode), duel(*tickets[2:4], mode=mode)]
         first = await stores.commit(mode, *matches)
-        again = await stores.commit(mode, *matches, duel(mode, tickets[0], tickets[4]))
+        again = await stores.commit(mode, *matches, duel(tickets[0], tickets[4], mode=mode))
         heard_offers = [await pubsub.get_message(timeout=0.2) for _ in range(5)]
     assert first == ["committed", "committed"]
     assert again == ["committed", "committed", "stale"]
@@ -88,7 +69,7 @@ async def test_who_was_published_is_taken_out_although_the_call_fails_later(
     async with open_stores(any_server.url) as stores, redis.pubsub() as pubsub:
         await pubsub.subscribe(CHANNEL)
         tickets = await queued(stores, mode, 6)
-        matches = [duel(mode, *tickets[at : at + 2]) for at in (0, 2, 4)]
+        matches = [duel(*tickets[at : at + 2], mode=mode) for at in (0, 2, 4)]
         foreign = f"match:{{{mode.tag}}}:{matches[1].match_id}"
         await redis.set(foreign, "not ours")
         with pytest.raises(StoreRefusedError, match="WRONGTYPE"):
@@ -117,7 +98,7 @@ async def test_calls_may_be_larger_than_the_stack_of_lua(
             f"p{number:05}" for number in range(players)
         ]
         pairs = zip(tickets[::2], tickets[1::2], strict=True)
-        replies = await stores.commit(CLAIMED, *(duel(CLAIMED, *pair) for pair in pairs))
+        replies = await stores.commit(CLAIMED, *(duel(*pair, mode=CLAIMED) for pair in pairs))
     assert replies == ["committed"] * (players // 2)
     assert await waiting(redis, CLAIMED) == []
     assert await redis.hlen("matched:{squad}") == players

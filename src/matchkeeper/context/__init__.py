@@ -183,15 +183,7 @@ class _Wiring:
         pubsub, stream, intakes = self._intakes(modes, queues)
         reaper = self._reaper(modes, pods, lambda tag: queues[tag].try_now())
         watch = self._watch(modes, pods, game_servers)
-        # Figures need only what game servers claim; traces follow all matches.
-        followed = [
-            mode.tag
-            for mode in modes
-            if mode.handoff is Handoff.CLAIM or self.settings.tracing.enabled
-        ]
-        heard = HandoffEvents(
-            self.stores.history, committed, self.traces, tags=followed, stop=self.stopping
-        )
+        heard = self._handoff_events(modes, committed)
         tasks = [
             *intakes,
             *self._queue_tasks(queues),
@@ -223,6 +215,16 @@ class _Wiring:
             stream=stream,
             operator=operator_for(settings, self.stores),
             traces=self.traces,
+        )
+
+    def _handoff_events(
+        self, modes: tuple[GameMode, ...], committed: CommittedMatches
+    ) -> HandoffEvents:
+        # Figures need only what game servers claim; traces follow all matches.
+        traced = self.settings.tracing.enabled
+        tags = [mode.tag for mode in modes if traced or mode.handoff is Handoff.CLAIM]
+        return HandoffEvents(
+            self.stores.history, committed, self.traces, tags=tags, stop=self.stopping
         )
 
     def _queue_tasks(self, queues: Mapping[str, QueueLoop]) -> list[Task]:
