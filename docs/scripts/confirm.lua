@@ -41,22 +41,6 @@ local function note_matches(history, now, what, matches, players)
   end
 end
 
--- A key of another type than ours, put there by somebody else, ends the script here, before it has
--- changed anything: Redis does not take back what an interrupted script has done.
-local function is_sound(zset, hash)
-  local length, size = redis.pcall('ZCARD', zset), redis.pcall('HLEN', hash)
-  return type(length) == 'number' and type(size) == 'number'
-end
-
-local function must_be_sound(zsets, hashes)
-  for _, key in ipairs(zsets) do redis.call('ZCARD', key) end
-  for _, key in ipairs(hashes) do redis.call('HLEN', key) end
-end
-
-local function is_hash(key)
-  return type(redis.pcall('HLEN', key)) == 'number'
-end
-
 local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token', 'claimed_by', 'ids', 'notices')
 local state, epoch, token, claimed_by = match[1], match[2], match[3], match[4]
 local now = unix_seconds()
@@ -88,14 +72,14 @@ if code then
   note(KEYS[5], now, 'confirm_refused', 'match', ARGV[1], 'pod', ARGV[6], 'detail', code)
   return {code}
 end
-must_be_sound({}, {KEYS[3]})
+-- A key of another type than ours ends the script here, before it has changed anything.
 local some_leave = redis.call('HLEN', KEYS[4]) > 0
 local ids = cmsgpack.unpack(match[5])
+redis.call('HDEL', KEYS[3], unpack(ids))
 redis.call('HSET', KEYS[1], 'state', 'started')
 redis.call('HDEL', KEYS[1], 'tickets', 'notices', 'elsewhere')
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('HDEL', KEYS[3], unpack(ids))
 if some_leave then redis.call('HDEL', KEYS[4], unpack(ids)) end
 for _, notice in ipairs(cmsgpack.unpack(match[6])) do
   redis.call('PUBLISH', notice[1], filled_in(notice[2]))

@@ -8,7 +8,6 @@
 -- AGAIN  safe: the token that started it is told started; the players are told once.
 -- include: time
 -- include: history
--- include: sound
 local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token', 'claimed_by', 'ids', 'notices')
 local state, epoch, token, claimed_by = match[1], match[2], match[3], match[4]
 local now = unix_seconds()
@@ -40,14 +39,14 @@ if code then
   note(KEYS[5], now, 'confirm_refused', 'match', ARGV[1], 'pod', ARGV[6], 'detail', code)
   return {code}
 end
-must_be_sound({}, {KEYS[3]})
+-- A key of another type than ours ends the script here, before it has changed anything.
 local some_leave = redis.call('HLEN', KEYS[4]) > 0
 local ids = cmsgpack.unpack(match[5])
+redis.call('HDEL', KEYS[3], unpack(ids))
 redis.call('HSET', KEYS[1], 'state', 'started')
 redis.call('HDEL', KEYS[1], 'tickets', 'notices', 'elsewhere')
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('HDEL', KEYS[3], unpack(ids))
 if some_leave then redis.call('HDEL', KEYS[4], unpack(ids)) end
 for _, notice in ipairs(cmsgpack.unpack(match[6])) do
   redis.call('PUBLISH', notice[1], filled_in(notice[2]))
