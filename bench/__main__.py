@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from bench import report
-from bench.cases import QUICK, Amount, Bench, Row
+from bench.cases import FULL, QUICK, Amount, Bench, Row
 
 console = Console(width=None if sys.stdout.isatty() else 150)
 _CASES = ("throughput", "latency", "rounds", "upkeep")
@@ -23,6 +23,12 @@ def main(
         list[str] | None, typer.Option(help=f"Only this: {', '.join(_CASES)}. May be repeated.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Less of everything, once.")] = False,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full", help="As long as the targets say: a minute each, ten million players."
+        ),
+    ] = False,
     runs: Annotated[int | None, typer.Option(help="Of each case; the medians count.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Of each latency at each rate.")] = None,
     passed: Annotated[int | None, typer.Option(help="Players who pass through for memory.")] = None,
@@ -44,7 +50,10 @@ def main(
         console.print(f"Error: there is no case {', '.join(unknown)}", markup=False)
         console.print(f"Hint: {', '.join(_CASES)}")
         sys.exit(2)
-    amount = QUICK if quick else Amount()
+    if quick and full:
+        console.print("Error: --quick and --full exclude each other")
+        sys.exit(2)
+    amount = QUICK if quick else FULL if full else Amount()
     if runs:
         amount = replace(amount, runs=runs)
     if seconds:

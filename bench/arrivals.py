@@ -13,6 +13,12 @@ from bench.site import TAG
 from proof.wire import packed
 
 _STEP_SECONDS = 0.0005
+# Requests are made of ready pieces: whoever asks shares the cores with those who are measured.
+_NAME, _SENT = b"@name@", b"987654321"
+_BODY = body(_NAME.decode(), sent=int(_SENT)).encode()
+_STREAM = packed("XADD", f"match:requests:{{{TAG}}}", "*", "kind", "enqueue", "body", "")[:-6]
+_PUBSUB = packed("PUBLISH", "match:enqueue:request", "")[:-6]
+"""Commands up to their last word, the request."""
 
 
 def run(port: int, *, stream: bool, rate: float, seconds: float, seed: int) -> int:
@@ -35,10 +41,9 @@ def run(port: int, *, stream: bool, rate: float, seconds: float, seed: int) -> i
 
 
 def _request(player: str, *, stream: bool) -> bytes:
-    text = body(player, sent=time.monotonic_ns())
-    if not stream:
-        return packed("PUBLISH", "match:enqueue:request", text)
-    return packed("XADD", f"match:requests:{{{TAG}}}", "*", "kind", "enqueue", "body", text)
+    name, sent = player.encode(), b"%d" % time.monotonic_ns()
+    text = _BODY.replace(_NAME, name).replace(_SENT, sent)
+    return b"%b$%d\r\n%b\r\n" % (_STREAM if stream else _PUBSUB, len(text), text)
 
 
 if __name__ == "__main__":

@@ -44,13 +44,14 @@ class Amount:
 
     runs: int = 3
     players: int = 100_000
-    seconds: float = 20
-    rates: tuple[float, ...] = (1_000, 10_000)
+    seconds: float = 8
+    rates: tuple[float, ...] = (1_000, 4_000, 10_000)
     lengths: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
-    passed: int = 1_000_000
-    idle_seconds: float = 20
+    passed: int = 500_000
+    idle_seconds: float = 10
 
 
+FULL = Amount(seconds=60, passed=10_000_000, idle_seconds=20)
 QUICK = Amount(
     runs=1, players=20_000, seconds=5, rates=(500, 1_000), lengths=(1_000, 10_000),
     passed=40_000, idle_seconds=5,
@@ -138,7 +139,8 @@ class Bench:
                 self._note("round", found)
                 curve.append(found)
                 name = f"a round over {length:,}, {who} matchable"
-                yield _limited(name, "ms", [_MS * found.seconds], limits.get(length))
+                times = [_MS * each for each in found.seconds]
+                yield _limited(name, "ms", times, limits.get(length))
                 if matchable:
                     yield Row(name=f"its commits, {name}", values=[found.commit_seconds], unit="s")
                 if length >= 10_000:

@@ -12,6 +12,7 @@ import selectors
 import sys
 import time
 from array import array
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ _MATCH = re.compile(rb'"match_id":"([^"]+)"')
 _SENT = re.compile(rb'"sent":(\d+)')
 _HEARTBEAT_SECONDS = 2.0
 _QUIET_SECONDS = 0.5
+_ID = b"\x00"
+"""Stands for a match id, as often as that has bytes."""
+_Argument = str | bytes | float
 
 
 class Pod:
@@ -41,6 +45,7 @@ class Pod:
         self._beat = packed(
             *("EVAL", (_SCRIPTS / "heartbeat.lua").read_text(), 1, "pods", "pod", "here", 86400)
         )
+        self._made: dict[tuple[str, int], bytes] = {}
         self._asked: list[tuple[str, bytes]] = []
         self._out: list[bytes] = []
         self.offers = self.started = self.queued = self.found = self.other = 0
@@ -114,17 +119,26 @@ class Pod:
             self.other += 1
 
     def _claim(self, match_id: bytes) -> None:
-        key = b"match:{%b}:%b" % (self._tag.encode(), match_id)
         names = [f"{kind}:{{{self._tag}}}" for kind in ("pending", "history")]
-        args = (match_id, 1, "pod", match_id, _LEASE_SECONDS)
-        self._ask("claim", match_id, packed("EVALSHA", self._sha["claim"], 3, key, *names, *args))
+        self._call("claim", match_id, names, (_ID, 1, "pod", _ID, _LEASE_SECONDS))
 
     def _confirm(self, match_id: bytes) -> None:
-        key = b"match:{%b}:%b" % (self._tag.encode(), match_id)
         names = [f"{kind}:{{{self._tag}}}" for kind in ("pending", "matched", "leaving", "history")]
-        args = (match_id, 1, match_id, _MEMORY_MS, '"claimed_by":null', "pod")
-        command = packed("EVALSHA", self._sha["confirm"], 5, key, *names, *args)
-        self._ask("confirm", match_id, command)
+        args = (_ID, 1, _ID, _MEMORY_MS, '"claimed_by":null', "pod")
+        self._call("confirm", match_id, names, args)
+
+    def _call(
+        self, script: str, match_id: bytes, names: Sequence[str], args: Sequence[_Argument]
+    ) -> None:
+        """Calls a script on a match; what is sent is made once for all ids of one length."""
+        made = self._made.get((script, len(match_id)))
+        if made is None:
+            id_ = _ID * len(match_id)
+            key = b"match:{%b}:%b" % (self._tag.encode(), id_)
+            own = [id_ if arg == _ID else arg for arg in args]
+            made = packed("EVALSHA", self._sha[script], 1 + len(names), key, *names, *own)
+            self._made[script, len(match_id)] = made
+        self._ask(script, match_id, made.replace(_ID * len(match_id), match_id))
 
     def _ask(self, what: str, match_id: bytes, command: bytes) -> None:
         self._asked.append((what, match_id))

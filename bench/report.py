@@ -78,7 +78,10 @@ def _round_times(folder: Path, raw: Mapping[str, Any]) -> Path | None:
     lines = {}
     for matchable, name in ((False, "nobody matchable"), (True, "everybody matchable")):
         some = [each for each in found if each["matchable"] is matchable]
-        lines[name] = ([each["tickets"] for each in some], [each["seconds"] for each in some])
+        lines[name] = (
+            [each["tickets"] for each in some],
+            [median(each["seconds"]) for each in some],
+        )
     return _drawn(
         folder / "round-time.svg",
         lines,

@@ -8,15 +8,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from bench.players import names, waiting
-from bench.site import Lag, Server, Site, opened
+from bench.site import Lag, Server, Site, metric_in, opened
 
 _MODE = {"game_mode": "Ranked", "use_mmr_matching": True, "mmr_window_start": 1}
-_NOBODY, _EVERYBODY = 1_000_000.0, 0.001
-"""Distance of two neighbouring ratings, so that nobody or everybody finds somebody."""
+_NOBODY, _EVERYBODY = 2.0, 0.001
+"""Distance of two neighbouring ratings, where windows are 1: nobody or everybody finds somebody."""
 _PATIENCE_SECONDS = 600.0
-_ROUNDS = 3
+_ROUNDS = 7
+_LOOK_EVERY_SECONDS = 0.2
 _TICK_SECONDS = 0.5
 
 
@@ -28,8 +30,8 @@ class RoundTime:
     matchable: bool
     first_seconds: float
     """Of the server's first round, which has to read all metadata."""
-    seconds: float
-    """Reading and pairing in a later round, the mean of a few."""
+    seconds: tuple[float, ...]
+    """Reading and pairing in later rounds."""
     commit_seconds: float
     """Of all matches, once a game server is there."""
     lag_seconds: float
@@ -45,7 +47,7 @@ class RoundTime:
 def of(folder: Path, *, tickets: int, matchable: bool, metadata_bytes: int = 500) -> RoundTime:
     """Fills the queue, then lets a server at it; a game server comes when rounds were measured."""
     with opened(folder) as site:
-        _fill(site, tickets, spread=_EVERYBODY if matchable else _NOBODY / tickets,
+        _fill(site, tickets, spread=_EVERYBODY if matchable else _NOBODY,
               metadata_bytes=metadata_bytes)  # fmt: skip
         empty, server = site.server(
             [{**_MODE, "mmr_window_max": 1}],
@@ -57,9 +59,7 @@ def of(folder: Path, *, tickets: int, matchable: bool, metadata_bytes: int = 500
         ping_p99 = site.ping_p99_while(_until(lambda: _rounds(server) >= 1))
         first = _looking(server)
         done = _rounds(server)
-        while _until(lambda: _rounds(server) >= done + _ROUNDS)():
-            time.sleep(0.1)
-        later = (_looking(server) - first) / (_rounds(server) - done)
+        later = _each_round(server, _ROUNDS)
         pod = site.pod(claims=False, tag="ranked")
         if matchable:
             ping_p99 = site.ping_p99_while(_until(lambda: _waiting(site) < tickets / 100))
@@ -70,7 +70,7 @@ def of(folder: Path, *, tickets: int, matchable: bool, metadata_bytes: int = 500
             tickets=tickets,
             matchable=matchable,
             first_seconds=first / done,
-            seconds=later,
+            seconds=tuple(later),
             commit_seconds=_spent(server, "commit"),
             server_bytes=empty.memory_bytes() - before,
             lag_seconds=lag.p99_seconds(),
@@ -100,13 +100,34 @@ def _until(there: Callable[[], bool]) -> Callable[[], bool]:
     return on
 
 
+def _each_round(server: Server, count: int) -> list[float]:
+    """Seconds that each of the next rounds has read and paired; there is a tick between two."""
+    found: dict[str, list[float]] = {"read": [], "pair": []}
+    seen = {step: _step(server, step) for step in found}
+    going_on = _until(lambda: min(map(len, found.values())) >= count)
+    while going_on():
+        time.sleep(_LOOK_EVERY_SECONDS)
+        for step, times in found.items():
+            (rounds, spent), seen[step] = seen[step], _step(server, step)
+            now, spent_now = seen[step]
+            if now > rounds:
+                times.append((spent_now - spent) / (now - rounds))
+    return [sum(each) for each in zip(*found.values(), strict=False)]
+
+
+def _step(server: Server, step: str) -> tuple[float, float]:
+    """How often a step was done, and how many seconds that took in all."""
+    name, text = "matchkeeper_round_step_seconds", server.metrics()
+    return metric_in(text, f"{name}_count", step=step), metric_in(text, f"{name}_sum", step=step)
+
+
 def _waiting(site: Site) -> int:
     with site.line() as line:
         return int(line.ask("ZCARD", "queue:{ranked}"))
 
 
 def _rounds(server: Server) -> float:
-    return server.metric("matchkeeper_round_duration_seconds_count")
+    return metric_in(server.metrics(), "matchkeeper_round_duration_seconds_count")
 
 
 def _looking(server: Server) -> float:
@@ -115,12 +136,12 @@ def _looking(server: Server) -> float:
 
 
 def _spent(server: Server, step: str) -> float:
-    return server.metric("matchkeeper_round_step_seconds_sum", step=step)
+    return _step(server, step)[1]
 
 
 def exponent(times: list[RoundTime]) -> float:
     """The slope of log(seconds) over log(tickets), by least squares."""
-    points = [(math.log(each.tickets), math.log(each.seconds)) for each in times]
+    points = [(math.log(each.tickets), math.log(median(each.seconds))) for each in times]
     mean_x = sum(x for x, _ in points) / len(points)
     mean_y = sum(y for _, y in points) / len(points)
     above = sum((x - mean_x) * (y - mean_y) for x, y in points)

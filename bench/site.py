@@ -178,19 +178,21 @@ class Server:
                 time.sleep(0.005)
         raise RuntimeError("the server is not ready")
 
-    def metric(self, name: str, **labels: str) -> float:
-        """The sum over all labels but those given."""
-        wanted = [f'{label}="{value}"' for label, value in labels.items()]
-        lines = self._get("/metrics").text.splitlines()
-        rows = (row for row in lines if all(each in row for each in wanted))
-        return sum(
-            float(row.rpartition(" ")[2])
-            for row in rows
-            if row.startswith((f"{name} ", f"{name}{{"))
-        )
+    def metrics(self) -> str:
+        """All of them, as Prometheus reads them."""
+        return self._get("/metrics").text
 
     def _get(self, path: str) -> httpx.Response:
         return httpx.get(f"http://127.0.0.1:{self.port.number}{path}", timeout=5)
+
+
+def metric_in(text: str, name: str, **labels: str) -> float:
+    """The sum over all labels but those given."""
+    wanted = [f'{label}="{value}"' for label, value in labels.items()]
+    rows = (row for row in text.splitlines() if all(each in row for each in wanted))
+    return sum(
+        float(row.rpartition(" ")[2]) for row in rows if row.startswith((f"{name} ", f"{name}{{"))
+    )
 
 
 class Lag:
