@@ -12,8 +12,10 @@ at all: only those are served one by one.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from itertools import compress
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -118,15 +120,16 @@ def _choose(
     """`required_players` at a time, by their places in the order of waiting; the one served comes
     first, then the nearest; of two equally near ones the longer-waiting.
     """
-    # Positions are 1 to n, by rating; beyond both ends nobody is in reach.
-    size, nobody = len(by_rating), float("inf")
-    rating = [-nobody, *ratings[by_rating].tolist(), nobody]
-    who = [-1, *by_rating.tolist(), -1]
-    before, after = list(range(-1, size + 1)), list(range(1, size + 3))
-    inverse = np.empty(size, np.intp)
+    # Positions are 1 to n, by rating; beyond both ends nobody is in reach. Arrays, since in a long
+    # queue what takes time is finding things in memory: these are a fifth as large as lists.
+    size, nobody = len(by_rating), [np.inf]
+    rating = _column("d", np.concatenate((np.negative(nobody), ratings[by_rating], nobody)))
+    who = _column("i", np.concatenate(([-1], by_rating, [-1])))
+    before, after = _column("i", np.arange(-1, size + 1)), _column("i", np.arange(1, size + 3))
+    inverse = np.empty(size, np.intc)
     inverse[by_rating] = np.arange(1, size + 1)
-    position_of = inverse.tolist()
-    window_of = np.minimum(windows, np.finfo(float).max).tolist()
+    position_of = _column("i", inverse)
+    window_of = _column("d", np.minimum(windows, np.finfo(float).max))
     taken = bytearray(size)
     chosen: list[int] = []
     for index in anchors:
@@ -153,3 +156,10 @@ def _choose(
                 taken[each] = 1
             chosen += group
     return chosen
+
+
+def _column(kind: str, values: npt.NDArray[Any]) -> array[Any]:
+    """As an array of Python's own, whose items are read faster than numpy's."""
+    column: array[Any] = array(kind)
+    column.frombytes(values.astype(kind).tobytes())
+    return column
