@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import chain
 
 import msgspec
 
@@ -17,7 +18,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def tickets(self) -> tuple[Ticket, ...]:
         """All tickets, team after team."""
-        return tuple(ticket for team in self.teams for ticket in team)
+        return tuple(chain.from_iterable(self.teams))
 
 
 class MatchState(StrEnum):

@@ -34,7 +34,9 @@ def new_match(
             traceparent=traceparent,
         ),
         notices=tuple(
-            (result_channel(pod_id), payload)
-            for pod_id, payload in match_found(proposal, mode, match_id)
+            [
+                (result_channel(pod_id), payload)
+                for pod_id, payload in match_found(proposal, mode, match_id)
+            ]
         ),
     )

@@ -23,7 +23,7 @@ from matchkeeper.loops.queue_view import QueueView, View
 from matchkeeper.loops.traces import Traces
 from matchkeeper.loops.waiting import Behind
 from matchkeeper.matching.strategy import Pairing, Strategy
-from matchkeeper.observe.events import Event, emit
+from matchkeeper.observe.events import Event, emit, is_logged
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.store.matches import CommitReply, Committed, MatchStore, NewMatch
 
@@ -228,34 +228,32 @@ class Round:
         )
 
     def _count(self, results: Sequence[Committed], now: float) -> int:
-        made = 0
-        waits: list[float] = []
-        taken: list[str] = []
+        made = [each.match for each in results if each.reply is CommitReply.COMMITTED]
         for result in results:
             if result.reply is CommitReply.COMMITTED:
-                made += 1
-                waits += (max(0.0, now - each.enqueued_at) for each in result.match.tickets)
-                taken += (each.player_id for each in result.match.tickets)
                 self._made(result)
             else:
                 self._committed.forget(result.match.match_id)
             if result.reply is CommitReply.STALE:
                 self._spoilt(result)
         if made:
+            tickets = [ticket for match in made for ticket in match.tickets]
+            waits = [max(0.0, now - ticket.enqueued_at) for ticket in tickets]
             self._game_servers.succeeded(max(result.subscribers for result in results))
-            self.view.left(taken)
-            self._metrics.matches(self.mode.name, made, waits)
-        return made
+            self.view.left([ticket.player_id for ticket in tickets])
+            self._metrics.matches(self.mode.name, len(made), waits)
+        return len(made)
 
     def _made(self, result: Committed) -> None:
         self._committed.made(self.mode, result.match)
-        emit(
-            Event.MATCH_COMMITTED,
-            mode=self.mode.name,
-            match_id=result.match.match_id,
-            players=", ".join(ticket.player_id for ticket in result.match.tickets),
-            subscribers=result.subscribers,
-        )
+        if is_logged(Event.MATCH_COMMITTED):
+            emit(
+                Event.MATCH_COMMITTED,
+                mode=self.mode.name,
+                match_id=result.match.match_id,
+                players=", ".join(ticket.player_id for ticket in result.match.tickets),
+                subscribers=result.subscribers,
+            )
 
     def _spoilt(self, result: Committed) -> None:
         for ticket in result.match.tickets:

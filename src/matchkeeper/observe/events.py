@@ -47,6 +47,13 @@ def emit(event: Event, **fields: object) -> None:
     _log.log(level, sentence(event, **fields), kind=event.value, **fields)
 
 
+def is_logged(event: Event) -> bool:
+    """Whether an event is logged at all: where one comes with every match, its fields cost less
+    when they are not made.
+    """
+    return _stdlib.isEnabledFor(_LEVELS[CATALOGUE[event].level])
+
+
 @contextmanager
 def heard_by(listener: Listener) -> Generator[None]:
     """Whatever this process emits meanwhile is told to `listener` as well, but for what is of level

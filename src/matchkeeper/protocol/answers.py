@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -77,7 +78,7 @@ def decode_answer(payload: bytes) -> Answer:
 
 def match_found(proposal: Proposal, mode: GameMode, match_id: str) -> list[tuple[str, str]]:
     """One (pod_id, payload) for each player of the match."""
-    players = tuple(ticket.player_id for ticket in proposal.tickets)
+    players = tuple([ticket.player_id for ticket in proposal.tickets])
     notices = []
     for team in proposal.teams:
         for ticket in team:
@@ -95,9 +96,10 @@ def match_found(proposal: Proposal, mode: GameMode, match_id: str) -> list[tuple
 
 def _opponent(proposal: Proposal, team: Sequence[Ticket], ticket: Ticket) -> str:
     """The first player of another team; in a mode of one team, the first other player."""
-    others = [each for each in proposal.teams if each is not team]
-    candidates = others[0] if others else [each for each in team if each is not ticket]
-    return candidates[0].player_id
+    for other in proposal.teams:
+        if other is not team:
+            return other[0].player_id
+    return next(each.player_id for each in team if each is not ticket)
 
 
 class BattlePlayer(msgspec.Struct, frozen=True):
@@ -143,8 +145,9 @@ def decode_battle_request(payload: bytes) -> BattleRequest:
     return decoded(_battle, payload, depth=MAX_DEPTH + _OFFER_DEPTH)
 
 
-_SLOT = b"\x00"
-"""Stands for metadata; JSON text holds no such byte."""
+_SLOT = "\x00"
+"""Stands for metadata; JSON text holds no such character."""
+_slot = msgspec.Raw(_SLOT.encode())
 
 
 def battle_request(
@@ -159,8 +162,8 @@ def battle_request(
     """The offer of a match, in pieces: between two belongs the metadata of the next player, team
     after team. Two players stand in `player1` and `player2`, more in `teams`.
     """
-    sides = tuple(_players(team) for team in teams)
-    everybody = [player for side in sides for player in side]
+    sides = tuple(map(_players, teams))
+    everybody = tuple(chain.from_iterable(sides))
     duel = len(everybody) == 2
     text = _encode(
         BattleRequest(
@@ -175,7 +178,7 @@ def battle_request(
             traceparent=traceparent,
         )
     )
-    return tuple(text.decode().split(_SLOT.decode()))
+    return tuple(text.decode().split(_SLOT))
 
 
 def filled_in(pieces: Sequence[str], metadata: Iterable[str]) -> str:
@@ -185,8 +188,9 @@ def filled_in(pieces: Sequence[str], metadata: Iterable[str]) -> str:
 
 
 def _players(team: Iterable[Ticket]) -> tuple[BattlePlayer, ...]:
-    slot = msgspec.Raw(_SLOT)
     return tuple(
-        BattlePlayer(ticket.player_id, int(ticket.enqueued_at), ticket.pod_id, slot)
-        for ticket in team
+        [
+            BattlePlayer(ticket.player_id, int(ticket.enqueued_at), ticket.pod_id, _slot)
+            for ticket in team
+        ]
     )
