@@ -137,13 +137,44 @@ async def test_a_repetition_is_not_answered_after_the_match(
         await stores.matches.confirm(
             "squad", match.match_id, epoch=1, pod_id="a", token="t", memory=timedelta(seconds=60)
         )
-        known = [*await redis.keys("latest:{squad}:p1"), keys.seen("squad", asked.fingerprint)]
-        for key in known:
-            await redis.pexpire(key, 5000)
+        known = keys.latest("squad", "p1")
+        await redis.pexpire(known, 5000)
         assert await ask(entries[2]) is Reply.OVERTAKEN
         assert await redis.zcard("queue:{squad}") == 0
         # Who is told nothing asks again: it must not become a new request one day.
-        assert [await redis.pttl(key) > 5000 for key in known] == [True, True]
+        assert await redis.pttl(known) > 5000
+
+
+async def test_every_request_of_a_player_is_remembered(
+    any_server: RealServer, redis: Redis
+) -> None:
+    """Of the first that was done with the player, so that most need one key; of others apart."""
+    async with open_stores(any_server.url) as stores:
+        first = heard(enqueue_request("p1", request_id="first"), as_token="t1")
+        second = heard(dequeue_request("p1", request_id="second"), as_token="t2")
+        third = heard(enqueue_request("p1", request_id="third"), as_token="t3")
+        _, (queued,) = await stores.tickets.enqueue("normal", [first])
+        assert await redis.keys("seen:*") == []
+        (left,) = await stores.tickets.dequeue("normal", [second])
+        _, (back,) = await stores.tickets.enqueue("normal", [third])
+        assert (queued.reply, left.reply, back.reply) == (
+            Reply.QUEUED, Reply.DEQUEUED, Reply.QUEUED,
+        )  # fmt: skip
+        # Replies that were lost: each is answered as the first time, whatever came after it.
+        _, retried = await stores.tickets.enqueue("normal", [first, third])
+        assert [each.reply for each in retried] == [Reply.QUEUED, Reply.QUEUED]
+        assert [each.detail for each in retried] == [queued.detail, back.detail]
+        (again,) = await stores.tickets.dequeue("normal", [second])
+        assert again.reply is Reply.DEQUEUED
+        # Sent again: only the newest counts.
+        for asked, reply in (("first", Reply.OVERTAKEN), ("third", Reply.AGAIN)):
+            request = heard(enqueue_request("p1", request_id=asked))
+            _, (outcome,) = await stores.tickets.enqueue("normal", [request])
+            assert outcome.reply is reply
+        repeated = heard(dequeue_request("p1", request_id="second"))
+        (outcome,) = await stores.tickets.dequeue("normal", [repeated])
+        assert outcome.reply is Reply.OVERTAKEN
+        assert await redis.zrange("queue:{normal}", 0, -1) == ["p1"]
 
 
 async def _aged(redis: Redis, kind: RequestKind) -> None:
@@ -203,6 +234,8 @@ async def test_a_request_that_was_too_old_is_done_when_it_is_sent_again(
             assert outcome.reply is Reply.REQUEST_EXPIRED, "a retry of ours"
         _, (again,) = await two.tickets.enqueue("normal", [heard(asked)])
         assert again.reply is Reply.QUEUED
+        _, (repeated,) = await two.tickets.enqueue("normal", [heard(asked)])
+        assert repeated.reply is Reply.AGAIN
 
 
 async def test_what_only_waited_to_be_read_is_done_however_old(

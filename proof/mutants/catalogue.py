@@ -27,7 +27,7 @@ _IN = (
         edits=(
             Edit(
                 file="store/lua/lib/seen.lua",
-                old="  if not packed then return nil end\n",
+                old="  if not known then return nil end\n",
                 new="  if true then return nil end\n",
             ),
         ),
@@ -39,12 +39,12 @@ _IN = (
         edits=(
             Edit(
                 file="store/lua/lib/seen.lua",
-                old="  local latest_ms, latest_number = latest_request(key)\n",
-                new="  local latest_ms, latest_number = nil, nil\n",
+                old="  if not player then return false end\n",
+                new="  if true then return false end\n",
             ),
             Edit(
                 file="store/lua/lib/seen.lua",
-                old="  return latest ~= nil and latest ~= seen_key\n",
+                old="  return player ~= nil and player.name ~= fingerprint_of(key)\n",
                 new="  return false\n",
             ),
         ),
@@ -66,7 +66,7 @@ _IN = (
         edits=(
             Edit(
                 file="store/lua/enqueue.lua",
-                old="  if pending[request.player] then",
+                old="  if pending[player] then",
                 new="  if false then",
             ),
         ),
@@ -78,7 +78,7 @@ _IN = (
         edits=(
             Edit(
                 file="store/lua/enqueue.lua",
-                old="is_over = was_queued and not waits and not pending[request.player]\n",
+                old="is_over = was_queued and not waiting[player] and not pending[player]\n",
                 new="is_over = false\n",
             ),
         ),
@@ -89,8 +89,8 @@ _IN = (
         edits=(
             Edit(
                 file="store/lua/enqueue.lua",
-                old="not waits and not pending[request.player]\n",
-                new="not waits\n",
+                old="not waiting[player] and not pending[player]\n",
+                new="not waiting[player]\n",
             ),
         ),
     ),

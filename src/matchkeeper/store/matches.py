@@ -150,9 +150,7 @@ class MatchStore:
         args = [call, *(pack(match.notices) for match in matches)]
         reply = await self._connection.script(Script.COMMIT, names, args, durable=True)
         pairs = zip(matches, reply[::2], reply[1::2], strict=True)
-        return [
-            _committed(match, CommitReply(code.decode()), detail) for match, code, detail in pairs
-        ]
+        return [_committed(match, _commit_replies[code], detail) for match, code, detail in pairs]
 
     async def overdue(self, tag: str, *, count: int) -> tuple[int, list[str]]:
         """The number of pending matches, and the ids of those whose deadline has passed."""
@@ -324,6 +322,9 @@ class MatchStore:
             durable=True,
         )
         return HandoffReply(reply[0].decode())
+
+
+_commit_replies: Mapping[bytes, CommitReply] = {each.value.encode(): each for each in CommitReply}
 
 
 def _committed(match: NewMatch, reply: CommitReply, detail: bytes) -> Committed:

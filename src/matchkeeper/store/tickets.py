@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -92,17 +92,16 @@ class TicketStore:
         more, table = places(tag, self._tags).searched(first)
         # Told by the script itself, a player hears of the queue before hearing of a match.
         at_once = self._connection.options.durability.command is None
-        requests = [
-            {
-                **_fields(heard),
-                "metadata": heard.request.metadata,
-                "channel": heard.answer[0] if heard.answer and at_once else "",
-                "answer": heard.answer[1].decode() if heard.answer and at_once else "",
-            }
-            for heard in batch
-        ]
+        told = [(each.answer if at_once else None) or ("", b"") for each in batch]
         args = pack(
-            {**self._call(requests), "several": self._several, "places": table},
+            {
+                **self._call(batch),
+                "several": self._several,
+                "places": table,
+                "metadata": [heard.request.metadata for heard in batch],
+                "channels": [channel for channel, _ in told],
+                "answers": [answer.decode() for _, answer in told],
+            },
         )
         names: list[str | bytes] = [
             keys.queue(tag),
@@ -119,8 +118,7 @@ class TicketStore:
         """Takes players out of a queue because they ask to leave."""
         # Where a player waits in several queues, a match of any of them may be in the way.
         others = places(tag, self._tags).others if self._several else ()
-        requests = [_fields(heard) for heard in batch]
-        args = pack({**self._call(requests), "tag": tag, "others": len(others)})
+        args = pack({**self._call(batch), "tag": tag, "others": len(others)})
         names: list[str | bytes] = [
             keys.queue(tag),
             keys.metadata(tag),
@@ -137,13 +135,16 @@ class TicketStore:
         reply = await self._connection.script(Script.DEQUEUE, names, [args], durable=True)
         return _outcomes(batch, reply)
 
-    def _call(self, requests: list[dict[str, object]]) -> dict[str, object]:
+    def _call(self, batch: Sequence[Heard]) -> dict[str, object]:
         return {
             "me": self._me,
             "group": keys.GROUP,
             "window_seconds": self._window_seconds,
             "memory_ms": self._connection.memory_ms,
-            "requests": requests,
+            "players": [heard.request.player_id for heard in batch],
+            "tokens": [heard.token for heard in batch],
+            "entries": [heard.entry_id for heard in batch],
+            "have_ids": [heard.request.has_id or bool(heard.entry_id) for heard in batch],
         }
 
     async def scan(self, tag: str, *, start: int, count: int) -> Scan:
@@ -241,18 +242,12 @@ class TicketStore:
         ]
 
 
+_replies: Mapping[bytes, Reply] = {reply.value.encode(): reply for reply in Reply}
+
+
 def _of_request(tag: str, heard: Heard) -> tuple[str, bytes]:
     request = heard.request
     return keys.seen(tag, request.fingerprint), keys.latest(tag, request.player_id)
-
-
-def _fields(heard: Heard) -> dict[str, object]:
-    return {
-        "player": heard.request.player_id,
-        "token": heard.token,
-        "entry": heard.entry_id,
-        "has_id": heard.request.has_id or bool(heard.entry_id),
-    }
 
 
 def _outcomes(
@@ -261,7 +256,7 @@ def _outcomes(
     return [
         Outcome(
             heard=heard,
-            reply=Reply(code.decode()),
+            reply=_replies[code],
             detail=detail.decode("utf-8", "replace"),
             answered=answered and code == b"queued" and heard.answer is not None,
         )

@@ -3,14 +3,14 @@
 -- KEYS   1 queue:{tag}  2 metadata:{tag}  3 match:requests:{tag}  4 history:{tag}
 --        then seen:{tag}:<fingerprint> and latest:{tag}:<player> for each request
 --        then, for each mode, matched:{tag} and, for each other mode, queue:{tag}
--- ARGV   1 msgpack {me, group, several, window_seconds, memory_ms, places, requests}
+-- ARGV   1 msgpack {me, group, several, window_seconds, memory_ms, places, and of each request, in lists:
+--          players, metadata, tokens, entries, have_ids, channels, answers}
 --          several   whether a player may wait in several queues
 --          places    [[tag, index of matched key, index of queue key or 0]]
 --          window_seconds  for how long another server is taken to have heard the same message
---          requests  [{player, metadata, token, entry, has_id, channel, answer}]
---            entry    '' = heard by Pub/Sub
---            channel  where to publish the answer to a player who is queued, before anybody can
---                     match that player; '' = the caller does so, once the write is durable
+--          entries   '' = heard by Pub/Sub
+--          channels  where to publish the answers to players who are queued, before anybody can
+--                    match them; '' = the caller does so, once the write is durable
 -- REPLY  {queue length, code, detail, code, detail, …}, a pair for each request:
 --          queued <enqueue time> | again (sent twice: the first answer holds) | duplicate (tell nobody)
 --          overtaken (tell nobody: the player has asked for something else since, or was matched
@@ -29,10 +29,8 @@ local queue, metadata, stream, history = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local now = unix_seconds()
 must_be_sound({queue}, {metadata})
 
-local ids, places, names, waiting = {}, {}, {}, {}
-for i, request in ipairs(call.requests) do
-  ids[i], names[2 * i - 1], names[2 * i] = request.player, KEYS[3 + 2 * i], KEYS[4 + 2 * i]
-end
+local ids, places, names, waiting = call.players, {}, {}, {}
+for i = 1, 2 * #ids do names[i] = KEYS[4 + i] end
 for i, place in ipairs(call.places) do
   places[i] = {place[1], KEYS[place[2]], place[3] > 0 and KEYS[place[3]] or ''}
 end
@@ -58,16 +56,16 @@ end
 -- Written together at the end, and then told: nobody is answered before being in the queue.
 local queued, standing, described, told = {}, {}, {}, {}
 
-local function decide(request)
-  local player = request.player
+local function decide(i)
+  local player = ids[i]
   if waiting[player] then return 'already_in_queue', '' end
-  if pending[request.player] then return 'match_pending', pending[player] end
+  if pending[player] then return 'match_pending', pending[player] end
   if elsewhere[player] then return 'in_other_queue', elsewhere[player] end
   local place, n = next_place(), #queued + 1
   waiting[player], queued[n] = place, player
   standing[2 * n - 1], standing[2 * n] = place, player
-  described[2 * n - 1], described[2 * n] = player, request.metadata
-  if request.channel ~= '' then told[#told + 1] = request end
+  described[2 * n - 1], described[2 * n] = player, call.metadata[i]
+  if call.channels[i] ~= '' then told[#told + 1] = i end
   return 'queued', place
 end
 
@@ -78,38 +76,36 @@ end
 
 local mine, too_old = take(stream, call, now)
 
-local function handle(i, request)
-  local key, latest = names[2 * i - 1], names[2 * i]
-  local seen, code, detail = seen_before(key, request, call, now)
+local function handle(i)
+  local player, key, latest = ids[i], names[2 * i - 1], names[2 * i]
+  local seen, code, detail = seen_before(key, latest, call, i, now)
   if seen == 'same' then return code, detail end
   if seen == 'elsewhere' or not mine[i] then return 'duplicate', '' end
   if seen == 'again' then
     local was_queued = code == 'queued' or code == 'again'
-    local waits = waiting[request.player]
-    local is_over = was_queued and not waits and not pending[request.player]
-    if request.has_id and (is_over or another_since(latest, key)) then return overtaken(key, latest, call) end
-    if request.has_id or (was_queued and waits) then
-      return remember_request(key, request, call, code == 'queued' and 'again' or code, detail, now)
+    local is_over = was_queued and not waiting[player] and not pending[player]
+    local has_id = call.have_ids[i]
+    if has_id and (is_over or another_since(key, latest)) then return overtaken(key, latest, call) end
+    if has_id or (was_queued and waiting[player]) then
+      return remember_request(key, latest, call, i, code == 'queued' and 'again' or code, detail, now)
     end
   end
   local late = too_old[i] and not seen
-  if older_than_latest(latest, request) or (late and is_here(request.player)) then
-    return remember_request(key, request, call, 'overtaken', '', now)
+  if older_than_latest(latest, call.entries[i]) or (late and is_here(player)) then
+    return remember_request(key, latest, call, i, 'overtaken', '', now)
   end
-  if late then return remember_request(key, request, call, 'request_expired', '', now) end
-  note_latest(latest, key, request, now)
-  code, detail = decide(request)
-  return remember_request(key, request, call, code, detail, now)
+  if late then return remember_request(key, latest, call, i, 'request_expired', '', now) end
+  note_latest(key, latest, call.entries[i], now)
+  code, detail = decide(i)
+  return remember_request(key, latest, call, i, code, detail, now)
 end
 
 local answers = {0}
-for i, request in ipairs(call.requests) do
-  answers[2 * i], answers[2 * i + 1] = handle(i, request)
-end
+for i = 1, #ids do answers[2 * i], answers[2 * i + 1] = handle(i) end
 tell_all('ZADD', queue, standing)
 tell_all('HSET', metadata, described)
 write_kept(call)
-for _, request in ipairs(told) do redis.call('PUBLISH', request.channel, request.answer) end
+for _, i in ipairs(told) do redis.call('PUBLISH', call.channels[i], call.answers[i]) end
 note_players(history, now, 'queued', queued)
 redis.call('EXPIRE', history, 3600)
 answers[1] = redis.call('ZCARD', queue)
