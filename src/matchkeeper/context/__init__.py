@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from matchkeeper.config import Settings
 from matchkeeper.config.rules import take_over_seconds
+from matchkeeper.context.alerting import alerter_for
 from matchkeeper.context.stores import (
     Clock,
     Stores,
@@ -38,7 +39,6 @@ from matchkeeper.loops.server import MatchServer, Task
 from matchkeeper.loops.traces import Traces
 from matchkeeper.loops.watch import Watch, watch_lag
 from matchkeeper.matching.strategy import strategy_for
-from matchkeeper.observe.alert_channels import channels_from
 from matchkeeper.observe.alerts import Alerter
 from matchkeeper.observe.board.feed import BoardMetrics
 from matchkeeper.observe.board.recorder import Board
@@ -94,19 +94,7 @@ def build(
     stopping = asyncio.Event()
     board = Board(clock=clock, wall=time.time)
     metrics = BoardMetrics(board)
-    alerter = Alerter(
-        channels_from(
-            urls=[each.get_secret_value() for each in settings.alerts.urls],
-            pagerduty_routing_key=_secret(settings.alerts.pagerduty_routing_key),
-            pagerduty_url=settings.alerts.pagerduty_url,
-            source=settings.alerts.source,
-        ),
-        interval=timedelta(seconds=settings.alerts.repeat_interval_seconds),
-        queue_size=settings.alerts.queue_size,
-        send_timeout=timedelta(seconds=settings.alerts.send_timeout_seconds),
-        metrics=metrics,
-        clock=clock,
-    )
+    alerter = alerter_for(settings, metrics=metrics, clock=clock)
     events = RedisEvents(
         metrics=metrics,
         alerter=alerter,
@@ -400,8 +388,3 @@ class _Wiring:
 def _try_all(queues: Mapping[str, QueueLoop]) -> None:
     for queue in queues.values():
         queue.try_now()
-
-
-def _secret(value: object) -> str | None:
-    reveal = getattr(value, "get_secret_value", None)
-    return str(reveal()) if reveal is not None else None
