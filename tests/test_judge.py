@@ -159,6 +159,31 @@ GOOD: dict[str, Callable[[], Story]] = {
         .started("m")
         .looked()
     ),
+    "asked anew when nobody answered, and both count, one after the other": lambda: (
+        story()
+        .queued("b")
+        .asked("a")
+        .asked("a")
+        .asked("a")
+        .told("a")
+        .told("a", "Error", "already_in_queue")
+        .told("a", "Error", "already_in_queue")
+        .told("a", "Error", "already_in_queue")
+        .offered("m", "a", "b", word="publish")
+        .told("a")
+        .looked({"a": 200.5})
+    ),
+    "told once more that it has left, before it is told that it is back": lambda: (
+        story()
+        .queued("a", "b")
+        .asked("a", "dequeue")
+        .told("a", "DeQueued")
+        .asked("a")
+        .told("a", "DeQueued")
+        .told("a")
+        .played("m", "a", "b")
+        .looked()
+    ),
     "old enough to be taken out unheard": lambda: (
         story().asked("a", mode="brief").told("a").queued("b", "c").played("m", "b", "c").looked()
     ),
@@ -326,6 +351,20 @@ BAD: dict[str, tuple[Fault, Callable[[], Story]]] = {
         Fault.UNANSWERED,
         lambda: (
             story().asked("a").add(What.GAVE_UP, who="pod", player="a", word="enqueue").looked()
+        ),
+    ),
+    "queued again when all that was asked is answered": (
+        Fault.DOUBLED,
+        lambda: (
+            story()
+            .queued("a", "b")
+            .asked("a")
+            .told("a", "Error", "already_in_queue")
+            .told("a", "Error", "already_in_queue")
+            .told("a", "Error", "already_in_queue")
+            .told("a", "Error", "already_in_queue")
+            .offered("m", "a", "b", word="publish")
+            .looked({"a": 100.5})
         ),
     ),
     "two wait who could play": (

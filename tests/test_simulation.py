@@ -55,6 +55,27 @@ def test_seeds_that_once_failed(backend: Backend, seed: int) -> None:
     assert perform(backend, Job(scenario="random", seed=seed, dice=True)).broken == ()
 
 
+@pytest.mark.parametrize(
+    "job",
+    [
+        # asked anew before the first request was done, and each was done after the other
+        (
+            "random:80877:8=NOT_SENT,42=REDIS_RESTARTED,44=KILLED_AFTER,86=REDIS_RESTARTED,"
+            "100=SLOW_REPLY,112=NOT_SENT,161=REDIS_RESTARTED,187=REDIS_RESTARTED"
+        ),
+        # DeQueued told once more while the player was coming back
+        (
+            "random:86537:5=SLOW_REPLY,31=SLOW_REPLY,52=NOT_SENT,101=BUSY,102=SLOW_REPLY,"
+            "133=SLOW_REPLY,150=REDIS_RESTARTED,158=SLOW_APPLY,219=REDIS_RESTARTED"
+        ),
+        # four leases in a row that a pod let pass
+        "random:85612:dice",
+    ],
+)
+def test_runs_that_the_judge_once_got_wrong(backend: Backend, job: str) -> None:
+    assert perform(backend, Job.parse(job)).broken == ()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(700)
 def test_hundreds_of_seeds_and_a_part_of_every_single_fault() -> None:

@@ -12,6 +12,8 @@ from proof.judge.matches import Match, Matches
 
 _ENDS = ("DeQueued", "Expired")
 _NOT_LEFT = ("not_in_queue", "match_pending")
+_TIMES_SENT = 4
+"""How often a client sends a request that nobody answers; each of them may be answered."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,6 +43,8 @@ class Stay:
     """Was in the queue later than that."""
     spare: int = 0
     """Further requests to be queued that were not answered: each may take effect at any time."""
+    refusals: int = 0
+    """Answers that it is in a queue already; which request one belongs to, it does not say."""
 
     @property
     def acknowledged(self) -> bool:
@@ -117,7 +121,7 @@ def _asked(
 def _told(stays: dict[str, list[Stay]], event: Event) -> None:
     for stay in _latest(stays, event.player):
         if event.word == "Error" and event.code in ("already_in_queue", "in_other_queue"):
-            stay.spare = max(0, stay.spare - 1)
+            _refused(stay)
         elif event.code == "match_pending" and _asked_only_to_leave(stay):
             stay.leaves_at = min(stay.leaves_at, event.at)
         elif event.word == "EnQueued" and not stay.over:
@@ -128,8 +132,22 @@ def _told(stays: dict[str, list[Stay]], event: Event) -> None:
             stay.acknowledged_at = min(stay.acknowledged_at, event.at)
         elif event.word == "MatchFound":
             stay.told_found = True
-        elif event.word in _ENDS:
+        elif event.word in _ENDS and not _said_again(stays[event.player], event.word):
             stay.ended.add(event.word)
+
+
+def _refused(stay: Stay) -> None:
+    """One request is done with for certain when it cannot have been sent more often."""
+    stay.refusals += 1
+    if stay.refusals % _TIMES_SENT == 0:
+        stay.spare = max(0, stay.spare - 1)
+
+
+def _said_again(mine: list[Stay], word: str) -> bool:
+    """Whether this may tell the end of the stay before once more: the request to end that one was
+    sent several times, and this one has not begun for anybody yet.
+    """
+    return len(mine) > 1 and not mine[-1].acknowledged and word in mine[-2].ended
 
 
 def _asked_only_to_leave(stay: Stay) -> bool:

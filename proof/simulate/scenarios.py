@@ -13,8 +13,8 @@ Scenario = Callable[[World], Coroutine[Any, Any, None]]
 
 _CALM_SECONDS = 5.0
 """So long nothing may change any more; longer than a breaker's cooldown and every pause."""
-_PATIENCE_SECONDS = 60.0
-"""Longer than every lease, offer, hold and breaker together."""
+_PATIENCE_SECONDS = 180.0
+"""Longer than every lease, offer, hold and breaker, one after the other for a pod's every manner."""
 
 _RUDE_SEEDS, _TARDY_SEEDS = 0, 2
 """Of every seven seeds, one has a rude pod more, and in one all pods are tardy at first."""
