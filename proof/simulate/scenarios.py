@@ -14,7 +14,7 @@ Scenario = Callable[[World], Coroutine[Any, Any, None]]
 _CALM_SECONDS = 5.0
 """So long nothing may change any more; longer than a breaker's cooldown and every pause."""
 _PATIENCE_SECONDS = 180.0
-"""Longer than every lease, offer, hold and breaker, one after the other for a pod's every manner."""
+"""Longer than all leases, offers, holds and breakers that one pod can cause one after the other."""
 
 _RUDE_SEEDS, _TARDY_SEEDS = 0, 2
 """Of every seven seeds, one has a rude pod more, and in one all pods are tardy at first."""
