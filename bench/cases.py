@@ -51,7 +51,7 @@ class Amount:
     idle_seconds: float = 10
 
 
-FULL = Amount(seconds=60, passed=10_000_000, idle_seconds=20)
+FULL = Amount(seconds=60, rates=(1_000, 10_000), passed=10_000_000, idle_seconds=20)
 QUICK = Amount(
     runs=1, players=20_000, seconds=5, rates=(500, 1_000), lengths=(1_000, 10_000),
     passed=40_000, idle_seconds=5,
