@@ -52,7 +52,7 @@ def _short(value: float) -> str:
 
 
 def _drawn(path: Path, lines: Mapping[str, Any], *, log: str = "", **labels: str) -> Path:
-    """`log`: the axes that are logarithmic; `labels`: title, xlabel, ylabel."""
+    """`log`: the axes that are logarithmic; other values begin at 0. `labels`: title and so on."""
     # An optional dependency: only who asks for plots needs it.
     from matplotlib.figure import Figure  # noqa: PLC0415
 
@@ -65,6 +65,8 @@ def _drawn(path: Path, lines: Mapping[str, Any], *, log: str = "", **labels: str
         axes.set_xscale("log")
     if "y" in log:
         axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
     axes.grid(visible=True, alpha=0.3)
     axes.legend()
     figure.savefig(path)
