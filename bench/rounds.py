@@ -103,22 +103,24 @@ def _until(there: Callable[[], bool]) -> Callable[[], bool]:
 def _each_round(server: Server, count: int) -> list[float]:
     """Seconds that each of the next rounds has read and paired; there is a tick between two."""
     found: dict[str, list[float]] = {"read": [], "pair": []}
-    seen = {step: _step(server, step) for step in found}
+    before = server.metrics()
     going_on = _until(lambda: min(map(len, found.values())) >= count)
     while going_on():
         time.sleep(_LOOK_EVERY_SECONDS)
+        now = server.metrics()
         for step, times in found.items():
-            (rounds, spent), seen[step] = seen[step], _step(server, step)
-            now, spent_now = seen[step]
-            if now > rounds:
-                times.append((spent_now - spent) / (now - rounds))
+            (rounds, spent), (more, spent_more) = _step(before, step), _step(now, step)
+            if more > rounds:
+                times.append((spent_more - spent) / (more - rounds))
+        before = now
     return [sum(each) for each in zip(*found.values(), strict=False)]
 
 
-def _step(server: Server, step: str) -> tuple[float, float]:
+def _step(metrics: str, step: str) -> tuple[float, float]:
     """How often a step was done, and how many seconds that took in all."""
-    name, text = "matchkeeper_round_step_seconds", server.metrics()
-    return metric_in(text, f"{name}_count", step=step), metric_in(text, f"{name}_sum", step=step)
+    name = "matchkeeper_round_step_seconds"
+    count = metric_in(metrics, f"{name}_count", step=step)
+    return count, metric_in(metrics, f"{name}_sum", step=step)
 
 
 def _waiting(site: Site) -> int:
@@ -136,7 +138,7 @@ def _looking(server: Server) -> float:
 
 
 def _spent(server: Server, step: str) -> float:
-    return _step(server, step)[1]
+    return _step(server.metrics(), step)[1]
 
 
 def exponent(times: list[RoundTime]) -> float:

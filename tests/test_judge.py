@@ -3,88 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from proof.judge import Event, Fault, State, Verdict, What, judge
-
-Players = dict[str, float]
-REQUIRED = {"squad": 2}
-LIFETIMES = {"brief": 5.0}
-
-
-class Story:
-    """Events one after the other, a second between them."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def add(self, what: What, **fields: Any) -> Story:
-        self.events.append(Event(at=float(len(self.events) + 1), what=what, **fields))
-        return self
-
-    def asked(self, player: str, word: str = "enqueue", mode: str = "squad") -> Story:
-        return self.add(What.ASKED, player=player, mode=mode, word=word)
-
-    def told(self, player: str, word: str = "EnQueued", code: str = "", match: str = "") -> Story:
-        return self.add(What.TOLD, who="pod", player=player, word=word, code=code, match=match)
-
-    def queued(self, *players: str) -> Story:
-        for player in players:
-            self.asked(player).told(player)
-        return self
-
-    def offered(
-        self, match: str, *players: str, epoch: int = 1, word: str = "claim", second: int = 100
-    ) -> Story:
-        return self.add(
-            What.OFFERED,
-            who="pod",
-            match=match,
-            epoch=epoch,
-            mode="squad",
-            word=word,
-            players=tuple((player, second) for player in players),
-        )
-
-    def claimed(self, match: str, *, who: str = "pod", epoch: int = 1) -> Story:
-        return self.add(What.CLAIMED, who=who, match=match, epoch=epoch)
-
-    def started(self, match: str, *, who: str = "pod", epoch: int = 1) -> Story:
-        return self.add(What.STARTED, who=who, match=match, epoch=epoch)
-
-    def played(self, match: str, *players: str) -> Story:
-        return self.offered(match, *players).claimed(match).started(match)
-
-    def looked(
-        self,
-        queue: Players | None = None,
-        *,
-        matches: dict[str, tuple[str, ...]] | None = None,
-        without_metadata: tuple[str, ...] = (),
-        more_metadata: tuple[str, ...] = (),
-        more: State | None = None,
-    ) -> Story:
-        """A look at Redis: who waits, and the pending matches, in order but for what is asked."""
-        players, pending = queue or {}, matches or {}
-        have = (set(players) - set(without_metadata)) | set(more_metadata)
-        state = State(
-            queues={"squad": players},
-            metadata={"squad": tuple(sorted(have))},
-            matched={"squad": {each: match for match, who in pending.items() for each in who}},
-            pending={"squad": dict.fromkeys(pending, 50.0)},
-            matches={match: ("offered", who) for match, who in pending.items()},
-        )
-        return self.add(What.LOOKED, who="operator", state=more or state)
-
-    def verdict(self, *, settled: bool = True) -> Verdict:
-        return judge(self.events, settled=settled, required=REQUIRED, lifetimes=LIFETIMES)
-
-
-def story() -> Story:
-    return Story()
-
+from proof.judge import Fault, State, What
+from tests.stories import Story, story
 
 GOOD: dict[str, Callable[[], Story]] = {
     "nothing happens": lambda: story().looked(),
@@ -351,6 +274,19 @@ BAD: dict[str, tuple[Fault, Callable[[], Story]]] = {
         Fault.UNANSWERED,
         lambda: (
             story().asked("a").add(What.GAVE_UP, who="pod", player="a", word="enqueue").looked()
+        ),
+    ),
+    "told Expired a second time, and matched": (
+        Fault.LEFT_BUT_MATCHED,
+        lambda: (
+            story()
+            .queued("b")
+            .asked("a")
+            .told("a", "Expired")
+            .asked("a")
+            .told("a", "Expired")
+            .played("m", "a", "b")
+            .looked()
         ),
     ),
     "queued again when all that was asked is answered": (

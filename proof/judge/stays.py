@@ -147,7 +147,8 @@ def _said_again(mine: list[Stay], word: str) -> bool:
     """Whether this may tell the end of the stay before once more: the request to end that one was
     sent several times, and this one has not begun for anybody yet.
     """
-    return len(mine) > 1 and not mine[-1].acknowledged and word in mine[-2].ended
+    unheard = len(mine) > 1 and not mine[-1].acknowledged
+    return unheard and word == "DeQueued" and word in mine[-2].ended
 
 
 def _asked_only_to_leave(stay: Stay) -> bool:
