@@ -16,7 +16,7 @@ from matchkeeper.protocol import answers
 from matchkeeper.protocol.codes import ErrorCode, WireError
 from matchkeeper.protocol.limits import id_problem, too_deep
 from matchkeeper.protocol.metadata import BadMetadataError, normalise, read_ticket
-from matchkeeper.protocol.requests import RequestKind, decode
+from matchkeeper.protocol.requests import RequestKind, decode, kind_of
 
 NORMAL = GameMode(name="Normal")
 RANKED = GameMode(name="Ranked", rating=RatingRules())
@@ -55,6 +55,7 @@ def test_unknown_fields_are_ignored_and_metadata_may_be_absent() -> None:
         (b"", ErrorCode.INVALID_MESSAGE_FORMAT, None),
         (b"[]", ErrorCode.INVALID_MESSAGE_FORMAT, None),
         (b'{"player_id":"p"', ErrorCode.INVALID_MESSAGE_FORMAT, None),
+        (b'{"player_id":"p","pod_id":"a"', ErrorCode.INVALID_MESSAGE_FORMAT, "a"),
         (b'{"player_id":"p","pod_id":"a"}', ErrorCode.INVALID_MESSAGE_FORMAT, "a"),
         (enqueue(player_id=7), ErrorCode.INVALID_MESSAGE_FORMAT, "pod-a"),
         (enqueue(player_id=""), ErrorCode.INVALID_PLAYER_ID, "pod-a"),
@@ -76,6 +77,64 @@ def test_bad_messages_are_refused_with_a_code_and_the_pod(
 ) -> None:
     error = refusal(payload)
     assert (error.code, error.pod_id) == (code, pod_id)
+
+
+BASE = enqueue(metadata={"n": 1.5})
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        (BASE.replace(b"1.5", b"NaN"), "byte 61), here: '"),
+        (BASE.replace(b"1.5", b"-Infinity"), '"n": -Infinity}'),
+        (BASE.replace(b"1.5", b"007"), "invalid number"),
+        (BASE.replace(b"1.5", b"None"), '"n": None}'),
+        (BASE.replace(b"1.5", b'"\xe9"'), "not UTF-8: invalid continuation byte, here: "),
+        (b"\xef\xbb\xbf" + BASE, "byte order mark"),
+        (BASE.decode().encode("utf-16"), "UTF-16"),
+        (BASE.decode().encode("utf-16-le"), "UTF-16-LE"),
+        (BASE[:-1], "truncated"),
+        (BASE + BASE, "trailing characters"),
+        (str(json.loads(BASE)).encode(), "'player_id': 'p1'"),
+        (json.dumps(BASE.decode()).encode(), "Expected `object`, got `str`"),
+        (BASE.replace(b"_id", b"Id"), "missing required field `player_id`"),
+        (BASE.replace(b'"Normal"', b"7"), "`$.game_mode`"),
+        (BASE.replace(b"1.5", b'"%s"' % (b"x" * LIMIT)), f"{LIMIT} are allowed"),
+        (BASE.replace(b"1.5", b"[" * 40 + b"]" * 40), "deeper than 32"),
+        (BASE.replace(b'{"n"', b'{"player_id": "other", "pod_id": "other", "n": NaN'), "NaN"),
+    ],
+)
+def test_who_sent_a_message_that_is_nearly_right_is_told_what_is_wrong(
+    payload: bytes, said: str
+) -> None:
+    error = refusal(payload)
+    assert (error.player_id, error.pod_id) == ("p1", "pod-a")
+    assert said in error.message
+
+
+@pytest.mark.parametrize("number", ["42", "-7", "4.20", "12345678901234567890"])
+def test_a_number_where_an_id_belongs_names_whom_it_means(number: str) -> None:
+    error = refusal(BASE.replace(b'"p1"', number.encode()))
+    assert (error.player_id, error.pod_id) == (number, "pod-a")
+    assert "`$.player_id`" in error.message
+    assert refusal(BASE.replace(b'"pod-a"', number.encode())).pod_id == number
+
+
+def test_text_that_could_not_be_read_is_no_id() -> None:
+    error = refusal(BASE.replace(b"p1", b"\xe9"))
+    assert (error.player_id, error.pod_id) == ("", "pod-a")
+
+
+@pytest.mark.parametrize("kind", list(RequestKind))
+def test_the_kind_of_a_stream_entry_may_be_in_any_case(kind: RequestKind) -> None:
+    assert kind_of(kind.value.title(), b"") is kind
+    assert kind_of(f" {kind.value.upper()}", b"") is kind
+
+
+def test_another_kind_is_refused_to_its_sender() -> None:
+    with pytest.raises(WireError, match=r"kind is 'leave'; write enqueue or dequeue") as caught:
+        kind_of("leave", BASE)
+    assert (caught.value.player_id, caught.value.pod_id) == ("p1", "pod-a")
 
 
 def test_every_code_is_explained() -> None:

@@ -42,7 +42,8 @@ _MEANINGS = {
     ),
     ErrorCode.NOT_IN_QUEUE: "The player does not wait in this queue.",
     ErrorCode.INVALID_MESSAGE_FORMAT: (
-        "The message is no JSON object, or a field is missing or of the wrong type."
+        "The message is no JSON object in UTF-8, a field is missing or of the wrong type, or the "
+        "stream entry has an unknown `kind`. The text says what is wrong, and where."
     ),
     ErrorCode.INVALID_PLAYER_ID: (
         "`player_id` is empty, over 128 characters, or has control characters."

@@ -12,6 +12,7 @@ import msgspec
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket
 from matchkeeper.protocol.limits import MAX_METADATA_BYTES, decoded, id_problem
+from matchkeeper.protocol.salvage import complaint
 
 
 class BadMetadataError(ValueError):
@@ -48,7 +49,8 @@ def normalise(raw: bytes, pod_id: str) -> str:
         _readable(raw)
         fields = _fields.decode(raw)
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise BadMetadataError(f"metadata is not a JSON object: {error}") from None
+        why = complaint(raw, error)
+        raise BadMetadataError(f"metadata is not a JSON object: {why}") from None
     fields["pod_id"] = msgspec.Raw(_encode(pod_id))
     return _encode(fields).decode()
 

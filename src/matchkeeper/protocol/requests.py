@@ -8,8 +8,9 @@ from enum import StrEnum
 import msgspec
 
 from matchkeeper.protocol.codes import ErrorCode, WireError
-from matchkeeper.protocol.limits import MAX_DEPTH, id_problem, too_deep
+from matchkeeper.protocol.limits import MAX_DEPTH, id_problem, printable, too_deep
 from matchkeeper.protocol.metadata import BadMetadataError, normalise
+from matchkeeper.protocol.salvage import complaint, ids_in
 from matchkeeper.protocol.trace_context import traceparent_of
 
 _ABSENT = msgspec.Raw(b"")
@@ -63,17 +64,29 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 _enqueue = msgspec.json.Decoder(EnqueueRequest)
 _dequeue = msgspec.json.Decoder(DequeueRequest)
-_anything = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def kind_of(text: str, payload: bytes) -> RequestKind:
+    """The `kind` of a stream entry, in upper or lower case; `payload` is its `body`.
+
+    Raises WireError, which names player and pod as far as they can be read.
+    """
+    try:
+        return RequestKind(text.strip().lower())
+    except ValueError:
+        known = " or ".join(RequestKind)
+        why = f"kind is {printable(text[:64])!r}; write {known}"
+        raise _refusal(ErrorCode.INVALID_MESSAGE_FORMAT, why, payload) from None
 
 
 def decode(kind: RequestKind, payload: bytes, *, max_bytes: int) -> Request:
     """A request from its wire text. Raises WireError with a code and, where known, the pod."""
     if len(payload) > max_bytes:
-        raise WireError(
-            ErrorCode.MESSAGE_TOO_LARGE, f"{len(payload)} bytes, {max_bytes} are allowed"
-        )
+        why = f"{len(payload)} bytes, {max_bytes} are allowed"
+        raise _refusal(ErrorCode.MESSAGE_TOO_LARGE, why, payload)
     if too_deep(payload):
-        raise WireError(ErrorCode.MESSAGE_TOO_DEEP, f"nested deeper than {MAX_DEPTH} levels")
+        why = f"nested deeper than {MAX_DEPTH} levels"
+        raise _refusal(ErrorCode.MESSAGE_TOO_DEEP, why, payload)
     message = _parse(kind, payload)
     _check_ids(message)
     metadata = traceparent = ""
@@ -113,27 +126,13 @@ def _parse(kind: RequestKind, payload: bytes) -> EnqueueRequest | DequeueRequest
         payload.decode()  # Raw fields are not checked by the decoder
         return decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        player_id, pod_id = _salvage(payload)
-        raise WireError(
-            ErrorCode.INVALID_MESSAGE_FORMAT, str(error), player_id=player_id, pod_id=pod_id
-        ) from None
+        why = f"The message is no request: {complaint(payload, error)}"
+        raise _refusal(ErrorCode.INVALID_MESSAGE_FORMAT, why, payload) from None
 
 
-def _salvage(payload: bytes) -> tuple[str, str | None]:
-    """Player and pod of a message that cannot be used, so that somebody can be told."""
-    try:
-        fields = _anything.decode(payload)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return "", None
-    found: dict[str, str] = {}
-    for name in ("player_id", "pod_id"):
-        try:
-            value = msgspec.json.decode(fields.get(name, b"null"), type=str)
-        except (msgspec.DecodeError, UnicodeError):
-            continue
-        if id_problem(name, value) is None:
-            found[name] = value
-    return found.get("player_id", ""), found.get("pod_id")
+def _refusal(code: ErrorCode, message: str, payload: bytes) -> WireError:
+    player_id, pod_id = ids_in(payload)
+    return WireError(code, message, player_id=player_id, pod_id=pod_id)
 
 
 def _check_ids(message: EnqueueRequest | DequeueRequest) -> None:
