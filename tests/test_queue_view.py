@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import random
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from redis.asyncio import Redis
 
 from matchkeeper.domain.mode import GameMode, RatingRules
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.loops.queue_view import QueueView
+from matchkeeper.matching.strategy import strategy_for
 from matchkeeper.protocol.metadata import metadata_sum
 from tests.conftest import RealServer
 from tests.stores import CHANNEL, NORMAL, Stores, duel, open_stores
@@ -31,6 +34,7 @@ def view_of(
         stores.tickets,
         max_tickets=max_tickets,
         grace=timedelta(seconds=10),
+        rng=random.Random(1),
         again_every=again_every,
         scan_every=scan_every,
     )
@@ -166,6 +170,46 @@ async def test_a_long_queue_is_read_in_parts_to_its_end(
     seen = [ticket.player_id for part in parts for ticket in part.tickets.values()]
     assert seen == [f"p{number:02}" for number in range(25)]
     assert all(part.bound_hit for part in parts)
+
+
+@pytest.mark.parametrize("required_players", [2, 3])
+async def test_those_who_match_meet_although_many_stand_between_them(
+    any_server: RealServer, redis: Redis, required_players: int
+) -> None:
+    """Nobody else fits anybody, and they are more than can be carried over."""
+    mode = GameMode(
+        name="Ranked",
+        required_players=required_players,
+        teams=required_players,
+        rating=RatingRules(start=1, growth_per_second=0),
+    )
+    friends = [1, 28, 55][:required_players]
+    for number in range(60):
+        rating = 5 if number in friends else 100 * number
+        await put(redis, f"p{number:02}", 1_700_000_000 + number, rating)
+    async with open_stores(any_server.url) as stores:
+        view = view_of(stores, mode, max_tickets=20)
+        for _ in range(2000):
+            seen = await view.read()
+            assert len(seen.tickets) <= 20, "the bound holds"
+            pairing = strategy_for(mode)(list(seen.tickets.values()), seen.now)
+            if pairing.proposals:
+                break
+            view.unmatched(pairing.unmatched)
+    (proposal,) = pairing.proposals
+    assert {each.player_id for each in proposal.tickets} == {f"p{n:02}" for n in friends}
+
+
+async def test_those_who_leave_behind_the_part_that_was_read_do_not_keep_it_from_moving_on(
+    any_server: RealServer, redis: Redis
+) -> None:
+    for number in range(12):
+        await put(redis, f"p{number:02}", 1_700_000_000 + number, 1500)
+    async with open_stores(any_server.url) as stores:
+        view = view_of(stores, max_tickets=4)
+        await view.read()
+        view.left(["p10", "p11", "q1", "q2"])
+        assert list((await view.read()).tickets) == [b"p04", b"p05", b"p06", b"p07"]
 
 
 async def test_what_it_knows_of_those_who_left_is_forgotten(any_server: RealServer) -> None:

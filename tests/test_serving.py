@@ -246,3 +246,29 @@ async def test_a_signal_ends_a_start_that_waits_for_redis(
         server.signal(signal.SIGTERM)
         assert await server.ended(seconds=15) == 0
         valkey.signal(signal.SIGCONT)
+
+
+async def test_two_who_match_meet_in_a_queue_of_which_a_round_sees_only_a_part(
+    valkey: RealServer, tmp_path: Path
+) -> None:
+    settings: dict[str, object] = {
+        "matchmaking__max_tickets_per_round": 10,
+        "matchmaking__try_match_tick_interval_seconds": 0.05,
+        "matchmaking__game_modes": [
+            {
+                "game_mode": "Ranked",
+                "use_mmr_matching": True,
+                "mmr_window_start": 1,
+                "mmr_window_growth_per_second": 0,
+            }
+        ],
+    }
+    with serving(valkey.url, tmp_path, **settings) as server:
+        await server.ready()
+        async with outside(valkey.url) as wire:
+            for number in range(40):
+                rating = 50 if number in (3, 37) else 100 * number
+                await wire.enqueue(f"p{number}", "Ranked", mmr=rating)
+            await wire.is_told("p3", "MatchFound")
+            await wire.is_told("p37", "MatchFound")
+            assert await wire.redis.zcard("queue:{ranked}") == 38

@@ -136,8 +136,9 @@ class MatchmakingSettings(Section):
         default=10_000,
         ge=2,
         le=1_000_000,
-        description="The oldest so many tickets of a queue are looked at in a round. At least the "
-        "`required_players` of every mode.",
+        description="So many tickets of a queue are looked at in a round. Where more wait, the "
+        "next rounds look at the others, each with up to half as many that found nobody before. "
+        "At least the `required_players` of every mode.",
     )
     metadata_grace_seconds: float = Field(
         default=10,

@@ -241,6 +241,7 @@ class _Wiring:
                 self.stores.tickets,
                 max_tickets=matchmaking.max_tickets_per_round,
                 grace=timedelta(seconds=matchmaking.metadata_grace_seconds),
+                rng=self.rng,
             ),
             matches=self.stores.matches,
             departures=Departures(

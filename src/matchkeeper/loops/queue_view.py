@@ -6,9 +6,11 @@ with the metadata that was read.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from heapq import nsmallest
 from itertools import islice
 
 from matchkeeper.domain.mode import GameMode
@@ -40,7 +42,8 @@ class QueueView:
     """Reads one queue. `grace`: for how long a ticket may be without metadata. `again_every`: how
     often a hundred are read again, whose metadata an operator may have changed. `scan_every`: how
     often all places are read, although what is known adds up to the length of the queue; less often
-    where that takes long, so that it takes a twentieth of the time at most.
+    where that takes long, so that it takes a twentieth of the time at most. `rng` draws lots where
+    more found nobody than can be looked at again with others.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class QueueView:
         *,
         max_tickets: int,
         grace: timedelta,
+        rng: random.Random,
         again_every: timedelta = timedelta(seconds=1),
         scan_every: timedelta = timedelta(seconds=5),
     ) -> None:
@@ -68,6 +72,10 @@ class QueueView:
         self._again_at = 0.0
         self._again_turn = 0
         self._read_from = 0
+        self._room = max(max_tickets // 2, mode.required_players - 1)
+        self._lots: dict[bytes, float] = {}
+        """Of those who found nobody in the parts read so far, and are looked at with the next."""
+        self._rng = rng
 
     def arrived(self, tickets: Sequence[Ticket]) -> None:
         """This server has just put these into the queue, and need not read what it wrote."""
@@ -81,15 +89,32 @@ class QueueView:
 
     def left(self, players: Sequence[str]) -> None:
         """This server has just taken these out: who stood behind them has moved up."""
-        self._read_from = max(0, self._read_from - len(players))
         for player in map(keys.raw, players):
-            self._known.pop(player, None)
+            ticket = self._known.pop(player, None)
+            if ticket is not None and ticket.enqueued_at <= self._newest and self._read_from:
+                self._read_from -= 1
             if self._standing is not None:
                 self._standing.pop(player, None)
 
+    def unmatched(self, tickets: Sequence[Ticket]) -> None:
+        """These were read and found nobody. Where only a part of the queue was read, they come with
+        the next parts, too, up to the end of the queue: who fits them may stand in any part. Where
+        they are more than half the bound, lots decide: so everybody has a turn with everybody.
+        """
+        if not self._read_from:
+            return
+        lots = {
+            player: self._lots.get(player) or self._rng.random()
+            for player in (keys.raw(each.player_id) for each in tickets)
+        }
+        if len(lots) > self._room:
+            lots = {each: lots[each] for each in nsmallest(self._room, lots, key=lots.__getitem__)}
+        self._lots = lots
+
     async def read(self) -> View:
         """A bounded part of the queue. Where the bound is hit, the next call reads on from here,
-        so that tickets which cannot be matched do not hide those behind them for ever.
+        so that tickets which cannot be matched do not hide those behind them for ever, and returns
+        those `unmatched` so far once more.
 
         Raises StoreError.
         """
@@ -112,9 +137,12 @@ class QueueView:
         return view
 
     async def _scan(self) -> View:
+        if not self._read_from:
+            self._lots = {}
         view, begun = View(), 0.0
+        view.tickets = {each: self._known[each] for each in self._lots if each in self._known}
         places: Sequence[Place] = ()
-        start, left = self._read_from, self._max_tickets
+        start, left = self._read_from, self._max_tickets - len(view.tickets)
         while left > 0:
             scan = await self._tickets.scan(self._mode.tag, start=start, count=min(_SCAN, left))
             view.now, view.queue_length = scan.now, scan.queue_length
@@ -127,7 +155,8 @@ class QueueView:
                 start = 0  # the queue has become shorter meanwhile
             elif len(scan.places) < _SCAN:
                 break
-        view.bound_hit = view.queue_length > self._max_tickets
+        # A part, too, where the queue has become shorter meanwhile.
+        view.bound_hit = view.queue_length > self._max_tickets or self._read_from > 0
         self._read_from = start if view.bound_hit and start < view.queue_length else 0
         took_seconds = view.now - begun
         self._scan_at = view.now + max(self._scan_every_seconds, _SCAN_SHARE * took_seconds)

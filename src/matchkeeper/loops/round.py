@@ -107,6 +107,7 @@ class Round:
         free = self._without_held(self._without_gone(waiting))
         with self._step("pair"):
             pairing = await self._pair(free, view.now)
+        self.view.unmatched(pairing.unmatched)
         looking_seconds = self._clock() - begun
         if pairing.proposals and pairing.unmatched:
             self._kept(Cause.ODD_PLAYER, len(pairing.unmatched), log=False)
