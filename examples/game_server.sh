@@ -35,9 +35,9 @@ echo "offered: $offer"
 # 4. Claim it for 10 seconds, under a token of our own.
 token=$RANDOM$RANDOM$RANDOM
 echo "claim: $(redis --eval "$scripts/claim.lua" "match:{$tag}:$match" "pending:{$tag}" \
-    "history:{$tag}" , "$match" "$epoch" my-pod "$token" 10)"
+    "history:{$tag}" "claimers:{$tag}" , "$match" "$epoch" my-pod "$token" 10)"
 
 # 5. Load the map …, then confirm. Only who is told "started" may start.
 echo "confirm: $(redis --eval "$scripts/confirm.lua" \
     "match:{$tag}:$match" "pending:{$tag}" "matched:{$tag}" "leaving:{$tag}" \
-    "history:{$tag}" , "$match" "$epoch" "$token" 120000 '"claimed_by":null' my-pod)"
+    "history:{$tag}" "claimers:{$tag}" , "$match" "$epoch" "$token" 120000 '"claimed_by":null' my-pod)"

@@ -45,12 +45,14 @@ NOW = Now(
     heartbeats={},
     silent=frozenset(),
     unclaimed={},
+    not_started={},
 )
 WELL = Facts(
     breaker="closed",
     redis_failing=False,
     not_ready=(),
     game_server_failures=0,
+    claims_refused=(),
     subscribers=1,
     lag_seconds=0.0,
     queues=(),
@@ -153,9 +155,10 @@ def test_pods_are_bounded_and_told_with_what_is_known_of_them() -> None:
     for number in range(500):
         world.board.claimed(f"pod-{number}", 0.2)
     assert len(world.board.pods) == 200
-    look = world.look(replace(NOW, unclaimed={"new": 2}))
-    assert (len(look.pods), look.pods_left_out) == (100, 101)
-    assert look.pods[0].unclaimed_in_a_row == 2
+    look = world.look(replace(NOW, unclaimed={"new": 2}, not_started={"a-hole": 3}))
+    assert (len(look.pods), look.pods_left_out) == (100, 102)
+    assert (look.pods[0].not_started, look.pods[1].unclaimed_in_a_row) == (3, 2)
+    assert [each.title for each in look.problems] == ["a-hole claims matches and starts none"]
     msgspec.json.encode(look)
 
 
@@ -258,6 +261,7 @@ def test_all_is_well() -> None:
         (replace(WELL, redis_failing=True), "redis_failing", "warning", "breaker-open"),
         (replace(WELL, not_ready=("X.",)), "not_ready", "warning", "server-not-ready"),
         (replace(WELL, game_server_failures=1), "no_game_server", "critical", "no-game-server"),
+        (replace(WELL, claims_refused=["a"]), "claims_refused", "warning", "claims-refused"),
         (replace(WELL, subscribers=0), "no_subscriber", "warning", "no-game-server"),
         (replace(WELL, lag_seconds=0.2), "lag", "warning", "event-loop-lag"),
         (

@@ -11,7 +11,7 @@ from matchkeeper.domain.match import MatchState
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.decide import Cause, Step, next_step
 from matchkeeper.handoff.pods import Hold, HoldRules, PodRecords
-from matchkeeper.store.matches import PendingMatch
+from matchkeeper.store.pending import PendingMatch
 
 
 def pending(

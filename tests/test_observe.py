@@ -17,7 +17,8 @@ from matchkeeper.observe.catalogue import CATALOGUE
 from matchkeeper.observe.events import Event, Throttle, emit, sentence
 from matchkeeper.observe.game_servers import Failed, GameServerMonitor, Recovered
 from matchkeeper.observe.logging import configure
-from matchkeeper.observe.metrics import BoundedLabels, Metrics
+from matchkeeper.observe.metric_parts import BoundedLabels
+from matchkeeper.observe.metrics import Metrics
 
 
 @dataclass

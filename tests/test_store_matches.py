@@ -12,7 +12,8 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
 from matchkeeper.domain.match import MatchState
-from matchkeeper.store.matches import HandoffReply, NewMatch, PendingMatch
+from matchkeeper.store.matches import HandoffReply, NewMatch
+from matchkeeper.store.pending import PendingMatch
 from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer, wait_until
 from tests.stores import CHANNEL, CLAIMED, NORMAL, RANKED, Stores, open_stores, token
@@ -186,7 +187,7 @@ async def overdue(stores: Stores, match: NewMatch) -> PendingMatch:
     """Waits for the deadline of a match."""
 
     async def due() -> bool:
-        return match.match_id in (await stores.matches.overdue("squad", count=10))[1]
+        return match.match_id in (await stores.matches.overdue("squad", count=10)).match_ids
 
     await wait_until(due)
     pending = await stores.matches.pending(CLAIMED, match.match_id)

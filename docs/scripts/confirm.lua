@@ -1,7 +1,7 @@
 #!lua
 -- The last word: the game server that claimed the match starts it. Who is refused must not start.
 -- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}  3 matched:{tag}  4 leaving:{tag}
---        5 history:{tag}
+--        5 history:{tag}  6 claimers:{tag}
 -- ARGV   1 match id  2 epoch  3 token  4 memory in milliseconds  5 placeholder in the notices
 --        6 pod id
 -- REPLY  {started} | {not_claimed} | {old_epoch} | {too_late} | {unknown_match}
@@ -80,6 +80,7 @@ redis.call('HSET', KEYS[1], 'state', 'started')
 redis.call('HDEL', KEYS[1], 'tickets', 'notices', 'elsewhere')
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 redis.call('ZREM', KEYS[2], ARGV[1])
+if claimed_by then redis.pcall('HDEL', KEYS[6], claimed_by) end -- it starts what it claims
 if some_leave then redis.call('HDEL', KEYS[4], unpack(ids)) end
 for _, notice in ipairs(cmsgpack.unpack(match[6])) do
   redis.call('PUBLISH', notice[1], filled_in(notice[2]))

@@ -17,8 +17,9 @@ from matchkeeper.protocol.requests import Request, RequestKind
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.dead_letters import DeadLetter, DeadLetterStore
 from matchkeeper.store.history import Happened, History
-from matchkeeper.store.matches import MatchStore, PendingMatch
+from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.pages import Page
+from matchkeeper.store.pending import PendingMatch
 from matchkeeper.store.tickets import Heard, Reply, TicketStore
 
 _HISTORY = 200
@@ -94,12 +95,12 @@ class Operator:
     async def queue(self, mode: GameMode) -> QueueState:
         """One queue."""
         length, oldest = await self._tickets.length_and_oldest(mode.tag)
-        pending, _ = await self._matches.overdue(mode.tag, count=0)
+        overdue = await self._matches.overdue(mode.tag, count=0)
         return QueueState(
             mode=mode,
             length=length,
             oldest_wait_seconds=oldest,
-            pending_matches=pending,
+            pending_matches=overdue.pending,
             dead_letters=await self._dead_letters.length(mode.tag),
         )
 

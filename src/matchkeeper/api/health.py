@@ -63,9 +63,16 @@ async def readiness(context: Context, ping: _Ping) -> Readiness:
     elif problem := await ping.problem():
         reasons.append(f"Redis does not answer: {problem}")
     reasons += unfit(context)
-    missing = context.game_servers.missing
-    warnings = ["No game server hears battle requests."] if missing else []
-    return Readiness(ready=not reasons, reasons=reasons, warnings=warnings)
+    return Readiness(ready=not reasons, reasons=reasons, warnings=_warnings(context))
+
+
+def _warnings(context: Context) -> list[str]:
+    warnings = []
+    if context.game_servers.missing:
+        warnings.append("No game server hears battle requests.")
+    if pods := sorted(context.claimers.not_started()):
+        warnings.append(f"Claims are refused, since they start no match: {', '.join(pods)}.")
+    return warnings
 
 
 def health_router(context: Context, *, clock: Callable[[], float] = time.monotonic) -> Router:

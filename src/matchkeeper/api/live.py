@@ -115,6 +115,7 @@ class Live:
             heartbeats=context.pods.heartbeats(),
             silent=context.pods.silent,
             unclaimed=context.pods.unclaimed_in_a_row(),
+            not_started=context.claimers.not_started(),
         )
 
     async def send_to(self, send: Send, closed: asyncio.Future[None]) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from matchkeeper.operator import QueueState
 from matchkeeper.store.dead_letters import DeadLetter
 from matchkeeper.store.history import Happened
-from matchkeeper.store.matches import PendingMatch
+from matchkeeper.store.pending import PendingMatch
 
 
 class Queue(msgspec.Struct, kw_only=True):
@@ -112,6 +112,8 @@ class PodView(msgspec.Struct, kw_only=True):
     heard_seconds_ago: float | None
     silent: bool
     unclaimed_in_a_row: int
+    not_started_in_a_row: int
+    """Matches that it claimed, where its claims are refused for that; else 0."""
 
 
 class Requeue(msgspec.Struct, kw_only=True):

@@ -295,20 +295,22 @@ def _server_routes(context: Context) -> list[Any]:
     @get(
         "/pods",
         tags=["server"],
-        summary="Game servers that send heartbeats or go unclaimed",
+        summary="Game servers that send heartbeats, go unclaimed or start nothing",
         responses=fails_with(NO_REDIS),
     )
     async def pods() -> list[models.PodView]:
         heard = await context.stores.coordination.pods()
         unclaimed = context.pods.unclaimed_in_a_row()
+        not_started = context.claimers.not_started()
         return [
             models.PodView(
                 pod_id=printable(pod_id),
                 heard_seconds_ago=heard.get(pod_id),
                 silent=pod_id in context.pods.silent,
                 unclaimed_in_a_row=unclaimed.get(pod_id, 0),
+                not_started_in_a_row=not_started.get(pod_id, 0),
             )
-            for pod_id in sorted({*heard, *unclaimed})
+            for pod_id in sorted({*heard, *unclaimed, *not_started})
         ]
 
     @get("/version", tags=["server"], summary="The version", sync_to_thread=False)

@@ -203,6 +203,25 @@ class MatchmakingSettings(Section):
         le=DAY,
         description="Where that stops growing. At least `unclaimed_hold_seconds`.",
     )
+    unstarted_threshold: int = Field(
+        default=3,
+        ge=1,
+        le=10_000,
+        description="After so many matches in a row that a pod claimed and did not start, its "
+        "claims are refused.",
+    )
+    unstarted_refusal_seconds: float = Field(
+        default=10,
+        gt=0,
+        le=HOUR,
+        description="How long at first; doubled with each further one. A start ends it.",
+    )
+    unstarted_refusal_max_seconds: float = Field(
+        default=300,
+        gt=0,
+        le=DAY,
+        description="Where that stops growing. At least `unstarted_refusal_seconds`.",
+    )
     max_dead_letters: int = Field(
         default=10_000, ge=1, le=10_000_000, description="Dead letters kept of each mode."
     )

@@ -62,6 +62,7 @@ def _limits(settings: Settings) -> Iterator[Contradiction]:
         ("redis", "breaker_cooldown_seconds", "breaker_cooldown_max_seconds"),
         ("retry", "base_delay_seconds", "max_delay_seconds"),
         ("matchmaking", "unclaimed_hold_seconds", "unclaimed_hold_max_seconds"),
+        ("matchmaking", "unstarted_refusal_seconds", "unstarted_refusal_max_seconds"),
     )
     for name, low_name, high_name in pairs:
         section = getattr(settings, name)

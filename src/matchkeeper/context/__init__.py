@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from matchkeeper.config import Settings
 from matchkeeper.config.rules import take_over_seconds
-from matchkeeper.context.alerting import alerter_for
+from matchkeeper.context.alerting import alerter_for, claimers_for
 from matchkeeper.context.stores import (
     Clock,
     Stores,
@@ -25,6 +25,7 @@ from matchkeeper.context.stores import (
 from matchkeeper.context.tracing import traces_for
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.handoff.pods import HoldRules, PodRecords
+from matchkeeper.loops.claimers import RefusedClaimers
 from matchkeeper.loops.committed import CommittedMatches, HandoffEvents
 from matchkeeper.loops.departures import Departures
 from matchkeeper.loops.game_servers import GameServers
@@ -68,6 +69,7 @@ class Context:
     alerter: Alerter
     board: Board
     pods: PodRecords
+    claimers: RefusedClaimers
     game_servers: GameServers
     pubsub: PubSubIntake
     stream: StreamIntake | None
@@ -169,7 +171,8 @@ class _Wiring:
             self.metrics.mode(mode.name, required_players=mode.required_players)
             queues[mode.tag] = self._queue(mode, pods, game_servers, committed)
         pubsub, stream, intakes = self._intakes(modes, queues)
-        reaper = self._reaper(modes, pods, lambda tag: queues[tag].try_now())
+        claimers = claimers_for(settings, alerter=self.alerter, metrics=self.metrics)
+        reaper = self._reaper(modes, pods, claimers, lambda tag: queues[tag].try_now())
         watch = self._watch(modes, pods, game_servers)
         heard = self._handoff_events(modes, committed)
         tasks = [
@@ -198,6 +201,7 @@ class _Wiring:
             alerter=self.alerter,
             board=self.board,
             pods=pods,
+            claimers=claimers,
             game_servers=game_servers,
             pubsub=pubsub,
             stream=stream,
@@ -334,7 +338,11 @@ class _Wiring:
         return pubsub, stream, tasks
 
     def _reaper(
-        self, modes: tuple[GameMode, ...], pods: PodRecords, wake: Callable[[str], None]
+        self,
+        modes: tuple[GameMode, ...],
+        pods: PodRecords,
+        claimers: RefusedClaimers,
+        wake: Callable[[str], None],
     ) -> Reaper:
         matchmaking = self.settings.matchmaking
         return Reaper(
@@ -342,6 +350,7 @@ class _Wiring:
             matches=self.stores.matches,
             connection=self.stores.connection,
             pods=pods,
+            claimers=claimers,
             rules=HandoffRules(
                 channel=matchmaking.battle_request_channel,
                 result_channel=self._result_channel,

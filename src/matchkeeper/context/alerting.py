@@ -6,9 +6,16 @@ from datetime import timedelta
 
 from matchkeeper.config import Settings
 from matchkeeper.context.stores import Clock
+from matchkeeper.loops.claimers import RefusedClaimers
 from matchkeeper.observe.alert_channels import channels_from
 from matchkeeper.observe.alerts import Alerter
 from matchkeeper.observe.metrics import Metrics
+
+
+def claimers_for(settings: Settings, *, alerter: Alerter, metrics: Metrics) -> RefusedClaimers:
+    """Who is told of game servers that start nothing."""
+    forget_after = timedelta(seconds=settings.matchmaking.unstarted_refusal_max_seconds)
+    return RefusedClaimers(alerter=alerter, metrics=metrics, forget_after=forget_after)
 
 
 def alerter_for(settings: Settings, *, metrics: Metrics, clock: Clock) -> Alerter:

@@ -17,6 +17,7 @@ from matchkeeper.loops.redis_events import RedisEvents
 from matchkeeper.operator import Operator
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.resilience.retry import RetryPolicy
+from matchkeeper.store.claimers import RefusalRules
 from matchkeeper.store.connection import Connection, ConnectionOptions, StoreObserver
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.dead_letters import DeadLetterStore
@@ -122,7 +123,15 @@ def stores_for(
             several_queues=matchmaking.allow_multiple_queues,
             duplicate_window=timedelta(seconds=matchmaking.pubsub_duplicate_window_seconds),
         ),
-        matches=MatchStore(connection, tags=tags),
+        matches=MatchStore(
+            connection,
+            tags=tags,
+            refusals=RefusalRules(
+                threshold=matchmaking.unstarted_threshold,
+                first=timedelta(seconds=matchmaking.unstarted_refusal_seconds),
+                longest=timedelta(seconds=matchmaking.unstarted_refusal_max_seconds),
+            ),
+        ),
         dead_letters=DeadLetterStore(connection, tags=tags),
         streams=RequestStreams(connection, tags=tags, me=me),
         coordination=Coordination(connection, me=me, new_token=token),

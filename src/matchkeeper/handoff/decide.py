@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from matchkeeper.domain.match import MatchState
-from matchkeeper.store.matches import PendingMatch
+from matchkeeper.store.pending import PendingMatch
 
 
 class Step(StrEnum):

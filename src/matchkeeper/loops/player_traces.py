@@ -24,7 +24,8 @@ from matchkeeper.observe.metrics import Metrics
 from matchkeeper.observe.tracing import Span, SpanKind, Spans, failed, nanoseconds
 from matchkeeper.protocol.limits import printable
 from matchkeeper.store.history import Happened
-from matchkeeper.store.matches import CommitReply, Committed, PendingMatch
+from matchkeeper.store.matches import CommitReply, Committed
+from matchkeeper.store.pending import PendingMatch
 from matchkeeper.store.tickets import Heard, Outcome, Reply
 from matchkeeper.store.traces import Kept, TraceStore
 

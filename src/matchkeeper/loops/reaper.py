@@ -12,6 +12,7 @@ from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.errors import StoreError, StoreRefusedError, UnreadableError
 from matchkeeper.handoff.decide import Cause, Step, next_step
 from matchkeeper.handoff.pods import PodRecords
+from matchkeeper.loops.claimers import RefusedClaimers
 from matchkeeper.loops.traces import Traces
 from matchkeeper.loops.waiting import pause
 from matchkeeper.observe.events import Event, emit
@@ -20,7 +21,8 @@ from matchkeeper.protocol import answers
 from matchkeeper.protocol.limits import printable
 from matchkeeper.protocol.metadata import pod_of
 from matchkeeper.store.connection import Connection
-from matchkeeper.store.matches import MatchStore, PendingMatch
+from matchkeeper.store.matches import MatchStore
+from matchkeeper.store.pending import PendingMatch
 
 _EVERY_SECONDS = 0.5
 _SELDOM = 4
@@ -48,6 +50,7 @@ class Reaper:
         matches: MatchStore,
         connection: Connection,
         pods: PodRecords,
+        claimers: RefusedClaimers,
         rules: HandoffRules,
         traces: Traces,
         wake: Callable[[str], None],
@@ -59,6 +62,7 @@ class Reaper:
         self._matches = matches
         self._connection = connection
         self._pods = pods
+        self._claimers = claimers
         self._rules = rules
         self._traces = traces
         self._wake = wake
@@ -80,9 +84,10 @@ class Reaper:
 
     async def sweep(self, mode: GameMode) -> None:
         """Deals with the overdue matches of one mode. Raises StoreError."""
-        pending, overdue = await self._matches.overdue(mode.tag, count=_BATCH)
-        self._metrics.pending_handoffs(mode.name, pending)
-        for match_id in overdue:
+        overdue = await self._matches.overdue(mode.tag, count=_BATCH)
+        self._metrics.pending_handoffs(mode.name, overdue.pending)
+        self._claimers.look(mode, overdue.claimers)
+        for match_id in overdue.match_ids:
             with self._only(mode, match_id):
                 match = await self._matches.pending(mode, match_id)
                 if match is not None:
@@ -159,6 +164,8 @@ class Reaper:
         if done is None:
             return
         self._metrics.reenqueued(mode.name, cause.value, done.put_back)
+        if cause is Cause.LEASE_EXPIRED and match.claimed_by is not None:
+            self._metrics.unstarted(match.claimed_by)
         emit(
             Event.MATCH_GIVEN_BACK,
             mode=mode.name,

@@ -10,7 +10,8 @@ from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.errors import StoreError
 from matchkeeper.store.history import Happened
-from matchkeeper.store.matches import Committed, PendingMatch
+from matchkeeper.store.matches import Committed
+from matchkeeper.store.pending import PendingMatch
 from matchkeeper.store.tickets import Heard, Outcome
 
 Loop = Callable[[], Awaitable[None]]

@@ -54,6 +54,8 @@ class Event(StrEnum):
     MATCH_UNREADABLE = "match_unreadable"
     STREAM_BROKEN = "stream_broken"
     POD_UNCLAIMED = "pod_unclaimed"
+    CLAIMS_REFUSED = "claims_refused"
+    CLAIMS_ALLOWED = "claims_allowed"
     POD_SILENT = "pod_silent"
     POD_BACK = "pod_back"
     GAME_SERVER_MISSING = "game_server_missing"
@@ -243,6 +245,17 @@ CATALOGUE: dict[Event, Entry] = {
         _W, "Matches with players of {pod_id} go unclaimed, {matches} in a row: tickets held",
         "Its players are matched with nobody for a while, so that the others are not kept up.",
         "Look at that game server.",
+    ),
+    Event.CLAIMS_REFUSED: Entry(
+        _E,
+        "Pod {pod_id} claimed {matches} matches of {mode} in a row and started none: "
+        "its claims are refused",
+        "The others get the matches. After a growing time one claim is let through, to find out.",
+        "Look at that game server, or stop it; see the runbook `claims-refused.md`.",
+    ),
+    Event.CLAIMS_ALLOWED: Entry(
+        _I, "Claims of pod {pod_id} in {mode} are no longer refused",
+        "It has started a match, or has claimed none for long.", _NOTHING,
     ),
     Event.POD_SILENT: Entry(
         _W, "Pod {pod_id} sends no heartbeats any more: its tickets are held",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from prometheus_client import (
     CollectorRegistry,
@@ -15,6 +14,7 @@ from prometheus_client import (
 )
 
 from matchkeeper import __version__
+from matchkeeper.observe.metric_parts import BoundedLabels, MetricDoc
 
 CONTENT_TYPE = "text/plain; version=0.0.4"
 """Without the charset, which HTTP adds to every text."""
@@ -34,34 +34,6 @@ _POISON = (
     ("Metadata not found", "metadata_not_found"),
     ("metadata is not", "not_an_object"),
 )
-
-
-class BoundedLabels:
-    """The first `limit` values keep their name; all others are one."""
-
-    def __init__(self, limit: int, *, other: str = "other") -> None:
-        self._limit = limit
-        self._other = other
-        self._known: set[str] = set()
-
-    def __call__(self, value: str) -> str:
-        """The value to use as a label."""
-        if value in self._known:
-            return value
-        if len(self._known) >= self._limit:
-            return self._other
-        self._known.add(value)
-        return value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricDoc:
-    """One metric, for the reference."""
-
-    name: str
-    kind: str
-    labels: tuple[str, ...]
-    text: str
 
 
 class Metrics:
@@ -155,6 +127,9 @@ class Metrics:
         self._declined = self._counter(
             "declined_matches_total", "Matches that a game server declined after its claim", "mode"
         )
+        self._unstarted = self._counter(
+            "unstarted_matches_total", "Claims that ended without a start, by the claimer", "pod"
+        )
         self._late = self._counter(
             "late_claims_total", "Claims and confirms refused", "mode", "step"
         )
@@ -199,6 +174,9 @@ class Metrics:
         self._subscribers = self._gauge("game_server_subscribers", "Who hears battle requests")
         self._failures = self._gauge("game_server_failures", "Unheard offers in a row")
         self._pods_silent = self._gauge("pods_silent", "Pods whose heartbeats stopped")
+        self._pods_refused = self._gauge(
+            "pods_refused", "Pods that start nothing, so that their claims are refused"
+        )
         self._alerts = self._counter(
             "alerts_total", "Alerts, by what became of them", "name", "outcome"
         )
@@ -318,6 +296,10 @@ class Metrics:
         """An offer with players of this pod was claimed by nobody."""
         self._unclaimed.labels(self._pods(pod_id)).inc()
 
+    def unstarted(self, pod_id: str) -> None:
+        """The lease of this pod ran out without a start."""
+        self._unstarted.labels(self._pods(pod_id)).inc()
+
     def requests(self, kind: str, via: str, count: int) -> None:
         """Requests were heard."""
         self._requests.labels(kind, via).inc(count)
@@ -386,6 +368,10 @@ class Metrics:
     def pods_silent(self, count: int) -> None:
         """Pods whose heartbeats stopped."""
         self._pods_silent.set(count)
+
+    def pods_refused(self, count: int) -> None:
+        """Pods whose claims are refused."""
+        self._pods_refused.set(count)
 
     def alert(self, name: str, outcome: str) -> None:
         """What became of an alert."""

@@ -25,6 +25,7 @@ _EXPECTED_TYPES = {
     keys.pending: "zset",
     keys.matched: "hash",
     keys.leaving: "hash",
+    keys.claimers: "hash",
     keys.dead: "stream",
     keys.requests: "stream",
 }

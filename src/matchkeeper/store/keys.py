@@ -42,6 +42,11 @@ def leaving(tag: str) -> str:
     return f"leaving:{{{tag}}}"
 
 
+def claimers(tag: str) -> str:
+    """HASH with TTL: pod -> matches it claimed and did not start, and until when it may not."""
+    return f"claimers:{{{tag}}}"
+
+
 def dead(tag: str) -> str:
     """STREAM: tickets that could not be read."""
     return f"dead:{{{tag}}}"
@@ -94,6 +99,7 @@ PATTERNS = (
     "match:*",
     "matched:{*}",
     "leaving:{*}",
+    "claimers:{*}",
     "dead:{*}",
     "history:{*}",
     "seen:{*}:*",

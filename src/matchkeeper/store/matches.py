@@ -6,26 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from itertools import islice
 from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
 
-from matchkeeper.domain.match import MatchState
 from matchkeeper.domain.mode import GameMode, Handoff
-from matchkeeper.domain.ticket import PoisonedTicket, Ticket
+from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import UnreadableError
 from matchkeeper.protocol.answers import CLAIMED_BY_PLACEHOLDER
-from matchkeeper.protocol.metadata import metadata_sum, read_ticket
 from matchkeeper.store import keys
+from matchkeeper.store.claimers import RefusalRules, claimers
 from matchkeeper.store.connection import Connection
+from matchkeeper.store.pending import Overdue, PendingMatch, pending_match
 from matchkeeper.store.places import places
 from matchkeeper.store.scripts import Script
 from matchkeeper.store.tickets import pack
-
-_stored = msgspec.msgpack.Decoder(tuple[list[int], list[str], list[str], list[str]])
-"""Players of each team; then, team after team, the players, enqueue times and metadata."""
 
 
 class CommitReply(StrEnum):
@@ -49,6 +45,8 @@ class HandoffReply(StrEnum):
     OLD_EPOCH = "old_epoch"
     TOO_LATE = "too_late"
     UNKNOWN_MATCH = "unknown_match"
+    REFUSED = "refused"
+    """The game server has claimed matches and started none: for a while it may not claim."""
 
 
 class NewMatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,27 +72,6 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PendingMatch:
-    """A match that waits to be claimed or confirmed."""
-
-    match_id: str
-    state: MatchState
-    epoch: int
-    offers: int
-    created_at: float
-    teams: tuple[tuple[Ticket, ...], ...]
-    metadata: Mapping[str, str]
-    """Player -> JSON text."""
-    claimed_by: str | None
-    declined_by: str | None
-
-    @property
-    def tickets(self) -> tuple[Ticket, ...]:
-        """All tickets, team after team."""
-        return tuple(ticket for team in self.teams for ticket in team)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GivenBack:
     """A match that ended without a start."""
 
@@ -106,9 +83,16 @@ class GivenBack:
 class MatchStore:
     """The matches of all modes. Methods raise StoreError."""
 
-    def __init__(self, connection: Connection, *, tags: Sequence[str]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        tags: Sequence[str],
+        refusals: RefusalRules = RefusalRules(),  # noqa: B008  # frozen
+    ) -> None:
         self._connection = connection
         self._tags = tuple(tags)
+        self._refusals = refusals
 
     async def commit(
         self,
@@ -152,10 +136,17 @@ class MatchStore:
         pairs = zip(matches, reply[::2], reply[1::2], strict=True)
         return [_committed(match, _commit_replies[code], detail) for match, code, detail in pairs]
 
-    async def overdue(self, tag: str, *, count: int) -> tuple[int, list[str]]:
-        """The number of pending matches, and the ids of those whose deadline has passed."""
-        reply = await self._connection.script(Script.OVERDUE, [keys.pending(tag)], [count])
-        return int(reply[1]), [keys.text(match_id) for match_id in reply[2]]
+    async def overdue(self, tag: str, *, count: int) -> Overdue:
+        """How many matches are pending, and `count` at most of those whose deadline has passed."""
+        names = [keys.pending(tag), keys.claimers(tag)]
+        now, pending, overdue, failing = await self._connection.script(
+            Script.OVERDUE, names, [count]
+        )
+        return Overdue(
+            pending=int(pending),
+            match_ids=tuple(map(keys.text, overdue)),
+            claimers=claimers(float(now), failing),
+        )
 
     async def pending_ids(self, tag: str, *, count: int) -> list[str]:
         """Ids of pending matches, the earliest deadline first."""
@@ -176,10 +167,8 @@ class MatchStore:
             return dict(fields)
 
         fields = await self._connection.run("pending match", get)
-        if fields.get(b"state") not in (b"offered", b"claimed"):
-            return None
         try:
-            return _pending(mode, match_id, fields)
+            return pending_match(mode, match_id, fields)
         except (ValueError, KeyError, msgspec.DecodeError) as error:
             raise UnreadableError(
                 f"Match {match_id} cannot be read: {error!r}",
@@ -247,6 +236,7 @@ class MatchStore:
             keys.matched(tag),
             keys.leaving(tag),
             keys.history(tag),
+            keys.claimers(tag),
         ]
         for each in (tag, *seen.others):
             names += [keys.queue(each), keys.metadata(each)]
@@ -259,6 +249,9 @@ class MatchStore:
                 epoch,
                 cause,
                 "1" if force else "0",
+                self._refusals.threshold,
+                self._refusals.first.total_seconds(),
+                self._refusals.longest.total_seconds(),
                 tag,
                 *seen.others,
             ],
@@ -280,7 +273,7 @@ class MatchStore:
         """A game server takes an offered match for `lease`."""
         reply = await self._connection.script(
             Script.CLAIM,
-            [keys.match(tag, match_id), keys.pending(tag), keys.history(tag)],
+            [keys.match(tag, match_id), keys.pending(tag), keys.history(tag), keys.claimers(tag)],
             [match_id, epoch, pod_id, token, lease.total_seconds()],
             durable=True,
         )
@@ -298,6 +291,7 @@ class MatchStore:
                 keys.matched(tag),
                 keys.leaving(tag),
                 keys.history(tag),
+                keys.claimers(tag),
             ],
             [
                 match_id,
@@ -334,42 +328,3 @@ def _committed(match: NewMatch, reply: CommitReply, detail: bytes) -> Committed:
         subscribers=int(detail) if reply is CommitReply.COMMITTED else 0,
         stale_player=detail.decode() if reply is CommitReply.STALE else "",
     )
-
-
-def _pending(mode: GameMode, match_id: str, fields: dict[bytes, bytes]) -> PendingMatch:
-    def text(name: bytes) -> str | None:
-        value = fields.get(name)
-        return None if value is None else value.decode()
-
-    sizes, players, scores, texts = _stored.decode(fields[b"tickets"])
-    metadata = dict(zip(players, texts, strict=True))
-    tickets = iter(
-        [
-            _ticket(mode, player, score, metadata[player])
-            for player, score in zip(players, scores, strict=True)
-        ]
-    )
-    return PendingMatch(
-        match_id=match_id,
-        state=MatchState(fields[b"state"].decode()),
-        epoch=int(fields[b"epoch"]),
-        offers=int(fields[b"offers"]),
-        created_at=float(fields[b"created"]),
-        teams=tuple(tuple(islice(tickets, size)) for size in sizes),
-        metadata=metadata,
-        claimed_by=text(b"claimed_by"),
-        declined_by=text(b"declined_by"),
-    )
-
-
-def _ticket(mode: GameMode, player_id: str, score: str, metadata: str) -> Ticket:
-    ticket = read_ticket(player_id, float(score), metadata.encode(), mode)
-    if isinstance(ticket, PoisonedTicket):
-        # Only a mode whose rules changed since the commit gets here: the match itself is whole.
-        return Ticket(
-            player_id=player_id,
-            enqueued_at=float(score),
-            pod_id=ticket.pod_id or "",
-            metadata_sum=metadata_sum(metadata.encode()),
-        )
-    return ticket

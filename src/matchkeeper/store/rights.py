@@ -124,6 +124,7 @@ def _of_queue(tag: str) -> list[Trial]:
         *_on(keys.metadata(tag), _HASH),
         *_on(keys.matched(tag), _HASH),
         *_on(keys.leaving(tag), _HASH),
+        *_on(keys.claimers(tag), (*_HASH, ("EXPIRE", 1), ("HGETALL",), ("HLEN",), ("UNLINK",))),
         *_on(match, (*_HASH, ("HINCRBY", "x", 1), ("HGETALL",))),
         *_on(match, (("PEXPIRE", 1), ("EXISTS",), ("DEL",), ("UNLINK",))),
         *_on(keys.dead(tag), _STREAM),

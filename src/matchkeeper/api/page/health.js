@@ -89,6 +89,7 @@ function podUpdate(part, pod) {
 
 function podState(pod) {
   if (pod.silent) return ["critical", "Silent"];
+  if (pod.not_started) return ["critical", `Refused, ${pod.not_started} not started`];
   if (pod.unclaimed_in_a_row) return ["warning", `${pod.unclaimed_in_a_row} unclaimed`];
   if (pod.seen_seconds_ago !== null) return ["good", "Works"];
   return pod.listening === 0 ? ["warning", "Gone"] : ["", "In use"];

@@ -111,9 +111,12 @@ class Lookout:
             start += len(page.scan.places)
             if len(page.scan.places) < _PAGE:
                 break
-        pending, _ = await self._stores.matches.overdue(mode.tag, count=0)
+        overdue = await self._stores.matches.overdue(mode.tag, count=0)
         row = QueueRow(
-            mode=mode, waiting=page.queue_length, oldest_wait_seconds=oldest, pending=pending
+            mode=mode,
+            waiting=page.queue_length,
+            oldest_wait_seconds=oldest,
+            pending=overdue.pending,
         )
         return row, players
 

@@ -18,6 +18,7 @@ OLDEST_WAIT_SECONDS = 120.0
 LAG_SECONDS = 0.1
 _BACK_SHARE = 0.1
 _BACK_PLAYERS = 5
+_NAMED = 3
 
 
 class Severity(StrEnum):
@@ -64,6 +65,8 @@ class Facts:
     """Why, apart from the breaker."""
     game_server_failures: int
     """Offers in a row that nobody heard."""
+    claims_refused: Sequence[str]
+    """Pods that claim matches and start none."""
     subscribers: int | None
     """None: not known yet."""
     lag_seconds: float
@@ -73,7 +76,7 @@ class Facts:
 
 def problems(facts: Facts) -> list[Problem]:
     """What is wrong, the worst first."""
-    found = [*_redis(facts), *_server(facts), *_game_servers(facts)]
+    found = [*_redis(facts), *_server(facts), *_game_servers(facts), *_claimers(facts)]
     for queue in facts.queues:
         found.extend(_queue(queue))
     return sorted(found, key=lambda each: each.severity is not Severity.CRITICAL)
@@ -146,6 +149,21 @@ def _game_servers(facts: Facts) -> Iterator[Problem]:
             "Who asks for a match will wait until a game server listens. Nobody loses their place.",
             "no-game-server",
         )  # fmt: skip
+
+
+def _claimers(facts: Facts) -> Iterator[Problem]:
+    pods = facts.claims_refused
+    if not pods:
+        return
+    more = f" and {len(pods) - _NAMED} more" if len(pods) > _NAMED else ""
+    claim, start = ("claims", "starts") if len(pods) == 1 else ("claim", "start")
+    yield _problem(
+        "claims_refused", Severity.WARNING,
+        f"{', '.join(pods[:_NAMED])}{more} {claim} matches and {start} none",
+        "Players wait longer: their match was taken, and did not start. Its claims are refused for "
+        "a while, so that other game servers get the matches; nobody loses their place.",
+        "claims-refused",
+    )  # fmt: skip
 
 
 def _queue(queue: QueueFacts) -> Iterator[Problem]:

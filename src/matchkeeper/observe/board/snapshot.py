@@ -76,6 +76,8 @@ class PodView(msgspec.Struct, kw_only=True):
     claims: int
     declines: int
     unclaimed_in_a_row: int
+    not_started: int
+    """Matches in a row, so that its claims are refused; 0: they are not."""
     claim_median: float | None
 
 
@@ -117,6 +119,8 @@ class Now:
     """Seconds since each pod was heard."""
     silent: frozenset[str]
     unclaimed: Mapping[str, int]
+    not_started: Mapping[str, int]
+    """Pods whose claims are refused: how many matches in a row they did not start."""
 
 
 def snapshot(board: Board, modes: Sequence[GameMode], now: Now) -> Snapshot:
@@ -170,6 +174,7 @@ def _facts(board: Board, now: Now, at: float, lag: float) -> Facts:
         redis_failing=redis_failing(board),
         not_ready=now.not_ready,
         game_server_failures=now.game_server_failures,
+        claims_refused=sorted(now.not_started),
         subscribers=board.subscribers,
         lag_seconds=lag,
         queues=[_queue_facts(mode, queue, at) for mode, queue in board.queues.items()],
@@ -249,7 +254,7 @@ def _redis(board: Board, now: Now, at: float) -> RedisView:
 
 
 def _pods(board: Board, now: Now) -> tuple[list[PodView], int]:
-    names = sorted({*now.heartbeats, *now.unclaimed, *board.pods})
+    names = sorted({*now.heartbeats, *now.unclaimed, *now.not_started, *board.pods})
     return [_pod(board, now, name) for name in names[:_PODS]], max(0, len(names) - _PODS)
 
 
@@ -263,5 +268,6 @@ def _pod(board: Board, now: Now, pod_id: str) -> PodView:
         claims=record.claims if record else 0,
         declines=record.declines if record else 0,
         unclaimed_in_a_row=now.unclaimed.get(pod_id, 0),
+        not_started=now.not_started.get(pod_id, 0),
         claim_median=figures.quantile(sorted(record.claim_seconds), 0.5) if record else None,
     )

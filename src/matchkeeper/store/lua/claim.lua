@@ -1,12 +1,24 @@
 #!lua
 -- A game server takes an offered match: once, for one server, before the offer ends.
--- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}  3 history:{tag}
+-- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}  3 history:{tag}  4 claimers:{tag}
 -- ARGV   1 match id  2 epoch  3 pod id  4 token  5 lease in seconds
 -- REPLY  {claimed} | {already_claimed} | {old_epoch} | {too_late} | {unknown_match}
+--          {refused}: this server has claimed matches and started none; for a while it may not
 -- AGAIN  safe: the token that claimed it is told claimed.
 -- include: time
 -- include: history
+-- include: claimers
 local now = unix_seconds()
+
+-- When the time is over one claim is let through, and others only once it is known what came of it. A
+-- clock that has gone back refuses nobody.
+local function is_refused(claimers, pod, lease)
+  local count, since, till = failures_of(claimers, pod)
+  if till == 0 or now < since then return false end
+  if now < till then return true end
+  write_failures(claimers, pod, count, since, now + lease)
+  return false
+end
 
 local function claim()
   local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token')
@@ -20,14 +32,16 @@ local function claim()
   end
   local deadline = redis.call('ZSCORE', KEYS[2], ARGV[1])
   if state ~= 'offered' or not deadline or now > tonumber(deadline) then return 'too_late' end
-  redis.call('HSET', KEYS[1], 'state', 'claimed', 'claimed_by', ARGV[3], 'token', ARGV[4])
+  if is_refused(KEYS[4], ARGV[3], tonumber(ARGV[5])) then return 'refused' end
+  redis.call('HSET', KEYS[1], 'state', 'claimed', 'claimed_by', ARGV[3], 'token', ARGV[4],
+    'claimed_at', string.format('%.6f', now))
   redis.call('ZADD', KEYS[2], string.format('%.6f', now + tonumber(ARGV[5])), ARGV[1])
   note(KEYS[3], now, 'claimed', 'match', ARGV[1], 'pod', ARGV[3])
   return 'claimed'
 end
 
 local code = claim()
-if code ~= 'claimed' and code ~= 'already_claimed' then
+if code ~= 'claimed' and code ~= 'already_claimed' and code ~= 'refused' then
   note(KEYS[3], now, 'claim_refused', 'match', ARGV[1], 'pod', ARGV[3], 'detail', code)
 end
 return {code}

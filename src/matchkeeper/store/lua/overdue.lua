@@ -1,10 +1,12 @@
 #!lua flags=no-writes
--- Reads the pending matches whose deadline has passed.
--- KEYS   1 pending:{tag}
+-- Reads the pending matches whose deadline has passed, and which game servers start nothing.
+-- KEYS   1 pending:{tag}  2 claimers:{tag}
 -- ARGV   1 how many at most
--- REPLY  {now, number pending, [match id, …]}
+-- REPLY  {now, number pending, [match id, …], [pod, "<leases in a row> <refused since> <until>", …]}
 -- AGAIN  safe: changes nothing.
 -- include: time
+local claimers = redis.pcall('HGETALL', KEYS[2])
 local now = string.format('%.6f', unix_seconds())
 return {now, redis.call('ZCARD', KEYS[1]),
-  redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[1])}
+  redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[1]),
+  claimers.err and {} or claimers}
