@@ -269,7 +269,7 @@ def test_all_is_well() -> None:
             "oldest_wait Normal", "warning", "oldest-wait",
         ),
         (
-            replace(WELL, queues=[replace(QUEUE, poisoned=1)]),
+            replace(WELL, queues=[replace(QUEUE, set_aside=1)]),
             "poisoned Normal", "warning", "poisoned-tickets",
         ),
         (
@@ -312,7 +312,7 @@ def test_the_limits_are_those_of_the_alerts() -> None:
 
 def test_facts_come_from_the_board() -> None:
     world = World()
-    world.metrics.poisoned("Ranked", "Invalid JSON")
+    world.metrics.dead_letters("Ranked", 1, [world.board.wall() - 599])
     world.metrics.subscribers(0)
     for _ in range(240):
         world.metrics.loop_lag(0.5)
@@ -322,7 +322,11 @@ def test_facts_come_from_the_board() -> None:
     assert names == ["redis_failing", "lag", "no_subscriber", "poisoned Ranked"]
     world.at += 1
     world.board.operation(0.1)
-    world.at += 600
+    world.metrics.dead_letters("Ranked", 1, [world.board.wall() - 3600])
+    requeued = [each.name for each in world.look().problems]
+    assert requeued == ["lag", "no_subscriber"], "an older dead letter is left"
+    world.metrics.dead_letters("Ranked", 1, [world.board.wall()])
+    world.at += 601
     assert [each.name for each in world.look().problems] == ["lag", "no_subscriber"]
 
 

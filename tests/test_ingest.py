@@ -33,7 +33,7 @@ class _NoLoop:
         pass
 
 
-def ingest(stores: Stores) -> Ingest:
+def ingest(stores: Stores, metrics: Metrics | None = None) -> Ingest:
     return Ingest(
         [NORMAL, RANKED, CLAIMED],
         tickets=stores.tickets,
@@ -47,7 +47,7 @@ def ingest(stores: Stores) -> Ingest:
         ),
         queues=defaultdict(_NoLoop),
         traces=Untraced(),
-        metrics=Metrics(),
+        metrics=metrics or Metrics(),
         throttle=Throttle(interval=timedelta(seconds=10), clock=time.monotonic),
         new_token=token,
         stop=stores.stop,
@@ -115,6 +115,38 @@ async def test_a_server_that_died_leaves_its_requests_to_another(valkey: RealSer
         await wire.redis.publish("pod:x:match_result", end)
         await wire.is_told("end", "EnQueued")
         assert wire.told("p1") == ["EnQueued"], "the first one wakes up too late"
+
+
+async def test_refused_requests_are_counted_under_the_name_of_their_mode(
+    valkey: RealServer,
+) -> None:
+    bad = [
+        BODY.replace(b"{}", b"[]"),
+        BODY.replace(b"{}", b"NaN"),
+        BODY.replace(b"Normal", b"NORMAL").replace(b'"p1"', b"7"),
+        BODY.replace(b"Normal", b"nowhere"),
+        b"{",
+    ]
+    async with proxy_to(valkey.port) as proxy, open_stores(proxy.url, failures=100) as stores:
+        metrics = Metrics()
+        taking = ingest(stores, metrics)
+        await taking.take([Message(kind=RequestKind.ENQUEUE, payload=each) for each in bad])
+        proxy.lose_replies_to = b"EVALSHA"
+        proxy.lose_at_most = 100
+        await taking.take([Message(kind=RequestKind.ENQUEUE, payload=BODY)])
+    found = {
+        tuple(sample.labels.values()): sample.value
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if sample.name == "matchkeeper_refused_requests_total"
+    }
+    assert found == {
+        ("Normal", "invalid_metadata"): 1,
+        ("Normal", "invalid_message_format"): 2,
+        ("Normal", "internal_error"): 1,
+        ("", "invalid_game_mode"): 1,
+        ("", "invalid_message_format"): 1,
+    }
 
 
 async def test_the_stream_has_a_bound(valkey: RealServer) -> None:

@@ -13,6 +13,7 @@ import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
+from matchkeeper.domain.ticket import Poison
 from matchkeeper.observe.catalogue import CATALOGUE
 from matchkeeper.observe.events import Event, Throttle, emit, sentence
 from matchkeeper.observe.game_servers import Failed, GameServerMonitor, Recovered
@@ -165,7 +166,7 @@ def test_a_game_server_that_comes_and_goes_alerts_no_more_often() -> None:
 def test_every_metric_is_rendered_and_documented() -> None:
     metrics = Metrics()
     metrics.matches("Normal", 1, [0.1, 0.2])
-    metrics.poisoned("Normal", "pod_id not found")
+    metrics.poisoned("Normal", Poison.POD_ID_NOT_FOUND)
     metrics.breaker("open")
     text = metrics.render().decode()
     families = {family.name: family for family in text_string_to_metric_families(text)}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode, RatingRules
-from matchkeeper.domain.ticket import PoisonedTicket, Ticket
+from matchkeeper.domain.ticket import Poison, PoisonedTicket, Ticket
 from matchkeeper.protocol import answers
 from matchkeeper.protocol.codes import ErrorCode, WireError
 from matchkeeper.protocol.limits import id_problem, too_deep
@@ -191,26 +191,30 @@ def test_the_same_text_has_the_same_fingerprint_and_ids_count_per_player() -> No
 
 
 @pytest.mark.parametrize(
-    ("raw", "reason"),
+    ("raw", "reason", "kind"),
     [
-        (b"{oops", "Invalid JSON: "),
-        (b"\xff", "Invalid JSON: "),
-        (b"[" * 100_000, "Invalid JSON: nested deeper"),
-        (b"[]", "metadata is not a JSON object"),
-        (b"{}", "pod_id not found"),
-        (b'{"pod_id":null}', "pod_id not found"),
-        (b'{"pod_id":7}', "pod_id is not a string"),
-        (b'{"pod_id":""}', "pod_id is empty"),
-        (b'{"pod_id":"a","mmr":"high"}', "mmr is not a number but str"),
-        (b'{"pod_id":"a","mmr":true}', "mmr is not a number but bool"),
-        (b'{"pod_id":"a","mmr":1e999}', ""),
-        (b'{"pod_id":"a","mmr":NaN}', "Invalid JSON: "),
+        (b"{oops", "Invalid JSON: ", Poison.INVALID_JSON),
+        (b"\xff", "Invalid JSON: ", Poison.INVALID_JSON),
+        (b"[" * 100_000, "Invalid JSON: nested deeper", Poison.INVALID_JSON),
+        (b"[]", "metadata is not a JSON object", Poison.NOT_AN_OBJECT),
+        (b"{}", "pod_id not found", Poison.POD_ID_NOT_FOUND),
+        (b'{"pod_id":null}', "pod_id not found", Poison.POD_ID_NOT_FOUND),
+        (b'{"pod_id":7}', "pod_id is not a string", Poison.INVALID_POD_ID),
+        (b'{"pod_id":""}', "pod_id is empty", Poison.INVALID_POD_ID),
+        (b'{"pod_id":"a","mmr":"high"}', "mmr is not a number but str", Poison.INVALID_MMR),
+        (b'{"pod_id":"a","mmr":true}', "mmr is not a number but bool", Poison.INVALID_MMR),
+        (b'{"pod_id":"a","mmr":1e999}', "", Poison.INVALID_JSON),
+        (b'{"pod_id":"a","mmr":NaN}', "Invalid JSON: ", Poison.INVALID_JSON),
+        (b'{"x":"%s"}' % (b"y" * 2**20), "metadata has more than", Poison.METADATA_TOO_LARGE),
     ],
 )
-def test_what_cannot_be_used_is_poisoned_with_its_reason(raw: bytes, reason: str) -> None:
+def test_what_cannot_be_used_is_poisoned_with_its_reason(
+    raw: bytes, reason: str, kind: Poison
+) -> None:
     ticket = read_ticket("p1", 1.0, raw, RANKED)
     assert isinstance(ticket, PoisonedTicket)
     assert ticket.reason.startswith(reason)
+    assert ticket.kind is kind
 
 
 def test_a_bad_rating_does_not_matter_where_ratings_do_not() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from matchkeeper.domain.ticket import PoisonedTicket
+from matchkeeper.domain.ticket import Poison, PoisonedTicket
 from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer
 from tests.stores import (
@@ -186,7 +186,13 @@ async def test_a_ticket_that_changed_since_it_was_read_is_not_set_aside(
 ) -> None:
     async with open_stores(any_server.url) as stores:
         await stores.enqueue("p1")
-        old = PoisonedTicket(player_id="p1", enqueued_at=1.0, raw_metadata="x", reason="old")
+        old = PoisonedTicket(
+            player_id="p1",
+            enqueued_at=1.0,
+            raw_metadata="x",
+            reason="old",
+            kind=Poison.INVALID_JSON,
+        )
         moved = await stores.tickets.set_aside(
             "normal", [old], token=token(), kept=10, raw_limit=100
         )

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
+
+
+class Poison(StrEnum):
+    """What kind of fault makes a ticket unusable; the sentence beside it may change."""
+
+    INVALID_JSON = "invalid_json"
+    POD_ID_NOT_FOUND = "pod_id_not_found"
+    INVALID_POD_ID = "invalid_pod_id"
+    INVALID_PLAYER_ID = "invalid_player_id"
+    INVALID_SCORE = "invalid_score"
+    INVALID_MMR = "invalid_mmr"
+    METADATA_NOT_FOUND = "metadata_not_found"
+    METADATA_TOO_LARGE = "metadata_too_large"
+    NOT_AN_OBJECT = "not_an_object"
 
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -28,6 +44,7 @@ class PoisonedTicket(msgspec.Struct, frozen=True, kw_only=True):
     enqueued_at: float
     raw_metadata: str | None
     reason: str
+    kind: Poison
     pod_id: str | None = None
     """The pod to answer, where it could be read in spite of all."""
     hand_made: bool = False

@@ -61,7 +61,7 @@ class Departures:
                     reason=printable(ticket.reason),
                     mode=mode.name,
                 )
-                self._metrics.poisoned(mode.name, ticket.reason)
+                self._metrics.poisoned(mode.name, ticket.kind)
                 if ticket.pod_id is not None:
                     text = f"Set aside: {ticket.reason}"
                     payload = answers.error(ticket.player_id, ErrorCode.INVALID_METADATA, text)

@@ -259,11 +259,16 @@ class Ingest:
             # The requests are done; Pub/Sub promises no more. Who asks again is told again.
             emit(Event.ANSWERS_LOST, count=len(to_tell), error=error.message)
 
+    def _mode_name(self, game_mode: str) -> str:
+        """As it is in the settings; empty where there is no such mode."""
+        mode = self._modes.get(game_mode.lower())
+        return "" if mode is None else mode.name
+
     async def _apologise(self, heard: Sequence[Heard], code: ErrorCode, error: StoreError) -> None:
         if heard:
             emit(Event.REQUESTS_FAILED, count=len(heard), error=error.message)
         await self._send(
-            heard[0].request.game_mode if heard else "",
+            self._mode_name(heard[0].request.game_mode) if heard else "",
             [
                 refusal(each.request.pod_id, each.request.player_id, code, error.message)
                 for each in heard
@@ -271,7 +276,8 @@ class Ingest:
         )
 
     async def _refuse(self, message: Message, error: WireError) -> None:
-        self._metrics.refused("", error.code)
+        tag = message.entry.tag if message.entry else error.game_mode
+        self._metrics.refused(self._mode_name(tag), error.code)
         self._throttle.emit(
             Event.REQUEST_REFUSED,
             key=error.code.value,
@@ -331,6 +337,7 @@ def _rating(request: Request, mode: GameMode) -> float | None:
             str(error),
             player_id=request.player_id,
             pod_id=request.pod_id,
+            game_mode=mode.name,
         ) from None
 
 

@@ -68,7 +68,7 @@ class Watch:
         length, oldest = await self._tickets.length_and_oldest(mode.tag)
         self._metrics.queue_length(mode.name, length)
         self._metrics.oldest_wait(mode.name, oldest or 0.0)
-        self._metrics.dead_letters(mode.name, await self._dead_letters.length(mode.tag))
+        self._metrics.dead_letters(mode.name, *await self._dead_letters.look(mode.tag))
 
     async def _look_at_pods(self) -> None:
         subscribers = await self._coordination.subscribers(self._channel)

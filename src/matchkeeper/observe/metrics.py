@@ -14,6 +14,7 @@ from prometheus_client import (
 )
 
 from matchkeeper import __version__
+from matchkeeper.domain.ticket import Poison
 from matchkeeper.observe.metric_parts import BoundedLabels, MetricDoc
 
 CONTENT_TYPE = "text/plain; version=0.0.4"
@@ -25,15 +26,6 @@ _BREAKER_STATES = ("closed", "open", "half_open", "forced_open")
 _HOLDS = ("pod_silent", "pod_unclaimed")
 _NOT_STARTED = ("unclaimed", "lease_expired", "declined")
 """Causes of going back that are the game servers'."""
-_POISON = (
-    ("Invalid JSON", "invalid_json"),
-    ("pod_id not found", "pod_id_not_found"),
-    ("pod_id", "invalid_pod_id"),
-    ("player_id", "invalid_player_id"),
-    ("mmr", "invalid_mmr"),
-    ("Metadata not found", "metadata_not_found"),
-    ("metadata is not", "not_an_object"),
-)
 
 
 class Metrics:
@@ -141,7 +133,12 @@ class Metrics:
         self._requests = self._counter("requests_total", "Requests heard", "kind", "via")
         self._enqueued = self._counter("enqueued_total", "Players put into a queue", "mode")
         self._dequeued = self._counter("dequeued_total", "Players who left a queue", "mode")
-        self._refused = self._counter("refused_requests_total", "Requests refused", "mode", "code")
+        self._refused = self._counter(
+            "refused_requests_total",
+            "Requests refused; `mode` is empty where no known one was named",
+            "mode",
+            "code",
+        )
         self._duplicates = self._counter(
             "duplicate_requests_total", "Requests that came twice and counted once", "mode"
         )
@@ -203,8 +200,8 @@ class Metrics:
         Prometheus sees no increase in a counter that appears with its first events.
         """
         self._required.labels(mode).set(required_players)
-        for label in ("other", *(label for _, label in _POISON)):
-            self._poisoned.labels(mode, label)
+        for kind in Poison:
+            self._poisoned.labels(mode, kind)
         for cause in _NOT_STARTED:
             self._reenqueued.labels(mode, cause)
         self._matched.labels(mode)
@@ -222,14 +219,13 @@ class Metrics:
         for why in _HOLDS:
             self._held.labels(mode, why).set(counts.get(why, 0))
 
-    def dead_letters(self, mode: str, length: int) -> None:
-        """Tickets set aside now."""
+    def dead_letters(self, mode: str, length: int, newest: Sequence[float]) -> None:  # noqa: ARG002
+        """Tickets set aside now, and when the newest two were, in Unix seconds."""
         self._dead_letters.labels(mode).set(length)
 
-    def poisoned(self, mode: str, reason: str) -> None:
+    def poisoned(self, mode: str, kind: Poison) -> None:
         """A ticket was set aside."""
-        label = next((label for start, label in _POISON if reason.startswith(start)), "other")
-        self._poisoned.labels(mode, label).inc()
+        self._poisoned.labels(mode, kind).inc()
 
     def expired(self, mode: str, players: int) -> None:
         """Players waited too long."""

@@ -68,13 +68,22 @@ _MEANINGS = {
 
 
 class WireError(Exception):
-    """A message that must be refused. `pod_id` is set where an answer can be sent."""
+    """A message that must be refused. `pod_id` is set where an answer can be sent, `game_mode` as
+    it was written, where it could be read.
+    """
 
     def __init__(
-        self, code: ErrorCode, message: str, *, player_id: str = "", pod_id: str | None = None
+        self,
+        code: ErrorCode,
+        message: str,
+        *,
+        player_id: str = "",
+        pod_id: str | None = None,
+        game_mode: str = "",
     ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.player_id = player_id
         self.pod_id = pod_id
+        self.game_mode = game_mode

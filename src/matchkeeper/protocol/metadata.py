@@ -10,13 +10,17 @@ from typing import Any
 import msgspec
 
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.ticket import PoisonedTicket, Ticket
+from matchkeeper.domain.ticket import Poison, PoisonedTicket, Ticket
 from matchkeeper.protocol.limits import MAX_METADATA_BYTES, decoded, id_problem
 from matchkeeper.protocol.salvage import complaint
 
 
 class BadMetadataError(ValueError):
-    """The sentence says what is wrong with the metadata."""
+    """The sentence says what is wrong with the metadata, `kind` what sort of fault it is."""
+
+    def __init__(self, message: str, kind: Poison) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class _Known(msgspec.Struct):
@@ -50,7 +54,8 @@ def normalise(raw: bytes, pod_id: str) -> str:
         fields = _fields.decode(raw)
     except (msgspec.DecodeError, UnicodeError) as error:
         why = complaint(raw, error)
-        raise BadMetadataError(f"metadata is not a JSON object: {why}") from None
+        text = f"metadata is not a JSON object: {why}"
+        raise BadMetadataError(text, Poison.NOT_AN_OBJECT) from None
     fields["pod_id"] = msgspec.Raw(_encode(pod_id))
     return _encode(fields).decode()
 
@@ -80,13 +85,14 @@ def rating_of(mmr: object) -> float | None:
     if mmr is None:
         return None
     if isinstance(mmr, bool) or not isinstance(mmr, (int, float)):
-        raise BadMetadataError(f"mmr is not a number but {type(mmr).__name__}")
+        text = f"mmr is not a number but {type(mmr).__name__}"
+        raise BadMetadataError(text, Poison.INVALID_MMR)
     try:
         rating = float(mmr)
     except OverflowError:
         rating = math.inf
     if not math.isfinite(rating):
-        raise BadMetadataError("mmr is out of range")
+        raise BadMetadataError("mmr is out of range", Poison.INVALID_MMR)
     return rating
 
 
@@ -105,14 +111,14 @@ def read_ticket(
     pod_id: str | None = None
     try:
         if problem := id_problem("player_id", player_id):
-            raise BadMetadataError(problem)
+            raise BadMetadataError(problem, Poison.INVALID_PLAYER_ID)
         if not abs(enqueued_at) <= _LATEST_SCORE:
-            raise BadMetadataError("score is no enqueue time")
+            raise BadMetadataError("score is no enqueue time", Poison.INVALID_SCORE)
         known = _parse(raw)
         if known.pod_id is None:
-            raise BadMetadataError("pod_id not found")
+            raise BadMetadataError("pod_id not found", Poison.POD_ID_NOT_FOUND)
         if problem := id_problem("pod_id", known.pod_id):
-            raise BadMetadataError(problem)
+            raise BadMetadataError(problem, Poison.INVALID_POD_ID)
         pod_id = known.pod_id
         rating = rating_of(known.mmr) if mode.rating is not None else None
     except BadMetadataError as error:
@@ -121,6 +127,7 @@ def read_ticket(
             enqueued_at=enqueued_at,
             raw_metadata=raw.decode("utf-8", "replace"),
             reason=str(error),
+            kind=error.kind,
             pod_id=pod_id,
             hand_made=hand_made,
         )
@@ -141,15 +148,16 @@ def metadata_sum(raw: bytes) -> str:
 
 def _parse(raw: bytes) -> _Known:
     if len(raw) > MAX_METADATA_BYTES:
-        raise BadMetadataError(f"metadata has more than {MAX_METADATA_BYTES} bytes")
+        text = f"metadata has more than {MAX_METADATA_BYTES} bytes"
+        raise BadMetadataError(text, Poison.METADATA_TOO_LARGE)
     try:
         _readable(raw)
     except msgspec.DecodeError as error:
-        raise BadMetadataError(f"Invalid JSON: {error}") from None
+        raise BadMetadataError(f"Invalid JSON: {error}", Poison.INVALID_JSON) from None
     try:
         return _known.decode(raw)
     except msgspec.ValidationError:
-        raise BadMetadataError("metadata is not a JSON object") from None
+        raise BadMetadataError("metadata is not a JSON object", Poison.NOT_AN_OBJECT) from None
 
 
 def pod_of(raw: bytes | None) -> str | None:

@@ -100,6 +100,7 @@ def decode(kind: RequestKind, payload: bytes, *, max_bytes: int) -> Request:
                 str(error),
                 player_id=message.player_id,
                 pod_id=message.pod_id,
+                game_mode=message.game_mode,
             ) from None
     return Request(
         kind=kind,
@@ -131,19 +132,24 @@ def _parse(kind: RequestKind, payload: bytes) -> EnqueueRequest | DequeueRequest
 
 
 def _refusal(code: ErrorCode, message: str, payload: bytes) -> WireError:
-    player_id, pod_id = ids_in(payload)
-    return WireError(code, message, player_id=player_id, pod_id=pod_id)
+    return WireError(code, message, **ids_in(payload))
 
 
 def _check_ids(message: EnqueueRequest | DequeueRequest) -> None:
-    pod_id = message.pod_id
+    player_id, pod_id, request_id = message.player_id, message.pod_id, message.request_id
+    player_problem = id_problem("player_id", player_id)
     pod_problem = None if pod_id is None else id_problem("pod_id", pod_id)
-    told = None if pod_problem else pod_id
-    if problem := id_problem("player_id", message.player_id):
-        raise WireError(ErrorCode.INVALID_PLAYER_ID, problem, pod_id=told)
-    if pod_problem:
-        raise WireError(ErrorCode.INVALID_POD_ID, pod_problem, player_id=message.player_id)
-    if message.request_id is not None and (problem := id_problem("request_id", message.request_id)):
-        raise WireError(
-            ErrorCode.INVALID_MESSAGE_FORMAT, problem, player_id=message.player_id, pod_id=told
-        )
+    request_problem = None if request_id is None else id_problem("request_id", request_id)
+    for code, problem in (
+        (ErrorCode.INVALID_PLAYER_ID, player_problem),
+        (ErrorCode.INVALID_POD_ID, pod_problem),
+        (ErrorCode.INVALID_MESSAGE_FORMAT, request_problem),
+    ):
+        if problem is not None:
+            raise WireError(
+                code,
+                problem,
+                player_id="" if player_problem else player_id,
+                pod_id=None if pod_problem else pod_id,
+                game_mode=message.game_mode,
+            )

@@ -16,6 +16,7 @@ MAX_BYTES = 4 * 1_048_576
 _MAX_LENIENT_BYTES = 65_536
 """As far as the lenient reader goes, which is a hundred times slower than the strict one."""
 
+_IDS = {"playerid": "player_id", "podid": "pod_id", "gamemode": "game_mode"}
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TOKEN = re.compile(
     r"""([{}\[\]]
@@ -31,18 +32,18 @@ _BEFORE, _AFTER = 12, 20
 """How much of the message is shown around the fault, in bytes."""
 
 
-def ids_in(payload: bytes) -> tuple[str, str | None]:
-    """Player and pod of a message that cannot be used, as far as they can be made out. Numbers
-    count as ids, and names as they are spelt in other languages (`playerId`, `PodId`).
+def ids_in(payload: bytes) -> dict[str, str]:
+    """`player_id`, `pod_id` and `game_mode` of a message that cannot be used, as far as they can be
+    made out. Numbers count as ids, and names as other languages spell them (`playerId`, `PodId`).
     """
     if len(payload) > MAX_BYTES:
-        return "", None
-    found: dict[str, str] = {}
+        return {}
+    found = {}
     for name, value in _top_fields(payload).items():
-        plain = name.replace("_", "").lower()
-        if plain in ("playerid", "podid") and id_problem(name, value) is None:
-            found[plain] = value
-    return found.get("playerid", ""), found.get("podid")
+        known = _IDS.get(name.replace("_", "").lower())
+        if known is not None and id_problem(known, value) is None:
+            found[known] = value
+    return found
 
 
 def complaint(payload: bytes, error: Exception) -> str:

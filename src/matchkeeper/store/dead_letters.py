@@ -36,9 +36,17 @@ class DeadLetterStore:
 
     async def length(self, tag: str) -> int:
         """How many there are."""
+        return (await self.look(tag))[0]
 
-        async def count(redis: Redis) -> int:
-            return int(await redis.xlen(keys.dead(tag)))
+    async def look(self, tag: str) -> tuple[int, list[float]]:
+        """How many there are, and when the newest two were set aside, in Unix seconds."""
+
+        async def count(redis: Redis) -> tuple[int, list[float]]:
+            async with redis.pipeline(transaction=False) as pipe:
+                pipe.xlen(keys.dead(tag))
+                pipe.xrevrange(keys.dead(tag), count=2)
+                length, newest = await pipe.execute()
+            return length, [_letter(*entry).set_aside_at for entry in newest]
 
         return await self._connection.run("count dead letters", count)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.ticket import PoisonedTicket, Ticket
+from matchkeeper.domain.ticket import Poison, PoisonedTicket, Ticket
 from matchkeeper.protocol.metadata import read_ticket
 from matchkeeper.store import keys
 
@@ -104,6 +104,7 @@ def fetched(
                     enqueued_at=since,
                     raw_metadata=None,
                     reason="Metadata not found",
+                    kind=Poison.METADATA_NOT_FOUND,
                 )
             )
             continue

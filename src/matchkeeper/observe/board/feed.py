@@ -30,20 +30,16 @@ class BoardMetrics(Metrics):
         super().oldest_wait(mode, seconds)
         self._board.queues[mode].oldest_seconds = seconds
 
-    def dead_letters(self, mode: str, length: int) -> None:
-        """Tickets set aside now."""
-        super().dead_letters(mode, length)
-        self._board.queues[mode].dead_letters = length
+    def dead_letters(self, mode: str, length: int, newest: Sequence[float]) -> None:
+        """Tickets set aside now, and when the newest two were."""
+        super().dead_letters(mode, length, newest)
+        queue = self._board.queues[mode]
+        queue.dead_letters, queue.set_aside_at = length, tuple(newest)
 
     def pending_handoffs(self, mode: str, count: int) -> None:
         """Matches not yet claimed or confirmed."""
         super().pending_handoffs(mode, count)
         self._board.queues[mode].pending = count
-
-    def poisoned(self, mode: str, reason: str) -> None:
-        """A ticket was set aside."""
-        super().poisoned(mode, reason)
-        self._board.queues[mode].poisoned.append(self._board.clock())
 
     def matches(self, mode: str, count: int, waits_seconds: Sequence[float]) -> None:
         """Matches were made; one wait for each player."""

@@ -48,7 +48,8 @@ class QueueFacts:
     required_players: int
     waiting: int
     oldest_seconds: float
-    poisoned: int = 0
+    set_aside: int = 0
+    """Dead letters that are still there; two stand for many."""
     not_started: int = 0
     """Players whose match no game server started."""
     matched: int = 0
@@ -176,8 +177,8 @@ def _queue(queue: QueueFacts) -> Iterator[Problem]:
             "players fit nobody.",
             "oldest-wait",
         )  # fmt: skip
-    if queue.poisoned:
-        who = "1 player was" if queue.poisoned == 1 else "Players were"
+    if queue.set_aside:
+        who = "1 player was" if queue.set_aside == 1 else "Players were"
         yield _problem(
             f"poisoned {mode}", Severity.WARNING,
             f"{who} set aside in {mode} within the last 10 minutes",

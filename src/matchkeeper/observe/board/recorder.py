@@ -51,6 +51,8 @@ class QueueRecord:
     oldest_seconds: float = 0.0
     pending: int = 0
     dead_letters: int = 0
+    set_aside_at: Sequence[float] = ()
+    """Of the newest two dead letters, in Unix seconds."""
     read_at: float | None = None
     matches: int = 0
     matched: int = 0
@@ -59,7 +61,6 @@ class QueueRecord:
         default_factory=lambda: deque(maxlen=_MATCHES)
     )
     differences: deque[float] = field(default_factory=lambda: deque(maxlen=_DIFFERENCES))
-    poisoned: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMES))
     samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
 
 

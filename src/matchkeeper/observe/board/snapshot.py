@@ -177,11 +177,13 @@ def _facts(board: Board, now: Now, at: float, lag: float) -> Facts:
         claims_refused=sorted(now.not_started),
         subscribers=board.subscribers,
         lag_seconds=lag,
-        queues=[_queue_facts(mode, queue, at) for mode, queue in board.queues.items()],
+        queues=[
+            _queue_facts(mode, queue, at, board.wall()) for mode, queue in board.queues.items()
+        ],
     )
 
 
-def _queue_facts(mode: str, queue: QueueRecord, at: float) -> QueueFacts:
+def _queue_facts(mode: str, queue: QueueRecord, at: float, wall: float) -> QueueFacts:
     before = _before(queue.samples, at - _RECENT_SECONDS)
     back = {cause: queue.back[cause] - before.back.get(cause, 0) for cause in _NOT_STARTED}
     return QueueFacts(
@@ -189,7 +191,7 @@ def _queue_facts(mode: str, queue: QueueRecord, at: float) -> QueueFacts:
         required_players=queue.required_players,
         waiting=queue.waiting,
         oldest_seconds=queue.oldest_seconds,
-        poisoned=figures.count_since(queue.poisoned, at - _RECENT_SECONDS),
+        set_aside=sum(wall - each <= _RECENT_SECONDS for each in queue.set_aside_at),
         not_started=sum(back.values()),
         matched=queue.matched - before.matched,
     )
