@@ -30,6 +30,7 @@ from matchkeeper.observe.board.snapshot import Now, Snapshot, curves, snapshot
 from matchkeeper.observe.board.stream import EventStream, said
 from matchkeeper.observe.catalogue import CATALOGUE
 from matchkeeper.observe.events import Event, emit, heard_by
+from matchkeeper.store.happenings import Happening
 
 ROOT = Path(__file__).parent.parent
 NORMAL = GameMode(name="Normal")
@@ -328,6 +329,12 @@ def test_facts_come_from_the_board() -> None:
     world.metrics.dead_letters("Ranked", 1, [world.board.wall()])
     world.at += 601
     assert [each.name for each in world.look().problems] == ["lag", "no_subscriber"]
+
+
+def test_the_page_has_words_for_all_that_can_happen_to_a_player() -> None:
+    words = (ROOT / "src/matchkeeper/api/page/search.js").read_text("utf-8")
+    for each in Happening:
+        assert f"  {each.value}: (e) =>" in words
 
 
 def test_the_page_has_words_for_every_cause() -> None:

@@ -157,6 +157,25 @@ def test_doctor_says_what_to_mend(valkey: RealServer, client: redis_py.Redis) ->
     assert client.keys("*doctor*") == []
 
 
+def test_doctor_tells_the_hole_of_publish(valkey: RealServer) -> None:
+    def handoff(*modes: dict[str, str]) -> list[dict[str, str]]:
+        done = matchkeeper(
+            "doctor",
+            "--json",
+            url=valkey.url,
+            MATCHKEEPER_MATCHMAKING__GAME_MODES=json.dumps(modes),
+        )
+        return [each for each in json.loads(done.stdout) if each["check"] == "handoff"]
+
+    safe = {"game_mode": "Safe", "handoff": "claim"}
+    assert handoff(safe) == []
+    (found,) = handoff(safe, {"game_mode": "Quick"})
+    assert found["verdict"] == "warning"
+    assert "Quick: announced" in found["found"]
+    assert "pod of the first player" in found["found"]
+    assert 'handoff = "claim"' in found["mend"]
+
+
 def test_doctor_names_missing_rights(valkey: RealServer, client: redis_py.Redis) -> None:
     client.execute_command(
         "ACL", "SETUSER", "weak", "on", ">pw", "~*", "&*", "+@all", "-xautoclaim", "-script"

@@ -25,6 +25,7 @@ from matchkeeper.config import (
     to_toml,
 )
 from matchkeeper.config.masking import MASK, redis_url_problem
+from matchkeeper.config.matchmaking import GameModeSettings
 from matchkeeper.config.reference import BEGIN, END, updated
 
 ROOT = Path(__file__).parent.parent
@@ -237,8 +238,8 @@ def test_the_development_file() -> None:
     settings = load(ROOT / "config" / "development.toml", environ=NO_ENVIRONMENT)
     assert settings.redis.url is None
     assert settings.logging.format == "console"
-    assert [mode.name for mode in settings.modes()] == ["Normal", "Ranked", "Squad"]
-    squad = settings.modes()[2]
+    assert [mode.name for mode in settings.modes()] == ["Squad", "Normal", "Ranked"]
+    squad = settings.modes()[0]
     assert (squad.required_players, squad.teams, squad.handoff) == (4, 2, "claim")
 
 
@@ -268,6 +269,37 @@ def test_the_files_teach_every_key(name: str, setting: Setting) -> None:
     if setting.key == "matchmaking.game_modes":
         in_table = text.splitlines()
     assert any(re.match(pattern, line) for line in in_table)
+
+
+_DIFFERS = {
+    "development.toml": {
+        "server.shutdown_deadline_seconds",
+        "logging.level",
+        "redis.url",
+        "alerts.source",
+    },
+    "production.toml": {"logging.format", "redis.url", "redis.durability"},
+}
+"""What the files set to something else than the default, on purpose."""
+
+
+@pytest.mark.parametrize("name", _DIFFERS)
+def test_the_files_say_the_defaults_or_differ_on_purpose(name: str) -> None:
+    settings = load(ROOT / "config" / name, environ={"MATCHKEEPER_REDIS__URL": "redis://h"})
+    differs = {
+        setting.key
+        for setting in catalog()
+        if len(setting.location) == 2 and setting.key != "matchmaking.game_modes"
+        if getattr(getattr(settings, setting.location[0]), setting.name) != setting.field.default
+    }
+    assert differs == _DIFFERS[name]
+    modes = settings.matchmaking.game_modes
+    assert modes[0].handoff == "claim", "who copies the first mode has the safe way"
+    chosen = {"game_mode", "required_players", "teams", "handoff", "use_mmr_matching"}
+    plain = dict(GameModeSettings(game_mode="x"))
+    for mode in modes:
+        given = {key for key, value in dict(mode).items() if value != plain[key]}
+        assert given <= chosen | {"max_wait_seconds"}
 
 
 # --- the document ---

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 from redis.asyncio import Redis
 
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.store import scripts
+from matchkeeper.store.happenings import Happening
 from tests.conftest import RealServer
 from tests.stores import CHANNEL, CLAIMED, NORMAL, TAGS, Stores, open_stores, token
 
@@ -90,6 +94,30 @@ async def test_a_server_reads_on_from_where_it_was(any_server: RealServer) -> No
         nothing, _ = await stores.history.after(ends, count=3)
     assert [each.players for each in (*some, *rest)] == ["p0", "p1", "p2", "p3", "p4"]
     assert nothing == []
+
+
+def test_whatever_a_script_writes_is_explained() -> None:
+    words = set[str]()
+    for path in (Path(scripts.__file__).parent / "lua").glob("*.lua"):
+        for line in path.read_text("utf-8").splitlines():
+            if found := re.search(r"note(?:_players|_matches)?\([A-Za-z]\S*, [^,]+, (.+)", line):
+                first = found[1].partition(", ")[0]
+                words.update(re.findall(r"'([a-z_]+)'", first))
+    assert words == set(Happening)
+    assert all(each.meaning for each in Happening)
+
+
+async def test_a_match_that_nobody_confirms_was_announced_and_not_started(
+    any_server: RealServer, redis: Redis
+) -> None:
+    async with open_stores(any_server.url) as stores, redis.pubsub() as pod:
+        await pod.subscribe(CHANNEL)
+        await pod.get_message(timeout=2)
+        for player in ("p1", "p2"):
+            await stores.enqueue(player)
+        await stores.commit(NORMAL, await stores.new_match())
+        found = await stores.history.of_player("p1", limit=9)
+    assert [each.what for each in found] == ["announced", "queued"]
 
 
 async def test_it_is_bounded_and_its_portions_too(any_server: RealServer, redis: Redis) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.store import keys
 from matchkeeper.store.durability import Durability, DurabilityKind
 from matchkeeper.store.facts import ServerFacts, UseFacts
@@ -110,6 +111,20 @@ def examine_use(facts: UseFacts) -> list[Finding]:
         _game_servers,
     )
     return [check(facts) for check in checks]
+
+
+def examine_modes(modes: Sequence[GameMode]) -> list[Finding]:
+    """What they are, and what whoever chose their handoff should know."""
+    findings = [_good("configuration", f"modes {', '.join(mode.name for mode in modes)}")]
+    announced = [mode.name for mode in modes if mode.handoff is Handoff.PUBLISH]
+    if announced:
+        found = (
+            f"{', '.join(announced)}: announced to whoever listens, and nobody confirms the start. "
+            "If the pod of the first player dies or hangs just then, the match is lost"
+        )
+        mend = 'Set handoff = "claim" where your game servers can claim matches (docs/wire.md).'
+        findings.append(_doubtful("handoff", found, mend))
+    return findings
 
 
 def can_be_used(facts: ServerFacts) -> bool:

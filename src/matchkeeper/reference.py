@@ -19,6 +19,7 @@ from matchkeeper.protocol.answers import Answer, BattleRequest, Failure, MatchFo
 from matchkeeper.protocol.codes import ErrorCode
 from matchkeeper.protocol.requests import DequeueRequest, EnqueueRequest
 from matchkeeper.store import scripts
+from matchkeeper.store.happenings import Happening
 from matchkeeper.store.scripts import Script
 
 _METADATA = {
@@ -33,6 +34,25 @@ _TRACEPARENT = {
 _CLIENT_SCRIPTS = (Script.CLAIM, Script.CONFIRM, Script.DECLINE, Script.HEARTBEAT, Script.SUBMIT)
 _BY_HAND = "<!-- Made by `python -m matchkeeper.reference docs`; do not edit. -->"
 
+_HISTORY = """\
+What happened to players and matches lately, for whoever looks somebody up: the search of
+[the live page](live-page.md) shows it, and so do
+
+```
+curl -G localhost:8080/api/v1/players --data-urlencode 'player_id=p1'
+redis-cli XREVRANGE 'history:{normal}' + - COUNT 10
+```
+
+The scripts write it in the same step as the change itself: a stream for each mode, of about the
+last 100,000 entries, which goes an hour after the last enqueue. An entry has `what` (`event` at the
+API) and, where they say something, `players` (one a line), `match`, `pod` (`pod_id` at the API) and
+`detail`. What follows on `committed` names the match and no players. Matches made at once are one
+entry: their ids are one a line, and an empty line stands between the players of two.
+
+It is for people: game servers learn everything from their [answers](wire.md#answers). A new version
+may bring new events.
+"""
+
 
 def files() -> dict[str, str]:
     """Path below `docs/` -> text, for everything that is made."""
@@ -41,6 +61,7 @@ def files() -> dict[str, str]:
     made["log-lines.md"] = log_lines()
     made["metrics.md"] = metrics()
     made["error-codes.md"] = error_codes()
+    made["history.md"] = history()
     for script in _CLIENT_SCRIPTS:
         made[f"scripts/{script.value}.lua"] = scripts.source(script)
     return made
@@ -143,6 +164,13 @@ def error_codes() -> str:
     rows = [f"| `{code.value}` | {code.meaning} |" for code in ErrorCode]
     head = "| code | what it means, and what to do |\n|---|---|"
     return f"# Error codes\n\n{_BY_HAND}\n\n{head}\n" + "\n".join(rows) + "\n"
+
+
+def history() -> str:
+    """Every event of the history."""
+    rows = [f"| `{each.value}` | {each.meaning} |" for each in Happening]
+    head = "| event | what it means |\n|---|---|"
+    return f"# History\n\n{_BY_HAND}\n\n{_HISTORY}\n{head}\n" + "\n".join(rows) + "\n"
 
 
 def _json(value: object) -> str:

@@ -9,7 +9,14 @@ from time import monotonic
 
 from matchkeeper.cli.common import connected
 from matchkeeper.config import Settings
-from matchkeeper.doctor import Finding, Verdict, can_be_used, examine_server, examine_use
+from matchkeeper.doctor import (
+    Finding,
+    Verdict,
+    can_be_used,
+    examine_modes,
+    examine_server,
+    examine_use,
+)
 from matchkeeper.errors import MatchkeeperError, StoreError
 from matchkeeper.observe.alert_channels import channels_from
 from matchkeeper.observe.alerts import Alert, Alerter, AlertKind, Severity
@@ -29,8 +36,7 @@ class Examination:
 
     async def run(self) -> list[Finding]:
         """The findings; getting here means that the settings are good."""
-        modes = ", ".join(mode.name for mode in self._settings.modes())
-        findings = [_good("configuration", f"modes {modes}")]
+        findings = examine_modes(self._settings.modes())
         findings += await self._redis()
         findings.append(await self._alerts())
         return findings

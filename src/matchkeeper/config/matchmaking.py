@@ -37,8 +37,10 @@ class GameModeSettings(Section):
     )
     handoff: Literal["publish", "claim"] = Field(
         default="publish",
-        description="`publish`: delivered when `battle_request_channel` had a subscriber. `claim`: "
-        "offered until one game server has claimed it and confirmed the start.",
+        description="`claim`, the safe way: offered until one game server has claimed it and "
+        "confirmed the start. `publish`, for game servers that only listen: announced once to "
+        "whoever listens; the pod of the first player starts it, and if that pod dies or hangs, "
+        "the match is lost.",
     )
     max_wait_seconds: float = Field(
         default=0, ge=0, le=30 * DAY, description="After so long a player expires. 0: never."

@@ -23,9 +23,7 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     at: float
     """Unix time in seconds, of Redis."""
     what: str
-    """queued, dequeued, expired, set_aside, requeued or dropped; of matches committed, claimed,
-    claim_refused, declined, offered_again, confirm_refused, started or given_back.
-    """
+    """One of `Happening`, unless a newer server wrote it."""
     players: str
     """One a line."""
     match_id: str

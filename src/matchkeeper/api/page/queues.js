@@ -14,6 +14,9 @@ const CAUSES = {
   odd_player: "one too many for a match (normal)",
 };
 
+const ANNOUNCED = "handoff = \"publish\": a match is announced to whoever listens. Whether it started, nobody says; "
+  + "if the pod of its first player is gone, it is lost.";
+
 const hours = new Map();
 
 export function hear(curves) {
@@ -26,6 +29,7 @@ export function render(queues) {
 }
 
 function card(first) {
+  const announced = first.handoff === "publish";
   const id = `queue-${Math.random().toString(36).slice(2)}`;
   const part = {
     waiting: h("span", { class: "big" }),
@@ -44,7 +48,8 @@ function card(first) {
   const pair = (name, value, title) => h("div", { title }, h("dt", {}, name), value);
   const node = h("article", { class: "panel card", "aria-labelledby": id },
     h("header", {}, h("h3", { id }, first.mode),
-      h("p", { class: "muted small" }, `${first.required_players} players a match · ${first.handoff}`)),
+      h("p", { class: "muted small", title: announced ? ANNOUNCED : null },
+        `${first.required_players} players a match · ${announced ? "announced, not confirmed" : "claimed"}`)),
     h("p", { class: "waiting" }, part.waiting, " waiting now"),
     part.picture,
     h("p", { class: "scale muted small", "aria-hidden": "true" }, part.since, h("span", {}, "now")),
@@ -53,7 +58,7 @@ function card(first) {
       pair("Median wait", part.median, "Of players matched in the last 5 minutes"),
       pair("95 % waited less than", part.p95, "Of players matched in the last 5 minutes"),
       pair("Oldest waits", part.oldest),
-      pair("Matches a minute", part.rate),
+      pair(announced ? "Announced a minute" : "Matches a minute", part.rate, announced ? ANNOUNCED : null),
       pair("Being handed over", part.pending)),
     part.ratings,
     h("div", { class: "part" }, h("h4", {}, "Back to the queue, last hour"), part.causes, part.calm));

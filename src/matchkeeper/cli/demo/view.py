@@ -131,7 +131,7 @@ def _queues(rows: Sequence[QueueRow]) -> Table:
 
 def _rules(mode: GameMode) -> str:
     order = "closest ratings" if mode.rating else "first come, first served"
-    taken = "claimed" if mode.handoff is Handoff.CLAIM else "published"
+    taken = "claimed" if mode.handoff is Handoff.CLAIM else "announced"
     return f"{mode.required_players} players, {order}, {taken}"
 
 

@@ -208,5 +208,5 @@ end
 leave_other_queues()
 take_out()
 if call.claim then write_pending() else deliver() end
-note_matches(history, now, call.claim and 'committed' or 'started', made_ids, made_players)
+note_matches(history, now, call.claim and 'committed' or 'announced', made_ids, made_players)
 return failure and redis.error_reply(failure) or answers
