@@ -120,8 +120,13 @@ _number = itertools.count(1)
 
 
 @contextmanager
-def serving(url: str, folder: Path, **settings: object) -> Iterator[Server]:
-    """Runs the server; `settings` are environment variables without their prefix, None unset."""
+def serving(
+    url: str, folder: Path, line: str = "exec {}", /, **settings: object
+) -> Iterator[Server]:
+    """Runs the server; `settings` are environment variables without their prefix, None unset.
+
+    `line` is what the shell runs, `{}` the command.
+    """
     port = free_port()
     log = folder / f"server-{next(_number)}.log"
     environment = {
@@ -140,7 +145,7 @@ def serving(url: str, folder: Path, **settings: object) -> Iterator[Server]:
             environment[variable] = _text(value)
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "matchkeeper", "serve"],
+            ["bash", "-c", line.format(f"{sys.executable} -m matchkeeper serve")],
             env=environment,
             stdout=out,
             stderr=out,

@@ -12,6 +12,7 @@ from matchkeeper.api.models import Readiness
 from matchkeeper.context import Context
 from matchkeeper.errors import StoreError
 from matchkeeper.loops.server import Phase
+from matchkeeper.observe.logging import dropped_lines
 from matchkeeper.observe.metrics import CONTENT_TYPE
 from matchkeeper.resilience.breaker import BreakerState
 from matchkeeper.resilience.deadline import within
@@ -96,6 +97,7 @@ def health_router(context: Context, *, clock: Callable[[], float] = time.monoton
     async def metrics() -> Response[bytes]:
         # Asked here, so that people on call see what the probes of a load balancer see.
         context.metrics.ready(ready=(await readiness(context, ping)).ready)
+        context.metrics.log_lines_dropped(dropped_lines())
         return Response(context.metrics.render(), media_type=CONTENT_TYPE)
 
     return Router("/", route_handlers=[live, ready, metrics], tags=["health"])

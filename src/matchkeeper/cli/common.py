@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from matchkeeper.errors import ConfigError
+from matchkeeper.protocol.limits import escaped
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -54,18 +55,7 @@ def _width() -> int | None:
 out = Console(soft_wrap=True, markup=False, emoji=False, highlight=False, width=_width())
 
 
-def printable(text: str) -> str:
-    r"""Text of strangers, safe for a terminal: what cannot be printed is shown as \xNN.
-
-    That is escape sequences, bytes that are no UTF-8, and marks that turn the direction of text.
-    """
-    return "".join(char if char.isprintable() else _escaped(char) for char in text)
-
-
-def _escaped(char: str) -> str:
-    if "\udc80" <= char <= "\udcff":  # how Python holds a byte that is no UTF-8
-        return f"\\x{ord(char) - 0xDC00:02x}"
-    return char.encode("unicode_escape").decode()
+printable = escaped
 
 
 def table(*columns: str, whole: Collection[str] = ()) -> Table:

@@ -69,12 +69,12 @@ def serve(
     settings = settings_from(config, redis_url, server__host=host, server__port=port)
     if not settings.tracing.enabled:
         _without_opentelemetry()
-    from matchkeeper.observe.logging import configure  # noqa: PLC0415
+    from matchkeeper.observe.logging import configured  # noqa: PLC0415
     from matchkeeper.serving import run_server  # noqa: PLC0415
 
-    configure(level=settings.logging.level, fmt=settings.logging.format)
     _calm_garbage_collection()
-    in_loop(run_server(settings, url=secret_url(settings)))
+    with configured(level=settings.logging.level, fmt=settings.logging.format):
+        in_loop(run_server(settings, url=secret_url(settings)))
 
 
 def doctor(

@@ -75,6 +75,7 @@ class Event(StrEnum):
     ALERT_DROPPED = "alert_dropped"
     TRACES_LOST = "traces_lost"
     SPANS_NOT_SENT = "spans_not_sent"
+    LOG_LINES_DROPPED = "log_lines_dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,5 +346,10 @@ CATALOGUE: dict[Event, Entry] = {
         _W, "{count} span(s) not sent: {error}",
         "The collector of traces does not take them. Nothing else is touched.",
         "Look at the collector and at `tracing.endpoint`.",
+    ),
+    Event.LOG_LINES_DROPPED: Entry(
+        _W, "{count} log line(s) dropped",
+        "Whoever reads the log was too slow, or its disk is full. The server does not wait for it.",
+        "Look at what takes the log; log less (`logging.level`).",
     ),
 }  # fmt: skip

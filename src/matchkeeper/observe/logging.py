@@ -1,19 +1,36 @@
-"""Logs: console lines for people, JSON for machines, secrets in neither."""
+"""Logs: console lines for people, JSON for machines, secrets in neither; nobody waits for them."""
 
 from __future__ import annotations
 
 import logging
+import os
 import re
-import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Generator, Mapping, MutableMapping
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import structlog
+
+from matchkeeper.observe.events import Event, emit
+from matchkeeper.observe.line_writer import LineWriter
+from matchkeeper.protocol.limits import escaped
 
 _PASSWORD_IN_URL = re.compile(r"(?<=://)[^/@\s'\"]*@")
 _SECRET_KEY = re.compile(r"token|password|secret|routing_key|authorization", re.IGNORECASE)
 _MASK = "********"
 _LONGEST_FIELD = 2000
+_STDERR = 2
+_FLUSH_SECONDS = 2.0
+_QUIET = {
+    # Libraries speak up when something is wrong; Apprise would log its URLs, which hold keys.
+    "apprise": logging.CRITICAL,
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "uvicorn": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "urllib3": logging.ERROR,
+    "requests": logging.WARNING,
+}
 
 
 def masked(text: str) -> str:
@@ -40,8 +57,64 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_FIELD else f"{text[:_LONGEST_FIELD]}…"
 
 
-def configure(*, level: str, fmt: Literal["console", "json"]) -> None:
-    """Sets up logging for the whole process, on stderr. `level` is a name such as INFO."""
+def escape_controls(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> Mapping[str, Any]:
+    """A structlog processor: ids of strangers move no cursor and turn no text. Tracebacks keep
+    their lines.
+    """
+    for key, value in event.items():
+        if isinstance(value, str):
+            lines = value.split("\n") if key == "exception" else [value]
+            event[key] = "\n".join(map(escaped, lines))
+    return event
+
+
+class _Handler(logging.Handler):
+    """Formats where the line comes from, and leaves the writing to another thread."""
+
+    def __init__(self, writer: LineWriter) -> None:
+        super().__init__()
+        self.writer = writer
+        self._told = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Never waits and never raises."""
+        try:
+            text = self.format(record)
+        except Exception as error:  # noqa: BLE001  # a line that cannot be made harms nobody
+            text = f"A log line could not be made: {error!r}"
+        taken = self.writer.put(f"{text}\n".encode("utf-8", "backslashreplace"))
+        dropped = self.writer.dropped - self._told
+        if taken and dropped and self.writer.roomy:
+            self._told += dropped
+            emit(Event.LOG_LINES_DROPPED, count=dropped)
+
+
+def dropped_lines() -> int:
+    """Log lines of this process that nobody will read."""
+    handlers = logging.getLogger().handlers
+    return sum(each.writer.dropped for each in handlers if isinstance(each, _Handler))
+
+
+@contextmanager
+def configured(
+    *, level: str, fmt: Literal["console", "json"], descriptor: int = _STDERR
+) -> Generator[LineWriter]:
+    """Logs of the whole process go to `descriptor`, stderr unless given, and what is left of them
+    within two seconds at the end. `level` is a name such as INFO.
+    """
+    writer = LineWriter(descriptor)
+    _configure(_Handler(writer), level=level, fmt=fmt, colors=os.isatty(descriptor))
+    try:
+        yield writer
+    finally:
+        writer.close(_FLUSH_SECONDS)
+
+
+def _configure(
+    handler: logging.Handler, *, level: str, fmt: Literal["console", "json"], colors: bool
+) -> None:
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -49,31 +122,22 @@ def configure(*, level: str, fmt: Literal["console", "json"]) -> None:
         structlog.processors.format_exc_info,
         mask_secrets,
     ]
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
+    rendering: list[Any] = (
+        [structlog.processors.JSONRenderer()]
         if fmt == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else [escape_controls, structlog.dev.ConsoleRenderer(colors=colors)]
     )
-    handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # Libraries speak up when something is wrong; Apprise would log its URLs, which hold keys.
-    for name, quiet in (
-        ("apprise", logging.CRITICAL),
-        ("httpx", logging.WARNING),
-        ("httpcore", logging.WARNING),
-        ("uvicorn", logging.WARNING),
-        ("asyncio", logging.WARNING),
-        ("urllib3", logging.ERROR),
-        ("requests", logging.WARNING),
-    ):
+    logging.captureWarnings(capture=True)
+    for name, quiet in _QUIET.items():
         logging.getLogger(name).setLevel(quiet)
     structlog.configure(
         processors=[

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    generate_latest,
-)
+from prometheus_client import ProcessCollector
 
 from matchkeeper import __version__
 from matchkeeper.domain.ticket import Poison
-from matchkeeper.observe.metric_parts import BoundedLabels, MetricDoc
+from matchkeeper.observe.metric_parts import BoundedLabels, Registry
 
 CONTENT_TYPE = "text/plain; version=0.0.4"
 """Without the charset, which HTTP adds to every text."""
 
-_WAITS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _DURATIONS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _BREAKER_STATES = ("closed", "open", "half_open", "forced_open")
 _HOLDS = ("pod_silent", "pod_unclaimed")
@@ -28,12 +20,11 @@ _NOT_STARTED = ("unclaimed", "lease_expired", "declined")
 """Causes of going back that are the game servers'."""
 
 
-class Metrics:
+class Metrics(Registry):
     """All metrics of one server, in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self._docs: list[MetricDoc] = []
+        super().__init__()
         self._pods = BoundedLabels(100)
         self._queue_metrics()
         self._match_metrics()
@@ -43,33 +34,6 @@ class Metrics:
         self._server_metrics()
         self._trace_metrics()
         self.breaker("closed")
-
-    def render(self) -> bytes:
-        """The page that Prometheus reads."""
-        return generate_latest(self.registry)
-
-    def documentation(self) -> tuple[MetricDoc, ...]:
-        """Every metric, in the order it was made."""
-        return tuple(self._docs)
-
-    def _document(self, name: str, kind: str, text: str, labels: Sequence[str]) -> str:
-        full = f"matchkeeper_{name}"
-        self._docs.append(MetricDoc(name=full, kind=kind, labels=tuple(labels), text=text))
-        return full
-
-    def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        full = self._document(name, "counter", text, labels)
-        return Counter(full, text, labels, registry=self.registry)
-
-    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        full = self._document(name, "gauge", text, labels)
-        return Gauge(full, text, labels, registry=self.registry)
-
-    def _histogram(
-        self, name: str, text: str, *labels: str, buckets: Sequence[float] = _WAITS
-    ) -> Histogram:
-        full = self._document(name, "histogram", text, labels)
-        return Histogram(full, text, labels, registry=self.registry, buckets=tuple(buckets))
 
     def _queue_metrics(self) -> None:
         self._queue_length = self._gauge("queue_length", "Players waiting", "mode")
@@ -181,6 +145,10 @@ class Metrics:
     def _server_metrics(self) -> None:
         self._ready = self._gauge("ready", "1 when it is ready, as `/health/ready` says")
         self._lag = self._gauge("event_loop_lag_seconds", "How late the event loop is")
+        self._log_dropped = self._counter(
+            "log_lines_dropped_total", "Log lines that whoever reads the log did not take in time"
+        )
+        self._log_dropped_before = 0
         build = self._gauge("build_info", "Always 1", "version")
         build.labels(__version__).set(1)
         # Memory, CPU and open files, under the names that every dashboard knows; on Linux only.
@@ -351,6 +319,11 @@ class Metrics:
     def loop_lag(self, seconds: float) -> None:
         """How late the event loop is."""
         self._lag.set(seconds)
+
+    def log_lines_dropped(self, total: int) -> None:
+        """How many there have been since the start."""
+        self._log_dropped.inc(total - self._log_dropped_before)
+        self._log_dropped_before = total
 
     def game_servers(self, *, available: bool, failures: int) -> None:
         """Whether the last offer was heard."""

@@ -41,6 +41,22 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def escaped(text: str) -> str:
+    r"""Text of strangers, safe for a terminal: what cannot be printed is shown as \xNN.
+
+    That is escape sequences, bytes that are no UTF-8, and marks that turn the direction of text.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    if "\udc80" <= char <= "\udcff":  # how Python holds a byte that is no UTF-8
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode()
+
+
 def id_problem(name: str, value: object) -> str | None:
     """What makes `value` unusable as an id (`name` is the field), or None."""
     if not isinstance(value, str):
