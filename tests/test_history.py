@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from redis.asyncio import Redis
 
-from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.store import scripts
 from matchkeeper.store.happenings import Happening
 from tests.conftest import RealServer
-from tests.stores import CHANNEL, CLAIMED, NORMAL, TAGS, Stores, open_stores, token
+from tests.stores import (
+    CHANNEL,
+    CLAIMED,
+    NORMAL,
+    TAGS,
+    Stores,
+    enqueue_request,
+    heard,
+    open_stores,
+    token,
+)
 
 KEY = "history:{squad}"
 
@@ -120,17 +132,63 @@ async def test_a_match_that_nobody_confirms_was_announced_and_not_started(
     assert [each.what for each in found] == ["announced", "queued"]
 
 
-async def test_it_is_bounded_and_its_portions_too(any_server: RealServer, redis: Redis) -> None:
+async def test_it_is_bounded_in_bytes_and_its_portions_too(
+    any_server: RealServer, redis: Redis
+) -> None:
     async with open_stores(any_server.url) as stores:
         async with redis.pipeline(transaction=False) as pipe:
-            for number in range(101_000):
+            for number in range(70_000):
                 pipe.xadd(KEY, {"what": str(number)}, id=f"{number + 1}-0")
             await pipe.execute()
         for number in range(250):
             await stores.enqueue(f"p{number}", CLAIMED)
-        assert 100_000 <= await redis.xlen(KEY) < 100_600
+        assert 65_000 <= await redis.xlen(KEY) < 66_200, "small entries: so many"
         found = await stores.history.of_player("p7", limit=10)
-    assert [each.what for each in found] == ["queued"]
+        assert [each.what for each in found] == ["queued"]
+        long = ["p" * 120 + f"{number:04}" for number in range(1000)]
+        requests = [heard(enqueue_request(player, CLAIMED)) for player in long]
+        before = await redis.xlen(KEY)
+        await stores.tickets.enqueue("squad", requests)
+        entries: Any = await redis.xrevrange(KEY, count=400)
+        assert max(len(entry["players"]) for _, entry in entries) < 512
+        assert await redis.xlen(KEY) < before + 400
+
+
+async def test_whatever_stands_in_it_it_takes_32_mib(any_server: RealServer, redis: Redis) -> None:
+    folder = files("matchkeeper.store") / "lua" / "lib"
+    script = "\n".join((folder / f"{name}.lua").read_text() for name in ("time", "history"))
+    script += """
+        local players = {}
+        for i = 1, 200 do players[i] = string.rep('p', tonumber(ARGV[1])) end
+        for _ = 1, 50 do note_players(KEYS[1], unix_seconds(), 'queued', players) end"""
+    for length, calls in ((36, 80), (512, 7), (128, 22)):  # calls: enough to fill it
+        for _ in range(calls):
+            await redis.eval(script, 1, KEY, length)
+        taken: Any = await redis.memory_usage(KEY, samples=0)
+        assert 20 * 2**20 < taken < 36 * 2**20, length
+
+
+async def test_a_match_of_many_is_told_once_to_each_of_its_players(
+    any_server: RealServer, redis: Redis
+) -> None:
+    mode = GameMode(name="Squad", required_players=40, teams=2, handoff=Handoff.CLAIM)
+    async with open_stores(any_server.url) as stores, redis.pubsub() as pod:
+        await pod.subscribe(CHANNEL)
+        await pod.get_message(timeout=2)
+        for number in range(40):
+            await stores.enqueue(f"player-with-a-long-name-{number:02}", mode)
+        match = await stores.new_match(mode)
+        await stores.commit(mode, match)
+        await stores.matches.claim(
+            "squad", match.match_id, epoch=1, pod_id="x", token="t", lease=timedelta(seconds=5)
+        )
+        lives = [
+            [each.what for each in reversed(await stores.history.of_player(name, limit=9))]
+            for name in ("player-with-a-long-name-00", "player-with-a-long-name-39")
+        ]
+        entries: Any = await redis.xrange(KEY)
+    assert lives == [["queued", "committed", "claimed"]] * 2
+    assert max(len(entry.get("players", "")) for _, entry in entries) < 512
 
 
 async def test_what_others_put_there_harms_nobody(any_server: RealServer, redis: Redis) -> None:

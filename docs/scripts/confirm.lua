@@ -15,30 +15,56 @@ end
 -- history:{tag} is a stream of what happened: for people to look up, and for the servers' figures.
 -- Nobody's safety relies on it, so that what goes wrong here is passed over. The fields are what, and
 -- where they say something players, match, pod and detail. Players are one a line; matches are one a
--- line, too, with an empty line between their players.
-local function note(history, now, ...)
+-- line, too, with an empty line between their players. An entry that names players is about these alone.
+-- It is bounded in bytes: an entry counts as what it takes, as ENTRY_BYTES at least, and the stream has
+-- no more entries than would fit if all were like the newest.
+local HISTORY_BYTES, ENTRY_BYTES, OVERHEAD_BYTES = 32 * 1024 * 1024, 512, 64
+
+local function note(history, now, what, ...)
+  local size = OVERHEAD_BYTES
+  for _, text in ipairs({...}) do size = size + #text end
+  local most = math.floor(HISTORY_BYTES / math.max(ENTRY_BYTES, size))
   local id = string.format('%d-*', now * 1000)
-  local added = redis.pcall('XADD', history, 'MAXLEN', '~', '100000', id, 'what', ...)
+  local added = redis.pcall('XADD', history, 'MAXLEN', '~', most, id, 'what', what, ...)
   if type(added) == 'table' and added.err then -- the clock has gone back
-    redis.pcall('XADD', history, 'MAXLEN', '~', '100000', '*', 'what', ...)
+    redis.pcall('XADD', history, 'MAXLEN', '~', most, '*', 'what', what, ...)
   end
 end
 
--- Many players at once, in entries of a bounded size.
-local function note_players(history, now, what, players)
-  for first = 1, #players, 100 do
-    local some = table.concat(players, '\n', first, math.min(first + 99, #players))
-    note(history, now, what, 'players', some)
+-- Calls `tell` with the first and last index of each portion of `texts` that fits into an entry;
+-- `more` bytes come with each text. A text that does not fit is a portion of its own.
+local function in_portions(texts, more, tell)
+  local first, size = 1, OVERHEAD_BYTES
+  for i, text in ipairs(texts) do
+    size = size + #text + more
+    if size > ENTRY_BYTES and i > first then
+      tell(first, i - 1)
+      first, size = i, OVERHEAD_BYTES + #text + more
+    end
   end
+  if texts[first] then tell(first, #texts) end
+end
+
+-- Many players at once.
+local function note_players(history, now, what, players, ...)
+  local about = {...}
+  in_portions(players, 1, function(first, last)
+    note(history, now, what, 'players', table.concat(players, '\n', first, last), unpack(about))
+  end)
 end
 
 -- Many matches at once: `matches` are their ids, `players` those of each as text.
 local function note_matches(history, now, what, matches, players)
-  for first = 1, #matches, 50 do
-    local last = math.min(first + 49, #matches)
-    note(history, now, what, 'players', table.concat(players, '\n\n', first, last),
-      'match', table.concat(matches, '\n', first, last))
-  end
+  in_portions(players, 2 + #(matches[1] or '') + 1, function(first, last)
+    if first < last or #players[first] <= ENTRY_BYTES then
+      note(history, now, what, 'players', table.concat(players, '\n\n', first, last),
+        'match', table.concat(matches, '\n', first, last))
+    else
+      local lines = {}
+      for line in string.gmatch(players[first], '[^\n]+') do lines[#lines + 1] = line end
+      note_players(history, now, what, lines, 'match', matches[first])
+    end
+  end)
 end
 
 local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token', 'claimed_by', 'ids', 'notices')

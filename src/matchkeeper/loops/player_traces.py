@@ -300,6 +300,8 @@ class PlayerTraces:
 
     def _handed_over(self, match: _Match, each: Happened) -> None:
         if each.what == "committed":
+            if match.handoff is not None:
+                return  # a match of many players is told in several entries
             self._made(each.tag, each.match_id, match)
             match.handoff = self._spans.start(
                 "handoff",

@@ -99,7 +99,7 @@ class History:
                 mine = player_id in each.players and player_id in each.players.split("\n")
                 if mine and each.match_id:
                     matches.add(each.match_id)
-                if mine or each.match_id in matches:
+                if mine or (not each.players and each.match_id in matches):
                     found.append(each)
             if len(page) < _PAGE:
                 return found
