@@ -15,6 +15,8 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
+from msgspec.structs import replace
+
 from bench.players import body
 from bench.raw import Line, replies_while
 from bench.site import TAG, Site
@@ -29,6 +31,7 @@ from matchkeeper.protocol.requests import RequestKind, decode
 from matchkeeper.store import scripts
 from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.scripts import Script
+from matchkeeper.store.streams import Entry
 from matchkeeper.store.tickets import Heard, TicketStore
 from proof.wire import packed
 
@@ -150,7 +153,7 @@ def _heard_by(
 
 async def _enqueues(batches: Sequence[Sequence[str]], entries: list[list[str]]) -> list[bytes]:
     recorder = _Recorder()
-    store = TicketStore(recorder, tags=(TAG,), me=_ME)  # type: ignore[arg-type]  # as good as one
+    store = TicketStore(recorder, tags=(TAG,))  # type: ignore[arg-type]  # as good as one
     for batch, ids in zip(batches, entries, strict=True):
         recorder.count = len(batch)
         heard = [_heard(player, entry) for player, entry in zip(batch, ids, strict=True)]
@@ -161,7 +164,12 @@ async def _enqueues(batches: Sequence[Sequence[str]], entries: list[list[str]]) 
 def _heard(player: str, entry: str) -> Heard:
     request = decode(RequestKind.ENQUEUE, body(player).encode(), max_bytes=10_000)
     answer = ("pod:pod:match_result", answers.plain(player, answers.ENQUEUED))
-    return Heard(request=request, token=f"{hash(player):016x}"[-16:], entry_id=entry, answer=answer)
+    return Heard(
+        request=replace(request, fingerprint=f"{hash(player):032x}"[-32:]),
+        token=f"{hash(player):016x}"[-16:],
+        entry=Entry(tag=TAG, entry_id=entry, kind="enqueue", body=b"") if entry else None,
+        answer=answer,
+    )
 
 
 async def _commits(mode: GameMode, tickets: Sequence[Ticket]) -> list[list[bytes]]:

@@ -171,11 +171,19 @@ class Outside:
     answers: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     async def enqueue(
-        self, player_id: str, mode: str = "Normal", *, pod: str = "pod-a", **metadata: object
+        self,
+        player_id: str,
+        mode: str = "Normal",
+        *,
+        pod: str = "pod-a",
+        request_id: str | None = None,
+        **metadata: object,
     ) -> None:
         message = {
             "player_id": player_id, "game_mode": mode, "metadata": metadata, "pod_id": pod,
         }  # fmt: skip
+        if request_id is not None:
+            message["request_id"] = request_id
         await self.redis.publish("match:enqueue:request", json.dumps(message))
 
     async def dequeue(self, player_id: str, mode: str = "Normal") -> None:

@@ -15,10 +15,21 @@ class Proxy:
     port: int = 0
     lose_replies_to: bytes | None = None
     """Commands that contain these bytes are passed on, and their reply is lost."""
+    cut_before: bytes | None = None
+    """Commands that contain these bytes are not passed on, and the connection is cut."""
     lost: int = 0
     lose_at_most: int = 1
     delay_seconds: float = 0.0
     requests: list[bytes] = field(default_factory=list)
+
+    def cuts(self, data: bytes) -> bool:
+        return self.cut_before is not None and self.cut_before in data
+
+    def loses(self, data: bytes) -> bool:
+        target = self.lose_replies_to
+        loses = target is not None and target in data and self.lost < self.lose_at_most
+        self.lost += loses
+        return loses
 
     @property
     def url(self) -> str:
@@ -37,11 +48,9 @@ async def proxy_to(port: int) -> AsyncIterator[Proxy]:
         losing = asyncio.Event()
 
         async def requests() -> None:
-            while data := await reader.read(65536):
+            while (data := await reader.read(65536)) and not proxy.cuts(data):
                 proxy.requests.append(data)
-                target = proxy.lose_replies_to
-                if target is not None and target in data and proxy.lost < proxy.lose_at_most:
-                    proxy.lost += 1
+                if proxy.loses(data):
                     losing.set()
                 up_writer.write(data)
             up_writer.close()

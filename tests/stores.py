@@ -10,22 +10,27 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
+from typing import Any
+
+from msgspec.structs import replace
 
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.offers import new_match
-from matchkeeper.protocol.requests import Request, RequestKind, decode
+from matchkeeper.protocol.requests import Request, RequestKind, decode, fingerprint
 from matchkeeper.resilience.breaker import Change, CircuitBreaker
 from matchkeeper.resilience.retry import RetryPolicy
+from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection, ConnectionOptions
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.dead_letters import DeadLetterStore
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.failures import Outcome as OperationOutcome
+from matchkeeper.store.hearing import HearingStore
 from matchkeeper.store.history import History
 from matchkeeper.store.matches import MatchStore, NewMatch
-from matchkeeper.store.streams import RequestStreams
+from matchkeeper.store.streams import Entry, RequestStreams
 from matchkeeper.store.tickets import Heard, Outcome, TicketStore
 
 NORMAL = GameMode(name="Normal")
@@ -69,6 +74,7 @@ class Stores:
     dead_letters: DeadLetterStore
     streams: RequestStreams
     coordination: Coordination
+    hearing: HearingStore
     history: History
     seen: Seen
     stop: asyncio.Event
@@ -86,6 +92,12 @@ class Stores:
         """One player out of a queue, as a request of its own."""
         outcomes = await self.tickets.dequeue(mode.tag, [heard(dequeue_request(player_id, mode))])
         return outcomes[0]
+
+    async def on_heard(self, kind: RequestKind, body: bytes = b"{}") -> Entry:
+        """A request in the stream of what was heard by Pub/Sub."""
+        fields: Any = {"kind": kind.value, "body": body}
+        entry_id: Any = await self.connection.redis.xadd(keys.HEARD, fields)
+        return Entry(tag="", entry_id=entry_id.decode(), kind=kind.value, body=body)
 
     async def new_match(self, mode: GameMode = NORMAL, *, match_id: str | None = None) -> NewMatch:
         """The first players of a queue as a match that is not committed yet."""
@@ -127,7 +139,6 @@ async def open_stores(
     failures: int = 5,
     several_queues: bool = False,
     durability: str = "none",
-    duplicate_window: float = 5.0,
     tags: Sequence[str] = TAGS,
 ) -> AsyncIterator[Stores]:
     """Stores for one server on the Redis at `url`."""
@@ -155,14 +166,13 @@ async def open_stores(
             tickets=TicketStore(
                 connection,
                 tags=tags,
-                me=me,
                 several_queues=several_queues,
-                duplicate_window=timedelta(seconds=duplicate_window),
             ),
             matches=MatchStore(connection, tags=tags),
             dead_letters=DeadLetterStore(connection, tags=tags),
             streams=RequestStreams(connection, tags=tags, me=me),
-            coordination=Coordination(connection, me=me, new_token=token),
+            coordination=Coordination(connection, new_token=token),
+            hearing=HearingStore(connection, me=me),
             history=History(connection, tags=tags),
             seen=seen,
             stop=stop,
@@ -195,6 +205,9 @@ def dequeue_request(
     return decode(RequestKind.DEQUEUE, payload.encode(), max_bytes=65536)
 
 
-def heard(request: Request, *, entry_id: str = "", as_token: str | None = None) -> Heard:
-    """A request as one server has heard it."""
-    return Heard(request=request, token=as_token or token(), entry_id=entry_id)
+def heard(request: Request, *, entry: Entry | None = None, as_token: str | None = None) -> Heard:
+    """A request as one server has it in hand; without an id, one of its own."""
+    if not request.fingerprint:
+        name = fingerprint(request.kind, token(), request.player_id, request.game_mode)
+        request = replace(request, fingerprint=name)
+    return Heard(request=request, token=as_token or token(), entry=entry)

@@ -53,7 +53,7 @@ async def connection(valkey: RealServer, seen: Seen) -> AsyncIterator[BatchingCo
 
 @pytest.fixture
 def coordination(connection: BatchingConnection) -> Coordination:
-    return Coordination(connection, me="me", new_token=lambda: "token")
+    return Coordination(connection, new_token=lambda: "token")
 
 
 async def test_calls_of_one_moment_are_one_round_trip(

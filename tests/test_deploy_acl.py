@@ -328,7 +328,7 @@ def test_the_server_may_do_what_it_does_and_no_more() -> None:
     assert _granted("matchkeeper") == needed | _in_lua() | ADDED_BY_HAND
     rules = users()["matchkeeper"].split()
     assert {rule[1:] for rule in rules if rule[0] == "~"} == set(keys.PATTERNS)
-    named = {*channels.heard, *channels.told}
+    named = {*channels.heard, *channels.told, keys.MARKS}
     assert {rule[1:] for rule in rules if rule[0] == "&"} == named
 
 

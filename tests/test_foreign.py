@@ -86,7 +86,7 @@ async def test_a_wrong_type_in_one_mode_stops_no_other(
             await pod.get_message(timeout=1)
             assert await stores.commit(NORMAL, await stores.new_match()) == ["committed"]
         assert await stores.streams.prepare() == ["ranked"]
-        assert await stores.streams.reread(count=10) == []
+        assert await stores.streams.reread(after={}, count=10) == []
         with pytest.raises(StoreRefusedError):
             await stores.enqueue("c", RANKED)
 

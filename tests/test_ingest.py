@@ -8,19 +8,30 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from redis.asyncio import Redis
 
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreError
-from matchkeeper.loops.ingest import Ingest, IngestRules, Message
+from matchkeeper.loops.ingest import Ingest, IngestRules
 from matchkeeper.loops.traces import Untraced
 from matchkeeper.observe.events import Throttle
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.protocol.requests import RequestKind
+from matchkeeper.store import keys
 from matchkeeper.store.streams import Entry, Submitted
 from tests.conftest import RealServer, wait_until
 from tests.harness import outside
 from tests.proxy import proxy_to
-from tests.stores import CLAIMED, NORMAL, RANKED, Stores, open_stores, token
+from tests.stores import (
+    CLAIMED,
+    NORMAL,
+    RANKED,
+    Stores,
+    enqueue_request,
+    heard,
+    open_stores,
+    token,
+)
 
 BODY = b'{"player_id":"p1","game_mode":"Normal","metadata":{},"pod_id":"pod-a"}'
 
@@ -38,11 +49,10 @@ def ingest(stores: Stores, metrics: Metrics | None = None) -> Ingest:
         [NORMAL, RANKED, CLAIMED],
         tickets=stores.tickets,
         streams=stores.streams,
-        coordination=stores.coordination,
         connection=stores.connection,
         rules=IngestRules(
             max_bytes=65536,
-            memory=timedelta(seconds=5),
+            max_dead_letters=100,
             result_channel=lambda pod: f"pod:{pod}:match_result",
         ),
         queues=defaultdict(_NoLoop),
@@ -50,27 +60,26 @@ def ingest(stores: Stores, metrics: Metrics | None = None) -> Ingest:
         metrics=metrics or Metrics(),
         throttle=Throttle(interval=timedelta(seconds=10), clock=time.monotonic),
         new_token=token,
-        stop=stores.stop,
     )
 
 
-@pytest.mark.parametrize(
-    ("stopping", "code"), [(False, "internal_error"), (True, "server_shutting_down")]
-)
-async def test_who_could_not_be_queued_is_told(
-    stopping: bool, code: str, valkey: RealServer
-) -> None:
+async def test_what_was_heard_stays_in_its_stream_while_redis_fails(valkey: RealServer) -> None:
     async with (
         proxy_to(valkey.port) as proxy,
         open_stores(proxy.url, failures=100) as stores,
+        open_stores(valkey.url) as calm,
         outside(valkey.url) as wire,
     ):
-        if stopping:
-            stores.stop.set()
-        proxy.lose_replies_to = b"EVALSHA"
-        proxy.lose_at_most = 100
-        await ingest(stores).take([Message(kind=RequestKind.ENQUEUE, payload=BODY)])
-        await wire.is_told("p1", f"Error {code}")
+        await stores.on_heard(RequestKind.ENQUEUE, BODY)
+        entries = await stores.hearing.waiting(after="", count=10)
+        await stores.enqueue("warm")
+        proxy.cut_before = b"EVALSHA"
+        with pytest.raises(StoreError):
+            await ingest(stores).take(entries)
+        assert await calm.hearing.waiting(after="", count=10) == entries
+        assert await ingest(calm).take(entries) == 0
+        await wire.is_told("p1", "EnQueued")
+        assert await calm.hearing.waiting(after="", count=10) == []
 
 
 async def test_a_request_whose_reply_was_lost_is_done_and_out_of_the_stream(
@@ -83,10 +92,9 @@ async def test_a_request_whose_reply_was_lost_is_done_and_out_of_the_stream(
         await stores.enqueue("warm")
         proxy.lose_replies_to = b"EVALSHA"
         proxy.lose_at_most = 3
-        message = Message(kind=RequestKind.ENQUEUE, payload=entry.body, entry=entry)
         with pytest.raises(StoreError):
-            await ingest(stores).take([message])
-        assert await stores.streams.reread(count=10) == []
+            await ingest(stores).take([entry])
+        assert await stores.streams.reread(after={}, count=10) == []
         assert (await stores.tickets.where("p1"))[0][0] == "normal"
 
 
@@ -106,10 +114,9 @@ async def test_a_server_that_died_leaves_its_requests_to_another(valkey: RealSer
             return bool(taken)
 
         await wait_until(take_over)
-        late = [Message(kind=RequestKind.ENQUEUE, payload=each.body, entry=each) for each in taken]
-        await ingest(two).take(late)
+        await ingest(two).take(taken)
         await wire.is_told("p1", "EnQueued")
-        await ingest(one).take(late)
+        await ingest(one).take(taken)
         # Pub/Sub keeps the order: what was published before this has been heard with it.
         end = '{"player_id":"end","result_type":"EnQueued"}'
         await wire.redis.publish("pod:x:match_result", end)
@@ -164,16 +171,84 @@ async def test_a_mixed_batch_takes_few_script_calls_and_keeps_each_players_order
     wishes = [("a", "enqueue"), ("b", "enqueue"), ("a", "dequeue"), ("c", "enqueue")]
     wishes += [("b", "dequeue"), ("a", "enqueue"), ("d", "enqueue")]
     async with open_stores(valkey.url) as stores:
-        messages = [
-            Message(kind=RequestKind(kind), payload=BODY.replace(b"p1", player.encode()) + b" " * n)
-            for n, (player, kind) in enumerate(wishes)
+        entries = [
+            await stores.on_heard(RequestKind(kind), BODY.replace(b"p1", player.encode()))
+            for player, kind in wishes
         ]
-        await ingest(stores).take(messages)
+        await ingest(stores).take(entries)
         scripts = [name for name, _ in stores.seen.operations if name in ("enqueue", "dequeue")]
         assert scripts == ["enqueue", "dequeue", "enqueue"]
         # Repetitions need no call of their own.
-        payload = BODY.replace(b"p1", b"e")
-        await ingest(stores).take([Message(kind=RequestKind.ENQUEUE, payload=payload)] * 5)
+        body = BODY.replace(b"p1", b"e")
+        await ingest(stores).take(
+            [await stores.on_heard(RequestKind.ENQUEUE, body) for _ in "12345"]
+        )
         assert [name for name, _ in stores.seen.operations].count("enqueue") == 3
         page = await stores.tickets.read(NORMAL, start=0, count=10)
     assert [ticket.player_id for ticket in page.tickets] == ["c", "a", "d", "e"]
+
+
+@pytest.mark.parametrize("damage", ["x", "", "1-0 s t n f \n\n", "\x00\xff"])
+async def test_a_record_that_cannot_be_read_counts_as_unknown(
+    any_server: RealServer, redis: Redis, damage: str
+) -> None:
+    async with open_stores(any_server.url) as stores, outside(any_server.url) as wire:
+        names = [f"v{number}" for number in range(10)]
+        await redis.set(keys.latest("v1"), damage)
+        bodies = [BODY.replace(b"p1", name.encode()) for name in names]
+        entries = [await stores.on_heard(RequestKind.ENQUEUE, body) for body in bodies]
+        assert await ingest(stores).take(entries) == 0
+        for name in names:
+            await wire.is_told(name, "EnQueued")
+
+
+async def test_what_fails_by_itself_harms_itself_and_is_set_aside(
+    any_server: RealServer, redis: Redis
+) -> None:
+    """A key of a wrong type under one request's memory; the script ends there with an error."""
+    async with open_stores(any_server.url) as stores, outside(any_server.url) as wire:
+        taker = ingest(stores)
+        await redis.set("queue:{ranked}", "not ours")
+        ranked = BODY.replace(b"Normal", b"Ranked").replace(b"p1", b"bad")
+        entries = [
+            await stores.on_heard(RequestKind.ENQUEUE, body)
+            for body in (BODY, ranked, BODY.replace(b"p1", b"p2"))
+        ]
+        assert await taker.take(entries) == 1
+        for name in ("p1", "p2"):
+            await wire.is_told(name, "EnQueued")
+        for _ in range(3):
+            assert await taker.take(await stores.hearing.waiting(after="", count=9)) == 1
+        assert wire.told("bad") == []
+        assert await taker.take(await stores.hearing.waiting(after="", count=9)) == 0
+        await wire.is_told("bad", "Error internal_error")
+        assert await stores.hearing.waiting(after="", count=9) == []
+        (letter,) = await stores.dead_letters.list("ranked", count=9)
+        assert (letter.player_id, letter.request) == ("bad", "enqueue")
+        assert "WRONGTYPE" in letter.reason
+        # Mended and put back, it is done by stream.
+        await redis.delete("queue:{ranked}")
+        await stores.streams.prepare()
+        await stores.dead_letters.requeue("ranked", letter.entry_id, metadata="", token=token())
+        again = await stores.streams.read(count=9, block=timedelta(seconds=1))
+        assert await taker.take(again) == 0
+        await wire.is_told("bad", "EnQueued")
+
+
+async def test_a_batch_that_the_script_cannot_end_stays_in_its_stream(
+    any_server: RealServer, redis: Redis
+) -> None:
+    """Decided first, acknowledged last: Lua does not take back what it has done."""
+    async with open_stores(any_server.url) as stores:
+        entries = [await stores.on_heard(RequestKind.ENQUEUE, BODY)]
+        await redis.execute_command("ACL", "SETUSER", "default", "-zadd")
+        try:
+            with pytest.raises(StoreError):
+                await stores.tickets.enqueue(
+                    "normal", [heard(enqueue_request("p1"), entry=entries[0])]
+                )
+        finally:
+            await redis.execute_command("ACL", "SETUSER", "default", "+@all")
+        assert await stores.hearing.waiting(after="", count=9) == entries
+        assert await ingest(stores).take(entries) == 0
+        assert await redis.zrange("queue:{normal}", 0, -1) == ["p1"]

@@ -180,14 +180,14 @@ def test_an_id_that_is_accepted_can_be_sent_and_logged(text: str) -> None:
         assert "\n" not in text
 
 
-def test_the_same_text_has_the_same_fingerprint_and_ids_count_per_player() -> None:
+def test_an_id_names_a_request_of_one_player_in_one_mode() -> None:
     def fingerprint(**fields: object) -> str:
         return decode(RequestKind.ENQUEUE, enqueue(**fields), max_bytes=LIMIT).fingerprint
 
-    assert fingerprint() == fingerprint()
-    assert fingerprint() != fingerprint(player_id="p2")
+    assert fingerprint() == ""
     assert fingerprint(request_id="r", metadata={"a": 1}) == fingerprint(request_id="r")
     assert fingerprint(request_id="r") != fingerprint(request_id="r", player_id="p2")
+    assert fingerprint(request_id="r") != fingerprint(request_id="r", game_mode="Other")
 
 
 @pytest.mark.parametrize(

@@ -62,16 +62,19 @@ async def test_the_documented_refusals(valkey: RealServer, tmp_path: Path) -> No
         assert refused == 8
 
 
-async def test_the_same_message_twice_counts_once_and_is_no_error(
+async def test_the_same_request_twice_counts_once_and_is_no_error(
     valkey: RealServer, tmp_path: Path
 ) -> None:
     with serving(valkey.url, tmp_path) as server:
         await server.ready()
         async with outside(valkey.url) as wire:
             for _ in range(3):
-                await wire.enqueue("p1")
+                await wire.enqueue("p1", request_id="r1")
             await wait_until(lambda: wire.told("p1").count("EnQueued") == 3)
             assert set(wire.told("p1")) == {"EnQueued"}
+            # Without an id it is another wish.
+            await wire.enqueue("p1")
+            await wire.is_told("p1", "Error already_in_queue")
             assert await wire.redis.zcard("queue:{normal}") == 1
         assert await server.metric("matchkeeper_duplicate_requests_total") == 2
 

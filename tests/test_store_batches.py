@@ -106,7 +106,7 @@ async def test_calls_may_be_larger_than_the_stack_of_lua(
 
 async def test_requests_of_one_player_in_one_call_keep_their_order(any_server: RealServer) -> None:
     async with open_stores(any_server.url) as stores:
-        request = enqueue_request("p1", NORMAL)
+        request = enqueue_request("p1", NORMAL, request_id="r1")
         twice: list[Heard] = [heard(request), heard(request)]
         other = heard(enqueue_request("p1", NORMAL, metadata='{"other":1}'))
         _, outcomes = await stores.tickets.enqueue(NORMAL.tag, [*twice, other])
@@ -114,9 +114,9 @@ async def test_requests_of_one_player_in_one_call_keep_their_order(any_server: R
             Reply.QUEUED, Reply.AGAIN, Reply.ALREADY_IN_QUEUE,
         ]  # fmt: skip
         again = await stores.tickets.enqueue(NORMAL.tag, [*twice, other])
-        # The first of two equal requests is known by the second, which has the same answer.
+        # The first of two equal requests is known by the second, which answers for both.
         assert [each.reply for each in again[1]] == [
-            Reply.AGAIN, Reply.AGAIN, Reply.ALREADY_IN_QUEUE,
+            Reply.OVERTAKEN, Reply.AGAIN, Reply.ALREADY_IN_QUEUE,
         ]  # fmt: skip
 
 
@@ -130,10 +130,10 @@ async def test_what_another_has_taken_from_the_stream_is_not_done_again(
             await redis.xadd("match:requests:{normal}", {"kind": "enqueue", "body": body})
         entries = await stores.streams.read(count=10, block=timedelta(seconds=1))
         batch = [
-            heard(enqueue_request(f"p{number}", NORMAL), entry_id=entry.entry_id)
+            heard(enqueue_request(f"p{number}", NORMAL), entry=entry)
             for number, entry in enumerate(entries)
         ]
-        await stores.streams.discard("normal", entries[1].entry_id)
+        assert await stores.streams.discard(entries[1])
         _, outcomes = await stores.tickets.enqueue("normal", batch)
         assert [each.reply for each in outcomes] == [
             Reply.QUEUED, Reply.DUPLICATE, Reply.QUEUED, Reply.QUEUED,

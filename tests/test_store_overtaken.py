@@ -41,12 +41,10 @@ async def _now_ms(redis: Redis) -> int:
 async def _handle(stores: Stores, entry: Entry) -> Outcome:
     if entry.kind == RequestKind.ENQUEUE:
         request = enqueue_request("p1", request_id=token())
-        _, outcomes = await stores.tickets.enqueue(
-            "normal", [heard(request, entry_id=entry.entry_id)]
-        )
+        _, outcomes = await stores.tickets.enqueue("normal", [heard(request, entry=entry)])
     else:
         request = dequeue_request("p1", request_id=token())
-        outcomes = await stores.tickets.dequeue("normal", [heard(request, entry_id=entry.entry_id)])
+        outcomes = await stores.tickets.dequeue("normal", [heard(request, entry=entry)])
     return outcomes[0]
 
 
@@ -107,8 +105,8 @@ async def test_a_repetition_is_not_answered_after_a_newer_request(
             Reply.DEQUEUED
         ]
         entries = await _read(stores, RequestKind.ENQUEUE)
-        entry_id = entries[0].entry_id if by_stream else ""
-        _, (late,) = await stores.tickets.enqueue("normal", [heard(asked, entry_id=entry_id)])
+        entry = entries[0] if by_stream else None
+        _, (late,) = await stores.tickets.enqueue("normal", [heard(asked, entry=entry)])
         assert late.reply is Reply.OVERTAKEN
 
 
@@ -122,8 +120,8 @@ async def test_a_repetition_is_not_answered_after_the_match(
         asked = enqueue_request("p1", CLAIMED, request_id="first")
 
         async def ask(entry: Entry) -> Reply:
-            entry_id = entry.entry_id if by_stream else ""
-            _, (outcome,) = await stores.tickets.enqueue("squad", [heard(asked, entry_id=entry_id)])
+            asks = heard(asked, entry=entry if by_stream else None)
+            _, (outcome,) = await stores.tickets.enqueue("squad", [asks])
             return outcome.reply
 
         assert await ask(entries[0]) is Reply.QUEUED
@@ -137,7 +135,7 @@ async def test_a_repetition_is_not_answered_after_the_match(
         await stores.matches.confirm(
             "squad", match.match_id, epoch=1, pod_id="a", token="t", memory=timedelta(seconds=60)
         )
-        known = keys.latest("squad", "p1")
+        known = keys.latest("p1")
         await redis.pexpire(known, 5000)
         assert await ask(entries[2]) is Reply.OVERTAKEN
         assert await redis.zcard("queue:{squad}") == 0
@@ -195,7 +193,7 @@ async def test_what_a_dead_server_had_in_hand_is_not_done_when_it_is_too_old(
         (entry,) = await one.streams.read(count=10, block=timedelta(milliseconds=100))
         if kind is RequestKind.DEQUEUE:
             await two.enqueue("p1", pod="pod-x")
-            await redis.delete(keys.latest("normal", "p1"))  # as it is after so long
+            await redis.delete(keys.latest("p1"))  # as it is after so long
         (taken,) = await two.streams.take_over(idle=timedelta(0), count=10)
         assert taken == entry
         outcome = await _handle(two, taken)
@@ -214,7 +212,7 @@ async def test_who_waits_is_not_told_that_an_old_request_was_not_done(
         await _aged(redis, RequestKind.ENQUEUE)
         await one.streams.read(count=10, block=timedelta(milliseconds=100))
         await two.enqueue("p1")
-        await redis.delete(keys.latest("normal", "p1"))
+        await redis.delete(keys.latest("p1"))
         (taken,) = await two.streams.take_over(idle=timedelta(0), count=10)
         assert (await _handle(two, taken)).reply is Reply.OVERTAKEN
 
@@ -228,7 +226,7 @@ async def test_a_request_that_was_too_old_is_done_when_it_is_sent_again(
         await _aged(redis, RequestKind.ENQUEUE)
         await one.streams.read(count=10, block=timedelta(milliseconds=100))
         (taken,) = await two.streams.take_over(idle=timedelta(0), count=10)
-        old = heard(asked, entry_id=taken.entry_id, as_token="t1")
+        old = heard(asked, entry=taken, as_token="t1")
         for _ in range(2):
             _, (outcome,) = await two.tickets.enqueue("normal", [old])
             assert outcome.reply is Reply.REQUEST_EXPIRED, "a retry of ours"

@@ -8,6 +8,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from matchkeeper.domain.ticket import Poison, PoisonedTicket
+from matchkeeper.protocol.requests import RequestKind
 from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer
 from tests.stores import (
@@ -82,14 +83,12 @@ async def test_a_retry_that_comes_after_the_match_does_not_queue_again(
         assert await redis.zcard("queue:{normal}") == 0
 
 
-async def test_two_servers_that_hear_one_message_count_it_once(any_server: RealServer) -> None:
+async def test_two_servers_with_one_entry_in_hand_do_it_once(any_server: RealServer) -> None:
     request = enqueue_request("p1")
-    async with (
-        open_stores(any_server.url, me="a") as one,
-        open_stores(any_server.url, me="b") as two,
-    ):
-        _, first = await one.tickets.enqueue("normal", [heard(request)])
-        length, second = await two.tickets.enqueue("normal", [heard(request)])
+    async with open_stores(any_server.url) as one, open_stores(any_server.url) as two:
+        entry = await one.on_heard(RequestKind.ENQUEUE)
+        _, first = await one.tickets.enqueue("normal", [heard(request, entry=entry)])
+        length, second = await two.tickets.enqueue("normal", [heard(request, entry=entry)])
     assert first[0].reply is Reply.QUEUED
     assert (length, second[0].reply) == (1, Reply.DUPLICATE)
 

@@ -380,7 +380,7 @@ def test_matches_with_players_of_others_are_left_alone(players: tuple[str, str],
             names=names, players=5, timeout_seconds=1, late_seconds=1, sizes={}, tally=tally
         ),
         matches=MatchStore(unused, tags=()),
-        coordination=Coordination(unused, me="r", new_token=str),
+        coordination=Coordination(unused, new_token=str),
         now=lambda: 0.0,
         rng=random.Random(1),
     )

@@ -24,7 +24,7 @@ _PATIENCE = 45
 is remembered."""
 _LIMIT = 100_000
 _TRY_AGAIN = (
-    "internal_error", "server_shutting_down", "not_durable", "rate_limit_exceeded",
+    "internal_error", "not_durable", "rate_limit_exceeded",
     "request_expired",
 )  # fmt: skip
 """What happened is not known; the same request again is safe."""

@@ -24,8 +24,8 @@ from proof.wire import packed
 _CLOCK = re.compile(r"local function unix_seconds\(\).*?\nend\n", re.DOTALL)
 _SIM_CLOCK = "local function unix_seconds() return tonumber(redis.call('GET', 'sim:now')) end\n"
 _SIM_ENTRY_IDS = (
-    "KEYS[1], '*'",
-    "KEYS[1], string.format('%.0f-*', math.floor(1000 * redis.call('GET', 'sim:now')))",
+    "'*'",
+    "string.format('%.0f-*', math.floor(1000 * redis.call('GET', 'sim:now')))",
 )
 EPOCH = 1_700_000_000.0
 """Unix time at the start of a simulation."""

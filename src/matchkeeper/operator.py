@@ -131,7 +131,6 @@ class Operator:
             pod_id=None,
             metadata="",
             fingerprint=self._new_token(),
-            has_id=True,
         )
         heard = Heard(request=request, token=self._new_token())
         (outcome,) = await self._tickets.dequeue(mode.tag, [heard])
@@ -182,7 +181,7 @@ class Operator:
         letter = await self.dead_letter(mode, entry_id)
         text = letter.metadata if metadata is None else metadata
         ticket = read_ticket(letter.player_id, letter.enqueued_at, text.encode(), mode)
-        if isinstance(ticket, PoisonedTicket):
+        if isinstance(ticket, PoisonedTicket) and not letter.request:
             raise BadRequestError(
                 f"{letter.player_id} would be set aside again: {ticket.reason}",
                 hint='Give mended metadata, such as {"pod_id": "pod-a"}.',

@@ -115,7 +115,7 @@ class GameServer:
             clock=clock,
             rng=rng,
         )
-        self._coordination = Coordination(self._connection, me=pod_id, new_token=token)
+        self._coordination = Coordination(self._connection, new_token=token)
         self._matches = MatchStore(self._connection, tags=())
         self._token = token
         self._limit = max_waiting_requests

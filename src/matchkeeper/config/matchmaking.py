@@ -163,13 +163,8 @@ class MatchmakingSettings(Section):
         default=50_000,
         ge=1,
         le=10_000_000,
-        description="Pub/Sub requests that may wait in memory; more are dropped and counted.",
-    )
-    pubsub_duplicate_window_seconds: float = Field(
-        default=5,
-        ge=0,
-        le=HOUR,
-        description="The same Pub/Sub request again within this time is a duplicate.",
+        description="Pub/Sub requests that may wait in memory, and as many in Redis; more are "
+        "dropped and counted.",
     )
     read_streams: bool = Field(
         default=True, description="Whether requests are also read from the durable streams."

@@ -47,7 +47,8 @@ class ServerSettings(Section):
     )
     server_id: ServerId | None = Field(
         default=None,
-        description="Name of this server among several on one Redis; must differ for each.",
+        description="Name of this server for people, as it stands in Redis. No safety rests on it: "
+        "each process adds a part of its own.",
         json_schema_extra=allowed(
             "1 to 64 letters, digits, and . _ : -", default="host, process and a random part"
         ),

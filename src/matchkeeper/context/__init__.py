@@ -29,8 +29,9 @@ from matchkeeper.loops.claimers import RefusedClaimers
 from matchkeeper.loops.committed import CommittedMatches, HandoffEvents
 from matchkeeper.loops.departures import Departures
 from matchkeeper.loops.game_servers import GameServers
+from matchkeeper.loops.hearing import PubSubIntake
 from matchkeeper.loops.ingest import Ingest, IngestRules
-from matchkeeper.loops.intake import PubSubIntake, StreamIntake
+from matchkeeper.loops.intake import StreamIntake
 from matchkeeper.loops.queue_loop import QueueLoop
 from matchkeeper.loops.queue_view import QueueView
 from matchkeeper.loops.reaper import HandoffRules, Reaper
@@ -107,7 +108,7 @@ def build(
     stores = stores_for(
         settings,
         url,
-        me=settings.server.server_id or new_server_id(),
+        me=new_server_id(settings.server.server_id, token=token),
         breaker=breaker,
         events=events,
         clock=clock,
@@ -294,11 +295,10 @@ class _Wiring:
             modes,
             tickets=self.stores.tickets,
             streams=self.stores.streams,
-            coordination=self.stores.coordination,
             connection=self.stores.connection,
             rules=IngestRules(
                 max_bytes=matchmaking.max_message_bytes,
-                memory=timedelta(seconds=matchmaking.pubsub_duplicate_window_seconds),
+                max_dead_letters=matchmaking.max_dead_letters,
                 result_channel=self._result_channel,
             ),
             queues=queues,
@@ -306,23 +306,25 @@ class _Wiring:
             metrics=self.metrics,
             throttle=throttle,
             new_token=self.token,
-            stop=self.stopping,
         )
         pubsub = PubSubIntake(
             ingest,
             self.stores.connection,
+            self.stores.hearing,
             channels={
                 matchmaking.enqueue_request_channel: RequestKind.ENQUEUE,
                 matchmaking.dequeue_request_channel: RequestKind.DEQUEUE,
             },
             backlog=matchmaking.pubsub_backlog,
             batch=matchmaking.ingest_batch_size,
+            clock=self.clock,
             stop=self.stopping,
             metrics=self.metrics,
             throttle=throttle,
         )
         tasks = [
             Task(name="listening", run=pubsub.listen),
+            Task(name="hearing", run=pubsub.keep),
             Task(name="pub/sub requests", run=pubsub.work),
         ]
         stream = None

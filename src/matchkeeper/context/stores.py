@@ -22,6 +22,7 @@ from matchkeeper.store.connection import Connection, ConnectionOptions, StoreObs
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.dead_letters import DeadLetterStore
 from matchkeeper.store.durability import Durability
+from matchkeeper.store.hearing import HearingStore
 from matchkeeper.store.history import History
 from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.streams import RequestStreams
@@ -42,17 +43,18 @@ class Stores:
     dead_letters: DeadLetterStore
     streams: RequestStreams
     coordination: Coordination
+    hearing: HearingStore
     history: History
-
-
-def new_server_id() -> str:
-    """A name for this process that no other has had."""
-    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
 def new_token() -> str:
     """An id that is never made twice: 8 random bytes of this process and a number, as hex."""
     return f"{_PROCESS}{next(_numbers):016x}"
+
+
+def new_server_id(label: str | None = None, *, token: Callable[[], str] = new_token) -> str:
+    """A name for this process that no other has had; `label` is for people, and may come twice."""
+    return f"{label or f'{socket.gethostname()}-{os.getpid()}'}-{token()}"
 
 
 def breaker_for(
@@ -119,9 +121,7 @@ def stores_for(
         tickets=TicketStore(
             connection,
             tags=tags,
-            me=me,
             several_queues=matchmaking.allow_multiple_queues,
-            duplicate_window=timedelta(seconds=matchmaking.pubsub_duplicate_window_seconds),
         ),
         matches=MatchStore(
             connection,
@@ -134,7 +134,8 @@ def stores_for(
         ),
         dead_letters=DeadLetterStore(connection, tags=tags),
         streams=RequestStreams(connection, tags=tags, me=me),
-        coordination=Coordination(connection, me=me, new_token=token),
+        coordination=Coordination(connection, new_token=token),
+        hearing=HearingStore(connection, me=me),
         history=History(connection, tags=tags),
     )
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Protocol
 
-import msgspec
 from msgspec.structs import replace
 
 from matchkeeper.domain.mode import GameMode
@@ -22,28 +19,20 @@ from matchkeeper.observe.metrics import Metrics
 from matchkeeper.protocol import answers
 from matchkeeper.protocol.codes import ErrorCode, WireError
 from matchkeeper.protocol.metadata import BadMetadataError, metadata_sum, rating_in
-from matchkeeper.protocol.requests import Request, RequestKind, decode, fingerprint
+from matchkeeper.protocol.requests import Request, RequestKind, decode, fingerprint, kind_of
 from matchkeeper.store.connection import Connection
-from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.failures import NotDurableError
 from matchkeeper.store.streams import Entry, RequestStreams
 from matchkeeper.store.tickets import Heard, Outcome, Reply, TicketStore
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """A request as it came in; `entry` is set where it came by stream."""
-
-    kind: RequestKind
-    payload: bytes
-    entry: Entry | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Messages that were read: requests by the tag of their queue, and what cannot be used."""
+    """Entries that were read: requests by their queue and stream, and what cannot be used."""
 
-    by_tag: Mapping[str, Sequence[Heard]]
-    refused: Sequence[tuple[Message, WireError]]
+    requests: Mapping[tuple[str, str], Sequence[Heard]]
+    """By (tag of the queue, key of the stream)."""
+    refused: Sequence[tuple[Entry, WireError]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +40,7 @@ class IngestRules:
     """The limits of requests."""
 
     max_bytes: int
-    memory: timedelta
+    max_dead_letters: int
     result_channel: Callable[[str], str]
 
 
@@ -65,6 +54,11 @@ class Queue(Protocol):
         """These were taken out."""
 
 
+_KINDS = frozenset(kind.value for kind in RequestKind)
+_TRIES = 5
+"""So often a request may fail by itself."""
+
+
 class Ingest:
     """Takes batches of messages in. One batch is one script call per queue and kind."""
 
@@ -74,7 +68,6 @@ class Ingest:
         *,
         tickets: TicketStore,
         streams: RequestStreams,
-        coordination: Coordination,
         connection: Connection,
         rules: IngestRules,
         queues: Mapping[str, Queue],
@@ -82,12 +75,10 @@ class Ingest:
         metrics: Metrics,
         throttle: Throttle,
         new_token: Callable[[], str],
-        stop: asyncio.Event,
     ) -> None:
         self._modes: Mapping[str, GameMode] = {mode.tag: mode for mode in modes}
         self._tickets = tickets
         self._streams = streams
-        self._coordination = coordination
         self._connection = connection
         self._rules = rules
         self._queues = queues
@@ -95,52 +86,59 @@ class Ingest:
         self._metrics = metrics
         self._throttle = throttle
         self._new_token = new_token
-        self._stop = stop
+        self._failures: Counter[tuple[str, str]] = Counter()
+        """How often a request, by stream and entry, has failed by itself."""
 
-    async def take(self, messages: Sequence[Message]) -> None:
-        """Handles a batch, in order for each player. Raises StoreError where a batch from a stream
-        could not be handled; it stays in the stream then.
+    async def take(self, entries: Sequence[Entry]) -> int:
+        """Handles entries, in order for each player; returns how many failed by themselves, and
+        stay in their stream. Raises StoreError where Redis could not do its work: what is not
+        done stays there.
         """
-        await self.apply(self.read(messages))
+        return await self.apply(self.read(entries))
 
-    def read(self, messages: Sequence[Message]) -> Batch:
+    def read(self, entries: Sequence[Entry]) -> Batch:
         """The first half of `take`: touches nothing outside."""
-        by_tag: dict[str, list[Heard]] = {}
-        refused: list[tuple[Message, WireError]] = []
-        ways = Counter((each.kind, "stream" if each.entry else "pubsub") for each in messages)
+        requests: dict[tuple[str, str], list[Heard]] = {}
+        refused: list[tuple[Entry, WireError]] = []
+        ways = Counter((each.kind, "stream" if each.tag else "pubsub") for each in entries)
         for (kind, via), count in ways.items():
-            self._metrics.requests(kind.value, via, count)
-        for message in messages:
+            self._metrics.requests(kind if kind in _KINDS else "other", via, count)
+        for entry in entries:
             try:
-                heard = self._heard(message)
+                heard = self._heard(entry)
             except WireError as error:
-                refused.append((message, error))
+                refused.append((entry, error))
             except Exception as error:  # noqa: BLE001  # one message must not keep out the others
                 emit(Event.LOOP_FAILED, loop="requests", error=repr(error), exc_info=error)
                 why = "This message cannot be read"
-                refused.append((message, WireError(ErrorCode.INTERNAL_ERROR, why)))
+                refused.append((entry, WireError(ErrorCode.INTERNAL_ERROR, why)))
             else:
-                by_tag.setdefault(heard.request.game_mode, []).append(heard)
-        return Batch(by_tag=by_tag, refused=refused)
+                requests.setdefault((heard.request.game_mode, entry.stream), []).append(heard)
+        return Batch(requests=requests, refused=refused)
 
-    async def apply(self, batch: Batch) -> None:
+    async def apply(self, batch: Batch) -> int:
         """The second half of `take`. Raises StoreError as that does."""
-        for message, error in batch.refused:
-            await self._refuse(message, error)
+        for entry, error in batch.refused:
+            await self._refuse(entry, error)
+        failed = 0
         failure: StoreError | None = None
-        for tag, requests in batch.by_tag.items():
-            try:
-                await self._queue_batch(self._modes[tag], requests)
-            except StoreError as error:
-                failure = error
+        for (tag, _), requests in batch.requests.items():
+            for kind, heard in _runs(requests):
+                try:
+                    failed += await self._do(self._modes[tag], kind, heard)
+                except StoreError as error:
+                    failure = error
+                    break
         if failure is not None:
             raise failure
+        return failed
 
-    def _heard(self, message: Message) -> Heard:
+    def _heard(self, entry: Entry) -> Heard:
         """The checked request; its `game_mode` is the mode's tag. Raises WireError."""
-        request = decode(message.kind, message.payload, max_bytes=self._rules.max_bytes)
+        kind = kind_of(entry.kind, entry.body)
+        request = decode(kind, entry.body, max_bytes=self._rules.max_bytes)
         mode = self._modes.get(request.game_mode.lower())
-        if mode is None or (message.entry is not None and message.entry.tag != mode.tag):
+        if mode is None or entry.tag not in ("", mode.tag):
             known = ", ".join(sorted(mode.name for mode in self._modes.values()))
             raise WireError(
                 ErrorCode.INVALID_GAME_MODE,
@@ -149,11 +147,10 @@ class Ingest:
                 pod_id=request.pod_id,
             )
         rating = _rating(request, mode) if request.kind is RequestKind.ENQUEUE else None
-        entry_id = message.entry.entry_id if message.entry else ""
         return Heard(
-            request=_identified(replace(request, game_mode=mode.tag), entry_id),
+            request=_identified(replace(request, game_mode=mode.tag), entry),
             token=self._new_token(),
-            entry_id=entry_id,
+            entry=entry,
             rating=rating,
             answer=self._queued_answer(request),
         )
@@ -164,28 +161,47 @@ class Ingest:
         payload = answers.plain(request.player_id, answers.ENQUEUED)
         return self._rules.result_channel(request.pod_id), payload
 
-    async def _queue_batch(self, mode: GameMode, batch: Sequence[Heard]) -> None:
-        for kind, heard in _runs(batch):
-            try:
-                outcomes = await self._apply(mode, kind, heard)
-            except NotDurableError as error:
-                await self._apologise(heard, ErrorCode.NOT_DURABLE, error)
-            except StoreRefusedError as error:
-                await self._apologise(heard, ErrorCode.INTERNAL_ERROR, error)
-                for each in heard:
-                    if each.entry_id:
-                        await self._streams.discard(mode.tag, each.entry_id)
-            except StoreError as error:
-                heard_only = [each for each in heard if not each.entry_id]
-                await self._apologise(heard_only, self._why(), error)
-                if len(heard_only) < len(heard):
-                    raise
-            else:
-                await self._answer(mode, outcomes)
+    async def _do(self, mode: GameMode, kind: RequestKind, heard: Sequence[Heard]) -> int:
+        """Does requests in one call; returns how many failed by themselves. Raises StoreError."""
+        try:
+            outcomes = await self._apply(mode, kind, heard)
+        except NotDurableError as error:
+            await self._apologise(mode, heard, ErrorCode.NOT_DURABLE, error)
+        except StoreRefusedError as error:
+            if len(heard) > 1:  # only the culprit is to suffer
+                return sum([await self._do(mode, kind, [each]) for each in heard])
+            return await self._failed(mode, heard[0], error)
+        else:
+            await self._answer(mode, outcomes)
+        return 0
 
-    def _why(self) -> ErrorCode:
-        stopping = self._stop.is_set()
-        return ErrorCode.SERVER_SHUTTING_DOWN if stopping else ErrorCode.INTERNAL_ERROR
+    async def _failed(self, mode: GameMode, heard: Heard, error: StoreError) -> int:
+        """What fails by itself is tried some times, and then set aside."""
+        entry = heard.entry
+        if entry is None:
+            raise error
+        name = (entry.stream, entry.entry_id)
+        self._failures[name] += 1
+        if self._failures[name] < _TRIES:
+            return 1
+        del self._failures[name]
+        buried = await self._streams.bury(
+            entry,
+            mode.tag,
+            player_id=heard.request.player_id,
+            reason=error.message,
+            kept=self._rules.max_dead_letters,
+        )
+        if buried:
+            emit(
+                Event.REQUEST_BURIED,
+                request=heard.request.kind.value,
+                mode=mode.name,
+                player_id=heard.request.player_id,
+                error=error.message,
+            )
+            await self._apologise(mode, [heard], ErrorCode.INTERNAL_ERROR, error)
+        return 0
 
     async def _apply(
         self, mode: GameMode, kind: RequestKind, heard: Sequence[Heard]
@@ -264,20 +280,21 @@ class Ingest:
         mode = self._modes.get(game_mode.lower())
         return "" if mode is None else mode.name
 
-    async def _apologise(self, heard: Sequence[Heard], code: ErrorCode, error: StoreError) -> None:
-        if heard:
-            emit(Event.REQUESTS_FAILED, count=len(heard), error=error.message)
+    async def _apologise(
+        self, mode: GameMode, heard: Sequence[Heard], code: ErrorCode, error: StoreError
+    ) -> None:
+        emit(Event.REQUESTS_FAILED, count=len(heard), error=error.message)
         await self._send(
-            self._mode_name(heard[0].request.game_mode) if heard else "",
+            mode.name,
             [
                 refusal(each.request.pod_id, each.request.player_id, code, error.message)
                 for each in heard
             ],
         )
 
-    async def _refuse(self, message: Message, error: WireError) -> None:
-        tag = message.entry.tag if message.entry else error.game_mode
-        self._metrics.refused(self._mode_name(tag), error.code)
+    async def _refuse(self, entry: Entry, error: WireError) -> None:
+        if not await self._streams.discard(entry):
+            return  # another server has done so
         self._throttle.emit(
             Event.REQUEST_REFUSED,
             key=error.code.value,
@@ -286,22 +303,10 @@ class Ingest:
             player_id=error.player_id,
             pod_id=error.pod_id or "",
         )
-        if message.entry is not None:
-            await self._streams.discard(message.entry.tag, message.entry.entry_id)
-        if error.pod_id is None:
-            return
-        self._metrics.answer("Error")
-        answer = refusal(error.pod_id, error.player_id, error.code, error.message)
-        mark = message.entry.entry_id if message.entry else None
-        try:
-            await self._coordination.answer_once(
-                fingerprint(message.kind, message.payload, mark, error.player_id),
-                self._rules.result_channel(error.pod_id),
-                answer.payload,
-                memory=self._rules.memory,
-            )
-        except StoreError as failure:
-            emit(Event.ANSWERS_LOST, count=1, error=failure.message)
+        await self._send(
+            self._mode_name(entry.tag or error.game_mode),
+            [refusal(error.pod_id, error.player_id, error.code, error.message)],
+        )
 
 
 def _runs(batch: Sequence[Heard]) -> list[tuple[RequestKind, list[Heard]]]:
@@ -320,12 +325,13 @@ def _runs(batch: Sequence[Heard]) -> list[tuple[RequestKind, list[Heard]]]:
     return [(kind, runs[turn, kind]) for turn, kind in sorted(runs)]
 
 
-def _identified(request: Request, entry_id: str) -> Request:
+def _identified(request: Request, entry: Entry) -> Request:
     """A request without an id of its own is known by its place in the stream."""
-    if request.has_id or not entry_id:
+    if request.fingerprint:
         return request
-    name = fingerprint(request.kind, b"", entry_id, request.player_id)
-    return replace(request, fingerprint=name, has_id=True)
+    place = f"{entry.stream} {entry.entry_id}"
+    name = fingerprint(request.kind, place, request.player_id, request.game_mode)
+    return replace(request, fingerprint=name)
 
 
 def _rating(request: Request, mode: GameMode) -> float | None:

@@ -1,87 +1,21 @@
-"""The two ways in: Pub/Sub, which forgets what nobody hears, and streams, which do not."""
+"""Requests by stream, which keeps them until they are done."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
+import math
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
-from matchkeeper.loops.ingest import Batch, Ingest, Message
+from matchkeeper.loops.ingest import Ingest
 from matchkeeper.loops.waiting import Behind, unless
-from matchkeeper.observe.events import Event, Throttle, emit
-from matchkeeper.observe.metrics import Metrics
-from matchkeeper.protocol.requests import RequestKind
-from matchkeeper.store.connection import Connection
-from matchkeeper.store.streams import Entry, RequestStreams
-from matchkeeper.store.subscription import subscribed
+from matchkeeper.observe.events import Event, emit
+from matchkeeper.store.streams import RequestStreams
 
 _BLOCK = timedelta(seconds=1)
 _TAKE_OVER_EVERY_SECONDS = 5.0
-
-
-class PubSubIntake:
-    """Hears requests on their channels and hands them on in batches."""
-
-    def __init__(
-        self,
-        ingest: Ingest,
-        connection: Connection,
-        *,
-        channels: Mapping[str, RequestKind],
-        backlog: int,
-        batch: int,
-        stop: asyncio.Event,
-        metrics: Metrics,
-        throttle: Throttle,
-    ) -> None:
-        self._ingest = ingest
-        self._connection = connection
-        self._channels = channels
-        self._batch = batch
-        self._stop = stop
-        self._metrics = metrics
-        self._throttle = throttle
-        self._waiting: asyncio.Queue[Message] = asyncio.Queue(backlog)
-        self.listening = False
-
-    async def listen(self) -> None:
-        """Puts what is heard into the backlog, until the server stops. Raises StoreError."""
-        await unless(self._stop, self._listen())
-
-    async def _listen(self) -> None:
-        try:
-            async with subscribed(self._connection, list(self._channels)) as subscription:
-                self.listening = True
-                emit(Event.SUBSCRIBED, channels=", ".join(self._channels))
-                await subscription.listen(self._put)
-        finally:
-            self.listening = False
-
-    def _put(self, channel: str, payload: bytes) -> None:
-        try:
-            self._waiting.put_nowait(Message(kind=self._channels[channel], payload=payload))
-        except asyncio.QueueFull:
-            self._metrics.backlog_dropped(channel)
-            self._throttle.emit(
-                Event.BACKLOG_FULL, key=channel, channel=channel, limit=self._waiting.maxsize
-            )
-
-    async def work(self) -> None:
-        """Handles the backlog; returns once the server stops and the backlog is empty."""
-        async with Behind[None]() as behind:
-            while (first := await self._first()) is not None:
-                batch = [first]
-                with suppress(asyncio.QueueEmpty):
-                    while len(batch) < self._batch:
-                        batch.append(self._waiting.get_nowait())
-                await behind.start(self._ingest.apply(self._ingest.read(batch)))
-            await behind.rest()
-
-    async def _first(self) -> Message | None:
-        with suppress(asyncio.QueueEmpty):
-            return self._waiting.get_nowait()
-        return await unless(self._stop, self._waiting.get())
+_AGAIN_SECONDS = 1.0
+"""After so long what failed by itself is tried again."""
 
 
 class StreamIntake:
@@ -104,6 +38,8 @@ class StreamIntake:
         self._broken: set[str] = set()
         self._look_at = 0.0
         """When to look for requests of servers that are gone; a new start does not put it off."""
+        self._again_at = math.inf
+        """When to try again what failed by itself."""
         self.reading = False
         """The streams are there, so that game servers can write to them."""
 
@@ -119,8 +55,11 @@ class StreamIntake:
     async def _read(self) -> None:
         await self._catch_up()
         loop = asyncio.get_running_loop()
-        async with Behind[None]() as behind:
+        async with Behind[int]() as behind:
             while not self._stop.is_set():
+                if loop.time() >= self._again_at:
+                    await behind.rest()
+                    await self._catch_up()
                 if loop.time() >= self._look_at:
                     self._look_at = loop.time() + _TAKE_OVER_EVERY_SECONDS
                     await behind.rest()
@@ -128,11 +67,19 @@ class StreamIntake:
                     await self._take_over()
                 reading = self._streams.read(count=self._batch, block=_BLOCK)
                 if entries := await unless(self._stop, reading):
-                    await behind.start(self._ingest.apply(await self._requests(entries)))
+                    batch = self._ingest.read(entries)
+                    self._note(await behind.start(self._ingest.apply(batch)))
+                else:
+                    self._note(await behind.rest())
             await behind.rest()
         # A read that was cut off may have been given requests.
         await self._catch_up()
         await self._streams.leave(gone_for=timedelta(hours=1))
+
+    def _note(self, failed: Iterable[int]) -> None:
+        if any(failed):
+            again = asyncio.get_running_loop().time() + _AGAIN_SECONDS
+            self._again_at = min(self._again_at, again)
 
     async def _prepare(self) -> None:
         broken = set(await self._streams.prepare())
@@ -141,8 +88,12 @@ class StreamIntake:
         self._broken = broken
 
     async def _catch_up(self) -> None:
-        while entries := await self._streams.reread(count=self._batch):
-            await self._take(entries)
+        """Does what this server was given before, each once."""
+        self._again_at = math.inf
+        after: Mapping[str, str] = {}
+        while entries := await self._streams.reread(after=after, count=self._batch):
+            self._note([await self._ingest.take(entries)])
+            after = {**after, **{entry.tag: entry.entry_id for entry in entries}}
 
     async def _take_over(self) -> None:
         idle = self._take_over_after
@@ -151,18 +102,4 @@ class StreamIntake:
             if not entries:
                 return
             emit(Event.REQUESTS_TAKEN_OVER, count=len(entries))
-            await self._take(entries)
-
-    async def _take(self, entries: list[Entry]) -> None:
-        await self._ingest.apply(await self._requests(entries))
-
-    async def _requests(self, entries: list[Entry]) -> Batch:
-        messages = []
-        for entry in entries:
-            if entry.kind in (RequestKind.ENQUEUE, RequestKind.DEQUEUE):
-                kind = RequestKind(entry.kind)
-                messages.append(Message(kind=kind, payload=entry.body, entry=entry))
-            else:
-                emit(Event.UNKNOWN_REQUEST_KIND, kind_found=entry.kind[:64], mode=entry.tag)
-                await self._streams.discard(entry.tag, entry.entry_id)
-        return self._ingest.read(messages)
+            self._note([await self._ingest.take(entries)])

@@ -22,6 +22,8 @@ class Event(StrEnum):
     STARTED = "started"
     EMBEDDED_STARTED = "embedded_started"
     SUBSCRIBED = "subscribed"
+    HEARING = "hearing"
+    HEARING_LOST = "hearing_lost"
     SHUTDOWN_STARTED = "shutdown_started"
     SHUTDOWN_AT_ONCE = "shutdown_at_once"
     SHUTDOWN_CUT_OFF = "shutdown_cut_off"
@@ -67,7 +69,7 @@ class Event(StrEnum):
     REQUEST_EXPIRED = "request_expired"
     REQUESTS_FAILED = "requests_failed"
     REQUESTS_TAKEN_OVER = "requests_taken_over"
-    UNKNOWN_REQUEST_KIND = "unknown_request_kind"
+    REQUEST_BURIED = "request_buried"
     ANSWERS_LOST = "answers_lost"
     BACKLOG_FULL = "backlog_full"
     ALERT_SENT = "alert_sent"
@@ -105,6 +107,16 @@ CATALOGUE: dict[Event, Entry] = {
     Event.SUBSCRIBED: Entry(
         _I, "Listening on {channels}",
         "Requests by Pub/Sub are heard from now on; logged again after each reconnect.", _NOTHING,
+    ),
+    Event.HEARING: Entry(
+        _I, "This server does what is heard on Pub/Sub (lease {epoch})",
+        "Of several servers one does so; the others listen, too, and take over.", _NOTHING,
+    ),
+    Event.HEARING_LOST: Entry(
+        _I, "This server no longer does what is heard on Pub/Sub (lease {epoch})",
+        "It was frozen, slow or cut off for longer than a second, or gave the lease up; another "
+        "server goes on where it stopped.",
+        "Nothing, unless it happens often: then look at the CPU that this server gets.",
     ),
     Event.SHUTDOWN_STARTED: Entry(
         _I, "Stopping: no new rounds, no new requests, {seconds} s to end what runs",
@@ -312,10 +324,10 @@ CATALOGUE: dict[Event, Entry] = {
         _I, "Took over {count} request(s) of a server that is gone",
         "Another server died before it had done them.", _NOTHING,
     ),
-    Event.UNKNOWN_REQUEST_KIND: Entry(
-        _W, "Dropped an entry of kind {kind_found!r} from the requests of {mode}",
-        "The stream held something that is neither enqueue nor dequeue.",
-        "Find out who writes to that stream.",
+    Event.REQUEST_BURIED: Entry(
+        _E, "Set aside the {request} request of {player_id} for {mode}: {error}",
+        "It failed by itself again and again; it stands in the dead letters, all others are done.",
+        "Mend what the error names, then `matchkeeper dead-letters requeue`.",
     ),
     Event.ANSWERS_LOST: Entry(
         _W, "{count} answer(s) not sent: {error}",

@@ -95,6 +95,7 @@ class Metrics(Registry):
 
     def _request_metrics(self) -> None:
         self._requests = self._counter("requests_total", "Requests heard", "kind", "via")
+        self._hearing = self._gauge("hearing", "1 while what this server hears on Pub/Sub counts")
         self._enqueued = self._counter("enqueued_total", "Players put into a queue", "mode")
         self._dequeued = self._counter("dequeued_total", "Players who left a queue", "mode")
         self._refused = self._counter(
@@ -267,6 +268,10 @@ class Metrics(Registry):
     def requests(self, kind: str, via: str, count: int) -> None:
         """Requests were heard."""
         self._requests.labels(kind, via).inc(count)
+
+    def hearing(self, *, hears: bool) -> None:
+        """Whether this server's hearing of Pub/Sub counts."""
+        self._hearing.set(hears)
 
     def enqueued(self, mode: str, players: int) -> None:
         """Players were put into a queue."""

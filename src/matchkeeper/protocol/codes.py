@@ -21,7 +21,6 @@ class ErrorCode(StrEnum):
     MESSAGE_TOO_DEEP = "message_too_deep"
     REQUEST_EXPIRED = "request_expired"
     NOT_DURABLE = "not_durable"
-    SERVER_SHUTTING_DOWN = "server_shutting_down"
     INTERNAL_ERROR = "internal_error"
 
     @property
@@ -62,7 +61,6 @@ _MEANINGS = {
         "The request took effect, but is not yet as durable as `redis.durability` asks. Send it "
         "again: the answer comes once it is."
     ),
-    ErrorCode.SERVER_SHUTTING_DOWN: "The server stops and could not do the request. Send it again.",
     ErrorCode.INTERNAL_ERROR: "Redis could not be reached in time. Send the request again.",
 }
 

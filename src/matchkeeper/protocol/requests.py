@@ -55,9 +55,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     game_mode: str
     pod_id: str | None
     metadata: str
-    fingerprint: str
-    """The same for the same request sent again: of its id, else of its whole text."""
-    has_id: bool
+    fingerprint: str = ""
+    """The same for the same request sent again; empty where the sender gave it no id."""
     traceparent: str = ""
     """Of the sender's trace; empty where there is none."""
 
@@ -108,17 +107,22 @@ def decode(kind: RequestKind, payload: bytes, *, max_bytes: int) -> Request:
         game_mode=message.game_mode,
         pod_id=message.pod_id,
         metadata=metadata,
-        fingerprint=fingerprint(kind, payload, message.request_id, message.player_id),
-        has_id=message.request_id is not None,
+        fingerprint=_fingerprint_of(kind, message),
         traceparent=traceparent,
     )
 
 
-def fingerprint(kind: RequestKind, payload: bytes, request_id: str | None, player_id: str) -> str:
+def fingerprint(kind: RequestKind, request_id: str, player_id: str, game_mode: str) -> str:
     """Names the request in Redis: 16 bytes as hex."""
-    # An id is only as unique as its sender; the player and kind keep two senders apart.
-    text = payload if request_id is None else f"{request_id}\n{player_id}".encode()
+    # An id is only as unique as its sender; player, mode and kind keep two senders apart.
+    text = f"{request_id}\n{player_id}\n{game_mode.lower()}".encode()
     return hashlib.blake2b(text, digest_size=16, person=kind.encode()).hexdigest()
+
+
+def _fingerprint_of(kind: RequestKind, message: EnqueueRequest | DequeueRequest) -> str:
+    if message.request_id is None:
+        return ""
+    return fingerprint(kind, message.request_id, message.player_id, message.game_mode)
 
 
 def _parse(kind: RequestKind, payload: bytes) -> EnqueueRequest | DequeueRequest:

@@ -1,4 +1,4 @@
-"""What several servers and pods share beside the queues: answers, heartbeats, alerts, listeners."""
+"""What several servers and pods share beside the queues: heartbeats, alerts, listeners."""
 
 from __future__ import annotations
 
@@ -18,20 +18,9 @@ _LONGEST_OUTAGE = timedelta(days=7)
 class Coordination:
     """Small shared facts. Methods raise StoreError."""
 
-    def __init__(self, connection: Connection, *, me: str, new_token: Callable[[], str]) -> None:
+    def __init__(self, connection: Connection, *, new_token: Callable[[], str]) -> None:
         self._connection = connection
-        self._me = me
         self._new_token = new_token
-
-    async def answer_once(
-        self, fingerprint: str, channel: str, payload: bytes, *, memory: timedelta
-    ) -> bool:
-        """Publishes a refusal unless another server has. Whether this call has."""
-        memory_ms = int(memory.total_seconds() * 1000)
-        reply = await self._connection.script(
-            Script.ANSWER_ONCE, [keys.refused(fingerprint)], [memory_ms, self._me, channel, payload]
-        )
-        return bool(reply)
 
     async def heartbeat(self, pod_id: str, *, leaving: bool = False) -> None:
         """A pod lives, or leaves."""

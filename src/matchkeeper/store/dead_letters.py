@@ -17,14 +17,17 @@ from matchkeeper.store.scripts import Script
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """One ticket set aside. Times are Unix seconds."""
+    """One ticket, or request, set aside. Times are Unix seconds."""
 
     entry_id: str
     player_id: str
     metadata: str
+    """Of a request: its whole text."""
     reason: str
     enqueued_at: float
     set_aside_at: float
+    request: str = ""
+    """The kind of a request; empty for a ticket."""
 
 
 class DeadLetterStore:
@@ -74,7 +77,8 @@ class DeadLetterStore:
     async def requeue(self, tag: str, entry_id: str, *, metadata: str, token: str) -> str:
         """Puts one back into its queue with the place it had; returns the player.
 
-        `metadata` replaces what could not be read; empty keeps it. Raises NotFoundError, also when
+        `metadata` replaces what could not be read; empty keeps it. A request goes back to those
+        that wait to be done. Raises NotFoundError, also when
         the player waits or plays elsewhere by now.
         """
         others = places(tag, self._tags).others
@@ -87,6 +91,7 @@ class DeadLetterStore:
                 keys.queue(tag),
                 keys.metadata(tag),
                 keys.history(tag),
+                keys.requests(tag),
                 *(keys.matched(each) for each in modes),
                 *(keys.queue(each) for each in others),
             ],
@@ -133,6 +138,7 @@ def _letter(entry_id: bytes, fields: dict[bytes, bytes]) -> DeadLetter:
         reason=text(b"reason"),
         enqueued_at=_seconds(text(b"enqueued_at")),
         set_aside_at=_seconds(text(b"time")),
+        request=text(b"request"),
     )
 
 

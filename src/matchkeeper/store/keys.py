@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 PODS = "pods"
+HEARING = "hearing"
+"""HASH: who hears Pub/Sub, under which epoch, and up to where what was heard is done."""
+HEARD = "heard"
+"""STREAM: requests that were heard on Pub/Sub and are not done yet."""
 GROUP = "matchkeeper"
 """The consumer group of the request streams."""
+MARKS = "match:marks"
+"""The channel that the server which hears Pub/Sub marks, so that others can take over from it."""
 
 
 def queue(tag: str) -> str:
@@ -67,8 +73,10 @@ def seen(tag: str, fingerprint: str) -> str:
     return f"seen:{{{tag}}}:{fingerprint}"
 
 
-def latest(tag: str, player_id: str | bytes) -> bytes:
-    """STRING with TTL: the latest request of a player that was done."""
+def latest(player_id: str | bytes, tag: str = "") -> bytes:
+    """STRING with TTL: the latest request of a player that was done; of one mode with its `tag`."""
+    if not tag:
+        return b"latest:%b" % raw(player_id)
     return b"latest:{%b}:%b" % (tag.encode(), raw(player_id))
 
 
@@ -80,11 +88,6 @@ def trace(tag: str, player_id: str | bytes) -> bytes:
 def answered(tag: str, token: str) -> str:
     """STRING with TTL: the reply of a script call, for when it is sent again."""
     return f"answered:{{{tag}}}:{token}"
-
-
-def refused(fingerprint: str) -> str:
-    """STRING with TTL: a request whose refusal was answered."""
-    return f"refused:{fingerprint}"
 
 
 def alert(name: str, part: str) -> str:
@@ -103,12 +106,13 @@ PATTERNS = (
     "dead:{*}",
     "history:{*}",
     "seen:{*}:*",
-    "latest:{*}:*",
+    "latest:*",
     "answered:{*}:*",
     "trace:{*}:*",
-    "refused:*",
     "alert:{*}:*",
     PODS,
+    HEARING,
+    HEARD,
 )
 """All of the above, as patterns for an ACL."""
 

@@ -97,15 +97,16 @@ def trials(
     found += [
         Trial(command=(name, channel, *rest), target=channel, kind=Kind.CHANNEL)
         for name, rest, names in (
-            ("SUBSCRIBE", (), channels.heard),
-            ("PUBLISH", ("x",), channels.told),
+            ("SUBSCRIBE", (), (*channels.heard, keys.MARKS)),
+            ("PUBLISH", ("x",), (*channels.told, keys.MARKS)),
         )
         for channel in names
     ]
     found.append(Trial(command=("PUBSUB NUMSUB", channels.told[0])))
     found += _on(keys.PODS, (("ZADD", 1, "x"), ("ZREM", "x"), ("ZRANGE", 0, 0)))
     found += _on(keys.PODS, (("ZREMRANGEBYSCORE", 0, 0),))
-    found += _on(keys.refused("x"), _STRING[:2])
+    found += _on(keys.HEARING, (("HMGET", "x"), ("HSET", "x", "x")))
+    found += _on(keys.HEARD, _STREAM[:4])
     found += _on(keys.alert("x", "sent"), (*_STRING[:2], ("DEL",)))
     found += _on(keys.text(keys.hand_made_metadata("x")), (("MGET",), ("UNLINK",)))
     traces = [trial for tag in tags for trial in _of_traces(tag)] if traced else []
@@ -130,7 +131,7 @@ def _of_queue(tag: str) -> list[Trial]:
         *_on(keys.dead(tag), _STREAM),
         *_on(keys.history(tag), (_STREAM[0], *_STREAM[3:], ("EXPIRE", 1))),
         *_on(keys.seen(tag, "x"), _STRING),
-        *_on(keys.text(keys.latest(tag, "x")), _STRING),
+        *_on(keys.text(keys.latest("x", tag)), _STRING),
         *_on(keys.answered(tag, "x"), _STRING),
         *_on(requests, (*_STREAM[:3], ("XACK", keys.GROUP, "0-1"))),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -21,9 +21,20 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One request in a stream. Both texts are as they came, unchecked."""
 
     tag: str
+    """Of the mode whose stream it stands in; empty in the stream of what was heard by Pub/Sub."""
     entry_id: str
     kind: str
     body: bytes
+
+    @property
+    def stream(self) -> str:
+        """The key of its stream."""
+        return keys.requests(self.tag) if self.tag else keys.HEARD
+
+    @property
+    def group(self) -> str:
+        """Of the stream's readers; empty where it has one reader."""
+        return keys.GROUP if self.tag else ""
 
 
 class Submitted(StrEnum):
@@ -83,14 +94,17 @@ class RequestStreams:
         reply = await self._connection.once("read requests", fetch, seconds=block.total_seconds())
         return self._entries(reply)
 
-    async def reread(self, *, count: int) -> list[Entry]:
-        """Requests that this consumer was given, but whose reply or end got lost."""
+    async def reread(self, *, after: Mapping[str, str], count: int) -> list[Entry]:
+        """Requests that this consumer was given, but whose reply or end got lost: behind the entry
+        that `after` names for a tag.
+        """
         if not self._streams:
             return []
 
         async def fetch(redis: Redis) -> Any:
+            behind = [after.get(tag, "0") for tag in self._streams.values()]
             return await redis.execute_command(
-                *self._command(count), "STREAMS", *self._streams, *["0"] * len(self._streams)
+                *self._command(count), "STREAMS", *self._streams, *behind
             )
 
         return self._entries(await self._connection.run("reread requests", fetch))
@@ -110,18 +124,31 @@ class RequestStreams:
             return found
 
         claimed = await self._connection.run("take over requests", fetch)
-        return [_entry(tag, *entry) for tag, entries in claimed for entry in entries if entry[1]]
+        return [entry_of(tag, *entry) for tag, entries in claimed for entry in entries if entry[1]]
 
-    async def discard(self, tag: str, entry_id: str) -> None:
-        """Removes a request that cannot be read."""
+    async def discard(self, entry: Entry) -> bool:
+        """Removes a request that will not be done; whether it was still there."""
 
-        async def remove(redis: Redis) -> None:
+        async def remove(redis: Redis) -> bool:
             async with redis.pipeline(transaction=True) as pipe:
-                pipe.xack(keys.requests(tag), keys.GROUP, entry_id)
-                pipe.xdel(keys.requests(tag), entry_id)
-                await pipe.execute()
+                if entry.group:
+                    pipe.xack(entry.stream, entry.group, entry.entry_id)
+                pipe.xdel(entry.stream, entry.entry_id)
+                return bool((await pipe.execute())[-1])
 
-        await self._connection.run("discard request", remove)
+        return await self._connection.run("discard request", remove)
+
+    async def bury(self, entry: Entry, tag: str, *, player_id: str, reason: str, kept: int) -> bool:
+        """Moves a request to the dead letters of a mode; whether it was still there."""
+        reply = await self._connection.script(
+            Script.BURY,
+            [entry.stream, keys.dead(tag)],
+            [
+                *(entry.group, entry.entry_id, kept, entry.kind, entry.body),
+                *(keys.raw(player_id), reason),
+            ],
+        )
+        return bool(reply)
 
     async def leave(self, *, gone_for: timedelta) -> None:
         """Removes this consumer and those of servers long gone, where nothing waits for them."""
@@ -152,7 +179,7 @@ class RequestStreams:
             return []
         pairs = reply.items() if isinstance(reply, dict) else reply
         return [
-            _entry(self._streams[stream], *entry)
+            entry_of(self._streams[stream], *entry)
             for stream, entries in pairs
             for entry in _flat(entries)
             if entry[1]
@@ -171,7 +198,8 @@ def _flat(entries: Any) -> Any:
     return entries
 
 
-def _entry(tag: str, entry_id: bytes, fields: Any) -> Entry:
+def entry_of(tag: str, entry_id: bytes, fields: Any) -> Entry:
+    """An entry as Redis sends it."""
     values = (
         fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))
     )

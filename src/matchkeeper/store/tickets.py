@@ -18,6 +18,7 @@ from matchkeeper.store.connection import Connection
 from matchkeeper.store.pages import Fetched, Page, Place, Scan, fetched, scanned, still_there
 from matchkeeper.store.places import places
 from matchkeeper.store.scripts import Script, call
+from matchkeeper.store.streams import Entry
 
 pack = msgspec.msgpack.Encoder().encode
 """For `cmsgpack.unpack` in Lua, which knows text but no binary: encode `str`, not `bytes`."""
@@ -31,7 +32,7 @@ class Reply(StrEnum):
     AGAIN = "again"
     """Sent twice; the first answer holds."""
     DUPLICATE = "duplicate"
-    """Heard by another server as well, who answers."""
+    """Done by another server, which answers."""
     OVERTAKEN = "overtaken"
     """Came late, after the player had asked for something else, or was matched or taken out."""
     REQUEST_EXPIRED = "request_expired"
@@ -43,13 +44,13 @@ class Reply(StrEnum):
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
-    """A request as one server has heard it."""
+    """A request as one server has it in hand."""
 
     request: Request
     token: str
-    """Made once for each message heard; retries repeat it."""
-    entry_id: str = ""
-    """Of the stream it was read from; empty for Pub/Sub."""
+    """Made once for each message in hand; retries repeat it."""
+    entry: Entry | None = None
+    """Where it stands in a stream."""
     rating: float | None = None
     """MMR points, for an enqueue whose mode uses them."""
     answer: tuple[str, bytes] | None = None
@@ -76,18 +77,16 @@ class TicketStore:
         connection: Connection,
         *,
         tags: Sequence[str],
-        me: str,
         several_queues: bool = False,
-        duplicate_window: timedelta = timedelta(seconds=5),
     ) -> None:
         self._connection = connection
         self._tags = tuple(tags)
-        self._me = me
         self._several = several_queues
-        self._window_seconds = duplicate_window.total_seconds()
 
     async def enqueue(self, tag: str, batch: Sequence[Heard]) -> tuple[int, list[Outcome]]:
-        """Puts players into a queue; returns its length and what came of each request."""
+        """Puts players into a queue; returns its length and what came of each request, which leaves
+        its stream (the same for all) in the same step.
+        """
         first = 5 + 2 * len(batch)
         more, table = places(tag, self._tags).searched(first)
         # Told by the script itself, a player hears of the queue before hearing of a match.
@@ -95,7 +94,7 @@ class TicketStore:
         told = [(each.answer if at_once else None) or ("", b"") for each in batch]
         args = pack(
             {
-                **self._call(batch),
+                **self._call(tag, batch),
                 "several": self._several,
                 "places": table,
                 "metadata": [heard.request.metadata for heard in batch],
@@ -106,46 +105,50 @@ class TicketStore:
         names: list[str | bytes] = [
             keys.queue(tag),
             keys.metadata(tag),
-            keys.requests(tag),
+            _stream(tag, batch),
             keys.history(tag),
         ]
         for heard in batch:
-            names += _of_request(tag, heard)
+            names += self._of_request(tag, heard)
         reply = await self._connection.script(Script.ENQUEUE, [*names, *more], [args], durable=True)
         return int(reply[0]), _outcomes(batch, reply[1:], answered=at_once)
 
     async def dequeue(self, tag: str, batch: Sequence[Heard]) -> list[Outcome]:
-        """Takes players out of a queue because they ask to leave."""
+        """Takes players out of a queue because they ask to leave; streams as in `enqueue`."""
         # Where a player waits in several queues, a match of any of them may be in the way.
         others = places(tag, self._tags).others if self._several else ()
-        args = pack({**self._call(batch), "tag": tag, "others": len(others)})
+        args = pack({**self._call(tag, batch), "others": len(others)})
         names: list[str | bytes] = [
             keys.queue(tag),
             keys.metadata(tag),
-            keys.requests(tag),
+            _stream(tag, batch),
             keys.matched(tag),
             keys.leaving(tag),
             keys.history(tag),
         ]
         for heard in batch:
-            names += _of_request(tag, heard)
+            names += self._of_request(tag, heard)
             names.append(keys.hand_made_metadata(heard.request.player_id))
         for other in others:
             names += [keys.matched(other), keys.leaving(other)]
         reply = await self._connection.script(Script.DEQUEUE, names, [args], durable=True)
         return _outcomes(batch, reply)
 
-    def _call(self, batch: Sequence[Heard]) -> dict[str, object]:
+    def _call(self, tag: str, batch: Sequence[Heard]) -> dict[str, object]:
         return {
-            "me": self._me,
-            "group": keys.GROUP,
-            "window_seconds": self._window_seconds,
+            "tag": tag,
+            "group": batch[0].entry.group if batch[0].entry else "",
             "memory_ms": self._connection.memory_ms,
             "players": [heard.request.player_id for heard in batch],
             "tokens": [heard.token for heard in batch],
-            "entries": [heard.entry_id for heard in batch],
-            "have_ids": [heard.request.has_id or bool(heard.entry_id) for heard in batch],
+            "entries": [heard.entry.entry_id if heard.entry else "" for heard in batch],
         }
+
+    def _of_request(self, tag: str, heard: Heard) -> tuple[str, bytes]:
+        request = heard.request
+        # Where a player may wait in several queues, wishes of one say nothing of another.
+        latest = keys.latest(request.player_id, tag if self._several else "")
+        return keys.seen(tag, request.fingerprint), latest
 
     async def scan(self, tag: str, *, start: int, count: int) -> Scan:
         """Who stands on `count` places of a queue from rank `start` on."""
@@ -245,9 +248,9 @@ class TicketStore:
 _replies: Mapping[bytes, Reply] = {reply.value.encode(): reply for reply in Reply}
 
 
-def _of_request(tag: str, heard: Heard) -> tuple[str, bytes]:
-    request = heard.request
-    return keys.seen(tag, request.fingerprint), keys.latest(tag, request.player_id)
+def _stream(tag: str, batch: Sequence[Heard]) -> str:
+    entry = batch[0].entry
+    return entry.stream if entry else keys.requests(tag)
 
 
 def _outcomes(

@@ -8,9 +8,7 @@ from matchkeeper.protocol.codes import ErrorCode
 from matchkeeper.swarm.behaviours import Behaviour
 from matchkeeper.swarm.tally import Whereabouts
 
-UNCERTAIN = frozenset(
-    {ErrorCode.INTERNAL_ERROR, ErrorCode.SERVER_SHUTTING_DOWN, ErrorCode.NOT_DURABLE}
-)
+UNCERTAIN = frozenset({ErrorCode.INTERNAL_ERROR, ErrorCode.NOT_DURABLE})
 """Errors behind which the request may have been done all the same."""
 HERE_ALREADY = frozenset(
     {ErrorCode.ALREADY_IN_QUEUE, ErrorCode.MATCH_PENDING, ErrorCode.IN_OTHER_QUEUE}

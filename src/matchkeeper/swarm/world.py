@@ -111,7 +111,7 @@ class Swarm:
             mix=options.pod_mix,
             ledger=self.ledger,
             matches=MatchStore(self._connection, tags=()),
-            coordination=Coordination(self._connection, me=run, new_token=secrets.token_hex),
+            coordination=Coordination(self._connection, new_token=secrets.token_hex),
             now=self.now,
             rng=self._rng,
         )

@@ -40,7 +40,6 @@ class Poisoner:
             pod_id=_LOBBY,
             metadata=_UNREADABLE,
             fingerprint=new_token(),
-            has_id=True,
         )
         await self._stores.tickets.enqueue(mode.tag, [Heard(request=request, token=new_token())])
         self._ledger.queued(player_id)

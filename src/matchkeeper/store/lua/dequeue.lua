@@ -1,11 +1,11 @@
 #!lua
 -- Takes many players out of the queue of one mode, because they ask to leave.
--- KEYS   1 queue:{tag}  2 metadata:{tag}  3 match:requests:{tag}  4 matched:{tag}  5 leaving:{tag}
+-- KEYS   1 queue:{tag}  2 metadata:{tag}  3 the stream of the requests  4 matched:{tag}  5 leaving:{tag}
 --        6 history:{tag}
---        then for each request seen:{tag}:<fingerprint>, latest:{tag}:<player> and metadata:<player_id>
+--        then for each request seen:{tag}:<fingerprint>, latest of the player and metadata:<player_id>
 --        then, where players may wait in several queues, matched:{tag} and leaving:{tag} of the others
--- ARGV   1 msgpack {me, group, window_seconds, memory_ms, tag, others, and of each request, in lists:
---          players, tokens, entries, have_ids}
+-- ARGV   1 msgpack {tag, group, memory_ms, others, and of each request, in lists: players, tokens,
+--          entries}; group and entries as in enqueue
 --          others    how many other modes have their two keys at the end
 -- REPLY  {code, detail, code, detail, …}, a pair for each request:
 --          dequeued <pod> | again <pod> | duplicate (tell nobody) | not_in_queue
@@ -22,71 +22,75 @@
 -- include: leaving
 -- include: history
 local call = cmsgpack.unpack(ARGV[1])
-local queue, metadata, stream, matched, leaving, left = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], {}
+local queue, metadata, matched, leaving, ids = KEYS[1], KEYS[2], KEYS[4], KEYS[5], call.players
+call.stream = KEYS[3]
 local now = unix_seconds()
 must_be_sound({queue}, {metadata, matched, leaving})
 local pending = {{matched, leaving}}
 for i = #KEYS - 2 * call.others + 1, #KEYS, 2 do
   if is_hash(KEYS[i]) and is_hash(KEYS[i + 1]) then pending[#pending + 1] = {KEYS[i], KEYS[i + 1]} end
 end
+local waiting, described, names = {}, {}, {}
+for i, score in ipairs(ask_all(redis.call, 'ZMSCORE', queue, ids)) do waiting[ids[i]] = score end
+for i, text in ipairs(ask_all(redis.call, 'HMGET', metadata, ids)) do described[ids[i]] = text end
+for i = 1, #ids do names[2 * i - 1], names[2 * i] = KEYS[4 + 3 * i], KEYS[5 + 3 * i] end
+recall(names)
 
 -- The pod to tell: the one that put the player there.
 local function pod_in(text)
-  local readable, fields = pcall(cjson.decode, text)
+  local readable, fields = pcall(cjson.decode, text or '')
   local pod = readable and type(fields) == 'table' and fields.pod_id
   return type(pod) == 'string' and pod or ''
 end
 
+-- Written together at the end, when all is decided.
+local left, hand_made_left, marks = {}, {}, {}
+
 local function decide(player, hand_made)
-  if redis.call('ZREM', queue, player) == 1 then
-    local text = redis.call('HGET', metadata, player) or hand_made_text(hand_made) or ''
-    redis.call('HDEL', metadata, player)
-    drop_hand_made(hand_made)
-    left[#left + 1] = player
-    return 'dequeued', pod_in(text)
+  if waiting[player] then
+    waiting[player] = nil
+    left[#left + 1], hand_made_left[#hand_made_left + 1] = player, hand_made
+    return 'dequeued', pod_in(described[player] or hand_made_text(hand_made))
   end
   for _, place in ipairs(pending) do
     local match_id = redis.call('HGET', place[1], player)
     if match_id then
-      mark_leaving(place[2], player, match_id, call.tag)
+      marks[#marks + 1] = {place[2], player, match_id}
       return 'match_pending', match_id
     end
   end
   return 'not_in_queue', ''
 end
 
-local names = {}
-for i = 1, #call.players do names[2 * i - 1], names[2 * i] = KEYS[4 + 3 * i], KEYS[5 + 3 * i] end
-recall(names)
-local mine, too_old = take(stream, call, now)
+local mine, too_old = still_there(call, now)
 
 local function handle(i, player)
   local key, latest, hand_made = names[2 * i - 1], names[2 * i], KEYS[6 + 3 * i]
-  local seen, code, detail = seen_before(key, latest, call, i, now)
+  local seen, code, detail = seen_before(key, latest, call, i)
   if seen == 'same' then return code, detail end
-  if seen == 'elsewhere' or not mine[i] then return 'duplicate', '' end
-  local left_before = code == 'dequeued' or code == 'again'
-  if seen == 'again' and call.have_ids[i] then
+  if not mine[i] then return 'duplicate', '' end
+  if seen == 'again' then
     if another_since(key, latest) then return overtaken(key, latest, call) end
-    return remember_request(key, latest, call, i, left_before and 'again' or code, detail, now)
+    return remember_request(key, latest, call, i, code == 'dequeued' and 'again' or code, detail)
   end
-  if older_than_latest(latest, call.entries[i]) then
-    return remember_request(key, latest, call, i, 'overtaken', '', now)
+  if older_than_latest(latest, call, i) and not latest_is_elsewhere(latest, call) then
+    return remember_request(key, latest, call, i, 'overtaken', '')
   end
-  if too_old[i] and not seen then
-    local pod = pod_in(redis.call('HGET', metadata, player) or '')
-    return remember_request(key, latest, call, i, 'request_expired', pod, now)
+  if too_old[i] then
+    return remember_request(key, latest, call, i, 'request_expired', pod_in(described[player]))
   end
-  note_latest(key, latest, call.entries[i], now)
-  local decided, about = decide(player, hand_made)
-  -- The same text is a new wish wherever the player is now; nowhere, the first answer still holds.
-  if decided ~= 'not_in_queue' or not left_before then code, detail = decided, about
-  else code = 'again' end
-  return remember_request(key, latest, call, i, code, detail, now)
+  code, detail = decide(player, hand_made)
+  note_latest(key, latest, call, i, code == 'dequeued', now)
+  return remember_request(key, latest, call, i, code, detail)
 end
 
 local answers = {}
-for i, player in ipairs(call.players) do answers[2 * i - 1], answers[2 * i] = handle(i, player) end
+for i, player in ipairs(ids) do answers[2 * i - 1], answers[2 * i] = handle(i, player) end
+tell_all('ZREM', queue, left)
+tell_all('HDEL', metadata, left)
+for _, key in ipairs(hand_made_left) do drop_hand_made(key) end
+for _, mark in ipairs(marks) do mark_leaving(mark[1], mark[2], mark[3], call.tag) end
 write_kept(call)
+acknowledge(call)
 note_players(KEYS[6], now, 'dequeued', left)
 return answers

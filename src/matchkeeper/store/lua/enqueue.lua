@@ -1,18 +1,19 @@
 #!lua
 -- Puts many players into the queue of one mode.
--- KEYS   1 queue:{tag}  2 metadata:{tag}  3 match:requests:{tag}  4 history:{tag}
---        then seen:{tag}:<fingerprint> and latest:{tag}:<player> for each request
+-- KEYS   1 queue:{tag}  2 metadata:{tag}  3 the stream of the requests  4 history:{tag}
+--        then seen:{tag}:<fingerprint> and latest of the player for each request
 --        then, for each mode, matched:{tag} and, for each other mode, queue:{tag}
--- ARGV   1 msgpack {me, group, several, window_seconds, memory_ms, places, and of each request, in lists:
---          players, metadata, tokens, entries, have_ids, channels, answers}
+-- ARGV   1 msgpack {tag, group, several, memory_ms, places, and of each request, in lists: players,
+--          metadata, tokens, entries, channels, answers}
+--          group     of the stream's readers; '' = it has one reader, and no group
 --          several   whether a player may wait in several queues
 --          places    [[tag, index of matched key, index of queue key or 0]]
---          window_seconds  for how long another server is taken to have heard the same message
---          entries   '' = heard by Pub/Sub
+--          entries   '' = it stands in no stream
 --          channels  where to publish the answers to players who are queued, before anybody can
 --                    match them; '' = the caller does so, once the write is durable
 -- REPLY  {queue length, code, detail, code, detail, …}, a pair for each request:
---          queued <enqueue time> | again (sent twice: the first answer holds) | duplicate (tell nobody)
+--          queued <enqueue time> | again (sent twice: the first answer holds) | duplicate (another
+--          server did it: tell nobody)
 --          overtaken (tell nobody: the player has asked for something else since, or was matched
 --          or taken out)
 --          request_expired (read by a server that died, and too old to be done by another)
@@ -25,7 +26,8 @@
 -- include: sound
 -- include: history
 local call = cmsgpack.unpack(ARGV[1])
-local queue, metadata, stream, history = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local queue, metadata, history = KEYS[1], KEYS[2], KEYS[4]
+call.stream = KEYS[3]
 local now = unix_seconds()
 must_be_sound({queue}, {metadata})
 
@@ -74,37 +76,38 @@ local function is_here(player)
   return waiting[player] or pending[player] or elsewhere[player]
 end
 
-local mine, too_old = take(stream, call, now)
+local mine, too_old = still_there(call, now)
 
 local function handle(i)
   local player, key, latest = ids[i], names[2 * i - 1], names[2 * i]
-  local seen, code, detail = seen_before(key, latest, call, i, now)
+  local seen, code, detail = seen_before(key, latest, call, i)
   if seen == 'same' then return code, detail end
-  if seen == 'elsewhere' or not mine[i] then return 'duplicate', '' end
+  if not mine[i] then return 'duplicate', '' end
   if seen == 'again' then
     local was_queued = code == 'queued' or code == 'again'
     local is_over = was_queued and not waiting[player] and not pending[player]
-    local has_id = call.have_ids[i]
-    if has_id and (is_over or another_since(key, latest)) then return overtaken(key, latest, call) end
-    if has_id or (was_queued and waiting[player]) then
-      return remember_request(key, latest, call, i, code == 'queued' and 'again' or code, detail, now)
-    end
+    if is_over or another_since(key, latest) then return overtaken(key, latest, call) end
+    return remember_request(key, latest, call, i, code == 'queued' and 'again' or code, detail)
   end
-  local late = too_old[i] and not seen
-  if older_than_latest(latest, call.entries[i]) or (late and is_here(player)) then
-    return remember_request(key, latest, call, i, 'overtaken', '', now)
+  local is_older = older_than_latest(latest, call, i)
+  if is_here(player) then
+    -- Of another mode's request there is something to tell: where the player is.
+    if is_older and latest_is_elsewhere(latest, call) then is_older = false end
+    if too_old[i] then is_older = true end
   end
-  if late then return remember_request(key, latest, call, i, 'request_expired', '', now) end
-  note_latest(key, latest, call.entries[i], now)
+  if is_older then return remember_request(key, latest, call, i, 'overtaken', '') end
+  if too_old[i] then return remember_request(key, latest, call, i, 'request_expired', '') end
   code, detail = decide(i)
-  return remember_request(key, latest, call, i, code, detail, now)
+  note_latest(key, latest, call, i, code == 'queued', now)
+  return remember_request(key, latest, call, i, code, detail)
 end
 
 local answers = {0}
 for i = 1, #ids do answers[2 * i], answers[2 * i + 1] = handle(i) end
-tell_all('ZADD', queue, standing)
 tell_all('HSET', metadata, described)
+tell_all('ZADD', queue, standing)
 write_kept(call)
+acknowledge(call)
 for _, i in ipairs(told) do redis.call('PUBLISH', call.channels[i], call.answers[i]) end
 note_players(history, now, 'queued', queued)
 redis.call('EXPIRE', history, 3600)

@@ -1,7 +1,7 @@
 #!lua
 -- Puts a dead letter back into its queue, with the place it had.
 -- KEYS   1 remembered answer  2 dead:{tag}  3 queue:{tag}  4 metadata:{tag}
---        5 history:{tag}, then matched:{tag} of every mode, then queue:{tag} of the other modes
+--        5 history:{tag}  6 match:requests:{tag}, then matched:{tag} of every mode, then queue:{tag} of the other modes
 -- ARGV   1 memory in milliseconds  2 entry id  3 mended metadata, or '' for what it had
 --        4 number of modes, then the tags of the modes, this one first
 -- REPLY  {requeued, player} | {not_found, ''} | {elsewhere, tag}
@@ -20,9 +20,15 @@ if not entry then return {'not_found', ''} end
 local fields, modes, places = {}, tonumber(ARGV[4]), {}
 for i = 1, #entry[2], 2 do fields[entry[2][i]] = entry[2][i + 1] end
 local id = fields['player_id']
+if fields['request'] then
+  local body = ARGV[3] ~= '' and ARGV[3] or fields['metadata']
+  redis.call('XADD', KEYS[6], '*', 'kind', fields['request'], 'body', body)
+  redis.call('XDEL', KEYS[2], ARGV[2])
+  return remember({'requeued', id})
+end
 for i = 1, modes do
-  local queue = i == 1 and KEYS[3] or KEYS[4 + modes + i]
-  places[i] = {ARGV[4 + i], KEYS[5 + i], queue}
+  local queue = i == 1 and KEYS[3] or KEYS[5 + modes + i]
+  places[i] = {ARGV[4 + i], KEYS[6 + i], queue}
 end
 local place = pending_matches(places, {id})[id] or other_queues(places, {id})[id]
 if place then return {'elsewhere', place} end

@@ -1,12 +1,11 @@
--- Requests that were seen before: which server heard one, when, under which token, and what came of
--- it, as "<owner>\n<time>\n<token>\n<code>\n<detail>".
---   same       our own token: a retry of ours, which gets the same answer again
---   elsewhere  another server has just heard it too, by Pub/Sub, and answers
---   again      it was really sent twice
--- Most players ask once, so that one key is enough for most: `latest:{tag}:<player>` holds "<stream
--- id> <fingerprint> <first> <known>", the latest request of the player that was done (one heard by
--- Pub/Sub counts as written at that moment), and what is known of the first one that was, by its
--- fingerprint. Of any other request `seen:{tag}:<fingerprint>` holds it.
+-- Requests that were seen before: under which token, and what came of it, as
+-- "<token>\n<code>\n<detail>".
+--   same    our own token: a retry of ours, which gets the same answer again
+--   again   sent twice: another message with the same request_id
+-- Most players ask once, so that one key is enough for most: `latest` of a player holds "<entry id>
+-- <stream> <tag> <fingerprint> <first> <known>", the latest request that was done (one without an entry
+-- counts as written at that moment), and what is known of the first one that was, by its
+-- fingerprint. Of any other request `seen:{tag}:<fingerprint>` holds it. What cannot be read counts as unknown.
 -- What these keys hold is read once for the whole batch, and written once, at its end. `key` and
 -- `latest` below are the two keys of the i-th request of a call.
 local texts, players, changed, is_changed = {}, {}, {}, {}
@@ -25,10 +24,12 @@ end
 -- What `latest` holds, as a table; nil where it holds nothing.
 local function latest_request(latest)
   if players[latest] == nil and texts[latest] then
-    local id, name, first, known = string.match(texts[latest], '^(%d+%-%d+) (%S+) (%S+) (.*)$')
-    players[latest] = id and {id = id, name = name, first = first, known = known}
+    local pattern = '^(%d+%-%d+) (%S+) (%S+) (%S+) (%S+) (.*)$'
+    local id, stream, tag, name, first, known = string.match(texts[latest], pattern)
+    players[latest] = id and
+      {id = id, stream = stream, tag = tag, name = name, first = first, known = known}
   end
-  return players[latest]
+  return players[latest] or nil
 end
 
 local function is_to_be_written(key)
@@ -41,7 +42,9 @@ end
 local function write_kept(call)
   for _, key in ipairs(changed) do
     local player = players[key]
-    local text = player and player.id .. ' ' .. player.name .. ' ' .. player.first .. ' ' .. player.known
+    local text = player and table.concat({
+      player.id, player.stream, player.tag, player.name, player.first, player.known,
+    }, ' ')
     redis.call('SET', key, text or texts[key], 'PX', call.memory_ms)
   end
 end
@@ -53,25 +56,22 @@ local function known_of(key, latest)
   if player and player.first == fingerprint_of(key) then return player.known, latest end
 end
 
-local function seen_before(key, latest, call, i, now)
+local function seen_before(key, latest, call, i)
   local known, held_in = known_of(key, latest)
   if not known then return nil end
-  local owner, at, token, code, detail = string.match(known, '^(.-)\n(.-)\n(.-)\n(.-)\n(.*)$')
+  local token, code, detail = string.match(known, '^(.-)\n(.-)\n(.*)$')
+  if not token then return nil end
   if token == call.tokens[i] then
     redis.call('PEXPIRE', held_in, call.memory_ms) -- a write, for WAITAOF and WAIT behind it
     return 'same', code, detail
   end
   -- It was not done, and whoever sends it again wants it done.
   if code == 'request_expired' then return nil end
-  if call.entries[i] == '' and owner ~= call.me and now - tonumber(at) < call.window_seconds then
-    return 'elsewhere'
-  end
   return 'again', code, detail
 end
 
-local function remember_request(key, latest, call, i, code, detail, now)
-  call.heard = call.heard or string.format('%s\n%.3f\n', call.me, now)
-  local known = call.heard .. call.tokens[i] .. '\n' .. code .. '\n' .. detail
+local function remember_request(key, latest, call, i, code, detail)
+  local known = call.tokens[i] .. '\n' .. code .. '\n' .. detail
   local player = latest_request(latest)
   if player and player.first == fingerprint_of(key) then
     player.known = known
@@ -84,15 +84,20 @@ local function remember_request(key, latest, call, i, code, detail, now)
 end
 
 -- A request may come late, because the server that had read it died, and its repetition may come
--- after a newer one: then what the player has asked for since holds.
-local function older_than_latest(latest, entry)
+-- after a newer one: then what the player has asked for since holds. In one millisecond two streams
+-- have no order.
+local function older_than_latest(latest, call, i)
   local player = latest_request(latest)
-  if not player then return false end
+  local ms, number = string.match(call.entries[i], '^(%d+)-(%d+)$')
+  if not player or not ms then return false end
   local latest_ms, latest_number = string.match(player.id, '^(%d+)-(%d+)$')
-  local ms, number = string.match(entry, '^(%d+)-(%d+)$')
-  if not ms then return false end
-  if ms == latest_ms then return tonumber(number) < tonumber(latest_number) end
-  return tonumber(ms) < tonumber(latest_ms)
+  if ms ~= latest_ms then return tonumber(ms) < tonumber(latest_ms) end
+  return player.stream == call.stream and tonumber(number) < tonumber(latest_number)
+end
+
+local function latest_is_elsewhere(latest, call)
+  local player = latest_request(latest)
+  return player ~= nil and player.tag ~= call.tag
 end
 
 local function another_since(key, latest)
@@ -100,14 +105,16 @@ local function another_since(key, latest)
   return player ~= nil and player.name ~= fingerprint_of(key)
 end
 
-local function note_latest(key, latest, entry, now)
-  local id = entry ~= '' and entry or string.format('%.0f-0', math.floor(now * 1000))
-  local name, player = fingerprint_of(key), latest_request(latest)
-  if player then
-    player.id, player.name = id, name
-  else
-    players[latest] = {id = id, name = name, first = texts[key] and '-' or name, known = ''}
+-- What was asked of one mode is not forgotten for what another mode refused.
+local function note_latest(key, latest, call, i, has_effect, now)
+  if latest_is_elsewhere(latest, call) and not has_effect then return end
+  local entry, name, player = call.entries[i], fingerprint_of(key), latest_request(latest)
+  if not player then
+    player = {first = texts[key] and '-' or name, known = ''}
+    players[latest] = player
   end
+  player.id = entry ~= '' and entry or string.format('%.0f-0', math.floor(now * 1000))
+  player.stream, player.tag, player.name = entry ~= '' and call.stream or '-', call.tag, name
   is_to_be_written(latest)
 end
 
@@ -122,41 +129,43 @@ end
 -- Whether a request is older than what is remembered, and somebody has had it in hand before: what the
 -- player has asked for since, and whether it came true, nobody knows any more. A request that only
 -- waited to be read is done, however old it is: those of its player stand behind it.
-local function forgotten(stream, entry, call, now)
+local function forgotten(call, entry, now)
   local ms = string.match(entry, '^(%d+)-%d+$')
-  if not ms or now * 1000 - tonumber(ms) <= call.memory_ms then return false end
-  local given = redis.pcall('XPENDING', stream, call.group, entry, entry, 1)[1]
+  if call.group == '' or not ms or now * 1000 - tonumber(ms) <= call.memory_ms then return false end
+  local given = redis.pcall('XPENDING', call.stream, call.group, entry, entry, 1)[1]
   return given == nil or given[4] > 1 or given[3] > call.memory_ms
 end
 
--- Takes requests out of their stream; for each whether it is ours: false when somebody else has done
--- so before. What is acknowledged is deleted in the same step, so that an entry still given to
--- somebody was not done.
-local function acknowledge(stream, call)
-  local entries, acknowledged, mine = {}, 0, {}
+-- For each request whether it is still to be done (else somebody has done it: it leaves its stream in
+-- the same step), and whether it is too old for that.
+local function still_there(call, now)
+  local entries, there, mine, too_old = {}, {}, {}, {}
+  for _, entry in ipairs(call.entries) do
+    if entry ~= '' then entries[#entries + 1] = entry end
+  end
+  if #entries > 0 then
+    local first, last = entries[1], entries[#entries]
+    for _, found in ipairs(redis.call('XRANGE', call.stream, first, last, 'COUNT', #entries)) do
+      there[found[1]] = true
+    end
+  end
   for i, entry in ipairs(call.entries) do
-    mine[i] = true
+    mine[i] = entry == '' or there[entry] or #redis.call('XRANGE', call.stream, entry, entry) > 0
+    too_old[i] = forgotten(call, entry, now)
+  end
+  return mine, too_old
+end
+
+-- Takes the requests of a call out of their stream. It comes last: Redis does not take back what an
+-- interrupted script has done, and what was not done must stay.
+local function acknowledge(call)
+  local entries = {}
+  for _, entry in ipairs(call.entries) do
     if entry ~= '' then entries[#entries + 1] = entry end
   end
   for first = 1, #entries, 1000 do
     local last = math.min(first + 999, #entries)
-    acknowledged = acknowledged + redis.call('XACK', stream, call.group, unpack(entries, first, last))
+    if call.group ~= '' then redis.call('XACK', call.stream, call.group, unpack(entries, first, last)) end
+    redis.call('XDEL', call.stream, unpack(entries, first, last))
   end
-  if acknowledged == #entries then
-    for first = 1, #entries, 1000 do
-      redis.call('XDEL', stream, unpack(entries, first, math.min(first + 999, #entries)))
-    end
-  else
-    for i, entry in ipairs(call.entries) do
-      mine[i] = entry == '' or redis.call('XDEL', stream, entry) == 1
-    end
-  end
-  return mine
-end
-
--- For each request whether it is ours, and whether it is too old to be done.
-local function take(stream, call, now)
-  local too_old = {}
-  for i, entry in ipairs(call.entries) do too_old[i] = forgotten(stream, entry, call, now) end
-  return acknowledge(stream, call), too_old
 end

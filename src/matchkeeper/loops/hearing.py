@@ -1,0 +1,259 @@
+"""Requests by Pub/Sub: heard by all servers, moved into a stream and done by one of them.
+
+Every subscriber hears every message, so that one server's hearing must count. Which one is said by
+a lease whose epoch the moving script checks; the others keep what they hear, and whoever takes the
+lease goes on exactly where the last one stopped (docs/decisions/0014-one-server-hears.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from itertools import count
+
+from matchkeeper.loops.ingest import Ingest
+from matchkeeper.loops.tape import Cut, Tape
+from matchkeeper.loops.waiting import Behind, pause, unless
+from matchkeeper.observe.events import Event, Throttle, emit
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.protocol.requests import RequestKind
+from matchkeeper.store import keys
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.hearing import HearingStore, Lease, MoveReply, Position, Want
+from matchkeeper.store.streams import Entry
+from matchkeeper.store.subscription import subscribed
+
+_BEAT_SECONDS = 0.4
+_LEASE_SECONDS = 3 * _BEAT_SECONDS
+_AGAIN_SECONDS = 1.0
+"""After so long what failed by itself is tried again."""
+
+
+class PubSubIntake:
+    """Hears requests, and does them while it holds the lease."""
+
+    def __init__(
+        self,
+        ingest: Ingest,
+        connection: Connection,
+        store: HearingStore,
+        *,
+        channels: Mapping[str, RequestKind],
+        backlog: int,
+        batch: int,
+        clock: Callable[[], float],
+        stop: asyncio.Event,
+        metrics: Metrics,
+        throttle: Throttle,
+    ) -> None:
+        self._ingest = ingest
+        self._connection = connection
+        self._store = store
+        self._channels = channels
+        self._batch = batch
+        self._clock = clock
+        self._stop = stop
+        self._metrics = metrics
+        self._throttle = throttle
+        self._tape = Tape(limit=backlog)
+        self._subscribed = False
+        self._missed = False
+        """The subscription broke, and no mark was heard since."""
+        self._numbers = count(1)
+        self._held: Lease | None = None
+        self._epoch = 0
+        """Of the last lease that this server held."""
+        self._first_mark = 0
+        """Number of the mark that came with it."""
+        self._ready = asyncio.Event()
+        """The lease is held, and all that was sent before it was taken has been heard."""
+        self._state, self._state_since = "", 0.0
+        self._soon = asyncio.Event()
+        """To look at the lease at once."""
+
+    @property
+    def listening(self) -> bool:
+        """Nothing that is sent now is missed."""
+        return self._subscribed and self._tape.hears
+
+    async def listen(self) -> None:
+        """Keeps what is heard, until the server stops. Raises StoreError."""
+        await unless(self._stop, self._listen())
+
+    async def _listen(self) -> None:
+        channels = [*self._channels, keys.MARKS]
+        try:
+            async with subscribed(self._connection, channels) as subscription:
+                self._subscribed = True
+                self._soon.set()
+                emit(Event.SUBSCRIBED, channels=", ".join(self._channels))
+                await subscription.listen(self._put)
+        finally:
+            self._subscribed, self._missed = False, True
+            self._tape.interrupted()
+            if self._held is None:
+                self._tape.let_go()
+
+    def _put(self, channel: str, payload: bytes) -> None:
+        if channel == keys.MARKS:
+            self._mark(payload.decode("utf-8", "replace"))
+        elif not self._tape.hear((self._channels[channel].value, payload)):
+            self._no_room(channel)
+        elif self._held is None and 2 * self._tape.messages > self._tape.limit:
+            self._soon.set()
+
+    def _mark(self, name: str) -> None:
+        self._tape.mark(name)
+        self._missed = False
+        me, _, number = name.rpartition(".")
+        if me == self._store.me and self._held is not None and int(number) >= self._first_mark:
+            self._ready.set()
+
+    def _no_room(self, channel: str) -> None:
+        if self._held is None:
+            # The server that hears is behind, or gone; from the next mark on all is whole again.
+            self._tape.forget()
+            return
+        self._metrics.backlog_dropped(channel)
+        self._throttle.emit(
+            Event.BACKLOG_FULL, key=channel, channel=channel, limit=self._tape.limit
+        )
+
+    async def keep(self) -> None:
+        """Keeps the lease, or watches it, until the server stops. Raises StoreError."""
+        while not self._stop.is_set():
+            self._soon.clear()
+            await self._look()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_BEAT_SECONDS):
+                    await unless(self._stop, self._soon.wait())
+
+    async def _look(self) -> None:
+        if self._held is not None and not self._subscribed:
+            # Others hear on. What was heard until here is done first.
+            want = Want.HEAR if self._tape.messages else Want.LEAVE
+        elif not self._subscribed:
+            return
+        else:
+            want = Want.FOLLOW if self._missed else Want.HEAR
+        number = next(self._numbers)
+        lease = await self._store.lease(
+            want, stood_still=self._stood_still(), mark=f"{self._store.me}.{number}"
+        )
+        if lease.mine:
+            self._keeps(lease, number)
+        else:
+            self._follows(lease)
+
+    def _stood_still(self) -> str:
+        still = self._clock() - self._state_since >= _LEASE_SECONDS
+        return self._state if still else ""
+
+    def _keeps(self, lease: Lease, number: int) -> None:
+        if lease.epoch != self._epoch:
+            if self._held is not None:
+                self._let_go()
+            self._tape.let_go()
+            self._epoch = lease.epoch
+            self._metrics.hearing(hears=True)
+            emit(Event.HEARING, epoch=lease.epoch)
+        if self._held is None:
+            self._held, self._first_mark = lease, number
+
+    def _follows(self, lease: Lease) -> None:
+        if self._held is not None:
+            self._let_go()
+            self._tape.let_go()
+            emit(Event.HEARING_LOST, epoch=lease.epoch)
+        self._metrics.hearing(hears=False)
+        if lease.state != self._state:
+            self._state, self._state_since = lease.state, self._clock()
+        if position := Position.parse(lease.done):
+            self._tape.advance(position)
+
+    def _let_go(self) -> None:
+        self._held = None
+        self._ready.clear()
+        self._soon.set()
+
+    async def work(self) -> None:
+        """Does what is heard while the lease is held; returns once the server stops and all that
+        was heard is done. Raises StoreError; starting again finds out where all stands.
+        """
+        if self._held is not None:
+            self._let_go()
+        while True:
+            await unless(self._stop, self._ready.wait())
+            if self._held is None:
+                return
+            if self._ready.is_set():
+                await self._hold(self._held)
+            if self._held is not None:
+                await self._store.lease(Want.LEAVE, stood_still="", mark="")
+                return
+
+    async def _hold(self, lease: Lease) -> None:
+        """Until the lease is lost, or the server stops and nothing is left."""
+        await self._begin(lease)
+        again_at = await self._catch_up()
+        async with Behind[int]() as behind:
+            while self._held is lease:
+                if self._clock() >= again_at:
+                    await behind.rest()
+                    again_at = await self._catch_up()
+                cut = self._tape.next(self._batch)
+                if cut is not None:
+                    failed = await self._do(lease, cut, behind)
+                elif not self._stop.is_set():
+                    failed = await behind.rest()
+                    await self._more()
+                else:
+                    break
+                if any(failed):
+                    again_at = min(again_at, self._clock() + _AGAIN_SECONDS)
+            await behind.rest()
+
+    async def _begin(self, lease: Lease) -> None:
+        """Finds on the tape where to go on, and says so in Redis."""
+        if done := Position.parse(lease.done):
+            self._tape.advance(done)
+        at = self._tape.position
+        if at is None:
+            self._let_go()
+        else:
+            await self._move(lease, Cut(messages=(), to=at), done=lease.done)
+
+    async def _do(self, lease: Lease, cut: Cut, behind: Behind[int]) -> list[int]:
+        """Moves messages, and does them behind; returns how many failed of those before."""
+        reply, entries = await self._move(lease, cut, done=str(self._tape.position))
+        if reply is MoveReply.FULL:
+            await pause(self._stop, _AGAIN_SECONDS / 10)
+            return [1]
+        if not entries:
+            return []
+        return await behind.start(self._ingest.apply(self._ingest.read(entries)))
+
+    async def _move(self, lease: Lease, cut: Cut, *, done: str) -> tuple[MoveReply, list[Entry]]:
+        reply, entries = await self._store.move(
+            lease.epoch, cut.messages, done=done, to=str(cut.to), limit=self._tape.limit
+        )
+        if reply is MoveReply.MOVED:
+            self._tape.advance(cut.to)
+        elif reply is not MoveReply.FULL and self._held is lease:
+            self._let_go()
+        return reply, entries
+
+    async def _catch_up(self) -> float:
+        """Does what stands in the stream; returns when to do so again."""
+        after, failed = "", 0
+        while entries := await self._store.waiting(after=after, count=self._batch):
+            failed += await self._ingest.take(entries)
+            after = entries[-1].entry_id
+        return self._clock() + _AGAIN_SECONDS if failed else math.inf
+
+    async def _more(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_BEAT_SECONDS):
+                await unless(self._stop, self._tape.more())
