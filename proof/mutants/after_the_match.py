@@ -155,7 +155,7 @@ BACK_AND_OUT = (
         edits=(
             Edit(
                 file="store/lua/dequeue.lua",
-                old="    redis.call('HDEL', metadata, player)\n",
+                old="tell_all('HDEL', metadata, left)\n",
                 new="",
             ),
         ),

@@ -12,12 +12,13 @@ _IN = (
         edits=(
             Edit(
                 file="loops/ingest.py",
-                old="        for kind, heard in _runs(batch):\n",
-                new="        for kind, heard in _runs(batch):\n"
+                old="        try:\n            outcomes = await self._apply(mode, kind, heard)\n",
+                new="        try:\n"
                 "            if kind is RequestKind.ENQUEUE:\n"
                 "                await self._connection.publish(\n"
                 "                    [each.answer for each in heard if each.answer]\n"
-                "                )\n",
+                "                )\n"
+                "            outcomes = await self._apply(mode, kind, heard)\n",
             ),
         ),
     ),
@@ -39,7 +40,7 @@ _IN = (
         edits=(
             Edit(
                 file="store/lua/lib/seen.lua",
-                old="  if not player then return false end\n",
+                old="  if not player or not ms then return false end\n",
                 new="  if true then return false end\n",
             ),
             Edit(
