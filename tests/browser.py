@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, Playwright, Request, expect
+from playwright.async_api import Browser, Page, Playwright, Request, Response, expect
 
 CHROMIUM = next(
     (
@@ -55,6 +55,8 @@ class Seen:
     url: str
     requests: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    """What the page asked for and is not there: a red line in the console each."""
 
 
 @asynccontextmanager
@@ -69,6 +71,12 @@ async def browsing(browser: Browser, port: int, **options: Any) -> AsyncIterator
         seen.requests.append(request.url)
 
     page.on("request", asked)
+
+    def answered(response: Response) -> None:
+        if response.status == 404:
+            seen.missing.append(response.url)
+
+    page.on("response", answered)
     page.on("pageerror", lambda error: seen.errors.append(str(error)))
     try:
         await page.goto(seen.url)
@@ -77,4 +85,5 @@ async def browsing(browser: Browser, port: int, **options: Any) -> AsyncIterator
     finally:
         await context.close()
     assert seen.errors == []
+    assert seen.missing == []
     assert [url for url in seen.requests if not url.startswith(seen.url)] == []

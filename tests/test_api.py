@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -202,6 +203,21 @@ async def test_openapi_names_every_route_and_the_token(http: httpx.AsyncClient) 
         for operation in methods.values():
             assert operation["summary"]
     assert {"200", "400", "401", "403", "404", "503"} <= set(drop["responses"])
+
+
+async def test_the_document_can_be_read_by_people(http: httpx.AsyncClient) -> None:
+    spec = (await http.get("/api/v1/openapi.json")).json()
+    page = await http.get("/api/v1/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    for path, methods in spec["paths"].items():
+        for method, operation in methods.items():
+            assert f"{method.upper()} {path}<" in page.text
+            assert html.escape(operation["summary"].rstrip("."), quote=False) in page.text
+    for shape in spec["components"]["schemas"]:
+        assert f"<h3>{shape}</h3>" in page.text
+    assert "at most 1000, default 100" in page.text
+    assert "Answers: 200 with Done; 400, 401, 403, 404, 503 with FailureAnswer" in page.text
 
 
 async def test_errors_are_what_the_document_says(http: httpx.AsyncClient) -> None:

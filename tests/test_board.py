@@ -15,6 +15,7 @@ import yaml
 from matchkeeper.domain.mode import GameMode, RatingRules
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.decide import Cause
+from matchkeeper.handoff.pods import HoldRules, PodRecords
 from matchkeeper.observe.board import figures
 from matchkeeper.observe.board.feed import BoardMetrics
 from matchkeeper.observe.board.problems import (
@@ -45,8 +46,10 @@ NOW = Now(
     game_server_failures=0,
     heartbeats={},
     silent=frozenset(),
+    left=frozenset(),
     unclaimed={},
     not_started={},
+    demo=False,
 )
 WELL = Facts(
     breaker="closed",
@@ -175,6 +178,27 @@ def test_a_pod_with_all_that_is_known_of_it() -> None:
     assert foreign.pod_id == "\\udcff"
 
 
+def test_pods_that_said_bye_have_left_and_make_room() -> None:
+    at = [0.0]
+    pods = PodRecords(HoldRules(), clock=lambda: at[0])
+    world = World()
+    for number in range(200):
+        world.board.claimed(f"pod-{number:03}", 0.1)
+    pods.heard(dict.fromkeys((f"pod-{number:03}" for number in range(200)), 1.0))
+    pods.heard({f"pod-{number}": 1.0 for number in range(120, 200)})
+
+    def shown() -> dict[str, bool]:
+        now = replace(NOW, heartbeats=pods.heartbeats(), left=pods.left)
+        return {each.pod_id: each.left for each in world.look(now).pods}
+
+    assert shown() == {
+        **{f"pod-{number}": False for number in range(120, 200)},
+        **{f"pod-{number:03}": True for number in range(20)},
+    }
+    pods.heard({"pod-000": 1.0})
+    assert shown()["pod-000"] is False, "it is back"
+
+
 def test_players_who_go_back_are_counted_for_an_hour() -> None:
     world = World()
     world.metrics.reenqueued("Normal", "unclaimed", 4)
@@ -225,6 +249,14 @@ def test_lines_are_bounded_and_developers_events_are_not_told() -> None:
     assert len(stream.lines()) == 100
     assert stream.lines()[0].text.startswith("Pod 999 ")
     assert len(stream._latest) == 100
+
+
+def test_one_is_not_many() -> None:
+    fields = {"mode": "M", "cause": "declined", "players": 1}
+    assert said(Event.MATCH_GIVEN_BACK, fields).endswith("Back at their place: 1 player")
+    assert said(Event.REENQUEUED, fields) == "Kept at their place in M: 1 player, declined"
+    for event in (Event.MATCH_GIVEN_BACK, Event.REENQUEUED, Event.EXPIRED):
+        assert not re.search(r"1 player \w", said(event, fields)), "no verb that is of many"
 
 
 @pytest.mark.parametrize("event", list(Event))
@@ -340,4 +372,7 @@ def test_the_page_has_words_for_all_that_can_happen_to_a_player() -> None:
 def test_the_page_has_words_for_every_cause() -> None:
     words = (ROOT / "src/matchkeeper/api/page/queues.js").read_text("utf-8")
     for cause in Cause:
-        assert f"  {cause.value}: " in words
+        assert (f"  {cause.value}: " in words) is (cause is not Cause.ODD_PLAYER)
+    world = World()
+    world.metrics.reenqueued("Normal", Cause.ODD_PLAYER.value, 10_652)
+    assert world.look().queues[0].back == {}, "one too many at each round is no news"

@@ -157,6 +157,18 @@ def test_doctor_says_what_to_mend(valkey: RealServer, client: redis_py.Redis) ->
     assert client.keys("*doctor*") == []
 
 
+@pytest.mark.parametrize("name", ["none.pem", "no_certificate.pem"])
+def test_a_missing_authority_is_named_by_its_setting(
+    valkey: RealServer, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "no_certificate.pem").write_text("nothing", encoding="utf-8")
+    url = valkey.url.replace("redis://", "rediss://") + f"?ssl_ca_certs={tmp_path / name}"
+    done = matchkeeper("doctor", "--json", url=url)
+    lost = next(each for each in json.loads(done.stdout) if each["check"] == "connection")
+    assert "a file that redis.url names cannot be used (ssl_ca_certs" in lost["found"]
+    assert "Is each file there" in lost["mend"]
+
+
 def test_doctor_tells_the_hole_of_publish(valkey: RealServer) -> None:
     def handoff(*modes: dict[str, str]) -> list[dict[str, str]]:
         done = matchkeeper(

@@ -167,6 +167,9 @@ async def test_claim_then_confirm_starts_once_and_tells_the_players(
     assert await confirm(stores, match, as_token="two") is HandoffReply.NOT_CLAIMED
     for _ in range(2):
         assert await confirm(stores, match, as_token="one") is HandoffReply.STARTED
+    assert await claim(stores, match, as_token="three") is HandoffReply.ALREADY_CLAIMED
+    refused = [each.what for each in await stores.history.of_player("p1", limit=9)]
+    assert "claim_refused" not in refused, "another was faster: that is no fault of anybody"
     found = await messages(heard, 2)
     for _, answer in found:
         result = answer["result_type"]

@@ -96,6 +96,7 @@ local function claim()
   local state, epoch, token = match[1], match[2], match[3]
   if not state then return 'unknown_match' end
   if epoch ~= ARGV[2] then return 'old_epoch' end
+  if state == 'started' and token ~= ARGV[4] then return 'already_claimed' end
   if state == 'claimed' then
     if token ~= ARGV[4] then return 'already_claimed' end
     redis.call('HSET', KEYS[1], 'token', token) -- a write, for WAITAOF and WAIT behind it

@@ -14,6 +14,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from matchkeeper import __version__
+from matchkeeper.api.docs import docs_router
 from matchkeeper.api.failures import Failure, FailureAnswer
 from matchkeeper.api.health import health_router
 from matchkeeper.api.live import Live, live_route
@@ -35,9 +36,9 @@ def create_app(
     context: Context, *, stop: asyncio.Event | None = None, beside: Sequence[Router] = ()
 ) -> Litestar:
     """The page, health, metrics and `/api/v1`, for a server that is wired; and what its caller puts
-    beside them. `stop` ends the pages' streams.
+    beside them: the controls of a demo. `stop` ends the pages' streams.
     """
-    live = Live(context, stop=stop or asyncio.Event())
+    live = Live(context, stop=stop or asyncio.Event(), demo=bool(beside))
     return Litestar(
         route_handlers=[
             health_router(context),
@@ -45,6 +46,7 @@ def create_app(
             live_route(live),
             page_router(),
             runbook_router(),
+            docs_router(),
             *beside,
         ],
         exception_handlers={MatchkeeperError: _ours, HTTPException: _http, Exception: _defect},

@@ -55,6 +55,7 @@ class Live:
         context: Context,
         *,
         stop: asyncio.Event,
+        demo: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stop = stop
@@ -62,6 +63,7 @@ class Live:
         self.made = 0
         """Frames since the start."""
         self._context = context
+        self._demo = demo
         self._clock = clock
         self._encoder = msgspec.json.Encoder()
         self._second = -1
@@ -114,8 +116,10 @@ class Live:
             game_server_failures=context.game_servers.failures,
             heartbeats=context.pods.heartbeats(),
             silent=context.pods.silent,
+            left=context.pods.left,
             unclaimed=context.pods.unclaimed_in_a_row(),
             not_started=context.claimers.not_started(),
+            demo=self._demo,
         )
 
     async def send_to(self, send: Send, closed: asyncio.Future[None]) -> None:

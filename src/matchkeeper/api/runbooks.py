@@ -25,12 +25,15 @@ _FRAME = """<!doctype html>
 <link rel="stylesheet" href="../../page/page.css">
 </head>
 <body class="document">
-<nav aria-label="Back"><a href="../../">Live page</a> <a href="index.md">All runbooks</a></nav>
+<nav aria-label="Back">{nav}</nav>
 <main>
 {body}</main>
 </body>
 </html>
 """
+
+
+_NAV = '<a href="../../">Live page</a> <a href="index.md">All runbooks</a>'
 
 
 def folder() -> Path:
@@ -39,8 +42,8 @@ def folder() -> Path:
     return inside if inside.is_dir() else _PACKAGE.parent.parent / "docs" / "runbooks"
 
 
-def rendered(text: str) -> str:
-    """One runbook as a page. Links that leave the runbooks are text: they are not served."""
+def rendered(text: str, *, nav: str = _NAV) -> str:
+    """Markdown as a page. Links to other folders become text: those are not served."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = markdown.parse(text)
     for token in tokens:
@@ -49,7 +52,7 @@ def rendered(text: str) -> str:
     heading = next((i for i, token in enumerate(tokens) if token.type == "heading_open"), None)
     title = "Runbook" if heading is None else tokens[heading + 1].content
     body = markdown.renderer.render(tokens, markdown.options, {})
-    return _FRAME.format(title=html.escape(title), body=body)
+    return _FRAME.format(title=html.escape(title), nav=nav, body=body)
 
 
 def _without_links_outside(tokens: list[Token]) -> list[Token]:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from matchkeeper.domain.ticket import Ticket
 
+_FORGET_LEFT = 1_000
 _FORGET = 10_000
 """Pods with a record; beyond that the oldest record is dropped."""
 
@@ -46,14 +47,24 @@ class PodRecords:
         self._silent: frozenset[str] = frozenset()
         self._heartbeats: Mapping[str, float] = {}
         self._heard_at = 0.0
+        self._left: dict[str, None] = {}
 
     @property
     def silent(self) -> frozenset[str]:
         """Pods that sent heartbeats and have stopped."""
         return self._silent
 
+    @property
+    def left(self) -> frozenset[str]:
+        """Pods that sent heartbeats and have said `bye`, as far as is remembered."""
+        return frozenset(self._left)
+
     def heard(self, seconds_ago: Mapping[str, float]) -> tuple[frozenset[str], frozenset[str]]:
         """Takes in the heartbeats; returns pods (newly silent, back again)."""
+        self._left |= dict.fromkeys(self._heartbeats.keys() - seconds_ago.keys())
+        self._left = {pod: None for pod in self._left if pod not in seconds_ago}
+        while len(self._left) > _FORGET_LEFT:
+            self._left.pop(next(iter(self._left)))
         self._heartbeats, self._heard_at = seconds_ago, self._clock()
         limit = self._rules.silent_after.total_seconds()
         now_silent = frozenset(pod for pod, seconds in seconds_ago.items() if seconds > limit)

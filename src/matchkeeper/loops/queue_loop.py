@@ -22,9 +22,10 @@ _SHORTEST_GAP_SECONDS = 0.002
 class QueueLoop:
     """One round at a time for one queue.
 
-    A tick that finds a round running is skipped. Arrivals start a round early, but not sooner after
-    the last one than its looking took, so that a long queue which cannot be matched is not read
-    without pause; and not while no game server hears the offers: then only ticks try.
+    A tick that finds a round running for a whole tick is skipped. Arrivals start a round early, but
+    not sooner after the last one than its looking took, so that a long queue which cannot be
+    matched is not read without pause; and not while no game server hears the offers: then only
+    ticks try.
     """
 
     def __init__(
@@ -49,6 +50,8 @@ class QueueLoop:
         self._due = asyncio.Event()
         self._flight = SingleFlight()
         self._gap_seconds = _SHORTEST_GAP_SECONDS
+        self._begun_at = 0.0
+        """Of the round that runs, or of the last one."""
 
     def arrived(self, queue_length: int, tickets: Sequence[Ticket]) -> None:
         """Players came; enough for a match starts a round."""
@@ -70,10 +73,11 @@ class QueueLoop:
             if self._breaker.state in (BreakerState.OPEN, BreakerState.FORCED_OPEN):
                 emit(Event.CIRCUIT_OPEN_SKIP, mode=self._mode.name)
                 self._metrics.skipped_tick(self._mode.name, "circuit_open")
-            elif self._flight.running:
+            elif self._flight.running and self._clock() - self._begun_at >= self._tick_seconds:
                 emit(Event.TICK_SKIPPED, mode=self._mode.name)
                 self._metrics.skipped_tick(self._mode.name, "running")
             else:
+                # A round that began early and runs still is no reason to leave one out.
                 self._due.set()
 
     async def rounds(self) -> None:
@@ -90,7 +94,7 @@ class QueueLoop:
                 return
 
     async def _run(self) -> None:
-        begun = self._clock()
+        begun = self._begun_at = self._clock()
         outcome = "failed"
         self._gap_seconds = _SHORTEST_GAP_SECONDS
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from ssl import SSLCertVerificationError, SSLError
 
 from redis.exceptions import (
     AuthenticationError,
@@ -28,6 +29,10 @@ from matchkeeper.errors import (
 
 _NOT_READY = ("BUSY ", "MISCONF", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "OOM ")
 _BUSY = (BusyLoadingError, ReadOnlyError, OutOfMemoryError)
+_FILES = (
+    "a file that redis.url names cannot be used (ssl_ca_certs, ssl_certfile, ssl_keyfile, a socket)"
+)
+_AUTHORITY = "ssl_ca_certs must hold the authority that signed the certificate of Redis."
 _NO_RIGHT = (AuthenticationError, AuthorizationError, NoPermissionError)
 
 
@@ -85,12 +90,23 @@ def translate(operation: str, error: Exception) -> StoreError | None:
             hint="It may be loading, a replica, out of memory, or busy; see `matchkeeper doctor`.",
         )
     if isinstance(error, (RedisConnectionError, OSError)) or _on_closed_transport(error):
-        return StoreUnavailableError(
-            f"{operation} network error: {text}",
-            hint="Check that Redis runs and that redis.url points to it.",
-        )
+        hint = "Check that Redis runs and that redis.url points to it."
+        if _is_about_a_file(error):
+            text = f"{text.rstrip('.')}: {_FILES}"
+            hint = f"Is each file there, and may it be read? {_AUTHORITY} {hint}"
+        return StoreUnavailableError(f"{operation} network error: {text}", hint=hint)
     known = isinstance(error, RedisError)
     return StoreRefusedError(f"Redis refuses {operation}: {text}") if known else None
+
+
+def _is_about_a_file(error: BaseException) -> bool:
+    """Whether a certificate or a socket is missing, unreadable, or no good."""
+    if isinstance(error, (FileNotFoundError, PermissionError, SSLCertVerificationError)):
+        return True
+    if isinstance(error, SSLError) and error.reason == "NO_CERTIFICATE_OR_CRL_FOUND":
+        return True
+    cause = error.__cause__ or error.__context__
+    return cause is not None and _is_about_a_file(cause)
 
 
 def _on_closed_transport(error: Exception) -> bool:

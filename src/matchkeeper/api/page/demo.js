@@ -9,15 +9,15 @@ const FIGURES = [["players", "Players"], ["matched", "Matched"], ["lost", "Lost"
 
 let timer = 0;
 
-// Looks whether there are controls, each time the page has found a server.
-export async function look() {
+// Each time the page has found a server, which says whether it has controls.
+export async function look(there) {
   clearTimeout(timer);
+  if (!there) return show(byId("demo"), false);
   try {
     render(await call("GET", "demo"));
-    timer = setTimeout(look, EVERY_MS);
-  } catch (error) {
-    if (error.status === 404) show(byId("demo"), false);
-    else timer = setTimeout(look, 3 * EVERY_MS);
+    timer = setTimeout(look, EVERY_MS, there);
+  } catch {
+    timer = setTimeout(look, 3 * EVERY_MS, there);
   }
 }
 

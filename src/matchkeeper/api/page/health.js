@@ -80,7 +80,7 @@ function podUpdate(part, pod) {
   const [mood, words] = podState(pod);
   setText(part.state, words);
   setClass(part.state, `mood ${mood}`);
-  setText(part.seen, pod.seen_seconds_ago === null ? "no heartbeats" : `${age(pod.seen_seconds_ago)} ago`);
+  setText(part.seen, pod.left ? "–" : pod.seen_seconds_ago === null ? "no heartbeats" : `${age(pod.seen_seconds_ago)} ago`);
   setText(part.offers, number(pod.offers));
   setText(part.claims, number(pod.claims));
   setText(part.declines, number(pod.declines));
@@ -88,6 +88,7 @@ function podUpdate(part, pod) {
 }
 
 function podState(pod) {
+  if (pod.left) return ["", "Left"];
   if (pod.silent) return ["critical", "Silent"];
   if (pod.not_started) return ["critical", `Refused, ${pod.not_started} not started`];
   if (pod.unclaimed_in_a_row) return ["warning", `${pod.unclaimed_in_a_row} unclaimed`];

@@ -23,14 +23,14 @@ const STATES = {
 let last = null;
 
 function hear(name, data, back) {
-  if (back) {
-    letters.forget();
-    demo.look();
-    offline.keep();
-  }
   if (name === "events") return events.render(data);
   if (name === "hour") return queues.hear(data);
   last = data;
+  if (back) {
+    letters.forget();
+    demo.look(data.demo);
+    offline.keep();
+  }
   setText(byId("server"), `${data.version} · ${data.phase} · up ${age(data.up_seconds)}`);
   banner.render(data, true);
   queues.render(data.queues);

@@ -11,7 +11,6 @@ const CAUSES = {
   lease_expired: "claimed, but not started in time",
   declined: "declined by the game server",
   shutdown: "this server was stopping",
-  odd_player: "one too many for a match (normal)",
 };
 
 const ANNOUNCED = "handoff = \"publish\": a match is announced to whoever listens. Whether it started, nobody says; "
@@ -77,7 +76,7 @@ function update(part, queue) {
   setText(part.empty, quiet ? `No player has come to ${queue.mode} yet. Try it: matchkeeper demo` : "");
   draw(part, queue);
   ratings(part, queue);
-  const causes = Object.entries(queue.back).sort(([one], [other]) => (one === "odd_player") - (other === "odd_player"));
+  const causes = Object.entries(queue.back);
   show(part.calm, causes.length === 0);
   keyed(part.causes, causes, ([cause]) => cause, causeRow);
 }

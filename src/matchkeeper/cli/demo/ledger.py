@@ -115,7 +115,7 @@ class Ledger:
             if stay.match_id or stay.fate is not Fate.WAITING:
                 self.doubled += 1
                 self.tell(
-                    f"{player_id} is in match {match_id[:8]}, although {stay.fate.value}",
+                    f"{player_id} is in match {match_id[-8:]}, although {stay.fate.value}",
                     unusual=True,
                 )
                 continue

@@ -200,7 +200,7 @@ class World:
                 self._started(server, offer)
 
     async def _claim(self, server: GameServer, offer: Offer) -> None:
-        match_id = offer.request.match_id[:8]
+        match_id = offer.request.match_id[-8:]
         try:
             if not await offer.claim(lease=_LEASE):
                 return
@@ -238,6 +238,6 @@ class World:
         players = [player.player_id for player in offer.request.players]
         self._ledger.matched(offer.request.match_id, players)
         self._ledger.tell(
-            f"{server.pod_id} starts {offer.request.game_mode} {offer.request.match_id[:8]}: "
+            f"{server.pod_id} starts {offer.request.game_mode} {offer.request.match_id[-8:]}: "
             f"{', '.join(players)}"
         )

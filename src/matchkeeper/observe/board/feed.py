@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from matchkeeper.observe.board.recorder import Board
 from matchkeeper.observe.metrics import Metrics
 
+ODD_PLAYER = "odd_player"
+"""One too many for a match, at every round: what nobody need look at."""
+
 
 class BoardMetrics(Metrics):
     """Whatever is counted for Prometheus is told to the board, where the page shows it."""
@@ -49,7 +52,8 @@ class BoardMetrics(Metrics):
     def reenqueued(self, mode: str, cause: str, players: int) -> None:
         """Players keep their place after a match failed."""
         super().reenqueued(mode, cause, players)
-        self._board.queues[mode].back[cause] += players
+        if cause != ODD_PLAYER:
+            self._board.queues[mode].back[cause] += players
 
     def subscribers(self, count: int) -> None:
         """Who hears battle requests."""

@@ -72,6 +72,8 @@ class PodView(msgspec.Struct, kw_only=True):
     seen_seconds_ago: float | None
     """None: it sends no heartbeats."""
     silent: bool
+    left: bool
+    """It has said that it goes."""
     offers: int
     claims: int
     declines: int
@@ -86,6 +88,8 @@ class Snapshot(msgspec.Struct, kw_only=True):
 
     at: float
     version: str
+    demo: bool
+    """There are controls that break things, at `demo`."""
     up_seconds: float
     phase: str
     problems: list[Problem]
@@ -118,9 +122,11 @@ class Now:
     heartbeats: Mapping[str, float]
     """Seconds since each pod was heard."""
     silent: frozenset[str]
+    left: frozenset[str]
     unclaimed: Mapping[str, int]
     not_started: Mapping[str, int]
     """Pods whose claims are refused: how many matches in a row they did not start."""
+    demo: bool
 
 
 def snapshot(board: Board, modes: Sequence[GameMode], now: Now) -> Snapshot:
@@ -132,6 +138,7 @@ def snapshot(board: Board, modes: Sequence[GameMode], now: Now) -> Snapshot:
     return Snapshot(
         at=board.wall(),
         version=now.version,
+        demo=now.demo,
         up_seconds=at - board.begun_at,
         phase=now.phase,
         problems=problems(_facts(board, now, at, lag)),
@@ -256,7 +263,8 @@ def _redis(board: Board, now: Now, at: float) -> RedisView:
 
 
 def _pods(board: Board, now: Now) -> tuple[list[PodView], int]:
-    names = sorted({*now.heartbeats, *now.unclaimed, *now.not_started, *board.pods})
+    known = {*now.heartbeats, *now.unclaimed, *now.not_started, *board.pods}
+    names = sorted(known, key=lambda name: (name in now.left, name))
     return [_pod(board, now, name) for name in names[:_PODS]], max(0, len(names) - _PODS)
 
 
@@ -266,6 +274,7 @@ def _pod(board: Board, now: Now, pod_id: str) -> PodView:
         pod_id=printable(pod_id),
         seen_seconds_ago=now.heartbeats.get(pod_id),
         silent=pod_id in now.silent,
+        left=pod_id in now.left,
         offers=record.offers if record else 0,
         claims=record.claims if record else 0,
         declines=record.declines if record else 0,

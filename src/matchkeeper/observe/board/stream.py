@@ -35,7 +35,7 @@ _SENTENCES: dict[Event, str] = {
     Event.GAME_SERVER_RECOVERED: "Game Server is back after {attempts} attempt(s): "
     "{subscribers} subscriber(s)",
     Event.POISONED: "{player_id} of {mode} was set aside: {reason}",
-    Event.REENQUEUED: "{players} player(s) of {mode} keep their place: {cause}",
+    Event.REENQUEUED: "Kept at their place in {mode}: {players} player(s), {cause}",
     Event.BREAKER_OPEN: "Redis is out of reach after {failures} failures in a row; "
     "tried again in {seconds} s",
     Event.BREAKER_PROBE: "Trying Redis with one operation",
@@ -44,9 +44,9 @@ _SENTENCES: dict[Event, str] = {
     Event.CIRCUIT_OPEN_SKIP: "No round of {mode}: Redis is out of reach",
     Event.TICK_SKIPPED: "A round of {mode} takes longer than the tick",
     Event.MATCH_REDELIVERED: "A match of {mode} is offered again (offer {offer})",
-    Event.MATCH_GIVEN_BACK: "A match of {mode} did not start ({cause}): "
-    "{players} player(s) are back at their place",
-    Event.EXPIRED: "{players} player(s) of {mode} waited too long and were told so",
+    Event.MATCH_GIVEN_BACK: "A match of {mode} did not start ({cause}). "
+    "Back at their place: {players} player(s)",
+    Event.EXPIRED: "Waited too long in {mode}, and told so: {players} player(s)",
 }
 """Where the log's sentence, which must stay as it is, says too little or too much."""
 

@@ -1,0 +1,84 @@
+"""When a tick is left out: only where a round really takes longer than a tick."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from matchkeeper.domain.mode import GameMode
+from matchkeeper.loops.queue_loop import QueueLoop
+from matchkeeper.loops.round import RoundResult
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.resilience.breaker import BreakerState
+from tests.conftest import wait_until
+
+TICK_SECONDS = 0.01
+
+
+class World:
+    """A loop over rounds that end when they are let go; ticks are real, their time is not."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.looks = 0
+        self.rounds = 0
+        self.go = asyncio.Event()
+        self.metrics = Metrics()
+        self.stop = asyncio.Event()
+        world: Any = self
+        round_: Any = SimpleNamespace(mode=GameMode(name="Normal"), run=self._run)
+        self.loop = QueueLoop(
+            round_,
+            tick=timedelta(seconds=TICK_SECONDS),
+            breaker=world,
+            game_servers=world,
+            metrics=self.metrics,
+            clock=lambda: self.now,
+            stop=self.stop,
+        )
+
+    @property
+    def state(self) -> BreakerState:
+        """Of the breaker, which every tick looks at."""
+        self.looks += 1
+        return BreakerState.CLOSED
+
+    async def _run(self) -> RoundResult:
+        self.rounds += 1
+        await self.go.wait()
+        return RoundResult()
+
+    def skipped(self) -> float:
+        labels = {"mode": "Normal", "why": "running"}
+        found = self.metrics.registry.get_sample_value("matchkeeper_skipped_ticks_total", labels)
+        return found or 0.0
+
+    async def ticks(self, count: int) -> None:
+        until = self.looks + count
+        await wait_until(lambda: _soon(self.looks >= until))
+
+
+async def _soon(holds: bool) -> bool:
+    return holds
+
+
+async def test_a_round_that_merely_runs_at_a_tick_is_not_told_as_slow() -> None:
+    world = World()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(world.loop.ticks())
+        group.create_task(world.loop.rounds())
+        await wait_until(lambda: _soon(world.rounds == 1))
+        world.now += 0.9 * TICK_SECONDS
+        await world.ticks(3)
+        assert world.skipped() == 0
+        world.now += 0.2 * TICK_SECONDS
+        await wait_until(lambda: _soon(world.skipped() > 0))
+        told = world.skipped()
+        world.go.set()
+        # What the ticks left to do is done by one more round.
+        await wait_until(lambda: _soon(world.rounds >= 2))
+        await world.ticks(3)
+        assert world.skipped() <= told + 1
+        world.stop.set()
