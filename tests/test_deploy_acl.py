@@ -233,7 +233,7 @@ FOREIGN = (
     "SUBSCRIBE other", "PSUBSCRIBE *", "PUBLISH other x", "PUBLISH match:requests:{normal} x",
 )  # fmt: skip
 NOT_THE_GAME_SERVERS = (
-    "INFO", "CONFIG GET *", "SCAN 0", "ZADD queue:{normal} 1 p", "ZRANGE queue:{normal} 0 -1",
+    "CONFIG GET *", "SCAN 0", "ZADD queue:{normal} 1 p", "ZRANGE queue:{normal} 0 -1",
     "HSET metadata:{normal} p {}", "SET metadata:p {}", "XRANGE match:requests:{normal} - +",
     "XTRIM match:requests:{normal} MAXLEN 0", "DEL match:{squad}:m", "HSET matched:{squad} p m",
     "HGET leaving:{squad} p", "XADD dead:{normal} * a b", "SET seen:{normal}:x y",
@@ -337,7 +337,7 @@ def test_game_servers_may_run_the_documented_scripts_and_no_more() -> None:
     scripts = "\n".join(each.read_text("utf-8") for each in documented)
     in_scripts = {name.lower() for name in re.findall(r"redis\.p?call\('(\w+)'", scripts)}
     around = {
-        "client|setname", "client|setinfo", "ping", "eval", "evalsha", "script|load",
+        "client|setname", "client|setinfo", "ping", "info", "eval", "evalsha", "script|load",
         "waitaof", "wait", "subscribe", "unsubscribe", "publish",
     }  # fmt: skip
     # A helper in their text that they never call with a sorted set.
