@@ -13,6 +13,8 @@ class Proxy:
     """`lose_replies`: so many chunks from the server are thrown away, and the connection cut."""
 
     port: int = 0
+    leads_to: int = 0
+    """The server's port, for connections made from now on."""
     lose_replies_to: bytes | None = None
     """Commands that contain these bytes are passed on, and their reply is lost."""
     cut_before: bytes | None = None
@@ -39,11 +41,11 @@ class Proxy:
 @asynccontextmanager
 async def proxy_to(port: int) -> AsyncIterator[Proxy]:
     """A proxy in front of the server at `port`."""
-    proxy = Proxy()
+    proxy = Proxy(leads_to=port)
     open_writers: set[asyncio.StreamWriter] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", port)
+        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", proxy.leads_to)
         open_writers.update((writer, up_writer))
         losing = asyncio.Event()
 

@@ -42,6 +42,7 @@ NOW = Now(
     breaker="closed",
     breaker_failures=0,
     seconds_until_probe=0.0,
+    redis_problem="",
     not_ready=(),
     game_server_failures=0,
     heartbeats={},
@@ -54,6 +55,7 @@ NOW = Now(
 WELL = Facts(
     breaker="closed",
     redis_failing=False,
+    redis_problem="",
     not_ready=(),
     game_server_failures=0,
     claims_refused=(),
@@ -292,6 +294,10 @@ def test_all_is_well() -> None:
         (replace(WELL, breaker="half_open"), "breaker_open", "critical", "breaker-open"),
         (replace(WELL, breaker="forced_open"), "breaker_forced", "critical", "breaker-open"),
         (replace(WELL, redis_failing=True), "redis_failing", "warning", "breaker-open"),
+        (
+            replace(WELL, breaker="open", redis_problem="Redis refuses X: this is a replica now"),
+            "redis_unusable", "critical", "breaker-open",
+        ),
         (replace(WELL, not_ready=("X.",)), "not_ready", "warning", "server-not-ready"),
         (replace(WELL, game_server_failures=1), "no_game_server", "critical", "no-game-server"),
         (replace(WELL, claims_refused=["a"]), "claims_refused", "warning", "claims-refused"),

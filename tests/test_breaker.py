@@ -290,6 +290,46 @@ def test_releasing_what_was_not_forced_does_nothing() -> None:
     assert closed.changes == []
 
 
+def test_closed_early_it_has_recovered() -> None:
+    bench = opened(early_probe=timedelta(seconds=1))
+    bench.now += 4
+    bench.breaker.close_early()
+    assert bench.breaker.state is CLOSED
+    assert bench.changes[-1] == Change(old=OPEN, new=CLOSED, failures=3, cooldown_seconds=0.0)
+    bench.fail(3)
+    assert bench.breaker.seconds_until_probe() == 60.0, "the cooldown is the first again"
+
+
+def test_closed_too_early_it_is_looked_past_less_and_less() -> None:
+    bench = opened(early_probe=timedelta(seconds=1))
+    seen = []
+    for _ in range(8):
+        seen.append(bench.breaker.early_probe_seconds)
+        bench.breaker.close_early()
+        bench.now += 59
+        bench.fail(3)
+    assert seen == [1, 2, 4, 8, 16, 32, 60, 60]
+    bench.breaker.close_early()
+    bench.now += 60
+    bench.fail(3)
+    assert bench.breaker.early_probe_seconds == 1
+
+
+def test_what_an_operator_holds_open_is_not_closed_early() -> None:
+    bench = opened(early_probe=timedelta(seconds=1))
+    bench.breaker.force_open()
+    bench.breaker.close_early()
+    assert bench.breaker.state is FORCED
+
+
+def test_closed_early_a_probe_under_way_says_nothing_any_more() -> None:
+    bench, permit = probing(early_probe=timedelta(seconds=1))
+    bench.breaker.close_early()
+    permit.failure()
+    assert bench.breaker.state is CLOSED
+    assert bench.breaker.failures == 0
+
+
 def test_an_attempt_measures_and_counts() -> None:
     bench = Bench({"slow_call": timedelta(seconds=2), "failures": 1})
     with bench.breaker.attempt(is_failure=is_outage):
@@ -378,6 +418,7 @@ async def test_of_many_tasks_at_once_one_probes() -> None:
         {"cooldown_max": timedelta(seconds=59)},
         {"jitter": -0.1},
         {"probe_lease": timedelta(0)},
+        {"early_probe": timedelta(seconds=-1)},
         {"slow_call": timedelta(0)},
     ],
     ids=lambda settings: next(iter(settings)),

@@ -15,6 +15,7 @@ from matchkeeper.resilience.breaker import BreakerState, Permit
 from tests.breaker_bench import CLOSED, FORCED, HALF_OPEN, OPEN, Bench
 
 FAILURES, FIRST, GROWTH, LONGEST, JITTER, LEASE = 2, 60.0, 1.5, 120.0, 0.25, 20.0
+EARLY, TOO_EARLY = 1.0, 60.0
 ENDS = st.sampled_from(["success", "failure", "failure", "cancelled"])
 
 
@@ -45,7 +46,12 @@ class BreakerModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.bench = Bench(
-            {"failures": FAILURES, "jitter": JITTER, "probe_lease": timedelta(seconds=LEASE)}
+            {
+                "failures": FAILURES,
+                "jitter": JITTER,
+                "probe_lease": timedelta(seconds=LEASE),
+                "early_probe": timedelta(seconds=EARLY),
+            }
         )
         self.held: list[Held] = []
         self.ended: list[Permit] = []
@@ -56,6 +62,8 @@ class BreakerModel(RuleBasedStateMachine):
         """Of the last opening; 0: the next is the first."""
         self.opened_at = -math.inf
         self.probe_since: float | None = None
+        self.early = EARLY
+        self.closed_early_at = -math.inf
 
     def enter(self, state: BreakerState) -> None:
         self.state = state
@@ -99,12 +107,19 @@ class BreakerModel(RuleBasedStateMachine):
                 self.open()
         elif self.state is HALF_OPEN:
             assert self.bench.changes[-1].failures == self.failures
-            self.enter(CLOSED)
-            self.cooldown, self.failures = 0.0, 0
+            self.close()
+            self.early, self.closed_early_at = EARLY, -math.inf
         else:
             self.failures = 0
 
+    def close(self) -> None:
+        self.enter(CLOSED)
+        self.cooldown, self.failures = 0.0, 0
+
     def open(self) -> None:
+        if self.state is CLOSED:
+            too_early = self.bench.now - self.closed_early_at < TOO_EARLY
+            self.early = min(2 * self.early, FIRST) if too_early else EARLY
         self.enter(OPEN)
         self.cooldown = min(self.cooldown * GROWTH, LONGEST) if self.cooldown else FIRST
         self.opened_at = self.bench.now
@@ -144,6 +159,14 @@ class BreakerModel(RuleBasedStateMachine):
         self.bench.now += self.bench.breaker.seconds_until_probe()
 
     @rule()
+    def close_early(self) -> None:
+        self.bench.breaker.close_early()
+        if self.state in (OPEN, HALF_OPEN):
+            assert self.bench.changes[-1].failures == self.failures
+            self.close()
+            self.closed_early_at = self.bench.now
+
+    @rule()
     def force(self) -> None:
         self.bench.breaker.force_open()
         if self.state is CLOSED:
@@ -166,6 +189,7 @@ class BreakerModel(RuleBasedStateMachine):
             expected = HALF_OPEN
         assert breaker.state is expected
         assert breaker.failures == self.failures
+        assert breaker.early_probe_seconds == self.early
         assert refuse in (None, breaker.seconds_until_probe() > 0)
 
     @invariant()

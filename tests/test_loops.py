@@ -35,7 +35,12 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 async def _run(
-    pauses: list[float], monkeypatch: pytest.MonkeyPatch, *, works_seconds: float, times: int
+    pauses: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    works_seconds: float,
+    times: int,
+    error: type[Exception] = StoreUnavailableError,
 ) -> None:
     stop, now = asyncio.Event(), 0.0
     monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
@@ -45,7 +50,7 @@ async def _run(
         now += works_seconds
         if len(pauses) == times - 1:
             stop.set()
-        raise StoreUnavailableError("away")
+        raise error("away")
 
     await waiting.supervised("loop", loop, stop=stop, rng=Even())
 
@@ -53,8 +58,15 @@ async def _run(
 async def test_what_fails_at_once_is_tried_less_and_less(
     pauses: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await _run(pauses, monkeypatch, works_seconds=0, times=7)
+    await _run(pauses, monkeypatch, works_seconds=0, times=7, error=ValueError)
     assert pauses == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 5, 5])
+
+
+async def test_the_end_of_an_outage_is_not_slept_over(
+    pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _run(pauses, monkeypatch, works_seconds=0, times=4)
+    assert pauses == pytest.approx([0.2, 0.4, 0.5, 0.5])
 
 
 async def test_what_works_for_a_while_is_tried_again_soon(

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from matchkeeper.domain.mode import GameMode, Handoff
-from matchkeeper.store import keys
+from matchkeeper.store import rights
 from matchkeeper.store.durability import Durability, DurabilityKind
 from matchkeeper.store.facts import ServerFacts, UseFacts
-from matchkeeper.store.rights import Kind, Refusal
 
 _OLDEST = (7, 0)
 _WAITAOF = (7, 2)
@@ -282,28 +281,9 @@ def _scripts(facts: UseFacts) -> Finding:
 
 
 def _rights(facts: UseFacts) -> Finding:
-    wrong = [_refusal(each) for each in facts.refusals]
-    mend = _grants(facts.refusals)
+    wrong = [str(each) for each in facts.refusals]
+    mend = rights.grants(facts.refusals)
     return _listed("rights", wrong, "sufficient", mend, Verdict.WRONG)
-
-
-def _refusal(refusal: Refusal) -> str:
-    return refusal.name if refusal.kind is Kind.OTHER else f"{refusal.kind.value} {refusal.name}"
-
-
-def _grants(refusals: Sequence[Refusal]) -> str:
-    """The ACL rules that this user lacks."""
-    by_kind = {
-        kind: [each.name for each in refusals if each.kind is kind]
-        for kind in (Kind.COMMAND, Kind.KEY, Kind.CHANNEL)
-    }
-    rules = [f"+{name.lower().replace(' ', '|')}" for name in by_kind[Kind.COMMAND]]
-    if by_kind[Kind.KEY]:
-        rules += [f"~{pattern}" for pattern in keys.PATTERNS]
-    rules += [f"&{name}" for name in by_kind[Kind.CHANNEL]]
-    if not rules:
-        return "See what Redis says to each command."
-    return f"Give this user the right: ACL SETUSER <user> {' '.join(rules)}"
 
 
 def _clock(facts: UseFacts) -> Finding:

@@ -38,11 +38,23 @@ class StoreUnavailableError(StoreError):
 
 
 class StoreNotReadyError(StoreError):
-    """Redis answers, but cannot do the work now: LOADING, READONLY, OOM, BUSY, MISCONF."""
+    """Redis answers, but cannot do the work now: LOADING, OOM, BUSY, MISCONF."""
+
+
+class StoreReadOnlyError(StoreNotReadyError):
+    """The address leads to a replica, which takes no writes."""
+
+
+class StoreForbiddenError(StoreError):
+    """The user lacks a right. An outage: whoever runs Redis mends it, then the call succeeds."""
+
+
+class StoreLoginError(StoreForbiddenError):
+    """Redis does not let this user in: NOAUTH, WRONGPASS."""
 
 
 class StoreRefusedError(StoreError):
-    """Redis refused the operation and will again: a wrong type under a key, a missing right."""
+    """Redis refused the operation and will again: a wrong type under a key."""
 
 
 class UnreadableError(StoreError):

@@ -58,8 +58,10 @@ def unfit(context: Context) -> list[str]:
 async def readiness(context: Context, ping: _Ping) -> Readiness:
     """Ready means: running, connected, hearing requests. Game servers are somebody else's."""
     reasons = []
-    state = context.breaker.state
-    if state is not BreakerState.CLOSED:
+    state, known = context.breaker.state, context.redis_events.problem
+    if known:
+        reasons.append(f"Redis answers, but does not do its work: {known}")
+    elif state is not BreakerState.CLOSED:
         reasons.append(f"The circuit breaker is {state.value}: Redis is out of reach.")
     elif problem := await ping.problem():
         reasons.append(f"Redis does not answer: {problem}")

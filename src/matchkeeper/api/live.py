@@ -104,13 +104,15 @@ class Live:
     def _now(self) -> Now:
         context = self._context
         seconds = context.breaker.seconds_until_probe()
-        down = context.breaker.state is not BreakerState.CLOSED
+        problem = context.redis_events.problem
+        down = problem or context.breaker.state is not BreakerState.CLOSED
         return Now(
             phase=context.server.phase.value,
             version=__version__,
             breaker=context.breaker.state.value,
             breaker_failures=context.breaker.failures,
             seconds_until_probe=seconds if math.isfinite(seconds) else None,
+            redis_problem=problem,
             # Without Redis nothing is heard; that is said already.
             not_ready=() if down else tuple(unfit(context)),
             game_server_failures=context.game_servers.failures,

@@ -9,6 +9,7 @@ from time import monotonic
 
 from matchkeeper.cli.common import connected
 from matchkeeper.config import Settings
+from matchkeeper.context.stores import channels_of
 from matchkeeper.doctor import (
     Finding,
     Verdict,
@@ -24,7 +25,6 @@ from matchkeeper.observe.metrics import Metrics
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.embedded import embedded_server
 from matchkeeper.store.facts import gather_server, gather_use
-from matchkeeper.store.rights import Channels
 
 
 class Examination:
@@ -54,7 +54,7 @@ class Examination:
                     use = await gather_use(
                         stores.connection,
                         tags=tags,
-                        channels=self._channels(),
+                        channels=channels_of(settings),
                         traced=settings.tracing.enabled,
                     )
                     findings += examine_use(use)
@@ -67,16 +67,6 @@ class Examination:
             )
             findings = [lost, *findings[1:]]
         return findings
-
-    def _channels(self) -> Channels:
-        matchmaking = self._settings.matchmaking
-        return Channels(
-            heard=(matchmaking.enqueue_request_channel, matchmaking.dequeue_request_channel),
-            told=(
-                matchmaking.battle_request_channel,
-                matchmaking.match_result_channel.replace("{pod_id}", "*"),
-            ),
-        )
 
     @asynccontextmanager
     async def _reachable(self) -> AsyncGenerator[tuple[str, Settings]]:

@@ -128,6 +128,14 @@ class RedisSettings(Section):
         le=DAY,
         description="Where the cooldown stops growing. At least `breaker_cooldown_seconds`.",
     )
+    breaker_early_probe_seconds: float = Field(
+        default=1,
+        ge=0,
+        le=HOUR,
+        description="How often an open breaker is looked past with one small write on a connection "
+        "of its own; where Redis takes it, the breaker closes early. Doubled each time that it "
+        "opens again within a minute. 0: the cooldown is waited out.",
+    )
     breaker_jitter: float = Field(
         default=0.1,
         ge=0,

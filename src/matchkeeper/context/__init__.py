@@ -20,6 +20,7 @@ from matchkeeper.context.stores import (
     new_server_id,
     new_token,
     operator_for,
+    probe_for,
     stores_for,
 )
 from matchkeeper.context.tracing import traces_for
@@ -66,6 +67,7 @@ class Context:
     server: MatchServer
     stores: Stores
     breaker: CircuitBreaker
+    redis_events: RedisEvents
     metrics: Metrics
     alerter: Alerter
     board: Board
@@ -124,6 +126,7 @@ def build(
         settings=settings,
         stores=stores,
         breaker=breaker,
+        redis_events=events,
         metrics=metrics,
         alerter=alerter,
         board=board,
@@ -142,6 +145,7 @@ class _Wiring:
     settings: Settings
     stores: Stores
     breaker: CircuitBreaker
+    redis_events: RedisEvents
     metrics: Metrics
     alerter: Alerter
     board: Board
@@ -171,16 +175,19 @@ class _Wiring:
         for mode in modes:
             self.metrics.mode(mode.name, required_players=mode.required_players)
             queues[mode.tag] = self._queue(mode, pods, game_servers, committed)
+        self.redis_events.on_recovery = lambda: _try_all(queues)
         pubsub, stream, intakes = self._intakes(modes, queues)
         claimers = claimers_for(settings, alerter=self.alerter, metrics=self.metrics)
         reaper = self._reaper(modes, pods, claimers, lambda tag: queues[tag].try_now())
         watch = self._watch(modes, pods, game_servers)
         heard = self._handoff_events(modes, committed)
+        probe = probe_for(settings, self.stores, events=self.redis_events, stop=self.stopping)
         tasks = [
             *intakes,
             *self._queue_tasks(queues),
             Task(name="reaper", run=reaper.run),
             Task(name="watch", run=watch.run),
+            Task(name="redis probe", run=probe.run),
             Task(name="handoff events", run=heard.run),
             *(Task(name=name, run=run) for name, run in self.traces.loops().items()),
             Task(name="lag", run=self._lag),
@@ -198,6 +205,7 @@ class _Wiring:
             ),
             stores=self.stores,
             breaker=self.breaker,
+            redis_events=self.redis_events,
             metrics=self.metrics,
             alerter=self.alerter,
             board=self.board,

@@ -14,6 +14,7 @@ from itertools import count
 
 from matchkeeper.config import Settings
 from matchkeeper.loops.redis_events import RedisEvents
+from matchkeeper.loops.redis_probe import RedisProbe
 from matchkeeper.operator import Operator
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.resilience.retry import RetryPolicy
@@ -25,12 +26,14 @@ from matchkeeper.store.durability import Durability
 from matchkeeper.store.hearing import HearingStore
 from matchkeeper.store.history import History
 from matchkeeper.store.matches import MatchStore
+from matchkeeper.store.rights import Channels, trials
 from matchkeeper.store.streams import RequestStreams
 from matchkeeper.store.tickets import TicketStore
 
 Clock = Callable[[], float]
 _PROCESS = secrets.token_hex(8)
 _numbers = count(1)
+_MODES_TRIED = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,7 @@ def breaker_for(
         growth=redis.breaker_cooldown_growth,
         cooldown_max=timedelta(seconds=redis.breaker_cooldown_max_seconds),
         jitter=redis.breaker_jitter,
+        early_probe=timedelta(seconds=redis.breaker_early_probe_seconds),
         slow_call=timedelta(seconds=redis.slow_call_seconds) if redis.slow_call_seconds else None,
         probe_lease=timedelta(
             seconds=2 * settings.matchmaking.redis_operation_timeout_seconds
@@ -137,6 +141,34 @@ def stores_for(
         coordination=Coordination(connection, new_token=token),
         hearing=HearingStore(connection, me=me),
         history=History(connection, tags=tags),
+    )
+
+
+def channels_of(settings: Settings) -> Channels:
+    """The Pub/Sub channels that a server needs rights to."""
+    matchmaking = settings.matchmaking
+    return Channels(
+        heard=(matchmaking.enqueue_request_channel, matchmaking.dequeue_request_channel),
+        told=(
+            matchmaking.battle_request_channel,
+            matchmaking.match_result_channel.replace("{pod_id}", "*"),
+        ),
+    )
+
+
+def probe_for(
+    settings: Settings, stores: Stores, *, events: RedisEvents, stop: asyncio.Event
+) -> RedisProbe:
+    """What looks whether Redis can be used."""
+    # Rights are given by patterns: what holds for some modes holds for all.
+    tags = [mode.tag for mode in settings.modes()[:_MODES_TRIED]]
+    waiting = stores.connection.options.durability.command
+    return RedisProbe(
+        stores.connection,
+        # Traces tell by themselves what they lack; nobody else needs it.
+        tried=trials(tags, channels_of(settings), waiting, traced=False),
+        events=events,
+        stop=stop,
     )
 
 

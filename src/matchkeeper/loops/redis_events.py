@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from enum import StrEnum
+
 from matchkeeper.observe.alerts import Alert, Alerter, AlertKind, Severity
 from matchkeeper.observe.board.recorder import Board
 from matchkeeper.observe.events import Event, emit
@@ -15,6 +18,7 @@ RUNBOOK = "docs/runbooks/breaker-open.md"
 _EVENTS = {
     Outcome.NETWORK: Event.REDIS_NETWORK_ERROR,
     Outcome.NOT_READY: Event.REDIS_NOT_READY,
+    Outcome.FORBIDDEN: Event.REDIS_FORBIDDEN,
     Outcome.REFUSED: Event.REDIS_REFUSED,
     Outcome.NOT_DURABLE: Event.NOT_DURABLE,
 }
@@ -22,10 +26,21 @@ _EVENTS = {
 
 _WAITS_ON_PURPOSE = frozenset({"read requests"})
 """Their length says nothing of how fast Redis is."""
+_TOLD_AGAIN_AFTER = 60
+"""Looks in vain; how often people are told is the alerter's affair."""
+_DOUBTFUL = frozenset({Outcome.NOT_READY, Outcome.FORBIDDEN})
+"""It answers, but may not be of use."""
+
+
+class _Down(StrEnum):
+    """Why people on call are told that Redis is unavailable."""
+
+    BREAKER = "breaker"
+    UNUSABLE = "unusable"
 
 
 class RedisEvents:
-    """Implements the store's observer, and hears the breaker."""
+    """Implements the store's observer, and hears the breaker and the probe."""
 
     def __init__(
         self, *, metrics: Metrics, alerter: Alerter, board: Board, timeout_seconds: float
@@ -35,6 +50,42 @@ class RedisEvents:
         self._board = board
         self._timeout_seconds = timeout_seconds
         self._last_error = ""
+        self._doubts: set[Outcome] = set()
+        self._down: set[_Down] = set()
+        self._looks = 0
+        """In vain, one after another."""
+        self.problem = ""
+        """Why Redis cannot be used although it answers; empty where it can."""
+        self.on_recovery: Callable[[], None] = lambda: None
+        """Set once there is something to be done when an outage is over."""
+
+    @property
+    def doubtful(self) -> bool:
+        """Something was refused since Redis was last seen to work."""
+        return bool(self._doubts)
+
+    @property
+    def forbidden(self) -> bool:
+        """What was refused was refused for a missing right."""
+        return Outcome.FORBIDDEN in self._doubts
+
+    def unusable(self, problem: str) -> None:
+        """Redis answers, and does not do its work."""
+        if not self.problem:
+            emit(Event.REDIS_UNUSABLE, error=problem)
+        if self._looks % _TOLD_AGAIN_AFTER == 0:
+            self._is_down(_Down.UNUSABLE, problem)
+        self._looks += 1
+        self.problem = problem
+
+    def usable(self) -> None:
+        """Redis does its work."""
+        self._doubts.clear()
+        self._looks = 0
+        if self.problem:
+            self.problem = ""
+            emit(Event.REDIS_USABLE)
+            self._is_up(_Down.UNUSABLE)
 
     def operation(self, operation: str, outcome: Outcome, seconds: float, error: str) -> None:
         """One attempt at an operation has ended."""
@@ -44,6 +95,8 @@ class RedisEvents:
                 self._board.operation(seconds)
         elif outcome is not Outcome.CIRCUIT_OPEN:
             self._board.operation_failed(error)
+        if outcome in _DOUBTFUL:
+            self._doubts.add(outcome)
         if error:
             self._last_error = error
         if outcome is Outcome.TIMEOUT:
@@ -60,14 +113,24 @@ class RedisEvents:
         self._metrics.breaker(change.new.value)
         if change.new is BreakerState.OPEN:
             emit(Event.BREAKER_OPEN, failures=change.failures, seconds=change.cooldown_seconds)
-            self._alert(AlertKind.TRIGGER, f"Redis is out of reach: {self._last_error}")
+            self._is_down(_Down.BREAKER, self._last_error)
         elif change.new is BreakerState.HALF_OPEN:
             emit(Event.BREAKER_PROBE)
         elif change.new is BreakerState.FORCED_OPEN:
             emit(Event.BREAKER_FORCED)
         else:
             emit(Event.BREAKER_CLOSED, failures=change.failures)
+            self._is_up(_Down.BREAKER)
+
+    def _is_down(self, why: _Down, error: str) -> None:
+        self._down.add(why)
+        self._alert(AlertKind.TRIGGER, f"Redis does not do its work: {error}")
+
+    def _is_up(self, why: _Down) -> None:
+        self._down.discard(why)
+        if not self._down:
             self._alert(AlertKind.RESOLVE, "Redis is back")
+            self.on_recovery()
 
     def _alert(self, kind: AlertKind, summary: str) -> None:
         self._alerter.submit(

@@ -15,7 +15,8 @@ T = TypeVar("T")
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
-_CIRCUIT_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_IN_OUTAGE_SECONDS = 0.5
+"""The end of an outage must not be slept over."""
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
@@ -94,17 +95,17 @@ async def supervised(
     pause_seconds = _FIRST_PAUSE_SECONDS
     while True:
         begun = asyncio.get_running_loop().time()
-        long_seconds = _FIRST_PAUSE_SECONDS
+        long_seconds, longest = _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_IN_OUTAGE_SECONDS
         try:
             await loop()
         except CircuitOpenError:
-            # Told when it opened; looked at often, so that the end of the outage is not slept over.
-            pause_seconds = _CIRCUIT_PAUSE_SECONDS / 2
+            pass  # told when it opened
         except StoreError as error:
             emit(Event.LOOP_INTERRUPTED, loop=name, error=error.message)
         except Exception as error:  # noqa: BLE001  # the last line of defence: told, then run again
             emit(Event.LOOP_FAILED, loop=name, error=repr(error), exc_info=error)
             long_seconds = 10 * _LONGEST_PAUSE_SECONDS  # a defect comes again
+            longest = _LONGEST_PAUSE_SECONDS
         else:
             return
         if asyncio.get_running_loop().time() - begun > long_seconds:
@@ -113,4 +114,4 @@ async def supervised(
         # Jitter, so that several servers do not come back in one moment.
         if await pause(stop, pause_seconds * rng.uniform(0.5, 1.5)):
             return
-        pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
+        pause_seconds = min(2 * pause_seconds, longest)

@@ -33,7 +33,10 @@ class Event(StrEnum):
     REDIS_TIMEOUT = "redis_timeout"
     REDIS_NETWORK_ERROR = "redis_network_error"
     REDIS_NOT_READY = "redis_not_ready"
+    REDIS_FORBIDDEN = "redis_forbidden"
     REDIS_REFUSED = "redis_refused"
+    REDIS_UNUSABLE = "redis_unusable"
+    REDIS_USABLE = "redis_usable"
     NOT_DURABLE = "not_durable"
     BREAKER_OPEN = "breaker_open"
     BREAKER_PROBE = "breaker_probe"
@@ -153,10 +156,24 @@ CATALOGUE: dict[Event, Entry] = {
         _W, "{error}",
         "Redis answers but cannot work: loading, a replica, out of memory, busy.", _REDIS,
     ),
+    Event.REDIS_FORBIDDEN: Entry(
+        _E, "{error}",
+        "The password is wrong, or the user lacks a right. Requests in streams wait.",
+        "Mend the password or the rights of the user (`matchkeeper doctor` names them).",
+    ),
     Event.REDIS_REFUSED: Entry(
         _E, "{error}",
-        "Redis refuses for good: a wrong type under a key, or a missing right.",
-        "Mend the key that is named, or the rights of the user (`matchkeeper doctor`).",
+        "Redis refuses for good: a wrong type under a key.",
+        "Mend the key that is named.",
+    ),
+    Event.REDIS_UNUSABLE: Entry(
+        _E, "Redis answers, but does not do its work: {error}",
+        "The server is not ready, and looks every second whether it can go on.",
+        "A replica: point `redis.url` to the primary. A right: give it to the user. "
+        "Else see `matchkeeper doctor`.",
+    ),
+    Event.REDIS_USABLE: Entry(
+        _I, "Redis does its work again", "Matching goes on by itself.", _NOTHING
     ),
     Event.NOT_DURABLE: Entry(
         _W, "{error}",

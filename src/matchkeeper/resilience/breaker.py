@@ -65,8 +65,10 @@ class CircuitBreaker:
     through as a probe, whose success closes it and whose failure opens it again for longer.
 
     `clock` gives monotonic seconds. `slow_call`: an answer that took so long counts as a failure;
-    None: no answer does. `probe_lease` must be longer than the longest call. `on_change` is called
-    after each change. For one event loop; not thread-safe. Raises ValueError for impossible values.
+    None: no answer does. `probe_lease` must be longer than the longest call. `early_probe`: how
+    often somebody looks past it while it is open, see `close_early`; 0: nobody does. `on_change` is
+    called after each change. For one event loop; not thread-safe. Raises ValueError for impossible
+    values.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class CircuitBreaker:
         jitter: float = 0.1,
         slow_call: timedelta | None = None,
         probe_lease: timedelta = timedelta(seconds=30),
+        early_probe: timedelta = timedelta(0),
         clock: Callable[[], float],
         rng: random.Random,
         on_change: Callable[[Change], None],
@@ -92,6 +95,7 @@ class CircuitBreaker:
             cooldown_max_seconds=cooldown_max.total_seconds(),
             jitter=jitter,
             probe_lease_seconds=probe_lease.total_seconds(),
+            early_probe_seconds=early_probe.total_seconds(),
         )
         self._slow_call_seconds = math.inf if slow_call is None else slow_call.total_seconds()
         self._clock = clock
@@ -165,6 +169,17 @@ class CircuitBreaker:
                 chance=self._rng.random(),
             )
         )
+
+    @property
+    def early_probe_seconds(self) -> float:
+        """How long to wait between two looks past it: doubled whenever it opens within a minute of
+        being closed early. 0: do not look.
+        """
+        return self._circuit.early_probe_seconds
+
+    def close_early(self) -> None:
+        """The other side was seen to work: closes it, unless it is forced open."""
+        self._become(core.close_early(self._circuit, self._rules, now=self._clock()))
 
     def force_open(self) -> None:
         """Refuses every call until `release`; for an operator."""

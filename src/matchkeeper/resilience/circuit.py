@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+_TOO_EARLY_SECONDS = 60.0
+"""A circuit that opens again so soon after it was closed early was closed too early."""
+
 
 class BreakerState(StrEnum):
     """Whether calls go through."""
@@ -44,6 +47,8 @@ class Rules:
     """Up to this part of the cooldown is added, so that servers do not probe together."""
     probe_lease_seconds: float
     """A probe that has not ended after so long no longer keeps others from probing."""
+    early_probe_seconds: float = 0
+    """How often an open circuit is looked past, to close it early. 0: never."""
 
     def __post_init__(self) -> None:
         sound = {
@@ -53,6 +58,7 @@ class Rules:
             "cooldown_max is at least cooldown": self.cooldown_max_seconds >= self.cooldown_seconds,
             "jitter is at least 0": self.jitter >= 0,
             "probe_lease is above 0": self.probe_lease_seconds > 0,
+            "early_probe is at least 0": self.early_probe_seconds >= 0,
         }
         for rule, holds in sound.items():
             if not holds:
@@ -72,11 +78,17 @@ class Circuit:
     """Closed: failures in a row. Else: all that were counted since the row that opened it."""
     until: float = -math.inf
     """Nothing goes through before then: the end of the cooldown, or of the probe's lease."""
+    early_probe_seconds: float = 0
+    """How often it is looked past now: seldomer each time that closing it was too early."""
+    closed_early_at: float = -math.inf
 
 
 def closed(rules: Rules) -> Circuit:
     """A circuit that has seen nothing yet."""
-    return Circuit(next_cooldown_seconds=rules.cooldown_seconds)
+    return Circuit(
+        next_cooldown_seconds=rules.cooldown_seconds,
+        early_probe_seconds=rules.early_probe_seconds,
+    )
 
 
 def seen_at(circuit: Circuit, now: float) -> BreakerState:
@@ -151,6 +163,17 @@ def release(circuit: Circuit, rules: Rules) -> Circuit:
     )
 
 
+def close_early(circuit: Circuit, rules: Rules, *, now: float) -> Circuit:
+    """The other side was found to work. Changes nothing while an operator holds it open."""
+    if circuit.state not in (BreakerState.OPEN, BreakerState.HALF_OPEN):
+        return circuit
+    return replace(
+        _close(circuit, rules),
+        early_probe_seconds=circuit.early_probe_seconds,
+        closed_early_at=now,
+    )
+
+
 def _forgive(circuit: Circuit) -> Circuit:
     return replace(circuit, failures=0) if circuit.failures else circuit
 
@@ -161,10 +184,15 @@ def _close(circuit: Circuit, rules: Rules) -> Circuit:
 
 def _open(circuit: Circuit, rules: Rules, *, now: float, chance: float) -> Circuit:
     cooldown = circuit.next_cooldown_seconds
+    early = circuit.early_probe_seconds
+    if circuit.state is BreakerState.CLOSED:
+        too_early = now - circuit.closed_early_at < _TOO_EARLY_SECONDS
+        early = min(2 * early, cooldown) if too_early else rules.early_probe_seconds
     return replace(
         circuit,
         state=BreakerState.OPEN,
         generation=circuit.generation + 1,
         until=now + cooldown * (1 + rules.jitter * chance),
         next_cooldown_seconds=min(cooldown * rules.growth, rules.cooldown_max_seconds),
+        early_probe_seconds=early,
     )

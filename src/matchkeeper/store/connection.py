@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -19,7 +20,7 @@ from redis.driver_info import DriverInfo
 from redis.exceptions import NoScriptError
 from redis.maint_notifications import MaintNotificationsConfig
 
-from matchkeeper.errors import StoreError, StoreNotReadyError
+from matchkeeper.errors import StoreError, StoreNotReadyError, StoreReadOnlyError
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.resilience.deadline import within
 from matchkeeper.resilience.retry import RetryBudget, RetryPolicy, retrying
@@ -98,6 +99,8 @@ class Connection:
         self._stop = stop or asyncio.Event()
         self._budget = RetryBudget(clock=clock)
         self.redis = _client(options)
+        self._former: Redis | None = None
+        self._met_replica = False
 
     @property
     def timeout_seconds(self) -> float:
@@ -119,6 +122,17 @@ class Connection:
         """One attempt, within its deadline and past the breaker. `seconds` is added to the deadline
         by calls that wait on purpose.
         """
+        allowance = seconds or 0.0
+        with (
+            self._observed(operation),
+            self.breaker.attempt(is_failure=counts_as_outage, allowance_seconds=allowance),
+        ):
+            return await self._translated(
+                operation, call(self.redis), self.timeout_seconds + allowance
+            )
+
+    @contextmanager
+    def _observed(self, operation: str) -> Iterator[None]:
         begun = self._clock()
 
         def ended(failure: StoreError | None) -> None:
@@ -126,17 +140,11 @@ class Connection:
             self._observer.operation(operation, outcome_of(failure), seconds, str(failure or ""))
 
         try:
-            with self.breaker.attempt(
-                is_failure=counts_as_outage, allowance_seconds=seconds or 0.0
-            ):
-                result = await self._translated(
-                    operation, call, self.timeout_seconds + (seconds or 0)
-                )
+            yield
         except StoreError as error:
             ended(error)
             raise
         ended(None)
-        return result
 
     async def run(
         self,
@@ -207,6 +215,27 @@ class Connection:
             )
         return reply
 
+    async def apart(
+        self, operation: str, call: Callable[[Redis], Awaitable[T]], *, seconds: float
+    ) -> T:
+        """One attempt on a new connection, for which the address is looked up anew. The breaker is
+        neither asked nor told. Raises StoreError.
+        """
+        async with _client(self.options) as redis:
+            with self._observed(operation):
+                return await self._translated(operation, call(redis), seconds)
+
+    async def reconnect(self) -> None:
+        """Where a replica was met, the next operations look the address up again; those under way
+        end where they are.
+        """
+        if not self._met_replica:
+            return
+        self._met_replica = False
+        former, self._former, self.redis = self._former, self.redis, _client(self.options)
+        if former is not None:
+            await former.aclose(close_connection_pool=True)
+
     async def ping(self) -> None:
         """Whether Redis answers. Raises StoreError."""
 
@@ -228,15 +257,14 @@ class Connection:
 
         await self.once("publish", send)
 
-    async def _translated(
-        self, operation: str, call: Callable[[Redis], Awaitable[T]], seconds: float
-    ) -> T:
+    async def _translated(self, operation: str, doing: Awaitable[T], seconds: float) -> T:
         try:
-            return await within(seconds, operation, call(self.redis))
+            return await within(seconds, operation, doing)
         except Exception as error:
             failure = translate(operation, error)
             if failure is None:
                 raise
+            self._met_replica |= isinstance(failure, StoreReadOnlyError)
             if isinstance(failure, StoreNotReadyError):
                 # After a failover the same address may lead to another server.
                 await self.redis.connection_pool.disconnect(inuse_connections=False)
@@ -246,7 +274,9 @@ class Connection:
 
     async def close(self) -> None:
         """Closes all connections."""
-        await self.redis.aclose(close_connection_pool=True)
+        for redis in (self.redis, self._former):
+            if redis is not None:
+                await redis.aclose(close_connection_pool=True)
 
     async def __aenter__(self) -> Self:
         return self

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from ssl import SSLCertVerificationError, SSLError
 
@@ -9,11 +12,14 @@ from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
     BusyLoadingError,
+    ClusterDownError,
+    ExternalAuthProviderError,
     NoPermissionError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
+    TryAgainError,
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -21,19 +27,20 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from matchkeeper.errors import (
     CircuitOpenError,
     StoreError,
+    StoreForbiddenError,
+    StoreLoginError,
     StoreNotReadyError,
+    StoreReadOnlyError,
     StoreRefusedError,
     StoreTimeoutError,
     StoreUnavailableError,
 )
 
-_NOT_READY = ("BUSY ", "MISCONF", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "OOM ")
-_BUSY = (BusyLoadingError, ReadOnlyError, OutOfMemoryError)
 _FILES = (
     "a file that redis.url names cannot be used (ssl_ca_certs, ssl_certfile, ssl_keyfile, a socket)"
 )
+_POINTS = "Check that Redis runs and that redis.url points to it."
 _AUTHORITY = "ssl_ca_certs must hold the authority that signed the certificate of Redis."
-_NO_RIGHT = (AuthenticationError, AuthorizationError, NoPermissionError)
 
 
 class Outcome(StrEnum):
@@ -43,6 +50,7 @@ class Outcome(StrEnum):
     TIMEOUT = "timeout"
     NETWORK = "network"
     NOT_READY = "not_ready"
+    FORBIDDEN = "forbidden"
     REFUSED = "refused"
     CIRCUIT_OPEN = "circuit_open"
     NOT_DURABLE = "not_durable"
@@ -56,6 +64,7 @@ _OUTCOMES: dict[type[StoreError], Outcome] = {
     StoreTimeoutError: Outcome.TIMEOUT,
     StoreUnavailableError: Outcome.NETWORK,
     StoreNotReadyError: Outcome.NOT_READY,
+    StoreForbiddenError: Outcome.FORBIDDEN,
     StoreRefusedError: Outcome.REFUSED,
     CircuitOpenError: Outcome.CIRCUIT_OPEN,
     NotDurableError: Outcome.NOT_DURABLE,
@@ -71,34 +80,6 @@ def outcome_of(error: BaseException | None) -> Outcome:
     )
 
 
-def translate(operation: str, error: Exception) -> StoreError | None:
-    """The error of ours that a library's error means, or None when it is none of Redis's."""
-    if isinstance(error, StoreError):
-        return error
-    text = str(error) or type(error).__name__
-    if isinstance(error, RedisTimeoutError):
-        return StoreTimeoutError(f"{operation} timeout: {text}")
-    if isinstance(error, _NO_RIGHT):
-        return StoreRefusedError(
-            f"Redis refuses {operation}: {text}",
-            hint="Check the user and password in redis.url and the rights of that user (ACL).",
-        )
-    # Forgotten again since it was given back its scripts: a failover or a flush, in that moment.
-    if isinstance(error, (*_BUSY, NoScriptError)) or text.startswith(_NOT_READY):
-        return StoreNotReadyError(
-            f"Redis is not ready for {operation}: {text}",
-            hint="It may be loading, a replica, out of memory, or busy; see `matchkeeper doctor`.",
-        )
-    if isinstance(error, (RedisConnectionError, OSError)) or _on_closed_transport(error):
-        hint = "Check that Redis runs and that redis.url points to it."
-        if _is_about_a_file(error):
-            text = f"{text.rstrip('.')}: {_FILES}"
-            hint = f"Is each file there, and may it be read? {_AUTHORITY} {hint}"
-        return StoreUnavailableError(f"{operation} network error: {text}", hint=hint)
-    known = isinstance(error, RedisError)
-    return StoreRefusedError(f"Redis refuses {operation}: {text}") if known else None
-
-
 def _is_about_a_file(error: BaseException) -> bool:
     """Whether a certificate or a socket is missing, unreadable, or no good."""
     if isinstance(error, (FileNotFoundError, PermissionError, SSLCertVerificationError)):
@@ -109,6 +90,93 @@ def _is_about_a_file(error: BaseException) -> bool:
     return cause is not None and _is_about_a_file(cause)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """What some errors of the library mean. `says` may name `operation` and `text`."""
+
+    error: type[StoreError]
+    classes: tuple[type[Exception], ...] = ()
+    where: Callable[[Exception], bool] = lambda _: True
+    """What must hold of an error of these classes, too."""
+    text: re.Pattern[str] | None = None
+    """Where the library has no class: how the error begins, without its code ERR."""
+    says: str = "Redis refuses {operation}: {text}"
+    hint: str = ""
+
+    def fits(self, error: Exception, text: str) -> bool:
+        known = isinstance(error, self.classes) and self.where(error)
+        return known or bool(self.text and self.text.match(text))
+
+
+# The first that fits counts: what is a class of its own is a connection error to the library, too.
+_KINDS = (
+    _Kind(
+        error=StoreTimeoutError,
+        classes=(RedisTimeoutError,),
+        says="{operation} timeout: {text}",
+    ),
+    _Kind(
+        error=StoreLoginError,
+        classes=(AuthenticationError, AuthorizationError, ExternalAuthProviderError),
+        hint="Check the user and password in redis.url.",
+    ),
+    _Kind(
+        error=StoreForbiddenError,
+        classes=(NoPermissionError,),
+        # While a script runs: Valkey, and Redis from 7.2 on; Redis 7.0.
+        text=re.compile("ACL failure in script|The user executing the script can't"),
+        hint="Check the rights of the user in redis.url (ACL); see `matchkeeper doctor`.",
+    ),
+    _Kind(
+        error=StoreReadOnlyError,
+        classes=(ReadOnlyError,),
+        says="Redis refuses {operation}: this is a replica now",
+        hint="Point redis.url to the primary; its name is looked up again meanwhile.",
+    ),
+    _Kind(
+        error=StoreNotReadyError,
+        classes=(
+            BusyLoadingError,
+            OutOfMemoryError,
+            ClusterDownError,
+            TryAgainError,
+            # Forgotten again since it was given back: a failover or a flush, in that moment.
+            NoScriptError,
+        ),
+        text=re.compile("BUSY |MISCONF|NOREPLICAS|UNBLOCKED"),
+        says="Redis is not ready for {operation}: {text}",
+        hint="It may be loading, out of memory, or busy; see `matchkeeper doctor`.",
+    ),
+    _Kind(
+        error=StoreUnavailableError,
+        classes=(RedisConnectionError, OSError),
+        where=_is_about_a_file,
+        says=f"{{operation}} network error: {{text}}: {_FILES}",
+        hint=f"Is each file there, and may it be read? {_AUTHORITY} {_POINTS}",
+    ),
+    _Kind(
+        error=StoreUnavailableError,
+        classes=(RedisConnectionError, OSError),
+        says="{operation} network error: {text}",
+        hint=_POINTS,
+    ),
+    _Kind(error=StoreRefusedError, classes=(RedisError,)),
+)
+
+
+def translate(operation: str, error: Exception) -> StoreError | None:
+    """The error of ours that a library's error means, or None when it is none of Redis's."""
+    if isinstance(error, StoreError):
+        return error
+    if _on_closed_transport(error):
+        error = RedisConnectionError(str(error))
+    text = str(error).rstrip(".") or type(error).__name__
+    for kind in _KINDS:
+        if kind.fits(error, text):
+            return kind.error(kind.says.format(operation=operation, text=text), hint=kind.hint)
+    return None
+
+
 def _on_closed_transport(error: Exception) -> bool:
     """uvloop says with a RuntimeError that a connection was lost before it was written to."""
     return isinstance(error, RuntimeError) and "the handler is closed" in str(error)
@@ -116,7 +184,9 @@ def _on_closed_transport(error: Exception) -> bool:
 
 def counts_as_outage(error: BaseException) -> bool:
     """Whether the circuit breaker counts this error: Redis did not do its work."""
-    return isinstance(error, (StoreTimeoutError, StoreUnavailableError, StoreNotReadyError))
+    return isinstance(
+        error, (StoreTimeoutError, StoreUnavailableError, StoreNotReadyError, StoreLoginError)
+    )
 
 
 def worth_a_retry(error: BaseException) -> bool:

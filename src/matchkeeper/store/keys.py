@@ -95,6 +95,9 @@ def alert(name: str, part: str) -> str:
     return f"alert:{{{name}}}:{part}"
 
 
+PROBE = alert("redis_unavailable", "probe")
+"""STRING with TTL: written to see whether Redis takes writes."""
+
 PATTERNS = (
     "queue:{*}",
     "metadata:*",

@@ -19,6 +19,7 @@ from matchkeeper.store import keys, scripts
 from matchkeeper.store.scripts import Script
 
 Command = tuple[str | int | bytes, ...]
+_LISTED = 5
 
 _ZSET: tuple[Command, ...] = (
     ("ZADD", 1, "x"),
@@ -60,6 +61,9 @@ class Refusal:
     kind: Kind
     name: str
     """The command, key or channel; for OTHER the command with what Redis says."""
+
+    def __str__(self) -> str:
+        return self.name if self.kind is Kind.OTHER else f"{self.kind.value} {self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +171,28 @@ def refusal(trial: Trial, error: str) -> Refusal:
     if " key" in error and trial.kind is Kind.KEY:
         return Refusal(kind=Kind.KEY, name=trial.target)
     return Refusal(kind=Kind.OTHER, name=f"{trial.name}: {error}")
+
+
+def grants(refusals: Sequence[Refusal]) -> str:
+    """The ACL rules that this user lacks, as a sentence."""
+    by_kind = {
+        kind: [each.name for each in refusals if each.kind is kind]
+        for kind in (Kind.COMMAND, Kind.KEY, Kind.CHANNEL)
+    }
+    rules = [f"+{name.lower().replace(' ', '|')}" for name in by_kind[Kind.COMMAND]]
+    if by_kind[Kind.KEY]:
+        rules += [f"~{pattern}" for pattern in keys.PATTERNS]
+    rules += [f"&{name}" for name in by_kind[Kind.CHANNEL]]
+    if not rules:
+        return "See what Redis says to each command."
+    return f"Give this user the right: ACL SETUSER <user> {' '.join(rules)}"
+
+
+def listed(refusals: Sequence[Refusal]) -> str:
+    """The first of them, for a sentence."""
+    more = len(refusals) - _LISTED
+    named = ", ".join(str(each) for each in refusals[:_LISTED])
+    return f"{named} and {more} more" if more > 0 else named
 
 
 async def refused(redis: Redis, tried: Sequence[Trial]) -> tuple[Refusal, ...]:

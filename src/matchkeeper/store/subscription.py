@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from matchkeeper.errors import StoreTimeoutError
+from matchkeeper.errors import StoreTimeoutError, StoreUnavailableError
 from matchkeeper.resilience.deadline import within
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.failures import translate
@@ -31,11 +31,13 @@ class Subscription:
         self,
         pubsub: PubSub,
         *,
-        timeout_seconds: float,
+        connection: Connection,
         clock: Callable[[], float],
     ) -> None:
         self._pubsub = pubsub
-        self._timeout_seconds = timeout_seconds
+        self._connection = connection
+        self._redis = connection.redis
+        self._timeout_seconds = connection.timeout_seconds
         self._clock = clock
         self._heard_at = clock()
         self._pinged_at: float | None = None
@@ -78,6 +80,8 @@ class Subscription:
                 raise
 
     async def _watch(self) -> None:
+        if self._connection.redis is not self._redis:
+            raise StoreUnavailableError("listen: the address may lead to another server now")
         now = self._clock()
         if self._pinged_at is not None:
             if now - self._pinged_at >= self._timeout_seconds:
@@ -105,7 +109,7 @@ async def subscribed(
     try:
         await connection.once("subscribe", subscribe)
         clock = asyncio.get_running_loop().time
-        yield Subscription(pubsub, timeout_seconds=connection.timeout_seconds, clock=clock)
+        yield Subscription(pubsub, connection=connection, clock=clock)
     finally:
         await _close(pubsub)
 

@@ -62,6 +62,8 @@ class Facts:
     breaker: str
     redis_failing: bool
     """The last operations on Redis failed."""
+    redis_problem: str
+    """Why Redis cannot be used although it answers; empty where it can."""
     not_ready: tuple[str, ...]
     """Why, apart from the breaker."""
     game_server_failures: int
@@ -95,6 +97,14 @@ def _redis(facts: Facts) -> Iterator[Problem]:
             "An operator holds the circuit breaker open",
             "This server makes no matches and answers no requests until it is released. Who is in "
             "the queue stays there, at their place.",
+            "breaker-open",
+        )  # fmt: skip
+    elif facts.redis_problem:
+        yield _problem(
+            "redis_unusable", Severity.CRITICAL,
+            "Redis answers, but does not do its work",
+            f"{facts.redis_problem}. This server makes no matches until that is mended. Who is in "
+            "the queue stays there, at their place; requests in streams wait.",
             "breaker-open",
         )  # fmt: skip
     elif facts.breaker != "closed":

@@ -117,6 +117,8 @@ class Now:
     breaker: str
     breaker_failures: int
     seconds_until_probe: float | None
+    redis_problem: str
+    """Why Redis cannot be used although it answers; empty where it can."""
     not_ready: tuple[str, ...]
     game_server_failures: int
     heartbeats: Mapping[str, float]
@@ -179,6 +181,7 @@ def _facts(board: Board, now: Now, at: float, lag: float) -> Facts:
     return Facts(
         breaker=now.breaker,
         redis_failing=redis_failing(board),
+        redis_problem=now.redis_problem,
         not_ready=now.not_ready,
         game_server_failures=now.game_server_failures,
         claims_refused=sorted(now.not_started),

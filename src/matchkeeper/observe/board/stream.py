@@ -28,6 +28,7 @@ _SENTENCES: dict[Event, str] = {
     Event.REDIS_TIMEOUT: "Redis did not answer within {seconds} s ({operation})",
     Event.REDIS_NETWORK_ERROR: "Redis cannot be reached: {error}",
     Event.REDIS_NOT_READY: "Redis is not ready: {error}",
+    Event.REDIS_FORBIDDEN: "Redis does not allow it: {error}",
     Event.REDIS_REFUSED: "Redis refuses: {error}",
     Event.NOT_DURABLE: "Not durable yet: {error}",
     Event.GAME_SERVER_UNAVAILABLE: "Game Server unavailable for {attempts} attempt(s); "
