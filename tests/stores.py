@@ -30,6 +30,7 @@ from matchkeeper.store.failures import Outcome as OperationOutcome
 from matchkeeper.store.hearing import HearingStore
 from matchkeeper.store.history import History
 from matchkeeper.store.matches import MatchStore, NewMatch
+from matchkeeper.store.servers import Servers
 from matchkeeper.store.streams import Entry, RequestStreams
 from matchkeeper.store.tickets import Heard, Outcome, TicketStore
 
@@ -76,6 +77,7 @@ class Stores:
     coordination: Coordination
     hearing: HearingStore
     history: History
+    servers: Servers
     seen: Seen
     stop: asyncio.Event
 
@@ -174,6 +176,7 @@ async def open_stores(
             coordination=Coordination(connection, new_token=token),
             hearing=HearingStore(connection, me=me),
             history=History(connection, tags=tags),
+            servers=Servers(connection, me=me),
             seen=seen,
             stop=stop,
         )

@@ -34,6 +34,7 @@ class World:
             tick=timedelta(seconds=TICK_SECONDS),
             breaker=world,
             game_servers=world,
+            fleet=world,
             metrics=self.metrics,
             clock=lambda: self.now,
             stop=self.stop,
@@ -44,6 +45,10 @@ class World:
         """Of the breaker, which every tick looks at."""
         self.looks += 1
         return BreakerState.CLOSED
+
+    def matches(self, tag: str) -> bool:
+        """Of the fleet."""
+        return bool(tag)
 
     async def _run(self) -> RoundResult:
         self.rounds += 1

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from matchkeeper.domain.agreement import Peer, Shared, agreement
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.store import rights
 from matchkeeper.store.durability import Durability, DurabilityKind
 from matchkeeper.store.facts import ServerFacts, UseFacts
+from matchkeeper.store.servers import Roster
 
 _OLDEST = (7, 0)
 _WAITAOF = (7, 2)
@@ -124,6 +126,21 @@ def examine_modes(modes: Sequence[GameMode]) -> list[Finding]:
         mend = 'Set handoff = "claim" where your game servers can claim matches (docs/wire.md).'
         findings.append(_doubtful("handoff", found, mend))
     return findings
+
+
+def examine_fleet(shared: Shared, roster: Roster) -> list[Finding]:
+    """Whether the servers that run agree with these settings; and which modes are held."""
+    me = Peer(name="", number=0, digest=shared.digest(), shared=shared)
+    differences = agreement(me, roster.others).differences
+    count = len(roster.others)
+    good = f"{count} server(s) run with these settings" if count else "no server runs"
+    mend = "Give all servers the same settings; in a rollout, wait for its end."
+    held = [f"{tag} is {' and '.join(sorted(states))}" for tag, states in roster.states.items()]
+    ends = "matchkeeper queue resume <mode> ends it."
+    return [
+        _listed("settings", differences, good, mend, Verdict.WARNING),
+        _listed("held modes", sorted(held), "none", ends, Verdict.WARNING),
+    ]
 
 
 def can_be_used(facts: ServerFacts) -> bool:

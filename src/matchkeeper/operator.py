@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 import msgspec
 
+from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import PoisonedTicket
 from matchkeeper.errors import MatchkeeperError, NotFoundError
@@ -20,6 +21,7 @@ from matchkeeper.store.history import Happened, History
 from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.pages import Page
 from matchkeeper.store.pending import PendingMatch
+from matchkeeper.store.servers import Servers, States
 from matchkeeper.store.tickets import Heard, Reply, TicketStore
 
 _HISTORY = 200
@@ -40,6 +42,7 @@ class QueueState:
     oldest_wait_seconds: float | None
     pending_matches: int
     dead_letters: int
+    states: frozenset[ModeState] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,7 @@ class Operator:
         matches: MatchStore,
         dead_letters: DeadLetterStore,
         history: History,
+        servers: Servers,
         result_channel: Callable[[str], str],
         new_token: Callable[[], str],
     ) -> None:
@@ -74,6 +78,7 @@ class Operator:
         self._matches = matches
         self._dead_letters = dead_letters
         self._history = history
+        self._servers = servers
         self._result_channel = result_channel
         self._new_token = new_token
 
@@ -90,10 +95,18 @@ class Operator:
 
     async def queues(self) -> list[QueueState]:
         """All queues."""
-        return [await self.queue(mode) for mode in self.modes]
+        states = (await self._servers.look()).states
+        return [await self._queue(mode, states) for mode in self.modes]
 
-    async def queue(self, mode: GameMode) -> QueueState:
-        """One queue."""
+    async def hold(self, mode: GameMode, state: ModeState) -> frozenset[ModeState]:
+        """Drains or pauses a mode on all servers; returns what holds now. Safe to repeat."""
+        return await self._servers.set_state(mode.tag, state)
+
+    async def resume(self, mode: GameMode) -> None:
+        """Ends what `hold` began. Safe to repeat."""
+        await self._servers.set_state(mode.tag, None)
+
+    async def _queue(self, mode: GameMode, states: States) -> QueueState:
         length, oldest = await self._tickets.length_and_oldest(mode.tag)
         overdue = await self._matches.overdue(mode.tag, count=0)
         return QueueState(
@@ -102,6 +115,7 @@ class Operator:
             oldest_wait_seconds=oldest,
             pending_matches=overdue.pending,
             dead_letters=await self._dead_letters.length(mode.tag),
+            states=states.get(mode.tag, frozenset()),
         )
 
     async def page(self, mode: GameMode, *, start: int, count: int) -> Page:

@@ -75,7 +75,7 @@ def _warnings(context: Context) -> list[str]:
         warnings.append("No game server hears battle requests.")
     if pods := sorted(context.claimers.not_started()):
         warnings.append(f"Claims are refused, since they start no match: {', '.join(pods)}.")
-    return warnings
+    return warnings + context.fleet.warnings()
 
 
 def health_router(context: Context, *, clock: Callable[[], float] = time.monotonic) -> Router:

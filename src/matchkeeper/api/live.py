@@ -122,6 +122,8 @@ class Live:
             unclaimed=context.pods.unclaimed_in_a_row(),
             not_started=context.claimers.not_started(),
             demo=self._demo,
+            differences=context.fleet.agreement.differences,
+            states=context.fleet.states,
         )
 
     async def send_to(self, send: Send, closed: asyncio.Future[None]) -> None:

@@ -23,6 +23,8 @@ class Queue(msgspec.Struct, kw_only=True):
     oldest_wait_seconds: float | None
     pending_matches: int
     dead_letters: int
+    states: list[str]
+    """`drained`, `paused`, or both, while an operator holds the mode."""
 
 
 class TicketView(msgspec.Struct, kw_only=True):
@@ -70,7 +72,7 @@ class PlayerView(msgspec.Struct, kw_only=True):
     """Mode -> enqueue time, Unix seconds."""
     pending_match: dict[str, str] | None
     history: list[HappenedView]
-    """Newest first: the last hour and the last 100,000 entries of each queue, at most."""
+    """Newest first: what the history of each queue still holds."""
 
 
 class MatchView(msgspec.Struct, kw_only=True):
@@ -147,6 +149,7 @@ def queue_view(state: QueueState) -> Queue:
         oldest_wait_seconds=state.oldest_wait_seconds,
         pending_matches=state.pending_matches,
         dead_letters=state.dead_letters,
+        states=sorted(state.states),
     )
 
 

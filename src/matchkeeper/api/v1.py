@@ -17,6 +17,7 @@ from matchkeeper import __version__
 from matchkeeper.api import models
 from matchkeeper.api.failures import BAD_REQUEST, CHANGES, NO_REDIS, NOT_FOUND, fails_with
 from matchkeeper.context import Context
+from matchkeeper.domain.agreement import ModeState
 from matchkeeper.operator import BadRequestError
 from matchkeeper.protocol.limits import ID_PATTERN, MAX_ID_CHARACTERS, id_problem, printable
 
@@ -57,6 +58,7 @@ def api_router(context: Context) -> Router:
         "/api/v1",
         route_handlers=[
             *_queue_routes(context),
+            *_hold_routes(context, guard),
             *_player_routes(context, guard),
             *_match_routes(context),
             *_dead_letter_routes(context, guard),
@@ -101,6 +103,46 @@ def _queue_routes(context: Context) -> list[Any]:
         )
 
     return [queues, queue]
+
+
+def _hold_routes(context: Context, guard: list[Any]) -> list[Any]:
+    operator = context.operator
+    described: dict[str, Any] = {
+        "tags": ["queues"],
+        "guards": guard,
+        "security": SECURITY,
+        "responses": fails_with(BAD_REQUEST, *CHANGES, NOT_FOUND, NO_REDIS),
+        "status_code": 200,
+    }
+
+    async def hold(mode: str, state: ModeState) -> models.Done:
+        found = operator.mode(mode)
+        states = await operator.hold(found, state)
+        return models.Done(done=f"{found.name} is {' and '.join(sorted(states))}")
+
+    @post(
+        "/queues/{mode:str}/drain",
+        summary="No new players on any server; who waits is matched",
+        **described,
+    )
+    async def drain(mode: str) -> models.Done:
+        return await hold(mode, ModeState.DRAINED)
+
+    @post(
+        "/queues/{mode:str}/pause",
+        summary="Nobody is matched on any server; who asks waits",
+        **described,
+    )
+    async def pause(mode: str) -> models.Done:
+        return await hold(mode, ModeState.PAUSED)
+
+    @post("/queues/{mode:str}/resume", summary="End drain and pause", **described)
+    async def resume(mode: str) -> models.Done:
+        found = operator.mode(mode)
+        await operator.resume(found)
+        return models.Done(done=f"{found.name} goes on as usual")
+
+    return [drain, pause, resume]
 
 
 def _player_routes(context: Context, guard: list[Any]) -> list[Any]:

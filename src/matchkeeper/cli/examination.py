@@ -9,11 +9,13 @@ from time import monotonic
 
 from matchkeeper.cli.common import connected
 from matchkeeper.config import Settings
+from matchkeeper.config.agreed import agreed_settings
 from matchkeeper.context.stores import channels_of
 from matchkeeper.doctor import (
     Finding,
     Verdict,
     can_be_used,
+    examine_fleet,
     examine_modes,
     examine_server,
     examine_use,
@@ -58,6 +60,8 @@ class Examination:
                         traced=settings.tracing.enabled,
                     )
                     findings += examine_use(use)
+                    roster = await stores.servers.look()
+                    findings += examine_fleet(agreed_settings(settings), roster)
         except StoreError as error:
             lost = Finding(
                 check="connection",

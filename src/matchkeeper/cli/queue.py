@@ -49,12 +49,13 @@ def list_queues(
                     "oldest_wait_seconds": state.oldest_wait_seconds,
                     "pending_matches": state.pending_matches,
                     "dead_letters": state.dead_letters,
+                    "states": sorted(state.states),
                 }
                 for state in states
             ]
         )
         return
-    rows = table("mode", "waiting", "oldest wait", "pending matches", "dead letters")
+    rows = table("mode", "waiting", "oldest wait", "pending matches", "dead letters", "state")
     for state in states:
         oldest = state.oldest_wait_seconds
         rows.add_row(
@@ -63,6 +64,7 @@ def list_queues(
             "-" if oldest is None else f"{oldest:.1f} s",
             str(state.pending_matches),
             str(state.dead_letters),
+            " and ".join(sorted(state.states)) or "-",
         )
     out.print(rows)
 
@@ -147,3 +149,49 @@ def remove(
 
     ask(config, redis_url, question)
     out.print(f"{printable(player_id)} is out of {mode}")
+
+
+@app.command("drain")
+def drain(mode: ModeArgument, config: ConfigOption = None, redis_url: UrlOption = None) -> None:
+    """Let no new players into a queue, on all servers. Who waits there is matched.
+
+    Example: matchkeeper queue drain Normal
+    """
+    from matchkeeper.domain.agreement import ModeState  # noqa: PLC0415  # as all of ours
+
+    async def question(operator: Operator) -> Any:
+        return await operator.hold(operator.mode(mode), ModeState.DRAINED)
+
+    _held(mode, ask(config, redis_url, question))
+
+
+@app.command("pause")
+def pause(mode: ModeArgument, config: ConfigOption = None, redis_url: UrlOption = None) -> None:
+    """Match nobody in a queue, on all servers. Who asks waits, and expires as usual.
+
+    Example: matchkeeper queue pause Normal
+    """
+    from matchkeeper.domain.agreement import ModeState  # noqa: PLC0415  # as all of ours
+
+    async def question(operator: Operator) -> Any:
+        return await operator.hold(operator.mode(mode), ModeState.PAUSED)
+
+    _held(mode, ask(config, redis_url, question))
+
+
+@app.command("resume")
+def resume(mode: ModeArgument, config: ConfigOption = None, redis_url: UrlOption = None) -> None:
+    """End drain and pause of a queue.
+
+    Example: matchkeeper queue resume Normal
+    """
+
+    async def question(operator: Operator) -> None:
+        await operator.resume(operator.mode(mode))
+
+    ask(config, redis_url, question)
+    out.print(f"{mode} goes on as usual")
+
+
+def _held(mode: str, states: frozenset[str]) -> None:
+    out.print(f"{mode} is {' and '.join(sorted(states))}; servers follow within two seconds")

@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from matchkeeper.config import Settings
 from matchkeeper.config.rules import take_over_seconds
-from matchkeeper.context.alerting import alerter_for, claimers_for
+from matchkeeper.context.alerting import alerter_for, claimers_for, hold_rules
+from matchkeeper.context.fleet import fleet_for
 from matchkeeper.context.stores import (
     Clock,
     Stores,
@@ -25,10 +27,11 @@ from matchkeeper.context.stores import (
 )
 from matchkeeper.context.tracing import traces_for
 from matchkeeper.domain.mode import GameMode, Handoff
-from matchkeeper.handoff.pods import HoldRules, PodRecords
+from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.loops.claimers import RefusedClaimers
 from matchkeeper.loops.committed import CommittedMatches, HandoffEvents
 from matchkeeper.loops.departures import Departures
+from matchkeeper.loops.fleet import Fleet
 from matchkeeper.loops.game_servers import GameServers
 from matchkeeper.loops.hearing import PubSubIntake
 from matchkeeper.loops.ingest import Ingest, IngestRules
@@ -74,6 +77,7 @@ class Context:
     pods: PodRecords
     claimers: RefusedClaimers
     game_servers: GameServers
+    fleet: Fleet
     pubsub: PubSubIntake
     stream: StreamIntake | None
     """None: streams are not read."""
@@ -158,8 +162,13 @@ class _Wiring:
     def context(self) -> Context:
         settings = self.settings
         modes = settings.modes()
-        pods = PodRecords(self._hold_rules(), clock=self.clock)
+        pods = PodRecords(hold_rules(settings), clock=self.clock)
         queues: dict[str, QueueLoop] = {}
+
+        def wake(*tags: str) -> None:
+            for tag in tags:
+                queues[tag].try_now()
+
         game_servers = GameServers(
             GameServerMonitor(
                 threshold=settings.alerts.game_server_failure_threshold,
@@ -169,28 +178,32 @@ class _Wiring:
             channel=settings.matchmaking.battle_request_channel,
             alerter=self.alerter,
             metrics=self.metrics,
-            on_recovery=lambda: _try_all(queues),
+            on_recovery=lambda: wake(*queues),
         )
+        fleet = fleet_for(settings, self.stores, wake, metrics=self.metrics, stop=self.stopping)
         committed = CommittedMatches(pods, self.metrics, self.board)
         for mode in modes:
             self.metrics.mode(mode.name, required_players=mode.required_players)
-            queues[mode.tag] = self._queue(mode, pods, game_servers, committed)
-        self.redis_events.on_recovery = lambda: _try_all(queues)
+            queues[mode.tag] = self._queue(mode, pods, game_servers, fleet, committed)
+        self.redis_events.on_recovery = lambda: wake(*queues)
         pubsub, stream, intakes = self._intakes(modes, queues)
         claimers = claimers_for(settings, alerter=self.alerter, metrics=self.metrics)
-        reaper = self._reaper(modes, pods, claimers, lambda tag: queues[tag].try_now())
+        reaper = self._reaper(modes, pods, claimers, wake)
         watch = self._watch(modes, pods, game_servers)
         heard = self._handoff_events(modes, committed)
         probe = probe_for(settings, self.stores, events=self.redis_events, stop=self.stopping)
+        lag = partial(watch_lag, self.metrics, clock=self.clock, stop=self.stopping)
         tasks = [
             *intakes,
-            *self._queue_tasks(queues),
+            *(Task(name=f"rounds of {tag}", run=queue.rounds) for tag, queue in queues.items()),
+            *(Task(name=f"ticks of {tag}", run=queue.ticks) for tag, queue in queues.items()),
             Task(name="reaper", run=reaper.run),
             Task(name="watch", run=watch.run),
             Task(name="redis probe", run=probe.run),
+            Task(name="fleet", run=fleet.run),
             Task(name="handoff events", run=heard.run),
             *(Task(name=name, run=run) for name, run in self.traces.loops().items()),
-            Task(name="lag", run=self._lag),
+            Task(name="lag", run=lag),
             Task(name="board", run=self.board.run, finishes=False),
             Task(name="alerts", run=self.alerter.run, finishes=False),
         ]
@@ -212,6 +225,7 @@ class _Wiring:
             pods=pods,
             claimers=claimers,
             game_servers=game_servers,
+            fleet=fleet,
             pubsub=pubsub,
             stream=stream,
             operator=operator_for(settings, self.stores),
@@ -228,21 +242,12 @@ class _Wiring:
             self.stores.history, committed, self.traces, tags=tags, stop=self.stopping
         )
 
-    def _queue_tasks(self, queues: Mapping[str, QueueLoop]) -> list[Task]:
-        return [
-            task
-            for tag, queue in queues.items()
-            for task in (
-                Task(name=f"rounds of {tag}", run=queue.rounds),
-                Task(name=f"ticks of {tag}", run=queue.ticks),
-            )
-        ]
-
     def _queue(
         self,
         mode: GameMode,
         pods: PodRecords,
         game_servers: GameServers,
+        fleet: Fleet,
         committed: CommittedMatches,
     ) -> QueueLoop:
         matchmaking = self.settings.matchmaking
@@ -267,6 +272,7 @@ class _Wiring:
             ),
             pods=pods,
             game_servers=game_servers,
+            fleet=fleet,
             committed=committed,
             traces=self.traces,
             rules=RoundRules(
@@ -286,6 +292,7 @@ class _Wiring:
             tick=timedelta(seconds=matchmaking.try_match_tick_interval_seconds),
             breaker=self.breaker,
             game_servers=game_servers,
+            fleet=fleet,
             metrics=self.metrics,
             clock=self.clock,
             stop=self.stopping,
@@ -389,22 +396,5 @@ class _Wiring:
             stop=self.stopping,
         )
 
-    async def _lag(self) -> None:
-        await watch_lag(self.metrics, clock=self.clock, stop=self.stopping)
-
     def _result_channel(self, pod_id: str) -> str:
         return self.settings.matchmaking.match_result_channel.replace("{pod_id}", pod_id)
-
-    def _hold_rules(self) -> HoldRules:
-        matchmaking = self.settings.matchmaking
-        return HoldRules(
-            silent_after=timedelta(seconds=matchmaking.pod_heartbeat_timeout_seconds),
-            unclaimed_threshold=matchmaking.unclaimed_threshold,
-            hold=timedelta(seconds=matchmaking.unclaimed_hold_seconds),
-            hold_max=timedelta(seconds=matchmaking.unclaimed_hold_max_seconds),
-        )
-
-
-def _try_all(queues: Mapping[str, QueueLoop]) -> None:
-    for queue in queues.values():
-        queue.try_now()

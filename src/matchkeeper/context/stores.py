@@ -27,6 +27,7 @@ from matchkeeper.store.hearing import HearingStore
 from matchkeeper.store.history import History
 from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.rights import Channels, trials
+from matchkeeper.store.servers import Servers
 from matchkeeper.store.streams import RequestStreams
 from matchkeeper.store.tickets import TicketStore
 
@@ -48,6 +49,7 @@ class Stores:
     coordination: Coordination
     hearing: HearingStore
     history: History
+    servers: Servers
 
 
 def new_token() -> str:
@@ -141,6 +143,7 @@ def stores_for(
         coordination=Coordination(connection, new_token=token),
         hearing=HearingStore(connection, me=me),
         history=History(connection, tags=tags),
+        servers=Servers(connection, me=me),
     )
 
 
@@ -182,6 +185,7 @@ def operator_for(settings: Settings, stores: Stores) -> Operator:
         matches=stores.matches,
         dead_letters=stores.dead_letters,
         history=stores.history,
+        servers=stores.servers,
         result_channel=lambda pod_id: channel.replace("{pod_id}", pod_id),
         new_token=new_token,
     )

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import CircuitOpenError, StoreError
+from matchkeeper.loops.fleet import Fleet
 from matchkeeper.loops.game_servers import GameServers
 from matchkeeper.loops.round import Round, RoundResult
 from matchkeeper.loops.waiting import pause, unless
@@ -35,6 +36,7 @@ class QueueLoop:
         tick: timedelta,
         breaker: CircuitBreaker,
         game_servers: GameServers,
+        fleet: Fleet,
         metrics: Metrics,
         clock: Callable[[], float],
         stop: asyncio.Event,
@@ -44,6 +46,7 @@ class QueueLoop:
         self._tick_seconds = tick.total_seconds()
         self._breaker = breaker
         self._game_servers = game_servers
+        self._fleet = fleet
         self._metrics = metrics
         self._clock = clock
         self._stop = stop
@@ -73,6 +76,8 @@ class QueueLoop:
             if self._breaker.state in (BreakerState.OPEN, BreakerState.FORCED_OPEN):
                 emit(Event.CIRCUIT_OPEN_SKIP, mode=self._mode.name)
                 self._metrics.skipped_tick(self._mode.name, "circuit_open")
+            elif not self._fleet.matches(self._mode.tag):
+                self._metrics.skipped_tick(self._mode.name, "other_settings")
             elif self._flight.running and self._clock() - self._begun_at >= self._tick_seconds:
                 emit(Event.TICK_SKIPPED, mode=self._mode.name)
                 self._metrics.skipped_tick(self._mode.name, "running")
@@ -87,6 +92,8 @@ class QueueLoop:
             if self._stop.is_set():
                 return
             self._due.clear()
+            if not self._fleet.matches(self._mode.tag):
+                continue  # made due again when it does
             with self._flight.hold() as mine:
                 if mine:
                     await self._run()

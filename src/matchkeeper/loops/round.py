@@ -18,6 +18,7 @@ from matchkeeper.handoff.offers import new_match
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.loops.committed import CommittedMatches
 from matchkeeper.loops.departures import Departures
+from matchkeeper.loops.fleet import Fleet
 from matchkeeper.loops.game_servers import GameServers
 from matchkeeper.loops.queue_view import QueueView, View
 from matchkeeper.loops.traces import Traces
@@ -70,6 +71,7 @@ class Round:
         departures: Departures,
         pods: PodRecords,
         game_servers: GameServers,
+        fleet: Fleet,
         committed: CommittedMatches,
         traces: Traces,
         rules: RoundRules,
@@ -85,6 +87,7 @@ class Round:
         self._departures = departures
         self._pods = pods
         self._game_servers = game_servers
+        self._fleet = fleet
         self._committed = committed
         self._traces = traces
         self._rules = rules
@@ -104,6 +107,8 @@ class Round:
         if view.poisoned:
             await self._departures.set_aside(self.mode, view.poisoned)
         waiting = await self._departures.expire(self.mode, list(view.tickets.values()), view.now)
+        if self._fleet.paused(self.mode.tag):
+            return RoundResult(bound_hit=view.bound_hit)
         free = self._without_held(self._without_gone(waiting))
         with self._step("pair"):
             pairing = await self._pair(free, view.now)

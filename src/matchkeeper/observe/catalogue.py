@@ -75,6 +75,10 @@ class Event(StrEnum):
     REQUEST_BURIED = "request_buried"
     ANSWERS_LOST = "answers_lost"
     BACKLOG_FULL = "backlog_full"
+    SETTINGS_DIFFER = "settings_differ"
+    SETTINGS_AGREE = "settings_agree"
+    MODE_HELD = "mode_held"
+    MODE_RESUMED = "mode_resumed"
     ALERT_SENT = "alert_sent"
     ALERT_FAILED = "alert_failed"
     ALERT_DROPPED = "alert_dropped"
@@ -354,6 +358,23 @@ CATALOGUE: dict[Event, Entry] = {
         _E, "More requests on {channel} than can be handled; dropping beyond {limit}",
         "Requests by Pub/Sub are lost while this lasts.",
         "Use the streams, which wait; add a server; look at Redis.",
+    ),
+    Event.SETTINGS_DIFFER: Entry(
+        _W, "Servers run different settings: {differences}",
+        "As in a rollout. A mode that differs is matched by the servers with the newest settings "
+        "alone.",
+        "Nothing during a rollout; else give all servers the same settings.",
+    ),
+    Event.SETTINGS_AGREE: Entry(
+        _I, "All servers run the same settings again", "The rollout is over.", _NOTHING,
+    ),
+    Event.MODE_HELD: Entry(
+        _W, "{mode} is {states} by an operator",
+        "Drained: new players are refused. Paused: nobody is matched.",
+        "`matchkeeper queue resume {mode}` ends it.",
+    ),
+    Event.MODE_RESUMED: Entry(
+        _I, "{mode} goes on as usual", "An operator resumed the mode.", _NOTHING,
     ),
     Event.ALERT_SENT: Entry(_I, "Alert {name} ({action}) sent to {channel}", "", _NOTHING),
     Event.ALERT_FAILED: Entry(

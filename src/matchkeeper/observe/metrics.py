@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from prometheus_client import ProcessCollector
 
 from matchkeeper import __version__
+from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.ticket import Poison
 from matchkeeper.observe.metric_parts import BoundedLabels, Registry
 
@@ -67,6 +68,9 @@ class Metrics(Registry):
             buckets=_DURATIONS,
         )
         self._skipped = self._counter("skipped_ticks_total", "Ticks without a round", "mode", "why")
+        self._mode_state = self._gauge(
+            "mode_state", "1 while an operator holds the mode drained or paused", "mode", "state"
+        )
         self._bound_hit = self._counter(
             "round_bound_hit_total", "Rounds that could not look at the whole queue", "mode"
         )
@@ -145,6 +149,9 @@ class Metrics(Registry):
 
     def _server_metrics(self) -> None:
         self._ready = self._gauge("ready", "1 when it is ready, as `/health/ready` says")
+        self._differ = self._gauge(
+            "settings_differ", "Settings in which another server differs; at most 11"
+        )
         self._lag = self._gauge("event_loop_lag_seconds", "How late the event loop is")
         self._log_dropped = self._counter(
             "log_lines_dropped_total", "Log lines that whoever reads the log did not take in time"
@@ -174,6 +181,7 @@ class Metrics(Registry):
         for cause in _NOT_STARTED:
             self._reenqueued.labels(mode, cause)
         self._matched.labels(mode)
+        self.mode_states(mode, frozenset())
 
     def queue_length(self, mode: str, length: int) -> None:
         """Players waiting now."""
@@ -224,6 +232,15 @@ class Metrics(Registry):
         """A round has ended."""
         self._rounds.labels(mode, outcome).inc()
         self._round_seconds.labels(mode).observe(seconds)
+
+    def mode_states(self, mode: str, states: Collection[ModeState]) -> None:
+        """What an operator decided for a mode."""
+        for state in ModeState:
+            self._mode_state.labels(mode, state.value).set(state in states)
+
+    def settings_differ(self, count: int) -> None:
+        """Settings in which another server differs."""
+        self._differ.set(count)
 
     def round_step(self, mode: str, step: str, seconds: float) -> None:
         """A part of a round has ended."""

@@ -202,7 +202,7 @@ async def _refused_scripts(redis: Redis) -> tuple[str, ...]:
 
 async def _wrong_types(redis: Redis, tags: Sequence[str]) -> tuple[str, ...] | None:
     expected = {name(tag): kind for tag in tags for name, kind in _EXPECTED_TYPES.items()}
-    expected[keys.PODS] = "zset"
+    expected |= {keys.PODS: "zset", keys.SERVERS: "hash", keys.MODES: "hash"}
     async with redis.pipeline(transaction=False) as pipe:
         for key in expected:
             pipe.type(key)

@@ -7,6 +7,10 @@ HEARING = "hearing"
 """HASH: who hears Pub/Sub, under which epoch, and up to where what was heard is done."""
 HEARD = "heard"
 """STREAM: requests that were heard on Pub/Sub and are not done yet."""
+SERVERS = "servers"
+"""HASH: server -> its last heartbeat, settings and name; and how many settings there were."""
+MODES = "modes"
+"""HASH: tag -> `drained`, `paused` or both, as an operator decided."""
 GROUP = "matchkeeper"
 """The consumer group of the request streams."""
 MARKS = "match:marks"
@@ -90,6 +94,11 @@ def answered(tag: str, token: str) -> str:
     return f"answered:{{{tag}}}:{token}"
 
 
+def settings(digest: str) -> str:
+    """HASH with TTL: settings that a server worked by lately, and their number."""
+    return f"settings:{digest}"
+
+
 def alert(name: str, part: str) -> str:
     """STRING with TTL: `sent`, `open` or `resolved` of an alert."""
     return f"alert:{{{name}}}:{part}"
@@ -113,9 +122,12 @@ PATTERNS = (
     "answered:{*}:*",
     "trace:{*}:*",
     "alert:{*}:*",
+    "settings:*",
     PODS,
     HEARING,
     HEARD,
+    SERVERS,
+    MODES,
 )
 """All of the above, as patterns for an ACL."""
 

@@ -43,6 +43,8 @@ class Script(StrEnum):
     PODS = "pods"
     ALERT_RAISE = "alert_raise"
     ALERT_RESOLVE = "alert_resolve"
+    BEAT = "beat"
+    MODE_STATE = "mode_state"
 
 
 @cache

@@ -12,6 +12,8 @@ from enum import StrEnum
 
 import msgspec
 
+from matchkeeper.domain.agreement import ModeState
+
 RUNBOOKS = "docs/runbooks"
 """Where the pages stand, in the repository and on the server; as in the alerts."""
 OLDEST_WAIT_SECONDS = 120.0
@@ -53,6 +55,8 @@ class QueueFacts:
     not_started: int = 0
     """Players whose match no game server started."""
     matched: int = 0
+    states: frozenset[ModeState] = frozenset()
+    """What an operator decided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +79,19 @@ class Facts:
     lag_seconds: float
     """On average over the last minute."""
     queues: Sequence[QueueFacts]
+    differences: Sequence[str] = ()
+    """Settings in which other servers differ."""
 
 
 def problems(facts: Facts) -> list[Problem]:
     """What is wrong, the worst first."""
-    found = [*_redis(facts), *_server(facts), *_game_servers(facts), *_claimers(facts)]
+    found = [
+        *_redis(facts),
+        *_server(facts),
+        *_settings(facts),
+        *_game_servers(facts),
+        *_claimers(facts),
+    ]
     for queue in facts.queues:
         found.extend(_queue(queue))
     return sorted(found, key=lambda each: each.severity is not Severity.CRITICAL)
@@ -144,6 +156,17 @@ def _server(facts: Facts) -> Iterator[Problem]:
         )  # fmt: skip
 
 
+def _settings(facts: Facts) -> Iterator[Problem]:
+    if facts.differences:
+        yield _problem(
+            "settings_differ", Severity.WARNING,
+            "Servers run different settings",
+            f"{'; '.join(facts.differences)}. Players notice nothing: a mode that differs is "
+            "matched by the servers with the newest settings alone.",
+            "settings-differ",
+        )  # fmt: skip
+
+
 def _game_servers(facts: Facts) -> Iterator[Problem]:
     if facts.game_server_failures:
         yield _problem(
@@ -203,6 +226,26 @@ def _queue(queue: QueueFacts) -> Iterator[Problem]:
             "Players go back to the queue since no game server started their match. They keep "
             "their place, but wait longer; if it gets worse, nobody can play.",
             "matches-not-claimed",
+        )  # fmt: skip
+
+
+def _held(queue: QueueFacts) -> Iterator[Problem]:
+    mode = queue.mode
+    if ModeState.PAUSED in queue.states:
+        yield _problem(
+            f"paused {mode}", Severity.WARNING,
+            f"An operator has paused {mode}",
+            f"Nobody is matched in it. Players wait, at their place, until somebody runs "
+            f"`matchkeeper queue resume {mode}`.",
+            "mode-held",
+        )  # fmt: skip
+    if ModeState.DRAINED in queue.states:
+        yield _problem(
+            f"drained {mode}", Severity.WARNING,
+            f"An operator has drained {mode}",
+            f"Players who ask for it are refused (`mode_drained`), until somebody runs "
+            f"`matchkeeper queue resume {mode}`. Who waits already is matched.",
+            "mode-held",
         )  # fmt: skip
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
+from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.observe.board import figures
 from matchkeeper.observe.board.problems import Facts, Problem, QueueFacts, problems
@@ -129,6 +130,10 @@ class Now:
     not_started: Mapping[str, int]
     """Pods whose claims are refused: how many matches in a row they did not start."""
     demo: bool
+    differences: tuple[str, ...] = ()
+    """Settings in which other servers differ."""
+    states: Mapping[str, frozenset[ModeState]] = field(default_factory=dict)
+    """By tag: what an operator decided."""
 
 
 def snapshot(board: Board, modes: Sequence[GameMode], now: Now) -> Snapshot:
@@ -187,13 +192,17 @@ def _facts(board: Board, now: Now, at: float, lag: float) -> Facts:
         claims_refused=sorted(now.not_started),
         subscribers=board.subscribers,
         lag_seconds=lag,
+        differences=now.differences,
         queues=[
-            _queue_facts(mode, queue, at, board.wall()) for mode, queue in board.queues.items()
+            _queue_facts(mode, queue, at, board.wall(), now.states.get(mode.lower(), frozenset()))
+            for mode, queue in board.queues.items()
         ],
     )
 
 
-def _queue_facts(mode: str, queue: QueueRecord, at: float, wall: float) -> QueueFacts:
+def _queue_facts(
+    mode: str, queue: QueueRecord, at: float, wall: float, states: frozenset[ModeState]
+) -> QueueFacts:
     before = _before(queue.samples, at - _RECENT_SECONDS)
     back = {cause: queue.back[cause] - before.back.get(cause, 0) for cause in _NOT_STARTED}
     return QueueFacts(
@@ -204,6 +213,7 @@ def _queue_facts(mode: str, queue: QueueRecord, at: float, wall: float) -> Queue
         set_aside=sum(wall - each <= _RECENT_SECONDS for each in queue.set_aside_at),
         not_started=sum(back.values()),
         matched=queue.matched - before.matched,
+        states=states,
     )
 
 

@@ -1,0 +1,25 @@
+"""What a server tells the others of itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from matchkeeper.config import Settings
+from matchkeeper.config.agreed import agreed_settings
+from matchkeeper.context.stores import Stores
+from matchkeeper.loops.fleet import Fleet
+from matchkeeper.observe.metrics import Metrics
+
+
+def fleet_for(
+    settings: Settings,
+    stores: Stores,
+    wake: Callable[[str], None],
+    *,
+    metrics: Metrics,
+    stop: asyncio.Event,
+) -> Fleet:
+    """Who may match what. `wake` makes a round of a mode due."""
+    shared = agreed_settings(settings)
+    return Fleet(settings.modes(), stores.servers, shared, wake=wake, metrics=metrics, stop=stop)

@@ -1,0 +1,112 @@
+"""What the servers of one Redis must agree on, and what follows where they do not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+_MOST = 10
+"""Differences that are named; of a thousand modes all may differ."""
+
+
+class ModeState(StrEnum):
+    """What an operator decided for a mode; both may hold."""
+
+    DRAINED = "drained"
+    """No new players; who waits is matched."""
+    PAUSED = "paused"
+    """Nobody is matched; who asks waits."""
+
+
+class Shared(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings that must be the same on all servers, each key with its value."""
+
+    common: dict[str, Any]
+    modes: dict[str, dict[str, Any]]
+    """By the mode's name as in keys."""
+
+    def text(self) -> str:
+        """The same for the same settings; JSON."""
+        return json.dumps(msgspec.to_builtins(self), sort_keys=True, separators=(",", ":"))
+
+    def digest(self) -> str:
+        """Of `text`, 32 hex digits."""
+        return sha256(self.text().encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """A server that lives. Settings that were first seen later have a higher `number`."""
+
+    name: str
+    number: int
+    digest: str
+    """Of `shared`."""
+    shared: Shared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """What a server has found out about the others."""
+
+    differences: tuple[str, ...] = ()
+    """Sentences that name the key, its values, and the other server."""
+    others: frozenset[str] = frozenset()
+    """Modes that only servers with newer settings match."""
+
+
+def agreement(me: Peer, others: Sequence[Peer]) -> Agreement:
+    """A mode whose settings differ is matched by the servers with the newest settings that have
+    this mode, so that no two servers match one queue by different rules.
+    """
+    found = list(_differences(me, others))
+    if len(found) > _MOST:
+        found[_MOST:] = [f"{len(found) - _MOST} more differences"]
+    newer = {
+        tag
+        for tag in me.shared.modes
+        for newest in (max((me, *others), key=lambda peer: _number(peer, tag)),)
+        if _of(newest, tag) != _of(me, tag)
+    }
+    return Agreement(differences=tuple(found), others=frozenset(newer))
+
+
+def _number(peer: Peer, tag: str) -> tuple[int, str]:
+    return (peer.number, peer.digest) if tag in peer.shared.modes else (-1, "")
+
+
+def _of(peer: Peer, tag: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    return peer.shared.common, peer.shared.modes[tag]
+
+
+def _differences(me: Peer, others: Sequence[Peer]) -> Iterator[str]:
+    """Each once, with the first server that has it."""
+    seen = {me.digest}
+    for other in others:
+        if other.digest in seen:
+            continue
+        seen.add(other.digest)
+        yield from _between("", me.shared.common, other.shared.common, other.name)
+        mine, theirs = me.shared.modes, other.shared.modes
+        for tag in sorted({*mine, *theirs}):
+            if tag not in theirs:
+                yield f"mode {tag} is not configured on {other.name}"
+            elif tag not in mine:
+                yield f"mode {tag} is configured on {other.name}, and not here"
+            else:
+                yield from _between(f" of mode {tag}", mine[tag], theirs[tag], other.name)
+
+
+def _between(
+    where: str, mine: Mapping[str, Any], theirs: Mapping[str, Any], name: str
+) -> Iterator[str]:
+    for key in sorted({*mine, *theirs}):
+        here, there = (json.dumps(each.get(key)) for each in (mine, theirs))
+        if here != there:
+            yield f"{key}{where} is {here} here and {there} on {name}"

@@ -1,0 +1,128 @@
+"""The servers on one Redis: who lives, by which settings, and what operators decided for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from matchkeeper.domain.agreement import ModeState, Peer, Shared
+from matchkeeper.store import keys
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.scripts import Script
+
+_SILENT = timedelta(seconds=10)
+_REMEMBERED = timedelta(days=1)
+
+States = Mapping[str, frozenset[ModeState]]
+"""Tag -> what holds for that mode; modes that are as usual are not in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roster:
+    """The other servers, and the states of modes. Whose settings cannot be read is left out."""
+
+    others: tuple[Peer, ...]
+    states: States = field(default_factory=dict)
+
+
+class Servers:
+    """Heartbeats of servers, and the states of modes. Methods raise StoreError.
+
+    `me` is made by this process alone.
+    """
+
+    def __init__(self, connection: Connection, *, me: str) -> None:
+        self._connection = connection
+        self._me = me
+        self._own = ""
+        self._known: dict[str, Shared] = {}
+
+    async def beat(self, shared: Shared, *, digest: str) -> tuple[Peer, Roster]:
+        """This server lives, with these settings; itself, and who else does."""
+        self._own, self._known[digest] = digest, shared
+        number, servers, modes = await self._beat(digest, "")
+        if not number:
+            number, servers, modes = await self._beat(digest, shared.text())
+        me = Peer(name=self._me, number=number, digest=digest, shared=shared)
+        return me, Roster(others=await self._peers(servers), states=_states(modes))
+
+    async def look(self) -> Roster:
+        """Who lives, without being one of them."""
+        _, servers, modes = await self._beat("", "")
+        return Roster(others=await self._peers(servers), states=_states(modes))
+
+    async def leave(self) -> None:
+        """This server ends."""
+        await self._beat("", "")
+
+    async def set_state(self, tag: str, state: ModeState | None) -> frozenset[ModeState]:
+        """Drains or pauses a mode; None: it goes on as usual. Returns what holds now."""
+        reply = await self._connection.script(
+            Script.MODE_STATE, [keys.MODES], [tag, state.value if state else ""]
+        )
+        return _read_states(reply)
+
+    async def _beat(self, digest: str, text: str) -> tuple[int, Sequence[bytes], Sequence[bytes]]:
+        reply = await self._connection.script(
+            Script.BEAT,
+            [keys.SERVERS, keys.settings(digest), keys.MODES],
+            [
+                self._me,
+                digest,
+                text,
+                _SILENT.total_seconds(),
+                int(_REMEMBERED.total_seconds()),
+            ],
+        )
+        return int(reply[0]), reply[1], reply[2]
+
+    async def _peers(self, servers: Sequence[bytes]) -> tuple[Peer, ...]:
+        found = sorted(zip(*[iter(map(keys.text, servers))] * 3, strict=True))
+        digests = {digest for _, digest, _ in found}
+        self._known = {
+            digest: shared
+            for digest, shared in self._known.items()
+            if digest in digests or digest == self._own
+        }
+        await self._learn(sorted(digests - self._known.keys()))
+        return tuple(
+            Peer(name=name, number=int(number), digest=digest, shared=self._known[digest])
+            for name, digest, number in found
+            if digest in self._known and name != self._me
+        )
+
+    async def _learn(self, digests: Sequence[str]) -> None:
+        if not digests:
+            return
+
+        async def read(redis: Redis) -> list[Any]:
+            async with redis.pipeline(transaction=False) as pipe:
+                for digest in digests:
+                    pipe.hget(keys.settings(digest), "text")
+                return list(await pipe.execute())
+
+        for digest, text in zip(
+            digests, await self._connection.run("read settings", read), strict=True
+        ):
+            try:
+                self._known[digest] = msgspec.json.decode(text or b"", type=Shared)
+            except msgspec.DecodeError:
+                continue  # looked at again with the next beat
+
+
+def _states(modes: Sequence[bytes]) -> States:
+    found = {
+        keys.text(tag): _read_states(states)
+        for tag, states in zip(modes[::2], modes[1::2], strict=True)
+    }
+    return {tag: states for tag, states in found.items() if states}
+
+
+def _read_states(text: bytes) -> frozenset[ModeState]:
+    words = keys.text(text).split()
+    return frozenset(state for state in ModeState if state.value in words)
