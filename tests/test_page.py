@@ -65,6 +65,8 @@ async def test_players_wait_and_are_matched_before_ones_eyes(
     async with browsing(browser, server.port) as seen:
         page = seen.page
         await expect(card(page, "Normal").locator(".empty")).to_contain_text("matchkeeper demo")
+        await expect(card(page, "Normal")).to_contain_text("announced, not confirmed")
+        await expect(card(page, "Normal")).to_contain_text("Announced a minute")
         await expect(page.locator("#pods-empty")).to_contain_text("No game server yet")
         await expect(page.locator("#letters-empty")).to_be_visible()
         await Outside(redis).enqueue("p1", "Ranked", mmr=1500)
