@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -140,6 +140,7 @@ async def open_stores(
     attempts: int = 3,
     failures: int = 5,
     several_queues: bool = False,
+    longest: Mapping[str, int] | None = None,
     durability: str = "none",
     tags: Sequence[str] = TAGS,
 ) -> AsyncIterator[Stores]:
@@ -169,6 +170,7 @@ async def open_stores(
                 connection,
                 tags=tags,
                 several_queues=several_queues,
+                longest=longest or {},
             ),
             matches=MatchStore(connection, tags=tags),
             dead_letters=DeadLetterStore(connection, tags=tags),

@@ -7,6 +7,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.ticket import Poison, PoisonedTicket
 from matchkeeper.protocol.requests import RequestKind
 from matchkeeper.store.tickets import Reply
@@ -118,6 +119,43 @@ async def test_a_player_waits_in_one_queue_at_a_time(any_server: RealServer) -> 
         await stores.enqueue("p1", NORMAL)
         second = await stores.enqueue("p1", RANKED)
     assert (second.reply, second.detail) == (Reply.IN_OTHER_QUEUE, "normal")
+
+
+async def test_a_drained_mode_takes_nobody_new_and_keeps_its_word(any_server: RealServer) -> None:
+    first, second = enqueue_request("p1", request_id="a"), enqueue_request("p2", request_id="b")
+    async with open_stores(any_server.url) as stores:
+        await stores.tickets.enqueue("normal", [heard(first)])
+        await stores.servers.set_state("normal", ModeState.DRAINED)
+        length, outcomes = await stores.tickets.enqueue("normal", [heard(first), heard(second)])
+        assert [each.reply for each in outcomes] == [Reply.AGAIN, Reply.MODE_DRAINED]
+        assert (await stores.enqueue("p1")).reply is Reply.ALREADY_IN_QUEUE
+        assert (await stores.enqueue("p3", RANKED)).reply is Reply.QUEUED
+        assert (await stores.dequeue("p1")).reply is Reply.DEQUEUED
+        await stores.servers.set_state("normal", None)
+        _, again = await stores.tickets.enqueue("normal", [heard(second)])
+    assert length == 1
+    assert again[0].reply is Reply.QUEUED, "it was not done, and may be asked for again"
+
+
+async def test_a_queue_takes_no_more_than_it_may_hold(any_server: RealServer, redis: Redis) -> None:
+    async with open_stores(any_server.url, longest={"normal": 3}) as stores:
+        await stores.enqueue("p0")
+        requests = [heard(enqueue_request(f"p{number}")) for number in range(5)]
+        length, outcomes = await stores.tickets.enqueue("normal", requests)
+        assert [each.reply.value for each in outcomes] == [
+            "already_in_queue", "queued", "queued", "queue_full", "queue_full",
+        ]  # fmt: skip
+        assert length == await redis.zcard("queue:{normal}") == 3
+        await stores.dequeue("p1")
+        assert (await stores.enqueue("p4")).reply is Reply.QUEUED
+        for number in range(5):
+            assert (await stores.enqueue(f"r{number}", RANKED)).reply is Reply.QUEUED
+
+
+async def test_a_damaged_key_of_states_refuses_nobody(any_server: RealServer, redis: Redis) -> None:
+    await redis.set("modes", "no hash")
+    async with open_stores(any_server.url) as stores:
+        assert (await stores.enqueue("p1")).reply is Reply.QUEUED
 
 
 async def test_several_queues_where_a_setting_allows_it(

@@ -45,6 +45,13 @@ class GameModeSettings(Section):
     max_wait_seconds: float = Field(
         default=0, ge=0, le=30 * DAY, description="After so long a player expires. 0: never."
     )
+    max_queue_length: int = Field(
+        default=0,
+        ge=0,
+        le=10_000_000,
+        description="Where so many players wait, more are refused (`queue_full`). At least "
+        "`required_players`. 0: no bound.",
+    )
     mmr_window_start: float = Field(
         default=100, ge=0, le=_MAX_RATING, description="Largest rating difference at first."
     )
@@ -85,6 +92,7 @@ class GameModeSettings(Section):
             rating=rating,
             handoff=Handoff(self.handoff),
             max_wait=_unless_zero(self.max_wait_seconds),
+            max_queue_length=self.max_queue_length or None,
         )
 
 

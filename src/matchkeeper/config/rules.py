@@ -159,6 +159,13 @@ def _modes(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:
                 allowed=f"allowed is at least mmr_window_start, which is {mode.mmr_window_start:g}",
                 others=((*_MODES, index, "mmr_window_start"),),
             )
+        if 0 < mode.max_queue_length < players:
+            yield Contradiction(
+                at=(*_MODES, index, "max_queue_length"),
+                found=f"is {mode.max_queue_length}",
+                allowed=f"allowed is 0, or at least required_players, which is {players}",
+                others=((*_MODES, index, "required_players"),),
+            )
         if players > matchmaking.max_tickets_per_round:
             yield Contradiction(
                 at=(*_MODES, index, "required_players"),

@@ -128,6 +128,7 @@ def stores_for(
             connection,
             tags=tags,
             several_queues=matchmaking.allow_multiple_queues,
+            longest={mode.tag: mode.max_queue_length or 0 for mode in settings.modes()},
         ),
         matches=MatchStore(
             connection,

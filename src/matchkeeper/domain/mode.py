@@ -51,6 +51,8 @@ class GameMode:
     handoff: Handoff = Handoff.PUBLISH
     max_wait: timedelta | None = None
     """After so long in the queue a ticket expires. None: never."""
+    max_queue_length: int | None = None
+    """How many may wait; more are refused. None: as many as will."""
 
     @property
     def tag(self) -> str:

@@ -27,6 +27,11 @@ _REFUSALS = {
     ),
     Reply.ALREADY_IN_QUEUE: (ErrorCode.ALREADY_IN_QUEUE, "The player waits in this queue already"),
     Reply.IN_OTHER_QUEUE: (ErrorCode.IN_OTHER_QUEUE, "The player waits in queue {detail}"),
+    Reply.MODE_DRAINED: (
+        ErrorCode.MODE_DRAINED,
+        "This game mode takes no new players: an operator has drained it",
+    ),
+    Reply.QUEUE_FULL: (ErrorCode.QUEUE_FULL, "As many players wait as this queue may hold"),
     Reply.NOT_IN_QUEUE: (ErrorCode.NOT_IN_QUEUE, "The player does not wait in this queue"),
 }
 

@@ -13,6 +13,8 @@ class ErrorCode(StrEnum):
     IN_OTHER_QUEUE = "in_other_queue"
     MATCH_PENDING = "match_pending"
     NOT_IN_QUEUE = "not_in_queue"
+    MODE_DRAINED = "mode_drained"
+    QUEUE_FULL = "queue_full"
     INVALID_MESSAGE_FORMAT = "invalid_message_format"
     INVALID_PLAYER_ID = "invalid_player_id"
     INVALID_POD_ID = "invalid_pod_id"
@@ -40,6 +42,14 @@ _MEANINGS = {
         "after it; a dequeue is remembered and takes effect if the match falls through."
     ),
     ErrorCode.NOT_IN_QUEUE: "The player does not wait in this queue.",
+    ErrorCode.MODE_DRAINED: (
+        "An operator has drained this game mode: it takes no new players. Offer another, or ask "
+        "again later."
+    ),
+    ErrorCode.QUEUE_FULL: (
+        "As many players wait as `max_queue_length` of the mode allows. Ask again later, not at "
+        "once."
+    ),
     ErrorCode.INVALID_MESSAGE_FORMAT: (
         "The message is no JSON object in UTF-8, a field is missing or of the wrong type, or the "
         "stream entry has an unknown `kind`. The text says what is wrong, and where."

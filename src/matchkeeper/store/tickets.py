@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -41,6 +42,8 @@ class Reply(StrEnum):
     IN_OTHER_QUEUE = "in_other_queue"
     MATCH_PENDING = "match_pending"
     NOT_IN_QUEUE = "not_in_queue"
+    MODE_DRAINED = "mode_drained"
+    QUEUE_FULL = "queue_full"
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +73,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TicketStore:
-    """The queues of all modes. Methods raise StoreError."""
+    """The queues of all modes. Methods raise StoreError.
+
+    `longest`: tag -> how many may wait in a queue; others may become as long as they will.
+    """
 
     def __init__(
         self,
@@ -78,16 +84,18 @@ class TicketStore:
         *,
         tags: Sequence[str],
         several_queues: bool = False,
+        longest: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._connection = connection
         self._tags = tuple(tags)
         self._several = several_queues
+        self._longest = longest
 
     async def enqueue(self, tag: str, batch: Sequence[Heard]) -> tuple[int, list[Outcome]]:
         """Puts players into a queue; returns its length and what came of each request, which leaves
         its stream (the same for all) in the same step.
         """
-        first = 5 + 2 * len(batch)
+        first = 6 + 2 * len(batch)
         more, table = places(tag, self._tags).searched(first)
         # Told by the script itself, a player hears of the queue before hearing of a match.
         at_once = self._connection.options.durability.command is None
@@ -96,6 +104,7 @@ class TicketStore:
             {
                 **self._call(tag, batch),
                 "several": self._several,
+                "longest": self._longest.get(tag, 0),
                 "places": table,
                 "metadata": [heard.request.metadata for heard in batch],
                 "channels": [channel for channel, _ in told],
@@ -107,6 +116,7 @@ class TicketStore:
             keys.metadata(tag),
             _stream(tag, batch),
             keys.history(tag),
+            keys.MODES,
         ]
         for heard in batch:
             names += self._of_request(tag, heard)

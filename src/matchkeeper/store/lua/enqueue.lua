@@ -1,13 +1,14 @@
 #!lua
 -- Puts many players into the queue of one mode.
--- KEYS   1 queue:{tag}  2 metadata:{tag}  3 the stream of the requests  4 history:{tag}
+-- KEYS   1 queue:{tag}  2 metadata:{tag}  3 the stream of the requests  4 history:{tag}  5 modes
 --        then seen:{tag}:<fingerprint> and latest of the player for each request
 --        then, for each mode, matched:{tag} and, for each other mode, queue:{tag}
--- ARGV   1 msgpack {tag, group, several, memory_ms, places, and of each request, in lists: players,
+-- ARGV   1 msgpack {tag, group, several, memory_ms, places, longest, and of each request, in lists: players,
 --          metadata, tokens, entries, channels, answers}
 --          group     of the stream's readers; '' = it has one reader, and no group
 --          several   whether a player may wait in several queues
 --          places    [[tag, index of matched key, index of queue key or 0]]
+--          longest   how long the queue may become; 0 = as long as it will
 --          entries   '' = it stands in no stream
 --          channels  where to publish the answers to players who are queued, before anybody can
 --                    match them; '' = the caller does so, once the write is durable
@@ -18,6 +19,7 @@
 --          or taken out)
 --          request_expired (read by a server that died, and too old to be done by another)
 --          already_in_queue | in_other_queue <tag> | match_pending <tag> <match id>
+--          mode_drained | queue_full: asked again, it is decided anew
 -- AGAIN  safe: a request is remembered with its token, and the same token gets the same pair.
 -- include: time
 -- include: bulk
@@ -32,7 +34,7 @@ local now = unix_seconds()
 must_be_sound({queue}, {metadata})
 
 local ids, places, names, waiting = call.players, {}, {}, {}
-for i = 1, 2 * #ids do names[i] = KEYS[4 + i] end
+for i = 1, 2 * #ids do names[i] = KEYS[5 + i] end
 for i, place in ipairs(call.places) do
   places[i] = {place[1], KEYS[place[2]], place[3] > 0 and KEYS[place[3]] or ''}
 end
@@ -55,6 +57,11 @@ local function next_place()
   return string.format('%d.%06d', math.floor(place_us / 1000000), place_us % 1000000)
 end
 
+-- What an operator decided. A key of another type is somebody else's, and stops nobody.
+local states = redis.pcall('HGET', KEYS[5], call.tag)
+local is_drained = type(states) == 'string' and string.find(' ' .. states .. ' ', ' drained ', 1, true)
+local room = call.longest > 0 and call.longest - redis.call('ZCARD', queue) or math.huge
+
 -- Written together at the end, and then told: nobody is answered before being in the queue.
 local queued, standing, described, told = {}, {}, {}, {}
 
@@ -63,6 +70,8 @@ local function decide(i)
   if waiting[player] then return 'already_in_queue', '' end
   if pending[player] then return 'match_pending', pending[player] end
   if elsewhere[player] then return 'in_other_queue', elsewhere[player] end
+  if is_drained then return 'mode_drained', '' end
+  if #queued >= room then return 'queue_full', '' end
   local place, n = next_place(), #queued + 1
   waiting[player], queued[n] = place, player
   standing[2 * n - 1], standing[2 * n] = place, player

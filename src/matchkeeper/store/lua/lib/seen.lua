@@ -66,7 +66,7 @@ local function seen_before(key, latest, call, i)
     return 'same', code, detail
   end
   -- It was not done, and whoever sends it again wants it done.
-  if code == 'request_expired' then return nil end
+  if code == 'request_expired' or code == 'mode_drained' or code == 'queue_full' then return nil end
   return 'again', code, detail
 end
 
