@@ -9,14 +9,13 @@ import time
 
 from bench.players import body
 from bench.raw import Line
-from bench.site import TAG
 from proof.wire import packed
 
 _STEP_SECONDS = 0.0005
 # Requests are made of ready pieces: whoever asks shares the cores with those who are measured.
 _NAME, _SENT = b"@name@", b"987654321"
 _BODY = body(_NAME.decode(), sent=int(_SENT)).encode()
-_STREAM = packed("XADD", f"match:requests:{{{TAG}}}", "*", "kind", "enqueue", "body", "")[:-6]
+_STREAM = packed("XADD", "match:requests", "*", "kind", "enqueue", "body", "")[:-6]
 _PUBSUB = packed("PUBLISH", "match:enqueue:request", "")[:-6]
 """Commands up to their last word, the request."""
 

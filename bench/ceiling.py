@@ -28,10 +28,10 @@ from matchkeeper.matching.first_come import first_come_first_served
 from matchkeeper.protocol import answers
 from matchkeeper.protocol.metadata import metadata_sum
 from matchkeeper.protocol.requests import RequestKind, decode
-from matchkeeper.store import scripts
+from matchkeeper.store import keys, scripts
 from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.scripts import Script
-from matchkeeper.store.streams import Entry
+from matchkeeper.store.stream import Entry
 from matchkeeper.store.tickets import Heard, TicketStore
 from proof.wire import packed
 
@@ -76,9 +76,7 @@ class Ceiling:
         for script in (Script.ENQUEUE, Script.SCAN, Script.COMMIT):
             self._line.ask("SCRIPT", "LOAD", scripts.source(script))
         if stream:
-            self._line.ask(
-                "XGROUP", "CREATE", f"match:requests:{{{TAG}}}", "matchkeeper", "0", "MKSTREAM"
-            )
+            self._line.ask("XGROUP", "CREATE", "match:requests", "matchkeeper", "0", "MKSTREAM")
 
     def run(self, players: Sequence[str]) -> float:
         """Seconds for all of these players, from the request to the started match."""
@@ -89,14 +87,14 @@ class Ceiling:
         batches = [players[at : at + self._batch] for at in range(0, len(players), self._batch)]
         entries: list[list[str]] = [[""] * len(each) for each in batches]
         if self._stream:
-            found = self._line.ask("XRANGE", f"match:requests:{{{TAG}}}", "-", "+")
+            found = self._line.ask("XRANGE", "match:requests", "-", "+")
             ids = iter([entry[0].decode() for entry in found])
             entries = [[next(ids) for _ in each] for each in batches]
         enqueues = asyncio.run(_enqueues(batches, entries))
         if self._stream:
             read = packed(
                 *("XREADGROUP", "GROUP", "matchkeeper", _ME, "COUNT", self._batch),
-                *("STREAMS", f"match:requests:{{{TAG}}}", ">"),
+                *("STREAMS", "match:requests", ">"),
             )
             return self._timed([(read + each, 2) for each in enqueues])
         heard = [b"".join(map(_published, batch)) for batch in batches]
@@ -167,7 +165,9 @@ def _heard(player: str, entry: str) -> Heard:
     return Heard(
         request=replace(request, fingerprint=f"{hash(player):032x}"[-32:]),
         token=f"{hash(player):016x}"[-16:],
-        entry=Entry(tag=TAG, entry_id=entry, kind="enqueue", body=b"") if entry else None,
+        entry=Entry(stream=keys.REQUESTS, entry_id=entry, kind="enqueue", body=b"")
+        if entry
+        else None,
         answer=answer,
     )
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 
 from bench.raw import Line
-from bench.site import TAG
 from proof.wire import packed
 
 _FILLER = "x" * 60
@@ -33,9 +32,9 @@ def names(count: int, *, prefix: str = "p") -> list[str]:
     return [f"{prefix}{number:07d}" for number in range(count)]
 
 
-def written(player: str, *, tag: str = TAG) -> bytes:
+def written(player: str) -> bytes:
     """The command that writes a player's request to the stream."""
-    return packed("XADD", f"match:requests:{{{tag}}}", "*", "kind", "enqueue", "body", body(player))
+    return packed("XADD", "match:requests", "*", "kind", "enqueue", "body", body(player))
 
 
 def fill_stream(line: Line, players: list[str]) -> None:

@@ -124,7 +124,7 @@ def await_all(site: Site, *, but: int = 0) -> None:
 
 def _left(line: Line) -> list[int]:
     return [
-        line.ask("XLEN", f"match:requests:{{{TAG}}}"),
+        line.ask("XLEN", "match:requests"),
         line.ask("ZCARD", f"queue:{{{TAG}}}"),
         line.ask("ZCARD", f"pending:{{{TAG}}}"),
     ]

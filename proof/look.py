@@ -23,7 +23,6 @@ for _, tag in ipairs(ARGV) do
   out.metadata[tag] = redis.call('HKEYS', 'metadata:' .. key)
   out.matched[tag] = pairs_of(redis.call('HGETALL', 'matched:' .. key))
   out.pending[tag] = pairs_of(redis.call('ZRANGE', 'pending:' .. key, 0, -1, 'WITHSCORES'))
-  out.requests = out.requests + redis.call('XLEN', 'match:requests:' .. key)
   for _, name in ipairs(redis.call('KEYS', 'match:' .. key .. ':*')) do
     local id = string.sub(name, #key + 8)
     local match = redis.call('HMGET', name, 'state', 'ids')
@@ -38,6 +37,7 @@ for _, tag in ipairs(ARGV) do
     out.dead[#out.dead + 1] = entry[2][2]
   end
 end
+out.requests = redis.call('XLEN', 'match:requests') + redis.call('XLEN', 'heard')
 return cjson.encode(out)
 """
 """ARGV: the tags of the modes."""

@@ -31,7 +31,7 @@ from matchkeeper.store.hearing import HearingStore
 from matchkeeper.store.history import History
 from matchkeeper.store.matches import MatchStore, NewMatch
 from matchkeeper.store.servers import Servers
-from matchkeeper.store.streams import Entry, RequestStreams
+from matchkeeper.store.stream import Entry, RequestStream
 from matchkeeper.store.tickets import Heard, Outcome, TicketStore
 
 NORMAL = GameMode(name="Normal")
@@ -73,7 +73,7 @@ class Stores:
     tickets: TicketStore
     matches: MatchStore
     dead_letters: DeadLetterStore
-    streams: RequestStreams
+    stream: RequestStream
     coordination: Coordination
     hearing: HearingStore
     history: History
@@ -99,7 +99,7 @@ class Stores:
         """A request in the stream of what was heard by Pub/Sub."""
         fields: Any = {"kind": kind.value, "body": body}
         entry_id: Any = await self.connection.redis.xadd(keys.HEARD, fields)
-        return Entry(tag="", entry_id=entry_id.decode(), kind=kind.value, body=body)
+        return Entry(stream=keys.HEARD, entry_id=entry_id.decode(), kind=kind.value, body=body)
 
     async def new_match(self, mode: GameMode = NORMAL, *, match_id: str | None = None) -> NewMatch:
         """The first players of a queue as a match that is not committed yet."""
@@ -174,7 +174,7 @@ async def open_stores(
             ),
             matches=MatchStore(connection, tags=tags),
             dead_letters=DeadLetterStore(connection, tags=tags),
-            streams=RequestStreams(connection, tags=tags, me=me),
+            stream=RequestStream(connection, me=me),
             coordination=Coordination(connection, new_token=token),
             hearing=HearingStore(connection, me=me),
             history=History(connection, tags=tags),

@@ -16,7 +16,8 @@ from matchkeeper.store.batching import BatchingConnection
 from matchkeeper.store.connection import ConnectionOptions
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.failures import Outcome
-from matchkeeper.store.streams import RequestStreams, Submitted
+from matchkeeper.store.matches import HandoffReply, MatchStore
+from matchkeeper.store.stream import RequestStream, Submitted
 from tests.conftest import RealServer
 
 
@@ -74,14 +75,16 @@ async def test_each_caller_gets_its_own_reply_and_its_own_error(
     connection: BatchingConnection, valkey: RealServer
 ) -> None:
     async with Redis.from_url(valkey.url) as redis:
-        await redis.xgroup_create("match:requests:{a}", "matchkeeper", mkstream=True)
-        await redis.set("match:requests:{broken}", "no stream")
-    streams = RequestStreams(connection, tags=(), me="me")
-    added, none, broken = await asyncio.gather(
-        *(streams.submit(tag, "enqueue", b"{}", limit=10) for tag in ("a", "b", "broken")),
+        await redis.xgroup_create("match:requests", "matchkeeper", mkstream=True)
+        await redis.set("match:{a}:broken", "no hash")
+    stream, matches = RequestStream(connection, me="me"), MatchStore(connection, tags=("a",))
+    added, unknown, broken = await asyncio.gather(
+        stream.submit("enqueue", b"{}", limit=10),
+        matches.decline("a", "none", epoch=1, pod_id="p", token="t"),
+        matches.decline("a", "broken", epoch=1, pod_id="p", token="t"),
         return_exceptions=True,
     )
-    assert (added, none) == (Submitted.ADDED, Submitted.NO_STREAM)
+    assert (added, unknown) == (Submitted.ADDED, HandoffReply.UNKNOWN_MATCH)
     assert isinstance(broken, StoreError)
 
 

@@ -222,7 +222,7 @@ async def test_an_unknown_mode_is_refused_at_once(valkey: RealServer, tmp_path: 
 
 
 async def test_a_match_answers_an_enqueue_whose_answer_was_lost(valkey: RealServer) -> None:
-    requests, result = "match:requests:{squad}", "pod:a:match_result"
+    requests, result = "match:requests", "pod:a:match_result"
     async with Redis.from_url(valkey.url) as redis, GameServer(valkey.url, pod_id="a") as pod:
         await redis.xgroup_create(requests, "matchkeeper", mkstream=True)
         asking = asyncio.ensure_future(pod.enqueue("p1", "Squad"))

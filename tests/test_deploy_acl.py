@@ -44,7 +44,7 @@ ADDED_BY_HAND = {
     "client|setname", "client|setinfo",
     # The look at Redis before the start, and the doctor.
     "info", "config|get", "scan", "type",
-    # RequestStreams.discard; the trial of rights begins with one of them and ends with another.
+    # RequestStream.discard; the trial of rights begins with one of them and ends with another.
     "multi", "exec", "discard",
     # Sent by durability; which one depends on the setting.
     "waitaof", "wait",
@@ -134,10 +134,10 @@ async def _plain_wire(guard: GuardedServer, wire: Outside, server: Server) -> No
         await wire.is_told("leaves", "EnQueued")
         plain.publish("match:dequeue:request", _request("leaves", "Ranked"))
         await wire.is_told("leaves", "DeQueued")
-        plain.xadd("match:requests:{normal}", {"kind": "enqueue", "body": _request("s", "Normal")})
+        plain.xadd("match:requests", {"kind": "enqueue", "body": _request("s", "Normal")})
         await wire.is_told("s", "EnQueued")
-        plain.xadd("match:requests:{normal}", {"kind": "nonsense", "body": "{}"})
-        await wait_until(lambda: plain.xlen("match:requests:{normal}") == 0, what="set aside")
+        plain.xadd("match:requests", {"kind": "nonsense", "body": "{}"})
+        await wait_until(lambda: plain.xlen("match:requests") == 0, what="set aside")
         heard.unsubscribe()
         heard.close()
 
@@ -230,12 +230,12 @@ FOREIGN = (
     "KEYS *", "FLUSHALL", "FLUSHDB", "CONFIG SET maxmemory 1", "ACL LIST", "ACL WHOAMI",
     "SHUTDOWN NOSAVE", "REPLICAOF localhost 1", "MODULE LIST", "CLIENT LIST", "CLIENT KILL x:1",
     "DEBUG SLEEP 0", "MONITOR", "SCRIPT FLUSH", "FUNCTION LIST", "RENAME pods queue:{normal}",
-    "SUBSCRIBE other", "PSUBSCRIBE *", "PUBLISH other x", "PUBLISH match:requests:{normal} x",
+    "SUBSCRIBE other", "PSUBSCRIBE *", "PUBLISH other x", "PUBLISH match:requests x",
 )  # fmt: skip
 NOT_THE_GAME_SERVERS = (
     "CONFIG GET *", "SCAN 0", "ZADD queue:{normal} 1 p", "ZRANGE queue:{normal} 0 -1",
-    "HSET metadata:{normal} p {}", "SET metadata:p {}", "XRANGE match:requests:{normal} - +",
-    "XTRIM match:requests:{normal} MAXLEN 0", "DEL match:{squad}:m", "HSET matched:{squad} p m",
+    "HSET metadata:{normal} p {}", "SET metadata:p {}", "XRANGE match:requests - +",
+    "XTRIM match:requests MAXLEN 0", "DEL match:{squad}:m", "HSET matched:{squad} p m",
     "HGET leaving:{squad} p", "XADD dead:{normal} * a b", "SET seen:{normal}:x y",
     "PUBLISH battle:request {}", "SUBSCRIBE match:enqueue:request", "XRANGE history:{normal} - +",
     "HSET pods x y", "ZRANGE pods 0 -1", "EVAL return_1 1 queue:{normal}",

@@ -18,7 +18,7 @@ from matchkeeper.observe.events import Throttle
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.protocol.requests import RequestKind
 from matchkeeper.store import keys
-from matchkeeper.store.streams import Entry, Submitted
+from matchkeeper.store.stream import Entry, Submitted
 from tests.conftest import RealServer, wait_until
 from tests.harness import outside
 from tests.proxy import proxy_to
@@ -48,7 +48,7 @@ def ingest(stores: Stores, metrics: Metrics | None = None) -> Ingest:
     return Ingest(
         [NORMAL, RANKED, CLAIMED],
         tickets=stores.tickets,
-        streams=stores.streams,
+        stream=stores.stream,
         connection=stores.connection,
         rules=IngestRules(
             max_bytes=65536,
@@ -86,15 +86,15 @@ async def test_a_request_whose_reply_was_lost_is_done_and_out_of_the_stream(
     valkey: RealServer,
 ) -> None:
     async with proxy_to(valkey.port) as proxy, open_stores(proxy.url, failures=100) as stores:
-        await stores.streams.prepare()
-        assert await stores.streams.submit("normal", "enqueue", BODY, limit=10) == Submitted.ADDED
-        (entry,) = await stores.streams.read(count=10, block=timedelta(seconds=1))
+        await stores.stream.prepare()
+        assert await stores.stream.submit("enqueue", BODY, limit=10) == Submitted.ADDED
+        (entry,) = await stores.stream.read(count=10, block=timedelta(seconds=1))
         await stores.enqueue("warm")
         proxy.lose_replies_to = b"EVALSHA"
         proxy.lose_at_most = 3
         with pytest.raises(StoreError):
             await ingest(stores).take([entry])
-        assert await stores.streams.reread(after={}, count=10) == []
+        assert await stores.stream.reread(after="", count=10) == []
         assert (await stores.tickets.where("p1"))[0][0] == "normal"
 
 
@@ -104,13 +104,13 @@ async def test_a_server_that_died_leaves_its_requests_to_another(valkey: RealSer
         open_stores(valkey.url, me="b") as two,
         outside(valkey.url) as wire,
     ):
-        await one.streams.prepare()
-        await one.streams.submit("normal", "enqueue", BODY, limit=10)
-        assert len(await one.streams.read(count=10, block=timedelta(seconds=1))) == 1
+        await one.stream.prepare()
+        await one.stream.submit("enqueue", BODY, limit=10)
+        assert len(await one.stream.read(count=10, block=timedelta(seconds=1))) == 1
         taken: list[Entry] = []
 
         async def take_over() -> bool:
-            taken.extend(await two.streams.take_over(idle=timedelta(milliseconds=50), count=10))
+            taken.extend(await two.stream.take_over(idle=timedelta(milliseconds=50), count=10))
             return bool(taken)
 
         await wait_until(take_over)
@@ -156,10 +156,10 @@ async def test_refused_requests_are_counted_under_the_name_of_their_mode(
 
 async def test_the_stream_has_a_bound(valkey: RealServer) -> None:
     async with open_stores(valkey.url) as stores:
-        first = await stores.streams.submit("normal", "enqueue", BODY, limit=2)
+        first = await stores.stream.submit("enqueue", BODY, limit=2)
         assert first == Submitted.NO_STREAM
-        await stores.streams.prepare()
-        replies = [await stores.streams.submit("normal", "enqueue", BODY, limit=2) for _ in "abc"]
+        await stores.stream.prepare()
+        replies = [await stores.stream.submit("enqueue", BODY, limit=2) for _ in "abc"]
         assert replies == [Submitted.ADDED, Submitted.ADDED, Submitted.FULL]
 
 
@@ -226,9 +226,9 @@ async def test_what_fails_by_itself_harms_itself_and_is_set_aside(
         assert "WRONGTYPE" in letter.reason
         # Mended and put back, it is done by stream.
         await redis.delete("queue:{ranked}")
-        await stores.streams.prepare()
+        await stores.stream.prepare()
         await stores.dead_letters.requeue("ranked", letter.entry_id, metadata="", token=token())
-        again = await stores.streams.read(count=9, block=timedelta(seconds=1))
+        again = await stores.stream.read(count=9, block=timedelta(seconds=1))
         assert await taker.take(again) == 0
         await wire.is_told("bad", "EnQueued")
 

@@ -111,7 +111,7 @@ async def test_who_waits_too_long_expires_and_is_told(valkey: RealServer, tmp_pa
         async with outside(valkey.url) as wire:
             await wire.enqueue("p1")
             await wire.is_told("p1", "Expired")
-            assert await wire.redis.keys("[^h]*:{normal}") == ["match:requests:{normal}"]
+            assert await wire.redis.keys("[^h]*:{normal}") == []
         assert await server.metric("matchkeeper_expired_total") == 1
 
 
@@ -138,7 +138,7 @@ async def test_stopping_is_orderly_and_keeps_everybody(valkey: RealServer, tmp_p
             assert await server.ended() == 0
             assert await wire.redis.zrange("queue:{normal}", 0, -1, withscores=True) == before
             await wire.redis.xadd(
-                "match:requests:{normal}",
+                "match:requests",
                 {"kind": "enqueue", "body": '{"player_id":"p2","game_mode":"Normal","pod_id":"b"}'},
             )
             with serving(valkey.url, tmp_path) as again:

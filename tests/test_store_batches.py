@@ -124,19 +124,19 @@ async def test_what_another_has_taken_from_the_stream_is_not_done_again(
     any_server: RealServer, redis: Redis
 ) -> None:
     async with open_stores(any_server.url) as stores:
-        await stores.streams.prepare()
+        await stores.stream.prepare()
         for number in range(4):
             body = f'{{"player_id":"p{number}","game_mode":"Normal","pod_id":"pod-a"}}'
-            await redis.xadd("match:requests:{normal}", {"kind": "enqueue", "body": body})
-        entries = await stores.streams.read(count=10, block=timedelta(seconds=1))
+            await redis.xadd("match:requests", {"kind": "enqueue", "body": body})
+        entries = await stores.stream.read(count=10, block=timedelta(seconds=1))
         batch = [
             heard(enqueue_request(f"p{number}", NORMAL), entry=entry)
             for number, entry in enumerate(entries)
         ]
-        assert await stores.streams.discard(entries[1])
+        assert await stores.stream.discard(entries[1])
         _, outcomes = await stores.tickets.enqueue("normal", batch)
         assert [each.reply for each in outcomes] == [
             Reply.QUEUED, Reply.DUPLICATE, Reply.QUEUED, Reply.QUEUED,
         ]  # fmt: skip
-    assert await redis.xlen("match:requests:{normal}") == 0
+    assert await redis.xlen("match:requests") == 0
     assert await waiting(redis, NORMAL) == ["p0", "p2", "p3"]

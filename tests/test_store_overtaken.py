@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from matchkeeper.protocol.requests import RequestKind
 from matchkeeper.store import keys
-from matchkeeper.store.streams import Entry
+from matchkeeper.store.stream import Entry
 from matchkeeper.store.tickets import Outcome, Reply
 from tests.conftest import RealServer
 from tests.stores import (
@@ -25,12 +25,12 @@ from tests.stores import (
 )
 
 
-async def _read(stores: Stores, *kinds: RequestKind, tag: str = "normal") -> list[Entry]:
+async def _read(stores: Stores, *kinds: RequestKind) -> list[Entry]:
     """Requests of p1 written to the stream and read, but not handled yet."""
-    await stores.streams.prepare()
+    await stores.stream.prepare()
     for kind in kinds:
-        await stores.streams.submit(tag, kind.value, b"{}", limit=100)
-    return await stores.streams.read(count=10, block=timedelta(milliseconds=100))
+        await stores.stream.submit(kind.value, b"{}", limit=100)
+    return await stores.stream.read(count=10, block=timedelta(milliseconds=100))
 
 
 async def _now_ms(redis: Redis) -> int:
@@ -58,7 +58,7 @@ async def test_a_late_enqueue_does_nothing_after_a_newer_request(
         await redis.zrem("queue:{normal}", "p1")  # delivered meanwhile
         assert (await _handle(stores, late)).reply is Reply.OVERTAKEN
         assert await redis.zcard("queue:{normal}") == 0
-        assert await redis.xlen("match:requests:{normal}") == 0
+        assert await redis.xlen("match:requests") == 0
 
 
 async def test_a_late_dequeue_does_nothing_after_a_newer_enqueue(
@@ -116,7 +116,7 @@ async def test_a_repetition_is_not_answered_after_the_match(
 ) -> None:
     async with open_stores(any_server.url) as stores, redis.pubsub() as pod:
         await pod.subscribe(CHANNEL)
-        entries = await _read(stores, *[RequestKind.ENQUEUE] * 3, tag="squad")
+        entries = await _read(stores, *[RequestKind.ENQUEUE] * 3)
         asked = enqueue_request("p1", CLAIMED, request_id="first")
 
         async def ask(entry: Entry) -> Reply:
@@ -178,7 +178,7 @@ async def test_every_request_of_a_player_is_remembered(
 async def _aged(redis: Redis, kind: RequestKind) -> None:
     """A request that was written longer ago than requests are remembered."""
     old = await _now_ms(redis) - 1000 * 1000
-    await redis.xadd("match:requests:{normal}", {"kind": kind.value, "body": "{}"}, id=f"{old}-0")
+    await redis.xadd("match:requests", {"kind": kind.value, "body": "{}"}, id=f"{old}-0")
 
 
 @pytest.mark.parametrize("kind", [RequestKind.ENQUEUE, RequestKind.DEQUEUE])
@@ -187,33 +187,33 @@ async def test_what_a_dead_server_had_in_hand_is_not_done_when_it_is_too_old(
 ) -> None:
     """It may have been repeated, done, and over: all that is forgotten by now."""
     async with open_stores(any_server.url, me="a") as one, open_stores(any_server.url) as two:
-        await one.streams.prepare()
-        await two.streams.prepare()
+        await one.stream.prepare()
+        await two.stream.prepare()
         await _aged(redis, kind)
-        (entry,) = await one.streams.read(count=10, block=timedelta(milliseconds=100))
+        (entry,) = await one.stream.read(count=10, block=timedelta(milliseconds=100))
         if kind is RequestKind.DEQUEUE:
             await two.enqueue("p1", pod="pod-x")
             await redis.delete(keys.latest("p1"))  # as it is after so long
-        (taken,) = await two.streams.take_over(idle=timedelta(0), count=10)
+        (taken,) = await two.stream.take_over(idle=timedelta(0), count=10)
         assert taken == entry
         outcome = await _handle(two, taken)
         assert outcome.reply is Reply.REQUEST_EXPIRED
         assert outcome.detail == ("pod-x" if kind is RequestKind.DEQUEUE else "")
         waits = ["p1"] if kind is RequestKind.DEQUEUE else []
         assert await redis.zrange("queue:{normal}", 0, -1) == waits
-        assert await redis.xlen("match:requests:{normal}") == 0
+        assert await redis.xlen("match:requests") == 0
 
 
 async def test_who_waits_is_not_told_that_an_old_request_was_not_done(
     any_server: RealServer, redis: Redis
 ) -> None:
     async with open_stores(any_server.url, me="a") as one, open_stores(any_server.url) as two:
-        await one.streams.prepare()
+        await one.stream.prepare()
         await _aged(redis, RequestKind.ENQUEUE)
-        await one.streams.read(count=10, block=timedelta(milliseconds=100))
+        await one.stream.read(count=10, block=timedelta(milliseconds=100))
         await two.enqueue("p1")
         await redis.delete(keys.latest("p1"))
-        (taken,) = await two.streams.take_over(idle=timedelta(0), count=10)
+        (taken,) = await two.stream.take_over(idle=timedelta(0), count=10)
         assert (await _handle(two, taken)).reply is Reply.OVERTAKEN
 
 
@@ -222,10 +222,10 @@ async def test_a_request_that_was_too_old_is_done_when_it_is_sent_again(
 ) -> None:
     asked = enqueue_request("p1", request_id="first")
     async with open_stores(any_server.url, me="a") as one, open_stores(any_server.url) as two:
-        await one.streams.prepare()
+        await one.stream.prepare()
         await _aged(redis, RequestKind.ENQUEUE)
-        await one.streams.read(count=10, block=timedelta(milliseconds=100))
-        (taken,) = await two.streams.take_over(idle=timedelta(0), count=10)
+        await one.stream.read(count=10, block=timedelta(milliseconds=100))
+        (taken,) = await two.stream.take_over(idle=timedelta(0), count=10)
         old = heard(asked, entry=taken, as_token="t1")
         for _ in range(2):
             _, (outcome,) = await two.tickets.enqueue("normal", [old])
@@ -240,7 +240,7 @@ async def test_what_only_waited_to_be_read_is_done_however_old(
     any_server: RealServer, redis: Redis
 ) -> None:
     async with open_stores(any_server.url) as stores:
-        await stores.streams.prepare()
+        await stores.stream.prepare()
         await _aged(redis, RequestKind.ENQUEUE)
-        (entry,) = await stores.streams.read(count=10, block=timedelta(milliseconds=100))
+        (entry,) = await stores.stream.read(count=10, block=timedelta(milliseconds=100))
         assert (await _handle(stores, entry)).reply is Reply.QUEUED

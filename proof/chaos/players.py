@@ -137,7 +137,7 @@ class Players:
 
     async def _send(self, player: Player, word: str, body: str) -> None:
         if player.by_stream:
-            key = f"match:requests:{{{player.mode.lower()}}}"
+            key = "match:requests"
             await self._client.call(("EVAL", self._submit_text, 1, key, _LIMIT, word, body))
         else:
             await self._client.call(("PUBLISH", f"match:{word}:request", body))

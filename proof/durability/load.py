@@ -10,7 +10,7 @@ from pathlib import Path
 
 from proof.chaos.wire import Client, Line, WireError, ask
 
-REQUESTS = "match:requests:{duel}"
+REQUESTS = "match:requests"
 _QUEUE = "queue:{duel}"
 _MODE = "Duel"
 _POD = "load"

@@ -62,7 +62,7 @@ def _send(pipe: Any, rng: random.Random) -> bytes:
         pipe.publish(_CHANNELS[0], text)
         pipe.publish(_CHANNELS[1], leaving)
     elif kind < 0.4:
-        pipe.xadd(f"match:requests:{{{rng.choice(texts.TAGS)}}}", _entry(rng, text))
+        pipe.xadd("match:requests", _entry(rng, text))
     else:
         pipe.publish(rng.choice(_CHANNELS), text)
     return text

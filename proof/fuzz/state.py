@@ -85,7 +85,7 @@ async def _tried(here: World, case: Case) -> bool:
 async def _pair(here: World, case: Case, mode: str, where: str) -> None:
     """A good pair in time; of an odd number, a third good player takes the odd one."""
     third = where == "in the same mode"
-    players = await here.good(mode, 2 + third, stream=case.stream)
+    players = await here.good(mode, 2 + third)
     if not await here.matched(players[:2], seconds=IN_TIME_SECONDS):
         here.tally.fail(f"{case.kind}: a good pair {where} was not matched", case.name)
     elif mode == "Squad" and not await here.matched(players[:2], seconds=IN_TIME_SECONDS, epoch=2):

@@ -29,7 +29,7 @@ RIGHT = {
     "leaving:{TAG}": "hash",
     "dead:{TAG}": "stream",
     "match:{TAG}:m1": "hash",
-    "match:requests:{TAG}": "stream",
+    "match:requests": "stream",
     "pods": "zset",
 }
 """Every key that lasts, and its type."""
@@ -105,8 +105,6 @@ class Case:
     commands: tuple[Command, ...]
     keys: tuple[bytes, ...]
     """What is deleted to mend it."""
-    stream: bool = False
-    """Good players come by stream."""
 
     @property
     def players(self) -> list[str]:
@@ -161,7 +159,6 @@ def _wrong(tag: str) -> Iterator[Case]:
                 wrong_type=template not in _OF_ONE_PLAYER,
                 commands=(("DEL", key), (word, key, *rest), *lead),
                 keys=(key, *more),
-                stream=template.startswith("match:requests"),
             )
 
 

@@ -63,7 +63,7 @@ class World:
             fields = {"player_id": player, "game_mode": mode, "pod_id": f"{GOOD}pod-{number}"}
             text = json.dumps({**fields, "metadata": metadata})
             if stream:
-                name = f"match:requests:{{{mode.lower()}}}"
+                name = "match:requests"
                 await self.redis.xadd(name, {"kind": "enqueue", "body": text})
             else:
                 await self.redis.publish("match:enqueue:request", text)

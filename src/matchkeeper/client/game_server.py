@@ -25,7 +25,7 @@ from matchkeeper.store.connection import Connection, ConnectionOptions, Unobserv
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.matches import HandoffReply, MatchStore
-from matchkeeper.store.streams import RequestStreams, Submitted
+from matchkeeper.store.stream import RequestStream, Submitted
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
@@ -235,10 +235,10 @@ class GameServer:
                 **fields,
             }
         )
-        streams = RequestStreams(self._connection, tags=(), me=self.pod_id)
+        stream = RequestStream(self._connection, me=self.pod_id)
         with self._inbox.expecting(player_id, kind, game_mode) as expected:
             for seconds in _ASK_AGAIN_SECONDS:
-                submitted = await streams.submit(game_mode.lower(), kind, body, limit=self._limit)
+                submitted = await stream.submit(kind, body, limit=self._limit)
                 if submitted is not Submitted.ADDED:
                     raise _not_submitted(submitted, game_mode)
                 try:

@@ -309,7 +309,7 @@ class _Wiring:
         ingest = Ingest(
             modes,
             tickets=self.stores.tickets,
-            streams=self.stores.streams,
+            stream=self.stores.stream,
             connection=self.stores.connection,
             rules=IngestRules(
                 max_bytes=matchmaking.max_message_bytes,
@@ -346,7 +346,7 @@ class _Wiring:
         if matchmaking.read_streams:
             stream = StreamIntake(
                 ingest,
-                self.stores.streams,
+                self.stores.stream,
                 batch=matchmaking.ingest_batch_size,
                 take_over_after=timedelta(seconds=take_over_seconds(matchmaking)),
                 stop=self.stopping,

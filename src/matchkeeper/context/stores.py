@@ -28,7 +28,7 @@ from matchkeeper.store.history import History
 from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.rights import Channels, trials
 from matchkeeper.store.servers import Servers
-from matchkeeper.store.streams import RequestStreams
+from matchkeeper.store.stream import RequestStream
 from matchkeeper.store.tickets import TicketStore
 
 Clock = Callable[[], float]
@@ -45,7 +45,7 @@ class Stores:
     tickets: TicketStore
     matches: MatchStore
     dead_letters: DeadLetterStore
-    streams: RequestStreams
+    stream: RequestStream
     coordination: Coordination
     hearing: HearingStore
     history: History
@@ -140,7 +140,7 @@ def stores_for(
             ),
         ),
         dead_letters=DeadLetterStore(connection, tags=tags),
-        streams=RequestStreams(connection, tags=tags, me=me),
+        stream=RequestStream(connection, me=me),
         coordination=Coordination(connection, new_token=token),
         hearing=HearingStore(connection, me=me),
         history=History(connection, tags=tags),

@@ -22,7 +22,7 @@ from matchkeeper.protocol.requests import RequestKind
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.hearing import HearingStore, Lease, MoveReply, Position, Want
-from matchkeeper.store.streams import Entry
+from matchkeeper.store.stream import Entry
 from matchkeeper.store.subscription import subscribed
 
 _BEAT_SECONDS = 0.4

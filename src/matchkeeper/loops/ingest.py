@@ -22,7 +22,7 @@ from matchkeeper.protocol.metadata import BadMetadataError, metadata_sum, rating
 from matchkeeper.protocol.requests import Request, RequestKind, decode, fingerprint, kind_of
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.failures import NotDurableError
-from matchkeeper.store.streams import Entry, RequestStreams
+from matchkeeper.store.stream import Entry, RequestStream
 from matchkeeper.store.tickets import Heard, Outcome, Reply, TicketStore
 
 
@@ -67,7 +67,7 @@ class Ingest:
         modes: Sequence[GameMode],
         *,
         tickets: TicketStore,
-        streams: RequestStreams,
+        stream: RequestStream,
         connection: Connection,
         rules: IngestRules,
         queues: Mapping[str, Queue],
@@ -78,7 +78,7 @@ class Ingest:
     ) -> None:
         self._modes: Mapping[str, GameMode] = {mode.tag: mode for mode in modes}
         self._tickets = tickets
-        self._streams = streams
+        self._stream = stream
         self._connection = connection
         self._rules = rules
         self._queues = queues
@@ -100,7 +100,7 @@ class Ingest:
         """The first half of `take`: touches nothing outside."""
         requests: dict[tuple[str, str], list[Heard]] = {}
         refused: list[tuple[Entry, WireError]] = []
-        ways = Counter((each.kind, "stream" if each.tag else "pubsub") for each in entries)
+        ways = Counter((each.kind, "stream" if each.group else "pubsub") for each in entries)
         for (kind, via), count in ways.items():
             self._metrics.requests(kind if kind in _KINDS else "other", via, count)
         for entry in entries:
@@ -138,7 +138,7 @@ class Ingest:
         kind = kind_of(entry.kind, entry.body)
         request = decode(kind, entry.body, max_bytes=self._rules.max_bytes)
         mode = self._modes.get(request.game_mode.lower())
-        if mode is None or entry.tag not in ("", mode.tag):
+        if mode is None:
             known = ", ".join(sorted(mode.name for mode in self._modes.values()))
             raise WireError(
                 ErrorCode.INVALID_GAME_MODE,
@@ -185,7 +185,7 @@ class Ingest:
         if self._failures[name] < _TRIES:
             return 1
         del self._failures[name]
-        buried = await self._streams.bury(
+        buried = await self._stream.bury(
             entry,
             mode.tag,
             player_id=heard.request.player_id,
@@ -293,7 +293,7 @@ class Ingest:
         )
 
     async def _refuse(self, entry: Entry, error: WireError) -> None:
-        if not await self._streams.discard(entry):
+        if not await self._stream.discard(entry):
             return  # another server has done so
         self._throttle.emit(
             Event.REQUEST_REFUSED,
@@ -304,7 +304,7 @@ class Ingest:
             pod_id=error.pod_id or "",
         )
         await self._send(
-            self._mode_name(entry.tag or error.game_mode),
+            self._mode_name(error.game_mode),
             [refusal(error.pod_id, error.player_id, error.code, error.message)],
         )
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 
 from matchkeeper.loops.ingest import Ingest
 from matchkeeper.loops.waiting import Behind, unless
 from matchkeeper.observe.events import Event, emit
-from matchkeeper.store.streams import RequestStreams
+from matchkeeper.store.stream import RequestStream
 
 _BLOCK = timedelta(seconds=1)
 _TAKE_OVER_EVERY_SECONDS = 5.0
@@ -19,34 +19,33 @@ _AGAIN_SECONDS = 1.0
 
 
 class StreamIntake:
-    """Reads requests from the streams; what is not done stays there."""
+    """Reads requests from their stream; what is not done stays there."""
 
     def __init__(
         self,
         ingest: Ingest,
-        streams: RequestStreams,
+        stream: RequestStream,
         *,
         batch: int,
         take_over_after: timedelta,
         stop: asyncio.Event,
     ) -> None:
         self._ingest = ingest
-        self._streams = streams
+        self._stream = stream
         self._batch = batch
         self._take_over_after = take_over_after
         self._stop = stop
-        self._broken: set[str] = set()
         self._look_at = 0.0
         """When to look for requests of servers that are gone; a new start does not put it off."""
         self._again_at = math.inf
         """When to try again what failed by itself."""
         self.reading = False
-        """The streams are there, so that game servers can write to them."""
+        """The stream is there, so that game servers can write to it."""
 
     async def run(self) -> None:
         """Until the server stops. Raises StoreError; starting again catches up."""
         try:
-            await self._prepare()
+            await self._stream.prepare()
             self.reading = True
             await self._read()
         finally:
@@ -63,9 +62,9 @@ class StreamIntake:
                 if loop.time() >= self._look_at:
                     self._look_at = loop.time() + _TAKE_OVER_EVERY_SECONDS
                     await behind.rest()
-                    await self._prepare()
+                    await self._stream.prepare()
                     await self._take_over()
-                reading = self._streams.read(count=self._batch, block=_BLOCK)
+                reading = self._stream.read(count=self._batch, block=_BLOCK)
                 if entries := await unless(self._stop, reading):
                     batch = self._ingest.read(entries)
                     self._note(await behind.start(self._ingest.apply(batch)))
@@ -74,31 +73,25 @@ class StreamIntake:
             await behind.rest()
         # A read that was cut off may have been given requests.
         await self._catch_up()
-        await self._streams.leave(gone_for=timedelta(hours=1))
+        await self._stream.leave(gone_for=timedelta(hours=1))
 
     def _note(self, failed: Iterable[int]) -> None:
         if any(failed):
             again = asyncio.get_running_loop().time() + _AGAIN_SECONDS
             self._again_at = min(self._again_at, again)
 
-    async def _prepare(self) -> None:
-        broken = set(await self._streams.prepare())
-        for tag in sorted(broken - self._broken):
-            emit(Event.STREAM_BROKEN, mode=tag)
-        self._broken = broken
-
     async def _catch_up(self) -> None:
         """Does what this server was given before, each once."""
         self._again_at = math.inf
-        after: Mapping[str, str] = {}
-        while entries := await self._streams.reread(after=after, count=self._batch):
+        after = ""
+        while entries := await self._stream.reread(after=after, count=self._batch):
             self._note([await self._ingest.take(entries)])
-            after = {**after, **{entry.tag: entry.entry_id for entry in entries}}
+            after = entries[-1].entry_id
 
     async def _take_over(self) -> None:
         idle = self._take_over_after
         while not self._stop.is_set():
-            entries = await self._streams.take_over(idle=idle, count=self._batch)
+            entries = await self._stream.take_over(idle=idle, count=self._batch)
             if not entries:
                 return
             emit(Event.REQUESTS_TAKEN_OVER, count=len(entries))

@@ -138,7 +138,7 @@ class PlayerTraces:
             mode=mode.name,
             player_id=heard.request.player_id,
             pod_id=heard.request.pod_id or "",
-            via="stream" if heard.entry and heard.entry.tag else "pubsub",
+            via="stream" if heard.entry and heard.entry.group else "pubsub",
             outcome=outcome,
         )
 

@@ -57,7 +57,6 @@ class Event(StrEnum):
     MATCH_REDELIVERED = "match_redelivered"
     MATCH_GIVEN_BACK = "match_given_back"
     MATCH_UNREADABLE = "match_unreadable"
-    STREAM_BROKEN = "stream_broken"
     POD_UNCLAIMED = "pod_unclaimed"
     CLAIMS_REFUSED = "claims_refused"
     CLAIMS_ALLOWED = "claims_allowed"
@@ -264,11 +263,6 @@ CATALOGUE: dict[Event, Entry] = {
         "Somebody else has changed the match in Redis. Its players wait; all others are matched.",
         "Mend the hash `match:{tag}:<id>`, or delete it and its entry in `pending:{tag}` and "
         "`matched:{tag}`.",
-    ),
-    Event.STREAM_BROKEN: Entry(
-        _E, "match:requests of {mode} is no stream: requests of this mode come by Pub/Sub alone",
-        "Somebody else has put another kind of key there.",
-        "Delete or rename the key; it is looked at again every few seconds.",
     ),
     Event.MATCH_GIVEN_BACK: Entry(
         _W, "Match {match_id} of {mode} given back: {players} player(s), {cause}",

@@ -91,7 +91,7 @@ class DeadLetterStore:
                 keys.queue(tag),
                 keys.metadata(tag),
                 keys.history(tag),
-                keys.requests(tag),
+                keys.REQUESTS,
                 *(keys.matched(each) for each in modes),
                 *(keys.queue(each) for each in others),
             ],

@@ -27,7 +27,6 @@ _EXPECTED_TYPES = {
     keys.leaving: "hash",
     keys.claimers: "hash",
     keys.dead: "stream",
-    keys.requests: "stream",
 }
 
 

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.scripts import Script
-from matchkeeper.store.streams import Entry, entry_of
+from matchkeeper.store.stream import Entry, entry_of
 
 
 class Want(StrEnum):
@@ -108,7 +108,9 @@ class HearingStore:
             return outcome, []
         milliseconds, number = (int(part) for part in reply[1].split(b"-"))
         return outcome, [
-            Entry(tag="", entry_id=f"{milliseconds}-{number + nth}", kind=kind, body=body)
+            Entry(
+                stream=keys.HEARD, entry_id=f"{milliseconds}-{number + nth}", kind=kind, body=body
+            )
             for nth, (kind, body) in enumerate(requests)
         ]
 
@@ -123,4 +125,4 @@ class HearingStore:
             )
 
         found = await self._connection.run("read heard requests", fetch)
-        return [entry_of("", *entry) for entry in found]
+        return [entry_of(keys.HEARD, *entry) for entry in found]

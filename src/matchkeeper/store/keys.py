@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 PODS = "pods"
+REQUESTS = "match:requests"
+"""STREAM: requests that are not done yet."""
 HEARING = "hearing"
 """HASH: who hears Pub/Sub, under which epoch, and up to where what was heard is done."""
 HEARD = "heard"
@@ -65,11 +67,6 @@ def dead(tag: str) -> str:
 def history(tag: str) -> str:
     """STREAM: what happened to players and matches lately, for people and for figures."""
     return f"history:{{{tag}}}"
-
-
-def requests(tag: str) -> str:
-    """STREAM: enqueue and dequeue requests."""
-    return f"match:requests:{{{tag}}}"
 
 
 def seen(tag: str, fingerprint: str) -> str:

@@ -109,6 +109,7 @@ def trials(
     found.append(Trial(command=("PUBSUB NUMSUB", channels.told[0])))
     found += _on(keys.PODS, (("ZADD", 1, "x"), ("ZREM", "x"), ("ZRANGE", 0, 0)))
     found += _on(keys.PODS, (("ZREMRANGEBYSCORE", 0, 0),))
+    found += _of_requests()
     found += _on(keys.HEARING, (("HMGET", "x"), ("HSET", "x", "x")))
     found += _on(keys.HEARD, _STREAM[:4])
     for key in (keys.SERVERS, keys.settings("x"), keys.MODES):
@@ -124,7 +125,7 @@ def _of_traces(tag: str) -> list[Trial]:
 
 
 def _of_queue(tag: str) -> list[Trial]:
-    match, requests = keys.match(tag, "x"), keys.requests(tag)
+    match, history = keys.match(tag, "x"), keys.history(tag)
     found = [
         *_on(keys.queue(tag), _ZSET),
         *_on(keys.pending(tag), _ZSET),
@@ -139,22 +140,26 @@ def _of_queue(tag: str) -> list[Trial]:
         *_on(keys.seen(tag, "x"), _STRING),
         *_on(keys.text(keys.latest("x", tag)), _STRING),
         *_on(keys.answered(tag, "x"), _STRING),
-        *_on(requests, (*_STREAM[:3], ("XACK", keys.GROUP, "0-1"))),
     ]
-    on_requests: tuple[Command, ...] = (
-        ("XGROUP CREATE", requests, keys.GROUP, "0", "MKSTREAM"),
-        ("XGROUP DELCONSUMER", requests, keys.GROUP, "x"),
-        ("XINFO CONSUMERS", requests, keys.GROUP),
-        ("XAUTOCLAIM", requests, keys.GROUP, "x", 0, "0-0"),
-        ("XPENDING", requests, keys.GROUP),
-        ("XREADGROUP", "GROUP", keys.GROUP, "x", "STREAMS", requests, ">"),
-        ("EVALSHA", scripts.sha(Script.SCAN), 1, requests),
-    )
-    history = keys.history(tag)
     return [
         *found,
-        *(Trial(command=command, target=requests, kind=Kind.KEY) for command in on_requests),
         Trial(command=("XREAD", "STREAMS", history, "0-0"), target=history, kind=Kind.KEY),
+    ]
+
+
+def _of_requests() -> list[Trial]:
+    commands: tuple[Command, ...] = (
+        ("XGROUP CREATE", keys.REQUESTS, keys.GROUP, "0", "MKSTREAM"),
+        ("XGROUP DELCONSUMER", keys.REQUESTS, keys.GROUP, "x"),
+        ("XINFO CONSUMERS", keys.REQUESTS, keys.GROUP),
+        ("XAUTOCLAIM", keys.REQUESTS, keys.GROUP, "x", 0, "0-0"),
+        ("XPENDING", keys.REQUESTS, keys.GROUP),
+        ("XREADGROUP", "GROUP", keys.GROUP, "x", "STREAMS", keys.REQUESTS, ">"),
+        ("EVALSHA", scripts.sha(Script.SCAN), 1, keys.REQUESTS),
+    )
+    return [
+        *_on(keys.REQUESTS, (*_STREAM[:4], ("XACK", keys.GROUP, "0-1"))),
+        *(Trial(command=command, target=keys.REQUESTS, kind=Kind.KEY) for command in commands),
     ]
 
 

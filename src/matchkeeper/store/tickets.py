@@ -19,7 +19,7 @@ from matchkeeper.store.connection import Connection
 from matchkeeper.store.pages import Fetched, Page, Place, Scan, fetched, scanned, still_there
 from matchkeeper.store.places import places
 from matchkeeper.store.scripts import Script, call
-from matchkeeper.store.streams import Entry
+from matchkeeper.store.stream import Entry
 
 pack = msgspec.msgpack.Encoder().encode
 """For `cmsgpack.unpack` in Lua, which knows text but no binary: encode `str`, not `bytes`."""
@@ -114,7 +114,7 @@ class TicketStore:
         names: list[str | bytes] = [
             keys.queue(tag),
             keys.metadata(tag),
-            _stream(tag, batch),
+            _stream(batch),
             keys.history(tag),
             keys.MODES,
         ]
@@ -131,7 +131,7 @@ class TicketStore:
         names: list[str | bytes] = [
             keys.queue(tag),
             keys.metadata(tag),
-            _stream(tag, batch),
+            _stream(batch),
             keys.matched(tag),
             keys.leaving(tag),
             keys.history(tag),
@@ -258,9 +258,9 @@ class TicketStore:
 _replies: Mapping[bytes, Reply] = {reply.value.encode(): reply for reply in Reply}
 
 
-def _stream(tag: str, batch: Sequence[Heard]) -> str:
+def _stream(batch: Sequence[Heard]) -> str:
     entry = batch[0].entry
-    return entry.stream if entry else keys.requests(tag)
+    return entry.stream if entry else keys.REQUESTS
 
 
 def _outcomes(

@@ -21,7 +21,7 @@ from matchkeeper.store.connection import ConnectionOptions, Unobserved
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.failures import outcome_of
 from matchkeeper.store.matches import MatchStore
-from matchkeeper.store.streams import RequestStreams, Submitted
+from matchkeeper.store.stream import RequestStream, Submitted
 from matchkeeper.store.subscription import subscribed
 from matchkeeper.swarm.behaviours import PodBehaviour
 from matchkeeper.swarm.crowd import CrowdOptions, Person, crowd
@@ -95,7 +95,7 @@ class Swarm:
         self._names = Names(run=run)
         self._rng = random.Random(options.crowd.seed)  # noqa: S311  # the same each time
         self._connection = self._connect(run)
-        self._streams = RequestStreams(self._connection, tags=(), me=run)
+        self._stream = RequestStream(self._connection, me=run)
         self.tally = Tally()
         self.ledger = Ledger(
             names=self._names,
@@ -259,11 +259,8 @@ class Swarm:
 
     async def _submit(self, out: Sequence[tuple[int, Request]]) -> None:
         async def submit(number: int, request: Request) -> None:
-            tag = request.mode.lower()
             try:
-                submitted = await self._streams.submit(
-                    tag, request.kind, request.body, limit=_BACKLOG
-                )
+                submitted = await self._stream.submit(request.kind, request.body, limit=_BACKLOG)
             except StoreError as error:
                 self.ledger.not_sent(number, outcome_of(error).value)
                 return

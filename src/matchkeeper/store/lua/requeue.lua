@@ -1,7 +1,7 @@
 #!lua
 -- Puts a dead letter back into its queue, with the place it had.
 -- KEYS   1 remembered answer  2 dead:{tag}  3 queue:{tag}  4 metadata:{tag}
---        5 history:{tag}  6 match:requests:{tag}, then matched:{tag} of every mode, then queue:{tag} of the other modes
+--        5 history:{tag}  6 match:requests, then matched:{tag} of every mode, then queue:{tag} of the other modes
 -- ARGV   1 memory in milliseconds  2 entry id  3 mended metadata, or '' for what it had
 --        4 number of modes, then the tags of the modes, this one first
 -- REPLY  {requeued, player} | {not_found, ''} | {elsewhere, tag}

@@ -1,0 +1,181 @@
+"""The durable way in: requests that wait in a stream until they are done."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from matchkeeper.store import keys
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.scripts import Script
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One request in a stream. Both texts are as they came, unchecked."""
+
+    stream: str
+    """Its key: `keys.REQUESTS`, or `keys.HEARD` of what was heard by Pub/Sub."""
+    entry_id: str
+    kind: str
+    body: bytes
+
+    @property
+    def group(self) -> str:
+        """Of the stream's readers; empty where it has one reader."""
+        return keys.GROUP if self.stream == keys.REQUESTS else ""
+
+
+class Submitted(StrEnum):
+    """What came of writing a request."""
+
+    ADDED = "added"
+    FULL = "full"
+    NO_STREAM = "no_stream"
+
+
+class RequestStream:
+    """The stream of requests, read as one consumer of its group."""
+
+    def __init__(self, connection: Connection, *, me: str) -> None:
+        self._connection = connection
+        self._me = me
+
+    async def prepare(self) -> None:
+        """Makes the stream and the group where they do not exist. Safe to repeat.
+
+        Raises StoreRefusedError where the key is no stream.
+        """
+
+        async def create(redis: Redis) -> None:
+            try:
+                await redis.xgroup_create(keys.REQUESTS, keys.GROUP, id="0", mkstream=True)
+            except ResponseError as error:
+                if not str(error).startswith("BUSYGROUP"):
+                    raise
+
+        await self._connection.run("prepare stream", create)
+
+    async def read(self, *, count: int, block: timedelta) -> list[Entry]:
+        """New requests, or an empty list after `block`. Raises StoreError."""
+        block_ms = max(1, int(block.total_seconds() * 1000))
+
+        async def fetch(redis: Redis) -> Any:
+            return await redis.execute_command(
+                *self._command(count), "BLOCK", block_ms, "STREAMS", keys.REQUESTS, ">"
+            )
+
+        reply = await self._connection.once("read requests", fetch, seconds=block.total_seconds())
+        return _entries(reply)
+
+    async def reread(self, *, after: str, count: int) -> list[Entry]:
+        """Requests that this consumer was given, but whose reply or end got lost, behind the entry
+        `after`; empty: from the first on.
+        """
+
+        async def fetch(redis: Redis) -> Any:
+            return await redis.execute_command(
+                *self._command(count), "STREAMS", keys.REQUESTS, after or "0"
+            )
+
+        return _entries(await self._connection.run("reread requests", fetch))
+
+    async def take_over(self, *, idle: timedelta, count: int) -> list[Entry]:
+        """Requests that another consumer was given and has not finished for `idle`."""
+        idle_ms = int(idle.total_seconds() * 1000)
+
+        async def fetch(redis: Redis) -> Any:
+            reply = await redis.execute_command(
+                "XAUTOCLAIM", keys.REQUESTS, keys.GROUP, self._me, idle_ms, "0-0", "COUNT", count
+            )
+            return reply[1]
+
+        claimed = await self._connection.run("take over requests", fetch)
+        return [entry_of(keys.REQUESTS, *entry) for entry in claimed if entry[1]]
+
+    async def discard(self, entry: Entry) -> bool:
+        """Removes a request that will not be done; whether it was still there."""
+
+        async def remove(redis: Redis) -> bool:
+            async with redis.pipeline(transaction=True) as pipe:
+                if entry.group:
+                    pipe.xack(entry.stream, entry.group, entry.entry_id)
+                pipe.xdel(entry.stream, entry.entry_id)
+                return bool((await pipe.execute())[-1])
+
+        return await self._connection.run("discard request", remove)
+
+    async def bury(self, entry: Entry, tag: str, *, player_id: str, reason: str, kept: int) -> bool:
+        """Moves a request to the dead letters of a mode; whether it was still there."""
+        reply = await self._connection.script(
+            Script.BURY,
+            [entry.stream, keys.dead(tag)],
+            [
+                *(entry.group, entry.entry_id, kept, entry.kind, entry.body),
+                *(keys.raw(player_id), reason),
+            ],
+        )
+        return bool(reply)
+
+    async def leave(self, *, gone_for: timedelta) -> None:
+        """Removes this consumer and those of servers long gone, where nothing waits for them."""
+        gone_ms = gone_for.total_seconds() * 1000
+
+        async def tidy(redis: Redis) -> None:
+            for consumer in await redis.xinfo_consumers(keys.REQUESTS, keys.GROUP):
+                mine = consumer["name"] == self._me.encode()
+                if consumer["pending"] == 0 and (mine or consumer["idle"] > gone_ms):
+                    await redis.xgroup_delconsumer(keys.REQUESTS, keys.GROUP, consumer["name"])
+
+        await self._connection.run("leave stream", tidy)
+
+    async def submit(self, kind: str, body: bytes, *, limit: int) -> Submitted:
+        """Writes a request, unless `limit` requests wait already or no server was ever here."""
+        reply = await self._connection.script(
+            Script.SUBMIT, [keys.REQUESTS], [limit, kind, body], durable=True
+        )
+        return Submitted(reply[0].decode())
+
+    def _command(self, count: int) -> tuple[str | int, ...]:
+        return ("XREADGROUP", "GROUP", keys.GROUP, self._me, "COUNT", count)
+
+
+def _entries(reply: Any) -> list[Entry]:
+    if not reply:
+        return []
+    pairs = reply.items() if isinstance(reply, dict) else reply
+    return [
+        entry_of(keys.REQUESTS, *entry)
+        for _, entries in pairs
+        for entry in _flat(entries)
+        if entry[1]
+    ]
+
+
+def _flat(entries: Any) -> Any:
+    """redis-py wraps a stream's entries in one more list for the newer protocol."""
+    if (
+        entries
+        and isinstance(entries[0], list)
+        and entries[0]
+        and isinstance(entries[0][0], (list, tuple))
+    ):
+        return entries[0]
+    return entries
+
+
+def entry_of(stream: str, entry_id: bytes, fields: Any) -> Entry:
+    """An entry as Redis sends it."""
+    values = (
+        fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))
+    )
+    return Entry(
+        stream=stream,
+        entry_id=entry_id.decode(),
+        kind=values.get(b"kind", b"").decode("utf-8", "replace"),
+        body=values.get(b"body", b""),
+    )
