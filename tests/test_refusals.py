@@ -24,7 +24,7 @@ from tests.proxy import proxy_to
 from tests.stores import open_stores
 from tests.webhooks import Webhook, webhook
 
-STREAM = "match:requests:{normal}"
+STREAM = "match:requests"
 LONG: dict[str, object] = {
     "redis__breaker_cooldown_seconds": 60,
     "redis__breaker_cooldown_max_seconds": 60,
