@@ -84,6 +84,8 @@ class Event(StrEnum):
     TRACES_LOST = "traces_lost"
     SPANS_NOT_SENT = "spans_not_sent"
     LOG_LINES_DROPPED = "log_lines_dropped"
+    FEW_DESCRIPTORS = "few_descriptors"
+    HTTP_CLOSED = "http_closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ CATALOGUE: dict[Event, Entry] = {
     ),
     Event.SHUTDOWN_STARTED: Entry(
         _I, "Stopping: no new rounds, no new requests, {seconds} s to end what runs",
-        "SIGTERM or SIGINT came.", _NOTHING,
+        "SIGTERM, SIGINT or SIGHUP came.", _NOTHING,
     ),
     Event.SHUTDOWN_AT_ONCE: Entry(
         _W, "Stopping at once", "A second signal came. Nobody is lost by it.", _NOTHING
@@ -390,6 +392,19 @@ CATALOGUE: dict[Event, Entry] = {
         _W, "{count} span(s) not sent: {error}",
         "The collector of traces does not take them. Nothing else is touched.",
         "Look at the collector and at `tracing.endpoint`.",
+    ),
+    Event.FEW_DESCRIPTORS: Entry(
+        _W, "Only {connections} HTTP connections: the process may open {limit} files",
+        "The rest is kept for Redis, so that HTTP cannot starve matching.",
+        "Raise the limit (`ulimit -n`, `LimitNOFILE=`), or lower `server.max_connections`.",
+    ),
+    Event.HTTP_CLOSED: Entry(
+        _W, "Closed an HTTP connection: {why}",
+        "`slow_request`: it did not send its request in time. `slow_reader`: it took nothing of "
+        "the answer. `crowded`: it had asked for nothing, and others came. Logged once per reason "
+        "and interval.",
+        "Many: somebody holds connections on purpose, or a proxy keeps too many. Let only those in "
+        "who must (`deploy/kubernetes/networkpolicy.yaml`).",
     ),
     Event.LOG_LINES_DROPPED: Entry(
         _W, "{count} log line(s) dropped",

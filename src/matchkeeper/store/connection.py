@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
 import hiredis
@@ -26,6 +27,7 @@ from matchkeeper.resilience.deadline import within
 from matchkeeper.resilience.retry import RetryBudget, RetryPolicy, retrying
 from matchkeeper.store import scripts
 from matchkeeper.store.address import driver_url, unusable
+from matchkeeper.store.credentials import PasswordFile
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.failures import (
     NotDurableError,
@@ -72,6 +74,8 @@ class ConnectionOptions:
     """How long scripts remember what they answered; longer than all retries take together."""
     durability: Durability = field(default_factory=Durability)
     client_name: str = "matchkeeper"
+    password_file: Path | None = None
+    """Read for each new connection."""
 
 
 class Connection:
@@ -312,6 +316,9 @@ def _client(options: ConnectionOptions) -> Redis:
         )
     except (ValueError, TypeError) as error:
         raise unusable(error) from None
+    if options.password_file is not None:
+        user = pool.connection_kwargs.pop("username", None)
+        pool.connection_kwargs["credential_provider"] = PasswordFile(options.password_file, user)
     pool.connection_class = _packing(pool.connection_class)
     return Redis(connection_pool=pool)
 

@@ -61,6 +61,12 @@ def sha(script: Script) -> str:
     return hashlib.sha1(source(script).encode(), usedforsecurity=False).hexdigest()
 
 
+def read_all() -> None:
+    """Reads every script now: later there may be no descriptor left to open a file with."""
+    for script in Script:
+        sha(script)
+
+
 Argument = str | bytes | int | float
 
 
