@@ -367,7 +367,7 @@ CATALOGUE: dict[Event, Entry] = {
     Event.MODE_HELD: Entry(
         _W, "{mode} is {states} by an operator",
         "Drained: new players are refused. Paused: nobody is matched.",
-        "`matchkeeper queue resume {mode}` ends it.",
+        "`matchkeeper queue resume` ends it.",
     ),
     Event.MODE_RESUMED: Entry(
         _I, "{mode} goes on as usual", "An operator resumed the mode.", _NOTHING,
