@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -132,7 +131,7 @@ async def test_what_goes_wrong_is_in_the_trace(
     brief = {"game_mode": "Brief", "required_players": 2, "max_wait_seconds": 0.2}
     quick = {"matchmaking__offer_timeout_seconds": 0.2, "matchmaking__unclaimed_threshold": 100}
     async with (
-        tracing(valkey.url, seen, CLAIM, brief, **quick),
+        tracing(valkey.url, seen, CLAIM | {"claim_lease_seconds": 0.1}, brief, **quick),
         GameServer(valkey.url, pod_id="pod-a", tracer_provider=provider) as pod,
     ):
         await pod.enqueue("p1", "Squad")
@@ -140,7 +139,7 @@ async def test_what_goes_wrong_is_in_the_trace(
         offer = await next_offer(pod)
         again = await next_offer(pod)
         assert again.request.traceparent == offer.request.traceparent
-        assert await again.claim(lease=timedelta(milliseconds=100))
+        assert await again.claim()
         await pod.enqueue("p3", "Brief")
         handoff = await seen.comes("handoff")
         assert told(handoff)["outcome"] == "given_back"

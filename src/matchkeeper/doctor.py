@@ -188,6 +188,30 @@ def examine_fleet(shared: Shared, roster: Roster) -> list[Finding]:
     ]
 
 
+def examine_offers(facts: ServerFacts, modes: Sequence[GameMode], batch: int) -> list[Finding]:
+    """Whether battle requests fit into the buffer that Redis keeps for each subscriber. `batch`:
+    `commit_batch_size`; two such calls may be published at once.
+    """
+    limit = facts.subscriber_buffer_bytes
+    if limit is None:
+        mend = "Make sure that client-output-buffer-limit fits (docs/deploy.md)."
+        return [_doubtful("offers", "this Redis does not tell its buffer for subscribers", mend)]
+    largest = max(
+        2 * max(mode.required_players, 2 * batch) * mode.max_metadata_bytes for mode in modes
+    )
+    if not limit:
+        return [_good("offers", "no limit for subscribers (client-output-buffer-limit)")]
+    found = f"up to {largest >> 20} MiB at once, of {limit >> 20} MiB (client-output-buffer-limit)"
+    if largest <= limit:
+        return [_good("offers", found)]
+    mend = (
+        f"Set client-output-buffer-limit pubsub {largest} {largest} 60 in Redis, or lower "
+        "matchmaking.commit_batch_size or max_battle_request_bytes: a game server whose buffer is "
+        "full is cut off, and hears nothing of the match."
+    )
+    return [_doubtful("offers", found, mend)]
+
+
 def can_be_used(facts: ServerFacts) -> bool:
     """Whether it makes sense to try what the server does: not on a cluster or a replica."""
     return not facts.cluster and facts.role == "master"

@@ -56,6 +56,7 @@ class Event(StrEnum):
     CLAIM_REFUSED = "claim_refused"
     MATCH_REDELIVERED = "match_redelivered"
     MATCH_GIVEN_BACK = "match_given_back"
+    MATCH_SETTLED = "match_settled"
     MATCH_UNREADABLE = "match_unreadable"
     POD_UNCLAIMED = "pod_unclaimed"
     CLAIMS_REFUSED = "claims_refused"
@@ -270,6 +271,12 @@ CATALOGUE: dict[Event, Entry] = {
         _W, "Match {match_id} of {mode} given back: {players} player(s), {cause}",
         "It ended without a start; its players are in the queue again, at their old place.",
         "`unclaimed`, `lease_expired`: look at the game servers.",
+    ),
+    Event.MATCH_SETTLED: Entry(
+        _W, "Match {match_id} of {mode} was confirmed by {pod_id}, which went silent: {outcome}",
+        "Whether it started there nobody knows. `started`: its players were told that it did. "
+        "Otherwise the start is not yet as durable as `redis.durability` asks; it is tried again.",
+        "Look at that game server, and at the replicas or the disk of Redis.",
     ),
     Event.POD_UNCLAIMED: Entry(
         _W, "Matches with players of {pod_id} go unclaimed, {matches} in a row: tickets held",

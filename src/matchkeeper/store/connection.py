@@ -102,6 +102,7 @@ class Connection:
         self._rng = rng
         self._stop = stop or asyncio.Event()
         self._budget = RetryBudget(clock=clock)
+        self._loaded: set[Script] = set()
         self.redis = _client(options)
         self._former: Redis | None = None
         self._met_replica = False
@@ -115,6 +116,10 @@ class Connection:
     def memory_ms(self) -> int:
         """How long scripts remember what they answered."""
         return int(self.options.memory.total_seconds() * 1000)
+
+    def wanted(self, *, durable: bool | Durability | None) -> Durability:
+        """What `durable` asks for. True: what `redis.durability` does."""
+        return self.options.durability if durable is True else durable or Durability()
 
     async def once(
         self,
@@ -175,32 +180,35 @@ class Connection:
         keys: Sequence[str | bytes],
         args: Sequence[Argument] = (),
         *,
-        durable: bool = False,
+        durable: bool | Durability | None = False,
     ) -> Any:
         """Runs a script, again if its reply was lost: every script is safe to repeat.
 
-        With `durable`, returns once the change is as safe as `redis.durability` asks.
+        With `durable`, returns once the change is as safe as that, or as `redis.durability`, asks.
         """
-        command = self.options.durability.command if durable else None
-        if command is None:
+        wanted = self.wanted(durable=durable)
+        if wanted.command is None:
             return await self.run(
                 script.value, lambda redis: scripts.call(redis, script, keys, args)
             )
         return await self.run(
             script.value,
-            lambda redis: self._durably(redis, script, keys, args),
-            seconds=self.options.durability.timeout_ms / 1000,
+            lambda redis: self._durably(redis, wanted, script, keys, args),
+            seconds=wanted.timeout_ms / 1000,
         )
 
     async def _durably(
         self,
         redis: Redis,
+        durability: Durability,
         script: Script,
         keys: Sequence[str | bytes],
         args: Sequence[Argument],
     ) -> Any:
-        durability = self.options.durability
         assert durability.command is not None  # noqa: S101  # only called where there is one
+        if script not in self._loaded:  # else the wait behind a script that is not known is in vain
+            await scripts.load(redis, script)
+            self._loaded.add(script)
         for _ in range(2):
             async with redis.pipeline(transaction=False) as pipe:
                 pipe.execute_command("EVALSHA", scripts.sha(script), len(keys), *keys, *args)

@@ -27,6 +27,7 @@ class Script(StrEnum):
     COMMIT = "commit"
     CLAIM = "claim"
     CONFIRM = "confirm"
+    SETTLE = "settle"
     DECLINE = "decline"
     OVERDUE = "overdue"
     REDELIVER = "redeliver"
