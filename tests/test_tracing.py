@@ -18,7 +18,8 @@ from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreTimeoutError
 from matchkeeper.observe.events import Event, heard_by
-from matchkeeper.store import keys
+from matchkeeper.store import keys, scripts
+from matchkeeper.store.scripts import Script
 from tests.conftest import RealServer, wait_until
 from tests.harness import Outside, outside
 from tests.proxy import proxy_to
@@ -253,7 +254,7 @@ async def test_a_request_that_redis_did_not_do_is_in_the_trace(valkey: RealServe
         tracing(proxy.url, seen, retry__max_attempts=1),
         outside(valkey.url) as wire,
     ):
-        proxy.lose_replies_to = b"EVALSHA"
+        proxy.lose_replies_to = scripts.sha(Script.ENQUEUE).encode()
         proxy.lose_at_most = 100
         request = {"player_id": "p1", "game_mode": "Normal", "metadata": {}, "pod_id": "pod-a"}
         await wire.redis.publish(
