@@ -267,7 +267,7 @@ def _dead_letter_routes(context: Context, guard: list[Any]) -> list[Any]:
         "/dead-letters/{mode:str}",
         tags=["dead letters"],
         summary="Set aside, newest first; fewer than asked for where they hold more than 1 MiB: "
-        "read on with the last id as `before`",
+        "read on before the last id",
         responses=fails_with(BAD_REQUEST, NOT_FOUND, NO_REDIS),
     )
     async def letters(
