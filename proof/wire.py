@@ -20,7 +20,8 @@ def note(history: History, at: float, who: str, channel: str, payload: bytes) ->
     if channel == "battle:request":
         _offer(history, at, who, json.loads(payload))
     elif channel.endswith(":match_result"):
-        _answer(history, at, who, json.loads(payload))
+        pod = channel.removeprefix("pod:").removesuffix(":match_result")
+        _answer(history, at, pod, json.loads(payload))
 
 
 def note_again(history: History, at: float, channel: str, payload: bytes) -> None:

@@ -22,7 +22,7 @@ class Story:
         return self
 
     def asked(self, player: str, word: str = "enqueue", mode: str = "squad") -> Story:
-        return self.add(What.ASKED, player=player, mode=mode, word=word)
+        return self.add(What.ASKED, who="pod", player=player, mode=mode, word=word)
 
     def told(self, player: str, word: str = "EnQueued", code: str = "", match: str = "") -> Story:
         return self.add(What.TOLD, who="pod", player=player, word=word, code=code, match=match)
@@ -76,7 +76,9 @@ class Story:
         return self.add(What.LOOKED, who="operator", state=more or state)
 
     def verdict(self, *, settled: bool = True) -> Verdict:
-        return judge(self.events, settled=settled, required=REQUIRED, lifetimes=LIFETIMES)
+        return judge(
+            self.events, settled=settled, required=REQUIRED, lifetimes=LIFETIMES, sizes=REQUIRED
+        )
 
 
 def story() -> Story:

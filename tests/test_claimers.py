@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,7 @@ from tests.conftest import RealServer, wait_until
 from tests.harness import Server, serving
 from tests.webhooks import Webhook, webhook
 
-SETTINGS: dict[str, object] = {
-    "matchmaking__game_modes": [
-        {"game_mode": "Squad", "handoff": "claim", "claim_lease_seconds": 0.2}
-    ]
-}
+LEASE = timedelta(milliseconds=200)
 
 
 async def offer_to(pod: GameServer, *, not_of: frozenset[str] = frozenset()) -> Offer:
@@ -34,7 +31,7 @@ async def starts_nothing(pod: GameServer, *, times: int) -> frozenset[str]:
     seen: frozenset[str] = frozenset()
     for _ in range(times):
         offer = await offer_to(pod, not_of=seen)
-        assert await offer.claim()
+        assert await offer.claim(lease=LEASE)
         seen |= {offer.request.match_id}
     return seen
 
@@ -59,9 +56,7 @@ async def test_it_is_refused_named_and_let_in_again_when_it_starts_one(
     any_server: RealServer, redis: Redis, tmp_path: Path
 ) -> None:
     async with webhook() as hook:
-        with serving(
-            any_server.url, tmp_path, alerts__urls=[hook.apprise_url], **SETTINGS
-        ) as server:
+        with serving(any_server.url, tmp_path, alerts__urls=[hook.apprise_url]) as server:
             await server.ready()
             async with (
                 GameServer(any_server.url, pod_id="hole") as hole,

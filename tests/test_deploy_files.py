@@ -293,14 +293,7 @@ def test_kustomize_renders_the_base() -> None:
     assert done.returncode == 0, done.stderr
     kinds = [each["kind"] for each in yaml.safe_load_all(done.stdout)]
     assert sorted(kinds) == sorted(
-        [
-            "ServiceAccount",
-            "ConfigMap",
-            "Service",
-            "Deployment",
-            "PodDisruptionBudget",
-            "NetworkPolicy",
-        ]
+        ["ServiceAccount", "ConfigMap", "Service", "Deployment", "PodDisruptionBudget"]
     )
 
 

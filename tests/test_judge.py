@@ -11,6 +11,18 @@ from tests.stories import Story, story
 
 GOOD: dict[str, Callable[[], Story]] = {
     "nothing happens": lambda: story().looked(),
+    "told through a pod that had just come, or has gone soon": lambda: (
+        story()
+        .queued("a", "b")
+        .add(What.CONFIRMING, who="pod", match="m", epoch=1)
+        .add(What.LISTENS, who="pod")
+        .played("m", "a", "b")
+        .queued("c", "d")
+        .add(What.CONFIRMING, who="pod", match="n", epoch=1)
+        .played("n", "c", "d")
+        .add(What.DIED, who="pod")
+        .looked()
+    ),
     "two are matched": lambda: story().queued("a", "b").played("m", "a", "b").looked(),
     "one waits": lambda: story().queued("a").looked({"a": 100.5}),
     "one leaves": lambda: story().queued("a").asked("a", "dequeue").told("a", "DeQueued").looked(),
@@ -302,6 +314,39 @@ BAD: dict[str, tuple[Fault, Callable[[], Story]]] = {
             .offered("m", "a", "b", word="publish")
             .looked({"a": 100.5})
         ),
+    ),
+    "in a started match, and the own pod was not told": (
+        Fault.UNTOLD,
+        lambda: (
+            story()
+            .add(What.LISTENS, who="pod")
+            .queued("a", "b")
+            .offered("m", "a", "b")
+            .claimed("m")
+            .add(What.CONFIRMING, who="pod", match="m", epoch=1)
+            .told("a", "MatchFound", match="m")
+            .started("m")
+            .looked()
+        ),
+    ),
+    "told through a pod that is another's": (
+        Fault.WRONG_POD,
+        lambda: (
+            story().queued("a").add(What.TOLD, who="other", player="a", word="Expired").looked()
+        ),
+    ),
+    "written to the stream, and refused because of an outage": (
+        Fault.NO_REASON,
+        lambda: (
+            story()
+            .add(What.ASKED, who="pod", player="a", mode="squad", word="enqueue", by_stream=True)
+            .told("a", "Error", "internal_error")
+            .looked()
+        ),
+    ),
+    "a match of too many": (
+        Fault.UNEXPECTED,
+        lambda: story().queued("a", "b", "c").played("m", "a", "b", "c").looked(),
     ),
     "two wait who could play": (
         Fault.STUCK,

@@ -14,7 +14,8 @@ class What(StrEnum):
     """Kinds of events. `who` is a pod, or `operator` for what stands in Redis."""
 
     ASKED = "asked"
-    """A request was sent: `word` is enqueue or dequeue; `player`, `mode`."""
+    """A request was sent: `word` is enqueue or dequeue; `player`, `mode`, `who` (its pod),
+    `by_stream`."""
     TOLD = "told"
     """A pod was told about `player`: `word`, and `code` of an error."""
     OFFERED = "offered"
@@ -28,6 +29,10 @@ class What(StrEnum):
     GAVE_UP = "gave up"
     """Nobody answered a request that was sent for so long that it should have been: `player`,
     `word`."""
+    LISTENS = "listens"
+    """From now on `who` hears what it is told."""
+    DEAF = "deaf"
+    """From now on it does not: the connection is gone."""
     DIED = "died"
     """A process was killed: `who`."""
     LOOKED = "looked"
@@ -70,6 +75,7 @@ class Event:
     epoch: int = 0
     players: tuple[tuple[str, int], ...] = ()
     """(player, score in whole seconds) of an offer."""
+    by_stream: bool = False
     state: State | None = None
     since: float = 0.0
     """When a look began, where that was earlier: it shows a moment between the two."""

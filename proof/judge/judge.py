@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from proof.judge.history import Event, State, What
 from proof.judge.matches import Matches, check_matches
+from proof.judge.pods import check_pods
 from proof.judge.state import check_state
 from proof.judge.stays import Stay, stays_of
 from proof.judge.verdict import Fault, Finding, Verdict
@@ -17,6 +18,8 @@ def judge(
     settled: bool = True,
     required: Mapping[str, int] | None = None,
     lifetimes: Mapping[str, float] | None = None,
+    several: bool = False,
+    sizes: Mapping[str, int] | None = None,
 ) -> Verdict:
     """The verdict on a history whose last event is a look at Redis.
 
@@ -24,14 +27,17 @@ def judge(
     queue of `required` (tag -> players of a match) holds enough for a match.
     `lifetimes`: mode -> seconds after which a waiting player may be taken out. Nobody may have
     heard of that, or of an end that was asked for: then nobody outside can tell how it ended.
+    `sizes`: mode -> players of each match. `several`: players may wait in several queues;
+    nobody leaves one of them.
     """
     events = list(history)
     final = _final(events)
     matches = Matches.of(events)
-    stays = stays_of(events, matches, lifetimes or {})
+    stays = stays_of(events, matches, lifetimes or {}, several=several)
     findings = [
-        *_unique(_states(events)),
-        *check_matches(matches),
+        *_unique(_states(events, several=several)),
+        *check_matches(matches, sizes or {}),
+        *_unique(check_pods(events, matches)),
         *_strangers(events, stays),
         *_unanswered(events, stays),
         *_ends(stays, final),
@@ -54,10 +60,10 @@ def _final(events: list[Event]) -> State:
     return events[-1].state
 
 
-def _states(events: list[Event]) -> Iterator[Finding]:
+def _states(events: list[Event], *, several: bool) -> Iterator[Finding]:
     for event in events:
         if event.state is not None:
-            yield from check_state(event.state)
+            yield from check_state(event.state, several=several)
 
 
 def _unique(findings: Iterable[Finding]) -> list[Finding]:
@@ -128,7 +134,7 @@ def _places(stays: dict[str, list[Stay]]) -> Iterator[Finding]:
     """Each stay has one place, and places keep the order in which players were told of them."""
     for each in stays.values():
         for stay in each:
-            if max(len(stay.scores), len(stay.seconds)) > 1 + stay.renewals:
+            if max(len(stay.scores), len(stay.seconds)) > len(stay.modes) + stay.renewals:
                 text = f"{stay.player} had the places {sorted(stay.scores or stay.seconds)}"
                 yield Finding(fault=Fault.OUT_OF_PLACE, about=stay.player, text=text)
     by_mode: dict[str, list[Stay]] = {}

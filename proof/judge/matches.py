@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from proof.judge.history import Event, What
@@ -14,6 +14,7 @@ class Match:
     """One match id."""
 
     players: tuple[str, ...] = ()
+    mode: str = ""
     handoff: str = ""
     epochs: set[int] = field(default_factory=set)
     claims: set[tuple[int, str]] = field(default_factory=set)
@@ -59,7 +60,7 @@ class Matches:
 def _note(match: Match, event: Event) -> None:
     if event.what is What.OFFERED:
         match.players = tuple(player for player, _ in event.players)
-        match.handoff = event.word
+        match.mode, match.handoff = event.mode, event.word
         match.epochs.add(event.epoch)
     elif event.what is What.CLAIMED:
         match.claims.add((event.epoch, event.who))
@@ -67,9 +68,12 @@ def _note(match: Match, event: Event) -> None:
         match.starts.add((event.epoch, event.who))
 
 
-def check_matches(matches: Matches) -> Iterator[Finding]:
-    """Findings about claims and starts."""
+def check_matches(matches: Matches, sizes: Mapping[str, int]) -> Iterator[Finding]:
+    """Findings about offers, claims and starts. `sizes`: mode -> players of a match."""
     for match_id, match in matches.by_id.items():
+        if len(match.players) != sizes.get(match.mode, len(match.players)):
+            text = f"match {match_id} of {match.mode} has {len(match.players)} players"
+            yield Finding(fault=Fault.UNEXPECTED, about=match_id, text=text)
         if len(match.starts) > 1:
             text = f"match {match_id} started {len(match.starts)} times: {sorted(match.starts)}"
             yield Finding(fault=Fault.DOUBLED, about=match_id, text=text)

@@ -8,18 +8,19 @@ from proof.judge.history import State
 from proof.judge.verdict import Fault, Finding
 
 
-def check_state(state: State) -> Iterator[Finding]:
-    """Findings in one look at Redis."""
-    yield from _one_place(state)
+def check_state(state: State, *, several: bool = False) -> Iterator[Finding]:
+    """Findings in one look at Redis. `several`: a player may wait in several queues."""
+    yield from _one_place(state, several=several)
     yield from _metadata(state)
     yield from _matches(state)
 
 
-def _one_place(state: State) -> Iterator[Finding]:
+def _one_place(state: State, *, several: bool) -> Iterator[Finding]:
     places: dict[str, list[str]] = {}
     for tag, queue in state.queues.items():
         for player in queue:
-            places.setdefault(player, []).append(f"queue {tag}")
+            if not (several and player in places):
+                places.setdefault(player, []).append(f"queue {tag}")
     for match, (_, players) in state.matches.items():
         for player in players:
             places.setdefault(player, []).append(f"match {match}")

@@ -23,6 +23,8 @@ class Stay:
     player: str
     mode: str
     asked_at: float
+    modes: set[str] = field(default_factory=set)
+    """The queues that were asked for: one, or several where that is allowed."""
     acknowledged_at: float = inf
     told_found: bool = False
     ended: set[str] = field(default_factory=set)
@@ -59,11 +61,15 @@ class Stay:
     @property
     def place(self) -> float | None:
         """The exact place, where it was seen and there can be but one."""
-        return None if self.renewals else min(self.scores, default=None)
+        return None if self.renewals or len(self.modes) > 1 else min(self.scores, default=None)
 
 
 def stays_of(
-    events: Iterable[Event], matches: Matches, lifetimes: Mapping[str, float]
+    events: Iterable[Event],
+    matches: Matches,
+    lifetimes: Mapping[str, float],
+    *,
+    several: bool = False,
 ) -> dict[str, list[Stay]]:
     """All stays by player, in order."""
     stays: dict[str, list[Stay]] = {}
@@ -73,6 +79,8 @@ def stays_of(
     for event in events:
         at = event.at
         if event.what is What.ASKED:
+            if several and _in_one_more_queue(stays, event):
+                continue
             _asked(stays, event, lifetimes, leaving)
         elif event.what is What.TOLD:
             _told(stays, event)
@@ -109,13 +117,28 @@ def _asked(
             stay.may_be_over = True
     elif not mine or mine[-1].over:
         spare = mine[-1].spare if mine else 0
-        stay = Stay(player=event.player, mode=event.mode, asked_at=event.at, spare=spare)
+        stay = Stay(
+            player=event.player,
+            mode=event.mode,
+            modes={event.mode},
+            asked_at=event.at,
+            spare=spare,
+        )
         stay.may_be_over = leaving[event.player] > 0
         stays.setdefault(event.player, []).append(stay)
     else:
         mine[-1].leaves_at = inf
         mine[-1].spare += 1
         mine[-1].renewals += mine[-1].may_be_over
+
+
+def _in_one_more_queue(stays: dict[str, list[Stay]], event: Event) -> bool:
+    """Whether a request is for a further queue of the same stay."""
+    for stay in _latest(stays, event.player):
+        if event.word == "enqueue" and not stay.over and event.mode not in stay.modes:
+            stay.modes.add(event.mode)
+            return True
+    return False
 
 
 def _told(stays: dict[str, list[Stay]], event: Event) -> None:
@@ -162,7 +185,13 @@ def _open_spare(stays: dict[str, list[Stay]], player: str) -> None:
     if mine and mine[-1].over and mine[-1].spare:
         last = mine[-1]
         mine.append(
-            Stay(player=player, mode=last.mode, asked_at=last.asked_at, spare=last.spare - 1)
+            Stay(
+                player=player,
+                mode=last.mode,
+                modes={last.mode},
+                asked_at=last.asked_at,
+                spare=last.spare - 1,
+            )
         )
 
 

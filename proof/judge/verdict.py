@@ -28,6 +28,12 @@ class Fault(StrEnum):
     """In the queue or a match without having asked; metadata without a ticket, or the reverse."""
     UNANSWERED = "unanswered"
     """Asked again and again, and was told nothing (G5, G6)."""
+    UNTOLD = "not told of the match"
+    """Is in a started match, and the own pod, which listened, was not told (G7)."""
+    WRONG_POD = "told to the wrong pod"
+    """An answer went to a pod through which the player has not asked."""
+    NO_REASON = "refused without a reason"
+    """A request that was written to the stream was refused, and not for its own sake (G1)."""
     STUCK = "stuck"
     """Everything is well again, and yet a match hangs or a player waits who could play."""
 

@@ -25,9 +25,8 @@ from proof.simulate.explore import (
     single_faults,
     workers,
 )
-from proof.simulate.faults import Exactly, Fault
-from proof.simulate.jobs import WITHOUT_FAULTS_SEED, Job, Outcome, perform, shrink
-from proof.simulate.run import simulate
+from proof.simulate.faults import Fault, Twist
+from proof.simulate.jobs import WITHOUT_FAULTS_SEED, Job, Outcome, outcome_of, perform, play, shrink
 
 console = Console()
 _SHOWN = 5
@@ -66,6 +65,10 @@ def main(
         int, typer.Option(help="Of the exhaustive part only every nth run. 0: none.")
     ] = 1,
     processes: Annotated[int, typer.Option(help="Simulations at once.")] = workers(),
+    twist: Annotated[
+        list[Twist] | None,
+        typer.Option(help="All seeds have it, and no others. [some have some]"),
+    ] = None,
     until_found: Annotated[bool, typer.Option(help="End with the first that is broken.")] = False,
     replay: Annotated[
         str, typer.Option(help="Run this one again, with its log; as a failure tells it.")
@@ -79,7 +82,7 @@ def main(
         sys.exit(_replay(replay))
     runs = Runs(processes=processes, every=every, until_found=until_found)
     makers: list[Callable[[Runs], Part]] = [_singles, _pairs] if every else []
-    makers.append(lambda runs: _part("random seeds", seeds(first_seed, count), runs))
+    makers.append(lambda runs: _part("random seeds", seeds(first_seed, count, twist), runs))
     if until_found:
         makers.reverse()  # chance finds most things sooner
     parts: list[Part] = []
@@ -189,14 +192,13 @@ def _replay(text: str) -> int:
         return 2
     backend = Backend()
     try:
-        outcome = perform(backend, job)
-        result = simulate(backend, job.made(), Exactly(faults=dict(outcome.made)), seed=job.seed)
+        result, faults = play(backend, job)
     finally:
         backend.close()
     for event in result.history:
         if event.state is None:
             console.print(_line(event), markup=False, highlight=False, soft_wrap=True)
-    faults = dict(outcome.made)
+    outcome = outcome_of(job, result, faults)
     for operation in result.operations:
         if operation.number in faults:
             fault = faults[operation.number].value

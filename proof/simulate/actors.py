@@ -7,6 +7,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -30,6 +31,7 @@ URL = "redis://simulation:6379/0"
 _BACK_AFTER_SECONDS = 0.7
 _TRIES = 4
 _TARDY_SECONDS = 2.3
+_WHILE_SECONDS = 1.0
 
 
 class Manner(StrEnum):
@@ -49,6 +51,8 @@ class Manner(StrEnum):
     """Asks to start what it has not claimed."""
     TARDY = "tardy"
     """Claims when the offer is over, and perhaps made again."""
+    BLACK_HOLE = "black hole"
+    """Claims before anybody else, and never confirms."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,11 +67,25 @@ class World:
     timeout: timedelta
     pods: dict[str, Pod] = field(default_factory=dict)
     servers: dict[str, Server] = field(default_factory=dict)
+    settings_of: dict[str, Settings] = field(default_factory=dict)
+    """Of servers with settings of their own."""
+    late_seconds: float = 0.0
+    """Pods let somebody else claim before them."""
     tokens: int = 0
     defects: list[str] = field(default_factory=list)
     """Errors that nobody expected."""
     at_rest: Callable[[], bool] = lambda: True
     """Whether no match is pending, no request waits, and nobody waits who could play."""
+
+    @property
+    def newest(self) -> Settings:
+        """The settings that count where servers differ."""
+        return next(iter(self.settings_of.values()), self.settings)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether a process does not run now, which will."""
+        return any(each.frozen for each in (*self.servers.values(), *self.pods.values()))
 
     def token(self) -> str:
         """An id that is made once."""
@@ -97,6 +115,8 @@ class Process(ABC):
         self.name = name
         self.starts = 0
         self.comes_back = True
+        self.step_seconds = 0.0
+        """What each step takes: more than nothing where the machine is overloaded."""
         self._endpoint: Endpoint | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -105,13 +125,33 @@ class Process(ABC):
         """Whether it runs."""
         return self._endpoint is not None and not self._endpoint.dead
 
+    @property
+    def frozen(self) -> bool:
+        """Whether it will not run for a while."""
+        now = self.world.loop.time()
+        endpoint = self._endpoint
+        return (
+            endpoint is not None
+            and not endpoint.dead
+            and endpoint.pace.resumes_at > now + _WHILE_SECONDS
+        )
+
+    def slow_down(self, step_seconds: float) -> None:
+        """From now on each of its steps takes so long."""
+        self.step_seconds = step_seconds
+        if self._endpoint is not None:
+            self._endpoint.pace.step_seconds = step_seconds
+
     def start(self) -> None:
         """A new process of this name."""
         if self.up:
             return
         self.starts += 1
         self._endpoint = Endpoint(name=self.name, on_kill=self._killed)
-        self._task = self.world.loop.create_task(self._guarded(self._endpoint))
+        self._endpoint.pace.step_seconds = self.step_seconds
+        self._task = self.world.loop.create_task(
+            self._guarded(self._endpoint), context=self._endpoint.context
+        )
 
     def kill(self) -> None:
         """kill -9."""
@@ -127,7 +167,10 @@ class Process(ABC):
         if self._task is not None:
             self._task.cancel()
         if self.comes_back:
-            self.world.loop.call_later(_BACK_AFTER_SECONDS, self.start)
+            self._start_again()
+
+    def _start_again(self) -> None:
+        self.world.loop.call_later(_BACK_AFTER_SECONDS, self.start, context=Context())
 
     async def _guarded(self, endpoint: Endpoint) -> None:
         try:
@@ -136,7 +179,7 @@ class Process(ABC):
             self.world.defects += [f"{self.name}: {each}" for each in unexpected(error)]
             if not endpoint.dead:
                 endpoint.dead = True
-                self.world.loop.call_later(_BACK_AFTER_SECONDS, self.start)
+                self._start_again()
         finally:
             endpoint.dead = True
 
@@ -149,9 +192,10 @@ class Server(Process):
     async def run(self, endpoint: Endpoint) -> None:
         """Until it is stopped."""
         world = self.world
-        settings = world.settings.model_copy(
+        given = world.settings_of.get(self.name, world.settings)
+        settings = given.model_copy(
             update={
-                "server": world.settings.server.model_copy(
+                "server": given.server.model_copy(
                     update={"server_id": f"{self.name}-{self.starts}"}
                 )
             }
@@ -204,12 +248,18 @@ class Pod(Process):
             finally:
                 self.client = None
 
+    async def do(self, work: Coroutine[Any, Any, None]) -> None:
+        """Something that the process does for a player, at its own pace."""
+        context = self._endpoint.context if self._endpoint is not None else None
+        await self.world.loop.create_task(work, context=context)
+
     async def _treat(self, offer: Offer, endpoint: Endpoint) -> None:
         manner = self._manners.pop(0) if self._manners else Manner.PLAY
         if manner is Manner.SLEEP:
             return
-        tardy = _TARDY_SECONDS if manner is Manner.TARDY else 0.0
-        await asyncio.sleep(tardy + self.world.rng.choice((0.0, 0.001, 0.01, 0.3)))
+        if manner is not Manner.BLACK_HOLE:
+            tardy = _TARDY_SECONDS if manner is Manner.TARDY else self.world.late_seconds
+            await asyncio.sleep(tardy + self.world.rng.choice((0.0, 0.001, 0.01, 0.3)))
         if manner is not Manner.RUDE and not await self._again(offer.claim):
             return
         facts = {"match": offer.request.match_id, "epoch": offer.request.epoch, "who": self.name}
@@ -218,7 +268,7 @@ class Pod(Process):
         if manner is Manner.DIE:
             self.world.network.kill(endpoint)
             return
-        if manner is Manner.FORGET:
+        if manner in (Manner.FORGET, Manner.BLACK_HOLE):
             return
         if manner is Manner.DECLINE:
             await self._again(offer.decline)
@@ -248,6 +298,10 @@ class Player:
         self.pod = pod
         self.by_stream = by_stream
 
+    def in_mode(self, mode: str) -> Player:
+        """The same player in another queue."""
+        return Player(self.world, self.name, mode=mode, pod=self.pod, by_stream=self.by_stream)
+
     async def enqueue(self) -> bool:
         """Whether the player was told EnQueued, or refused because already in."""
         return await self._ask("enqueue")
@@ -258,18 +312,12 @@ class Player:
 
     async def _ask(self, word: str) -> bool:
         for _ in range(_TRIES):
-            client = self.world.pods[self.pod].client
-            if client is None:
+            pod = self.world.pods[self.pod]
+            if pod.client is None:
                 await asyncio.sleep(0.5)
                 continue
-            self.world.note(What.ASKED, player=self.name, mode=self.mode.lower(), word=word)
             try:
-                if not self.by_stream:
-                    await self._publish(client, word)
-                elif word == "enqueue":
-                    await client.enqueue(self.name, self.mode, {"mmr": 1500})
-                else:
-                    await client.dequeue(self.name, self.mode)
+                await pod.do(self._send(pod.client, word))
             except RefusedError:
                 return False
             except StoreError:
@@ -277,6 +325,22 @@ class Player:
             else:
                 return True
         return False
+
+    async def _send(self, client: GameServer, word: str) -> None:
+        self.world.note(
+            What.ASKED,
+            who=self.pod,
+            player=self.name,
+            mode=self.mode.lower(),
+            word=word,
+            by_stream=self.by_stream,
+        )
+        if not self.by_stream:
+            await self._publish(client, word)
+        elif word == "enqueue":
+            await client.enqueue(self.name, self.mode, {"mmr": 1500})
+        else:
+            await client.dequeue(self.name, self.mode)
 
     async def _publish(self, client: GameServer, word: str) -> None:
         body = {"player_id": self.name, "game_mode": self.mode, "pod_id": self.pod, "metadata": {}}

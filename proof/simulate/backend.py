@@ -12,6 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ _CLOCK = re.compile(r"local function unix_seconds\(\).*?\nend\n", re.DOTALL)
 _SIM_CLOCK = "local function unix_seconds() return tonumber(redis.call('GET', 'sim:now')) end\n"
 _SIM_ENTRY_IDS = (
     "'*'",
-    "string.format('%.0f-*', math.floor(1000 * redis.call('GET', 'sim:now')))",
+    "string.format('%.0f-*', math.floor(1000 * redis.call('GET', 'sim:latest')))",
 )
 EPOCH = 1_700_000_000.0
 """Unix time at the start of a simulation."""
@@ -49,12 +50,27 @@ return found
 _EXPIRE = "if redis.call('PTTL', KEYS[1]) == -1 then return redis.call('UNLINK', KEYS[1]) end"
 
 
+@dataclass(slots=True)
+class Clock:
+    """The wall clock of Redis."""
+
+    ahead_seconds: float = 0.0
+    """By how much it is ahead of the time of the simulation."""
+    latest: float = 0.0
+    """What it has shown at most: the ids in streams never go back."""
+
+
 class Raw:
     """One connection to Valkey. Calls wait for the reply; no time passes meanwhile."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, clock: Clock) -> None:
+        self.clock = clock
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(path)
+        try:
+            self._socket.connect(path)
+        except OSError:
+            self._socket.close()
+            raise
         self.client_id = int(self.call(b"CLIENT", b"ID"))
         self.subscriber = False
         self._in_transaction = False
@@ -71,7 +87,10 @@ class Raw:
         if inside:
             self._in_transaction = args[0] not in (b"EXEC", b"DISCARD")
             return self._exchange(packed(*args), 1)
-        clock = packed(b"SET", b"sim:now", b"%.6f" % (EPOCH + now))
+        wall = EPOCH + now + self.clock.ahead_seconds
+        self.clock.latest = max(self.clock.latest, wall)
+        times = (b"sim:now", b"%.6f" % wall, b"sim:latest", b"%.6f" % self.clock.latest)
+        clock = packed(b"MSET", *times)
         return self._exchange(clock + packed(*args), 2)[len(_OK) :]
 
     def pushes(self, args: tuple[bytes, ...] = ()) -> bytes:
@@ -114,16 +133,21 @@ class Backend:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        deadline = time.monotonic() + 10
-        while not Path(self._path).exists():
-            if time.monotonic() > deadline:
-                raise TimeoutError("Valkey did not start")
-            time.sleep(0.005)
-        self._admin = Raw(self._path)
+        self._clock = Clock()
+        self._admin = self._connected(time.monotonic() + 10)
         self._opened: list[Raw] = []
         self._shas: dict[bytes, bytes] = {}
         self._deadlines: dict[bytes, float] = {}
         self._swept_at = 0.0
+
+    def _connected(self, deadline: float) -> Raw:
+        while True:
+            try:
+                return Raw(self._path, self._clock)
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.005)
 
     def reset(self) -> None:
         """An empty Valkey that knows no scripts and no clients."""
@@ -132,12 +156,13 @@ class Backend:
         self._close_all()
         self._admin.call(b"FLUSHALL")
         self.forget_scripts()
+        self._clock.ahead_seconds = self._clock.latest = 0.0
         self._deadlines.clear()
         self._swept_at = 0.0
 
     def open(self) -> Raw:
         """A connection of its own."""
-        self._opened.append(Raw(self._path))
+        self._opened.append(Raw(self._path, self._clock))
         return self._opened[-1]
 
     def kill_client(self, raw: Raw) -> None:
@@ -184,8 +209,13 @@ class Backend:
         args = (tag.encode() for tag in tags)
         return read(self._admin.call(b"EVAL", SCRIPT.encode(), b"0", *args), tags)
 
+    def step_clock(self, seconds: float) -> None:
+        """Sets the wall clock of Redis. What has a time to live lives by it."""
+        self._clock.ahead_seconds += seconds
+
     def pass_time(self, now: float) -> None:
         """Ends what has lived its time, looked at once a simulated second."""
+        now += self._clock.ahead_seconds
         if int(now) == int(self._swept_at):
             return
         found = self._admin.call(b"EVAL", _SWEEP.encode(), b"0")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from multiprocessing.util import Finalize
 
 from proof.simulate.backend import Backend
-from proof.simulate.faults import Fault, choices
-from proof.simulate.jobs import Job, Outcome, perform
+from proof.simulate.faults import Fault, Twist, choices
+from proof.simulate.jobs import Job, Outcome, perform, random_job
 
 _HANDOFF = ("commit", "claim", "confirm", "redeliver", "give_back")
 _PAIRED = (
@@ -78,9 +78,9 @@ def first_faults(plain: Outcome) -> list[Job]:
     ]
 
 
-def seeds(first: int, count: int) -> Iterator[Job]:
+def seeds(first: int, count: int, twists: Sequence[Twist] | None) -> Iterator[Job]:
     """Random scenarios with random faults."""
-    return (Job(scenario="random", seed=seed, dice=True) for seed in range(first, first + count))
+    return (random_job(seed, twists) for seed in range(first, first + count))
 
 
 def _start() -> None:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from proof.simulate.backend import Backend
-from proof.simulate.faults import AtRandom, Exactly, Fault, Plan
+from proof.simulate.faults import NOT_YET, AtRandom, Exactly, Fault, Twist
 from proof.simulate.run import Result, simulate
 from proof.simulate.scenarios import Scenario, everything, handoff, random_scenario
+from proof.simulate.settings import settings
 
-WITHOUT_FAULTS_SEED = 4
+WITHOUT_FAULTS_SEED = 8
 """With it `everything` does all that there is to do: chance decides which game server claims."""
 _NAMED = {"everything": everything, "handoff": handoff}
 _RATE = 0.04
+_SHARES = (0.0, 0.2, 1.0)
+"""Of that rate, where a twist alone is harm enough."""
 _LAST = 600
+_TWISTED = 0.12
+"""The share of random runs that have a certain twist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,29 +32,37 @@ class Job:
     seed: int
     faults: tuple[tuple[int, Fault], ...] = ()
     dice: bool = False
+    twists: tuple[Twist, ...] = ()
 
     def __str__(self) -> str:
         faults = ",".join(f"{number}={fault.name}" for number, fault in self.faults)
-        return f"{self.scenario}:{self.seed}:{'dice' if self.dice else faults}"
+        name = "+".join((self.scenario, *self.twists))
+        return f"{name}:{self.seed}:{'dice' if self.dice else faults}"
 
     @classmethod
     def parse(cls, text: str) -> Job:
         """The inverse of `str`. Raises ValueError."""
-        scenario, seed, faults = text.split(":")
+        name, seed, faults = text.split(":")
+        scenario, *names = name.split("+")
         if scenario not in (*_NAMED, "random"):
             raise ValueError(f"there is no scenario {scenario!r}")
+        job = cls(scenario=scenario, seed=int(seed), twists=tuple(map(Twist, names)))
         if faults == "dice":
-            return cls(scenario=scenario, seed=int(seed), dice=True)
+            return replace(job, dice=True)
         pairs = (each.split("=") for each in faults.split(",") if each)
-        return cls(
-            scenario=scenario,
-            seed=int(seed),
-            faults=tuple((int(number), Fault[name]) for number, name in pairs),
-        )
+        return replace(job, faults=tuple((int(number), Fault[name]) for number, name in pairs))
 
     def made(self) -> Scenario:
         """The scenario itself."""
-        return _NAMED.get(self.scenario) or random_scenario(self.seed)
+        return _NAMED.get(self.scenario) or random_scenario(self.seed, self.twists)
+
+
+def random_job(seed: int, twists: Sequence[Twist] | None = None) -> Job:
+    """A random scenario with random faults, and the twists that the seed gives, unless given."""
+    if twists is None:
+        dice = random.Random(f"twists {seed}")
+        twists = [each for each in Twist if dice.random() < _TWISTED and each not in NOT_YET]
+    return Job(scenario="random", seed=seed, dice=True, twists=tuple(twists))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,22 +81,33 @@ class Outcome:
     digest: str = ""
 
 
-def perform(backend: Backend, job: Job) -> Outcome:
-    """Runs a job. A crash of the simulation is a finding, too."""
-    plan: Plan
+def play(backend: Backend, job: Job) -> tuple[Result, Mapping[int, Fault]]:
+    """Runs a job. Returns the faults that were met, too, whoever decided on them."""
+    plan: AtRandom | Exactly
     if job.dice:
-        plan = AtRandom(random.Random(f"faults {job.seed}"), rate=_RATE, last=_LAST)
+        rng = random.Random(f"faults {job.seed}")
+        rate = _RATE * rng.choice(_SHARES) if job.twists else _RATE
+        plan = AtRandom(rng, rate=rate, last=_LAST, twists=job.twists)
     else:
         plan = Exactly(faults=dict(job.faults))
+    given = settings(
+        several=Twist.SEVERAL in job.twists, at_once=1 if Twist.UNEQUAL in job.twists else 200
+    )
+    result = simulate(backend, job.made(), plan, seed=job.seed, given=given)
+    return result, plan.made if isinstance(plan, AtRandom) else plan.faults
+
+
+def perform(backend: Backend, job: Job) -> Outcome:
+    """What came of a job. A crash of the simulation is a finding, too."""
     try:
-        result = simulate(backend, job.made(), plan, seed=job.seed)
+        result, met = play(backend, job)
     except Exception as error:  # noqa: BLE001  # whatever it is, it is told with its job
         return Outcome(job=job, broken=(f"the simulation itself failed: {error!r}",))
-    met = plan.made if isinstance(plan, AtRandom) else dict(job.faults)
-    return _outcome(job, result, tuple(met.items()))
+    return outcome_of(job, result, met)
 
 
-def _outcome(job: Job, result: Result, made: tuple[tuple[int, Fault], ...]) -> Outcome:
+def outcome_of(job: Job, result: Result, met: Mapping[int, Fault]) -> Outcome:
+    """The part of a result that is sent."""
     return Outcome(
         job=job,
         broken=(
@@ -91,7 +116,7 @@ def _outcome(job: Job, result: Result, made: tuple[tuple[int, Fault], ...]) -> O
         ),
         operations=tuple(operation.name for operation in result.operations),
         injected=Counter({fault.value: times for fault, times in result.injected.items()}),
-        made=made,
+        made=tuple(met.items()),
         players=result.verdict.attempted,
         matches=result.verdict.started,
         digest=result.digest,

@@ -1,16 +1,43 @@
-"""An event loop whose time passes only when nothing is left to do, and in the same order always."""
+"""An event loop whose time passes only when nothing is left to do, and in the same order always.
+
+Each process has a pace: while it is held back, none of its steps run, neither timers nor what has
+arrived for it; afterwards everything that piled up is done, in the order in which it was due.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import selectors
+from collections import deque
 from collections.abc import Callable
+from contextvars import Context, ContextVar
 from itertools import count
 from typing import Any
 
 
 class DeadlockError(Exception):
     """Nothing runs, and nothing will ever be due."""
+
+
+class Pace:
+    """How fast one process runs."""
+
+    def __init__(self) -> None:
+        self.step_seconds = 0.0
+        """What each of its steps takes."""
+        self.resumes_at = 0.0
+        """Nothing of it runs before."""
+        self.held: deque[asyncio.Handle] = deque()
+        self.timer: asyncio.TimerHandle | None = None
+
+    def context(self) -> Context:
+        """What runs in it runs at this pace, and so does all that it starts."""
+        context = Context()
+        context.run(_PACE.set, self)
+        return context
+
+
+_PACE: ContextVar[Pace] = ContextVar("pace")
 
 
 class _Selector(selectors.SelectSelector):
@@ -26,6 +53,27 @@ class _Selector(selectors.SelectSelector):
         if timeout > 0:
             self.pass_time(timeout)
         return []
+
+
+class _Ready(deque[asyncio.Handle]):
+    """The steps that are due; those of a process that is held back are kept for later."""
+
+    def __init__(self, may_run: Callable[[asyncio.Handle], bool]) -> None:
+        super().__init__()
+        self._may_run = may_run
+
+    def popleft(self) -> asyncio.Handle:
+        handle = super().popleft()
+        return handle if self._may_run(handle) else _NOTHING
+
+
+class _Nothing:
+    """In the place of a step that is not run now."""
+
+    _cancelled = True
+
+
+_NOTHING: Any = _Nothing()
 
 
 class SimTask(asyncio.Task[Any]):
@@ -51,6 +99,7 @@ class SimLoop(asyncio.SelectorEventLoop):
         selector = _Selector()
         self._now = 0.0
         super().__init__(selector)
+        self._ready = _Ready(self._may_run)
         selector.pass_time = self._pass
         self.on_time = on_time
         self.set_task_factory(_task)
@@ -58,6 +107,34 @@ class SimLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Seconds since the start."""
         return self._now
+
+    def hold_back(self, pace: Pace, seconds: float) -> None:
+        """Freezes a process for so long, from this very step on."""
+        pace.resumes_at = max(pace.resumes_at, self._now + seconds)
+
+    def let_go(self, pace: Pace) -> None:
+        """It runs again at once, and at full speed."""
+        pace.resumes_at = pace.step_seconds = 0.0
+        self._release(pace)
+
+    def _may_run(self, handle: asyncio.Handle) -> bool:
+        pace = handle._context.get(_PACE)  # type: ignore[attr-defined]  # noqa: SLF001
+        if pace is None or handle._cancelled:  # noqa: SLF001
+            return True
+        if self._now < pace.resumes_at:
+            pace.held.append(handle)
+            if pace.timer is None:
+                pace.timer = self.call_at(pace.resumes_at, self._release, pace, context=Context())
+            return False
+        pace.resumes_at = self._now + pace.step_seconds
+        return True
+
+    def _release(self, pace: Pace) -> None:
+        if pace.timer is not None:
+            pace.timer.cancel()
+            pace.timer = None
+        held, pace.held = pace.held, deque()
+        self._ready.extend(held)
 
     def _pass(self, seconds: float) -> None:
         # Rounded, so that sums of small waits come out the same however they were cut.

@@ -6,20 +6,28 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
 
 import hiredis
 
+from proof.judge import What
 from proof.simulate.backend import Backend, Raw
-from proof.simulate.faults import ERRORS, READS, Fault, Operation, Plan
-from proof.simulate.loop import SimLoop
+from proof.simulate.faults import ERRORS, FREEZES, READS, STEPS, Fault, Operation, Plan
+from proof.simulate.loop import Pace, SimLoop
 
 _QUIET = (b"CLIENT", b"SELECT", b"HELLO", b"AUTH")
 """Greetings; what fails there fails as the connection."""
 _MAY_PUBLISH = (b"EVALSHA", b"PUBLISH", b"EXEC")
 _NOTHING = b"*-1\r\n"
 _REFUSED_SECONDS = 0.5
+_FREEZES = (1.5, 8.0, 8.0, 150.0)
+"""The longest is longer than everything that anybody remembers."""
+_CUT_OFF = 0.3
+"""How often Redis cuts off a frozen process that listens."""
+_NOBODY = Context()
+"""What no process does, but the network and Redis."""
 _IN_ORDER_SECONDS = 1e-7
 """Between two on one connection: a loop runs what is due at the same moment in any order."""
 
@@ -32,6 +40,12 @@ class Endpoint:
     on_kill: Callable[[], None]
     dead: bool = False
     links: list[Link] = field(default_factory=list)
+    pace: Pace = field(default_factory=Pace)
+    context: Context = field(init=False)
+    """All of the process runs in it."""
+
+    def __post_init__(self) -> None:
+        self.context = self.pace.context()
 
 
 class Link:
@@ -46,6 +60,8 @@ class Link:
         self.runs_at = 0.0
         self.heard_at = 0.0
         self.blocked: tuple[bytes, ...] | None = None
+        self.ended = False
+        """The process has been told that the connection is gone."""
 
     # What redis-py asks of a StreamWriter.
 
@@ -93,6 +109,7 @@ class Network:
         rng: random.Random,
         *,
         timeout_seconds: float,
+        on_listen: Callable[[What, str], None],
         on_push: Callable[[str, str, bytes], None],
         on_again: Callable[[str, str, bytes], None],
         on_run: Callable[[str], None],
@@ -102,6 +119,7 @@ class Network:
         self.plan = plan
         self.rng = rng
         self.late_seconds = 1.5 * timeout_seconds
+        self.on_listen = on_listen
         self.on_push = on_push
         self.on_again = on_again
         self.on_run = on_run
@@ -139,19 +157,23 @@ class Network:
         if fault is not None:
             self.injected[fault] += 1
         wait = self.late_seconds if fault is Fault.SLOW_APPLY else self._latency()
+        if fault in FREEZES:
+            seconds = self._freeze(link.endpoint)
+            wait += seconds if fault is Fault.FROZEN_BEFORE else 0
         link.runs_at = max(link.runs_at + _IN_ORDER_SECONDS, self.loop.time() + wait)
-        self.loop.call_at(link.runs_at, self._arrive, link, args, fault)
+        self.loop.call_at(link.runs_at, self._arrive, link, args, fault, context=_NOBODY)
 
     def kill(self, endpoint: Endpoint) -> None:
         """kill -9: nothing leaves the process any more, its connections are gone."""
         endpoint.dead = True
+        self.loop.let_go(endpoint.pace)
         for link in list(endpoint.links):
             self.forget(link, hang_up=True)
         endpoint.on_kill()
 
     def drop_subscribers(self) -> None:
         """Everybody who listens loses the connection."""
-        for link in [each for each in self.links if each.raw and each.raw.subscriber]:
+        for link in self._listening():
             self.reset(link)
 
     def restart_redis(self) -> None:
@@ -165,13 +187,15 @@ class Network:
         """The connection breaks, and the process sees it."""
         if link.raw is not None:
             self.forget(link, hang_up=True)
-            link.reader.feed_eof()
+            self.loop.call_soon(self._end, link, context=link.endpoint.context)
 
     def forget(self, link: Link, *, hang_up: bool) -> None:
         """The connection is no more."""
         if link.raw is None:
             return
         raw, link.raw, link.blocked = link.raw, None, None
+        if raw.subscriber:
+            self.on_listen(What.DEAF, link.endpoint.name)
         if link in link.endpoint.links:
             link.endpoint.links.remove(link)
         self.links.remove(link)
@@ -179,7 +203,26 @@ class Network:
             self.backend.kill_client(raw)
         else:
             # What was sent before the connection was closed still runs.
-            self.loop.call_at(link.runs_at + 1e-4, self.backend.kill_client, raw)
+            ends_at = link.runs_at + 1e-4
+            self.loop.call_at(ends_at, self.backend.kill_client, raw, context=_NOBODY)
+
+    def _freeze(self, endpoint: Endpoint) -> float:
+        """SIGSTOP, and SIGCONT after so many seconds.
+
+        Redis may meanwhile cut off a process that does not read what it is told.
+        """
+        seconds = self.rng.choice(_FREEZES)
+        self.loop.hold_back(endpoint.pace, seconds)
+        if self.rng.random() < _CUT_OFF:
+            self.loop.call_later(seconds / 2, self._cut_off, endpoint, context=_NOBODY)
+        return seconds
+
+    def _cut_off(self, endpoint: Endpoint) -> None:
+        for link in [each for each in self._listening() if each.endpoint is endpoint]:
+            self.reset(link)
+
+    def _listening(self) -> list[Link]:
+        return [each for each in self.links if each.raw and each.raw.subscriber]
 
     def _latency(self) -> float:
         return self.rng.choice((0.0002, 0.0003, 0.0005, 0.001, 0.003))
@@ -200,15 +243,23 @@ class Network:
         if fault is not None and fault in ERRORS:
             self._deliver(link, ERRORS[fault], self._latency())
             return
+        self._beside(fault)
+        if link.raw is None:
+            return
+        self._run(link, args, fault)
+
+    def _beside(self, fault: Fault | None) -> None:
+        """What happens elsewhere when the command arrives."""
         if fault is Fault.SCRIPTS_FLUSHED:
             self.backend.forget_scripts()
-        if fault is Fault.SECOND_SERVER:
+        elif fault is Fault.SECOND_SERVER:
             self.on_second_server()
-        if fault is Fault.SUBSCRIBERS_DROPPED:
+        elif fault is Fault.SUBSCRIBERS_DROPPED:
             self.drop_subscribers()
-            if link.raw is None:
-                return
-        self._run(link, args, fault)
+        elif fault is Fault.SUBSCRIBER_DROPPED and (listening := self._listening()):
+            self.reset(self.rng.choice(listening))
+        elif fault is not None and fault in STEPS:
+            self.backend.step_clock(STEPS[fault])
 
     def _before(self, link: Link, fault: Fault | None) -> None:
         if fault is Fault.REDIS_RESTARTED:
@@ -257,11 +308,13 @@ class Network:
 
     def _run_subscriber(self, link: Link, args: tuple[bytes, ...]) -> None:
         assert link.raw is not None  # noqa: S101  # asked by the caller
-        link.raw.subscriber = True
+        if not link.raw.subscriber:
+            link.raw.subscriber = True
+            self.on_listen(What.LISTENS, link.endpoint.name)
         self._deliver(link, link.raw.pushes(args), self._latency())
 
     def _carry_pushes(self, fault: Fault | None) -> None:
-        for link in [each for each in self.links if each.raw and each.raw.subscriber]:
+        for link in self._listening():
             assert link.raw is not None  # noqa: S101  # just asked
             data = link.raw.pushes()
             if not data:
@@ -284,18 +337,24 @@ class Network:
     def _deliver(self, link: Link, data: bytes, wait: float) -> None:
         """Bytes on their way to the process, never before those that left earlier."""
         link.heard_at = max(link.heard_at + _IN_ORDER_SECONDS, self.loop.time() + wait)
-        self.loop.call_at(link.heard_at, self._hand_over, link, data)
+        context = link.endpoint.context
+        self.loop.call_at(link.heard_at, self._hand_over, link, data, context=context)
 
     def _hand_over(self, link: Link, data: bytes) -> None:
-        if link.raw is not None and not link.endpoint.dead:
+        if not link.ended and not link.endpoint.dead:
             link.reader.feed_data(data)
+
+    def _end(self, link: Link) -> None:
+        link.ended = True
+        link.reader.feed_eof()
 
     def _read_blocking(self, link: Link, args: tuple[bytes, ...]) -> None:
         at = args.index(b"BLOCK")
         link.blocked = (*args[:at], *args[at + 2 :])
         self._read_at[args[3]] = self.loop.time()
         if not self._try_blocked(link):
-            self.loop.call_later(int(args[at + 1]) / 1000, self._read_nothing, link, link.blocked)
+            seconds, blocked = int(args[at + 1]) / 1000, link.blocked
+            self.loop.call_later(seconds, self._read_nothing, link, blocked, context=_NOBODY)
 
     def _try_blocked(self, link: Link) -> bool:
         assert link.raw is not None and link.blocked is not None  # noqa: S101, PT018

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 
-from matchkeeper.config import Settings, load
+from matchkeeper.config import Settings
 from matchkeeper.store import scripts
 from proof.judge import History, State, Verdict, What, judge
 from proof.simulate.actors import World
@@ -22,13 +22,9 @@ from proof.simulate.faults import Fault, Operation, Plan
 from proof.simulate.loop import SimLoop, SimTask
 from proof.simulate.network import Network
 from proof.simulate.scenarios import Scenario
+from proof.simulate.settings import LIFETIMES, REQUIRED, TIMEOUT_SECONDS
 from proof.wire import note, note_again
 
-TIMEOUT_SECONDS = 1.0
-REQUIRED = {"normal": 2, "squad": 2}
-"""Players of a match in the modes where anybody may play anybody."""
-LIFETIMES = {"normal": 25.0, "brief": 4.0}
-"""Seconds after which a player who waits in a mode is taken out."""
 _WRITERS = (
     "enqueue", "dequeue", "commit", "claim", "confirm", "decline", "redeliver", "give_back",
     "set_aside", "expire",
@@ -53,40 +49,13 @@ class Result:
         return hashlib.sha256(self.history.text()).hexdigest()
 
 
-def settings() -> Settings:
-    """Short times, so that little simulated time holds much."""
-    modes = [
-        {"game_mode": "Normal", "max_wait_seconds": LIFETIMES["normal"]},
-        {"game_mode": "Brief", "max_wait_seconds": LIFETIMES["brief"]},
-        {"game_mode": "Squad", "handoff": "claim"},
-        {"game_mode": "Trio", "required_players": 3, "handoff": "claim", "use_mmr_matching": True},
-    ]
-    return load(
-        None,
-        environ={},
-        overrides={
-            "matchmaking.game_modes": modes,
-            "matchmaking.redis_operation_timeout_seconds": TIMEOUT_SECONDS,
-            "matchmaking.try_match_tick_interval_seconds": 1.0,
-            "matchmaking.offer_timeout_seconds": 2.0,
-            "matchmaking.max_offers": 2,
-            "matchmaking.match_memory_seconds": 120,
-            "matchmaking.unclaimed_hold_seconds": 1,
-            "matchmaking.unclaimed_hold_max_seconds": 2,
-            "redis.breaker_cooldown_seconds": 2,
-            "redis.breaker_cooldown_max_seconds": 3,
-            "server.shutdown_deadline_seconds": 3,
-        },
-    )
-
-
 def simulate(
     backend: Backend,
     scenario: Scenario,
     plan: Plan,
     *,
     seed: int,
-    given: Settings | None = None,
+    given: Settings,
 ) -> Result:
     """Runs the scenario under the plan."""
     logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
@@ -95,7 +64,7 @@ def simulate(
     loop = SimLoop(backend.pass_time)
     history = History()
     rng = random.Random(seed)  # the point of it
-    tags = tuple(mode.tag for mode in (given or settings()).modes())
+    tags = tuple(mode.tag for mode in given.modes())
     look = _looker(backend, history, loop, tags)
     network = Network(
         loop,
@@ -103,6 +72,7 @@ def simulate(
         plan,
         rng,
         timeout_seconds=TIMEOUT_SECONDS,
+        on_listen=lambda what, who: history.add(what, loop.time(), who=who),
         on_push=lambda who, channel, data: note(history, loop.time(), who, channel, data),
         on_again=lambda _, channel, data: note_again(history, loop.time(), channel, data),
         on_run=lambda name: look() if name in _WRITERS else None,
@@ -113,7 +83,7 @@ def simulate(
         network=network,
         history=history,
         rng=rng,
-        settings=given or settings(),
+        settings=given,
         timeout=timedelta(seconds=TIMEOUT_SECONDS),
         at_rest=lambda: _at_rest(backend, tags),
     )
@@ -125,7 +95,13 @@ def simulate(
             history.close()
             _end(loop)
     return Result(
-        verdict=judge(history, required=REQUIRED, lifetimes=LIFETIMES),
+        verdict=judge(
+            history,
+            required=REQUIRED,
+            lifetimes=LIFETIMES,
+            several=given.matchmaking.allow_multiple_queues,
+            sizes={mode.tag: mode.required_players for mode in world.newest.modes()},
+        ),
         history=history,
         operations=tuple(network.operations),
         injected=dict(network.injected),

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any
 
 from proof.simulate.actors import Manner, Player, Pod, Server, World
+from proof.simulate.faults import Twist
+from proof.simulate.settings import newer
 
 Scenario = Callable[[World], Coroutine[Any, Any, None]]
+Step = tuple[float, Callable[[], Awaitable[Any]]]
+"""At which second what is done."""
 
+_WITH_BOTH = frozenset({Twist.UNEQUAL, Twist.PUBSUB, Twist.FREEZES, Twist.DIFFERENT})
+_SLOW_FROM_SECONDS, _SLOW_UNTIL_SECONDS = 0.6, 30.0
+_KNOWN_SECONDS = 6.0
+"""Servers know by then that their settings differ."""
 _CALM_SECONDS = 5.0
 """So long nothing may change any more; longer than a breaker's cooldown and every pause."""
 _PATIENCE_SECONDS = 180.0
@@ -18,14 +26,26 @@ _PATIENCE_SECONDS = 180.0
 
 _RUDE_SEEDS, _TARDY_SEEDS = 0, 2
 """Of every seven seeds, one has a rude pod more, and in one all pods are tardy at first."""
-_CHANCE_MANNERS = [each for each in Manner if each not in (Manner.RUDE, Manner.TARDY)]
+_CHANCE_MANNERS = [
+    each for each in Manner if each not in (Manner.RUDE, Manner.TARDY, Manner.BLACK_HOLE)
+]
 
 
-def _servers(world: World, *names: str) -> None:
-    for name in names:
+def _servers(world: World, twists: Collection[Twist] = ()) -> None:
+    """Two of them, of which the second comes when it is called, or at once by a twist."""
+    for name in ("server-a", "server-b"):
         world.servers[name] = Server(world, name)
-    world.network.on_second_server = world.servers[names[-1]].start
-    world.servers[names[0]].start()
+    world.network.on_second_server = world.servers["server-b"].start
+    world.servers["server-a"].start()
+    if not _WITH_BOTH.isdisjoint(twists):
+        world.servers["server-b"].start()
+    if Twist.UNEQUAL in twists:
+        slow = world.rng.choice(list(world.servers.values()))
+        step_seconds = world.rng.choice((0.01, 0.015, 0.02))
+        world.loop.call_later(_SLOW_FROM_SECONDS, slow.slow_down, step_seconds)
+        world.loop.call_later(_SLOW_UNTIL_SECONDS, slow.slow_down, 0.0)
+    if Twist.DIFFERENT in twists:
+        world.settings_of["server-b"] = newer(world.settings)
 
 
 def _pods(world: World, **manners: list[Manner]) -> None:
@@ -34,7 +54,7 @@ def _pods(world: World, **manners: list[Manner]) -> None:
         world.pods[name].start()
 
 
-async def _do(world: World, *steps: tuple[float, Callable[[], Awaitable[Any]]]) -> None:
+async def _do(world: World, *steps: Step) -> None:
     """Each step at its second, none waiting for another."""
 
     async def later(seconds: float, step: Callable[[], Awaitable[Any]]) -> None:
@@ -52,13 +72,13 @@ async def _calm(world: World) -> None:
     calm = waited = 0.0
     while calm < _CALM_SECONDS and waited < _PATIENCE_SECONDS:
         await asyncio.sleep(0.5)
-        waited += 0.5
-        calm = calm + 0.5 if world.at_rest() else 0.0
+        waited += 0.0 if world.frozen else 0.5
+        calm = calm + 0.5 if world.at_rest() and not world.frozen else 0.0
 
 
 async def everything(world: World) -> None:
     """Requests by both ways, matches of all kinds, leaving at every moment, a shutdown."""
-    _servers(world, "server-a", "server-b")
+    _servers(world)
     _pods(
         world,
         pa=[Manner.PLAY, Manner.FORGET, Manner.FORGET, Manner.FORGET],
@@ -114,49 +134,64 @@ async def everything(world: World) -> None:
 
 async def handoff(world: World) -> None:
     """One match of claim handoff from its players to its start: small, for pairs of faults."""
-    _servers(world, "server-a", "server-b")
+    _servers(world)
     _pods(world, pa=[Manner.PLAY])
     players = [Player(world, name, mode="Squad", pod="pa", by_stream=True) for name in ("s1", "s2")]
     await _do(world, *((0.5, each.enqueue) for each in players))
     await _calm(world)
 
 
-def random_scenario(seed: int) -> Scenario:
+def random_scenario(seed: int, twists: Collection[Twist] = ()) -> Scenario:
     """A scenario of its own for each seed."""
     dice = random.Random(f"scenario {seed}")  # the point of it
 
     async def scenario(world: World) -> None:
-        _servers(world, "server-a", "server-b")
+        _servers(world, twists)
         kinds = [Manner.PLAY] * 4 + _CHANCE_MANNERS
         pods = {f"p{i}": dice.choices(kinds, k=4) for i in range(dice.randint(1, 3))}
         if seed % 7 == _RUDE_SEEDS:
             pods["rude"] = [Manner.RUDE] * 20
         elif seed % 7 == _TARDY_SEEDS:
             pods = {name: [Manner.TARDY] * 2 + manners for name, manners in pods.items()}
+        homes = list(pods)
+        if Twist.BLACK_HOLE in twists:
+            pods["hole"] = [Manner.BLACK_HOLE] * 1000
+            world.late_seconds = 0.02
         _pods(world, **pods)
-        steps: list[tuple[float, Callable[[], Awaitable[Any]]]] = []
-        for i in range(dice.randint(4, 12)):
-            player = Player(
-                world,
-                f"player{i}",
-                mode=dice.choice(("Normal", "Squad", "Squad", "Trio", "Brief")),
-                pod=dice.choice(list(pods)),
-                by_stream=dice.random() < 0.7,
-            )
-            at = dice.uniform(0.3, 4)
-            steps.append((at, player.enqueue))
-            if dice.random() < 0.25:
-                steps.append((at + dice.choice((0.0, 0.005, 0.02, 0.5, 2.5)), player.dequeue))
-        steps += _disturbances(world, dice)
+        if Twist.DIFFERENT in twists:
+            await asyncio.sleep(_KNOWN_SECONDS)
+        steps = _requests(world, dice, homes, twists) + _disturbances(world, dice)
         await _do(world, *steps)
         await _calm(world)
 
     return scenario
 
 
-def _disturbances(
-    world: World, dice: random.Random
-) -> list[tuple[float, Callable[[], Awaitable[Any]]]]:
+def _requests(
+    world: World, dice: random.Random, pods: Sequence[str], twists: Collection[Twist]
+) -> list[Step]:
+    """What the players ask for, and when."""
+    steps: list[Step] = []
+    by_pubsub, several = Twist.PUBSUB in twists, Twist.SEVERAL in twists
+    for i in range(dice.randint(4, 12) + (20 if by_pubsub else 0)):
+        player = Player(
+            world,
+            f"player{i}",
+            mode=dice.choice(("Normal", "Squad", "Squad", "Trio", "Brief")),
+            pod=dice.choice(pods),
+            by_stream=dice.random() < (0.1 if by_pubsub else 0.7),
+        )
+        at = dice.uniform(0.3, 4)
+        steps.append((at, player.enqueue))
+        if several:
+            player.mode = "Squad"
+            steps.append((at + dice.choice((0.0, 0.01, 0.5)), player.in_mode("Trio").enqueue))
+        elif dice.random() < 0.25:
+            steps.append((at + dice.choice((0.0, 0.005, 0.02, 0.5, 2.5)), player.dequeue))
+    return steps
+
+
+def _disturbances(world: World, dice: random.Random) -> list[Step]:
     async def second() -> None:
         world.servers["server-b"].start()
 

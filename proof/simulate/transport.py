@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from redis.asyncio import Redis
 from redis.asyncio.connection import Connection as RedisConnection
 
 from matchkeeper.store.connection import Connection
@@ -25,7 +26,15 @@ class SimConnection(RedisConnection):
 
 
 def reroute(connection: Connection, network: Network, endpoint: Endpoint) -> None:
-    """Lets a connection that is not used yet speak through the simulated network."""
-    pool = connection.redis.connection_pool
-    pool.connection_class = SimConnection
-    pool.connection_kwargs.update(network=network, endpoint=endpoint)
+    """Lets a connection that is not used yet, and all that it makes later, speak through the
+    simulated network.
+    """
+
+    def through(redis: Redis) -> Redis:
+        redis.connection_pool.connection_class = SimConnection
+        redis.connection_pool.connection_kwargs.update(network=network, endpoint=endpoint)
+        return redis
+
+    new_client = connection.new_client
+    connection.new_client = lambda: through(new_client())
+    through(connection.redis)

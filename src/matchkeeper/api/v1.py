@@ -16,7 +16,6 @@ from litestar.params import Parameter
 from matchkeeper import __version__
 from matchkeeper.api import models
 from matchkeeper.api.failures import BAD_REQUEST, CHANGES, NO_REDIS, NOT_FOUND, fails_with
-from matchkeeper.api.guards import budgeted
 from matchkeeper.context import Context
 from matchkeeper.domain.agreement import ModeState
 from matchkeeper.operator import BadRequestError
@@ -29,8 +28,6 @@ PlayerId = Annotated[
     # For the document; `_player` refuses what does not fit, and says so in words.
     Parameter(schema_extra={"maxLength": MAX_ID_CHARACTERS, "pattern": ID_PATTERN}),
 ]
-MOST_BYTES = 1024 * 1024
-"""Of metadata in one answer: an answer is made in the loop that makes the matches."""
 SECURITY: list[dict[str, list[str]]] = [{"token": []}]
 
 
@@ -60,28 +57,15 @@ def api_router(context: Context) -> Router:
     return Router(
         "/api/v1",
         route_handlers=[
-            Router(
-                "/",
-                route_handlers=[
-                    *_queue_routes(context),
-                    *_hold_routes(context, guard),
-                    *_player_routes(context, guard),
-                    *_match_routes(context),
-                    *_dead_letter_routes(context, guard),
-                    *_pod_routes(context),
-                ],
-                middleware=[budgeted()],
-            ),
+            *_queue_routes(context),
+            *_hold_routes(context, guard),
+            *_player_routes(context, guard),
+            *_match_routes(context),
+            *_dead_letter_routes(context, guard),
             *_breaker_routes(context, guard),
-            version,
+            *_server_routes(context),
         ],
     )
-
-
-@get("/version", tags=["server"], summary="The version", sync_to_thread=False)
-def version() -> dict[str, str]:
-    """The version of this server."""
-    return {"version": __version__}
 
 
 def _queue_routes(context: Context) -> list[Any]:
@@ -94,13 +78,12 @@ def _queue_routes(context: Context) -> list[Any]:
     @get(
         "/queues/{mode:str}",
         tags=["queues"],
-        summary="Who waits in a queue, longest first; 1 MiB at most, then next_start says where to "
-        "read on",
+        summary="Who waits in a queue, longest first",
         responses=fails_with(BAD_REQUEST, NOT_FOUND, NO_REDIS),
     )
     async def queue(mode: str, start: Start = 0, count: Count = 100) -> models.TicketPage:
         found = operator.mode(mode)
-        page = await operator.page(found, start=start, count=count, most_bytes=MOST_BYTES)
+        page = await operator.page(found, start=start, count=count)
         return models.TicketPage(
             mode=found.name,
             length=page.queue_length,
@@ -116,7 +99,6 @@ def _queue_routes(context: Context) -> list[Any]:
                 )
                 for ticket in page.tickets
             ],
-            next_start=start + len(page.scan.places) if page.cut else None,
             unreadable=[printable(ticket.player_id) for ticket in page.unreadable],
         )
 
@@ -241,11 +223,11 @@ def _match_routes(context: Context) -> list[Any]:
     @get(
         "/matches/{mode:str}",
         tags=["matches"],
-        summary="Pending matches, those due first; fewer where they hold more than 1 MiB",
+        summary="Pending matches, those due first",
         responses=fails_with(BAD_REQUEST, NOT_FOUND, NO_REDIS),
     )
     async def matches(mode: str, count: Count = 100) -> list[models.MatchView]:
-        found = await operator.pending(operator.mode(mode), count=count, most_bytes=MOST_BYTES)
+        found = await operator.pending(operator.mode(mode), count=count)
         return [models.match_view(match) for match in found]
 
     @get(
@@ -266,16 +248,11 @@ def _dead_letter_routes(context: Context, guard: list[Any]) -> list[Any]:
     @get(
         "/dead-letters/{mode:str}",
         tags=["dead letters"],
-        summary="Set aside, newest first; fewer than asked for where they hold more than 1 MiB: "
-        "read on before the last id",
+        summary="Set aside, newest first",
         responses=fails_with(BAD_REQUEST, NOT_FOUND, NO_REDIS),
     )
-    async def letters(
-        mode: str, count: Count = 100, before: str | None = None
-    ) -> list[models.DeadLetterView]:
-        found = await operator.dead_letters(
-            operator.mode(mode), count=count, before=before, most_bytes=MOST_BYTES
-        )
+    async def letters(mode: str, count: Count = 100) -> list[models.DeadLetterView]:
+        found = await operator.dead_letters(operator.mode(mode), count=count)
         return [models.letter_view(letter) for letter in found]
 
     @post(
@@ -312,7 +289,6 @@ def _dead_letter_routes(context: Context, guard: list[Any]) -> list[Any]:
 
 def _breaker_routes(context: Context, guard: list[Any]) -> list[Any]:
     breaker = context.breaker
-    breakers = (breaker, context.people.connection.breaker)
 
     def view() -> models.BreakerView:
         seconds = breaker.seconds_until_probe()
@@ -337,8 +313,7 @@ def _breaker_routes(context: Context, guard: list[Any]) -> list[Any]:
         sync_to_thread=False,
     )
     def force_open() -> models.BreakerView:
-        for each in breakers:
-            each.force_open()
+        breaker.force_open()
         return view()
 
     @post(
@@ -352,14 +327,13 @@ def _breaker_routes(context: Context, guard: list[Any]) -> list[Any]:
         sync_to_thread=False,
     )
     def release() -> models.BreakerView:
-        for each in breakers:
-            each.release()
+        breaker.release()
         return view()
 
     return [show_breaker, force_open, release]
 
 
-def _pod_routes(context: Context) -> list[Any]:
+def _server_routes(context: Context) -> list[Any]:
     @get(
         "/pods",
         tags=["server"],
@@ -367,7 +341,7 @@ def _pod_routes(context: Context) -> list[Any]:
         responses=fails_with(NO_REDIS),
     )
     async def pods() -> list[models.PodView]:
-        heard = await context.people.coordination.pods()
+        heard = await context.stores.coordination.pods()
         unclaimed = context.pods.unclaimed_in_a_row()
         not_started = context.claimers.not_started()
         return [
@@ -381,7 +355,11 @@ def _pod_routes(context: Context) -> list[Any]:
             for pod_id in sorted({*heard, *unclaimed, *not_started})
         ]
 
-    return [pods]
+    @get("/version", tags=["server"], summary="The version", sync_to_thread=False)
+    def version() -> dict[str, str]:
+        return {"version": __version__}
+
+    return [pods, version]
 
 
 def _player(player_id: str) -> str:

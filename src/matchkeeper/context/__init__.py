@@ -24,7 +24,6 @@ from matchkeeper.context.stores import (
     operator_for,
     probe_for,
     stores_for,
-    stores_for_people,
 )
 from matchkeeper.context.tracing import traces_for
 from matchkeeper.domain.mode import GameMode, Handoff
@@ -83,8 +82,6 @@ class Context:
     stream: StreamIntake | None
     """None: streams are not read."""
     operator: Operator
-    people: Stores
-    """What `operator` uses: connections of its own."""
     traces: Traces
 
 
@@ -113,12 +110,11 @@ def build(
         board=board,
         timeout_seconds=settings.matchmaking.redis_operation_timeout_seconds,
     )
-    me = new_server_id(settings.server.server_id, token=token)
     breaker = breaker_for(settings, events=events, clock=clock, rng=rng)
     stores = stores_for(
         settings,
         url,
-        me=me,
+        me=new_server_id(settings.server.server_id, token=token),
         breaker=breaker,
         events=events,
         clock=clock,
@@ -126,7 +122,6 @@ def build(
         stop=stopping,
         token=token,
     )
-    people = stores_for_people(settings, url, me=me, clock=clock, rng=rng, stop=stopping)
     alerter.permission = stores.coordination
     traces = traces_for(
         settings, url, metrics=metrics, clock=clock, rng=rng, stop=stopping, exporter=exporter
@@ -134,7 +129,6 @@ def build(
     return _Wiring(
         settings=settings,
         stores=stores,
-        people=people,
         breaker=breaker,
         redis_events=events,
         metrics=metrics,
@@ -154,7 +148,6 @@ class _Wiring:
 
     settings: Settings
     stores: Stores
-    people: Stores
     breaker: CircuitBreaker
     redis_events: RedisEvents
     metrics: Metrics
@@ -235,8 +228,7 @@ class _Wiring:
             fleet=fleet,
             pubsub=pubsub,
             stream=stream,
-            operator=operator_for(settings, self.people),
-            people=self.people,
+            operator=operator_for(settings, self.stores),
             traces=self.traces,
         )
 
