@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check install clean model simulate chaos mutants fuzz durability bench docs
+.PHONY: help demo test check install clean model simulate chaos mutants fuzz durability starts bench docs
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ fuzz: $(STAMP)  ## Foreign bytes for everything that reads some
 
 durability: $(STAMP)  ## Who is missing after a crash of Redis, by durability
 	$(BIN)/python -m proof.durability $(ARGS)
+
+starts: $(STAMP)  ## Who is started twice after a failover, by durability
+	$(BIN)/python -m proof.durability.starts $(ARGS)
 
 chaos: $(STAMP)  ## Real processes, killed and cut off for minutes
 	$(BIN)/python -m proof.chaos $(ARGS)

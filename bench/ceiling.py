@@ -29,6 +29,7 @@ from matchkeeper.protocol import answers
 from matchkeeper.protocol.metadata import metadata_sum
 from matchkeeper.protocol.requests import RequestKind, decode
 from matchkeeper.store import keys, scripts
+from matchkeeper.store.durability import Durability
 from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.scripts import Script
 from matchkeeper.store.stream import Entry
@@ -49,9 +50,7 @@ class _Recorder:
 
     commands: list[bytes] = field(default_factory=list)
     memory_ms: int = 120_000
-    options: Any = field(
-        default_factory=lambda: SimpleNamespace(durability=SimpleNamespace(command=None))
-    )
+    options: Any = field(default_factory=lambda: SimpleNamespace(durability=Durability()))
     count: int = 0
     """Of the requests or proposals in the next call."""
 

@@ -20,8 +20,6 @@ from bench.raw import Line
 from proof.wire import packed
 
 _SCRIPTS = Path(__file__).parents[1] / "docs" / "scripts"
-_LEASE_SECONDS = 10
-_MEMORY_MS = 120_000
 _MATCH = re.compile(rb'"match_id":"([^"]+)"')
 _SENT = re.compile(rb'"sent":(\d+)')
 _HEARTBEAT_SECONDS = 2.0
@@ -43,7 +41,7 @@ class Pod:
             name: self._speaks.ask("SCRIPT", "LOAD", text) for name, text in scripts.items()
         }
         self._beat = packed(
-            *("EVAL", (_SCRIPTS / "heartbeat.lua").read_text(), 1, "pods", "pod", "here", 86400)
+            *("EVAL", (_SCRIPTS / "heartbeat.lua").read_text(), 1, "pods", "pod", "here")
         )
         self._made: dict[tuple[str, int], bytes] = {}
         self._asked: list[tuple[str, bytes]] = []
@@ -120,12 +118,11 @@ class Pod:
 
     def _claim(self, match_id: bytes) -> None:
         names = [f"{kind}:{{{self._tag}}}" for kind in ("pending", "history")]
-        self._call("claim", match_id, names, (_ID, 1, "pod", _ID, _LEASE_SECONDS))
+        self._call("claim", match_id, names, (_ID, 1, "pod", _ID))
 
     def _confirm(self, match_id: bytes) -> None:
         names = [f"{kind}:{{{self._tag}}}" for kind in ("pending", "matched", "leaving", "history")]
-        args = (_ID, 1, _ID, _MEMORY_MS, '"claimed_by":null', "pod")
-        self._call("confirm", match_id, names, args)
+        self._call("confirm", match_id, names, (_ID, 1, "pod", _ID))
 
     def _call(
         self, script: str, match_id: bytes, names: Sequence[str], args: Sequence[_Argument]

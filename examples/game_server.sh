@@ -32,12 +32,27 @@ match=$(sed -E 's/.*"match_id":"([^"]+)".*/\1/' <<<"$offer")
 epoch=$(sed -E 's/.*"epoch":([0-9]+).*/\1/' <<<"$offer")
 echo "offered: $offer"
 
-# 4. Claim it for 10 seconds, under a token of our own.
+# 4. Claim it, under a token of our own.
 token=$RANDOM$RANDOM$RANDOM
 echo "claim: $(redis --eval "$scripts/claim.lua" "match:{$tag}:$match" "pending:{$tag}" \
-    "history:{$tag}" "claimers:{$tag}" , "$match" "$epoch" my-pod "$token" 10)"
+    "history:{$tag}" "claimers:{$tag}" , "$match" "$epoch" my-pod "$token")"
 
-# 5. Load the map …, then confirm. Only who is told "started" may start.
-echo "confirm: $(redis --eval "$scripts/confirm.lua" \
-    "match:{$tag}:$match" "pending:{$tag}" "matched:{$tag}" "leaving:{$tag}" \
-    "history:{$tag}" "claimers:{$tag}" , "$match" "$epoch" "$token" 120000 '"claimed_by":null' my-pod)"
+# 5. Load the map …, then confirm; behind it, on the same connection, what the offer's durability asks for.
+#    "started" is the last word. "confirmed" becomes it when that is reached; else the match is declined.
+durability=$(sed -nE 's/.*"durability":"([^"]+)".*/\1/p' <<<"$offer")
+case ${durability:-none} in
+fsync) wait="WAITAOF 1 0 3000" wanted=1 ;;
+replicas:*) wait="WAIT ${durability#*:} 3000" wanted=${durability#*:} ;;
+*) wait="PING" wanted=0 ;;
+esac
+keys=("match:{$tag}:$match" "pending:{$tag}" "matched:{$tag}" "leaving:{$tag}" "history:{$tag}" "claimers:{$tag}")
+args=("$match" "$epoch" my-pod "$token")
+confirm=$(redis -x SCRIPT LOAD <"$scripts/confirm.lua")
+{ read -r reply; read -r reached; } < <(redis <<<"EVALSHA $confirm 6 ${keys[*]} ${args[*]}
+$wait")
+echo "confirm: $reply"
+if [[ $reply == confirmed ]] && ((reached >= wanted)); then
+    echo "settle: $(redis --eval "$scripts/settle.lua" "${keys[@]}" , "${args[@]}")"
+elif [[ $reply == confirmed ]]; then
+    echo "decline: $(redis --eval "$scripts/decline.lua" "${keys[@]:0:2}" "${keys[4]}" , "${args[@]}")"
+fi

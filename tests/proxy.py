@@ -22,6 +22,8 @@ class Proxy:
     lost: int = 0
     lose_at_most: int = 1
     delay_seconds: float = 0.0
+    held: bool = False
+    """What the server says waits here until it is false."""
     requests: list[bytes] = field(default_factory=list)
 
     def cuts(self, data: bytes) -> bool:
@@ -32,6 +34,12 @@ class Proxy:
         loses = target is not None and target in data and self.lost < self.lose_at_most
         self.lost += loses
         return loses
+
+    async def pause(self) -> None:
+        """As long as the next chunk is to wait."""
+        await asyncio.sleep(self.delay_seconds)
+        while self.held:
+            await asyncio.sleep(0.01)
 
     @property
     def url(self) -> str:
@@ -61,12 +69,11 @@ async def proxy_to(port: int) -> AsyncIterator[Proxy]:
             while data := await up_reader.read(65536):
                 if losing.is_set():
                     break
-                if proxy.delay_seconds:
-                    await asyncio.sleep(proxy.delay_seconds)
+                await proxy.pause()
                 writer.write(data)
             writer.close()
 
-        with suppress(ConnectionError):
+        with suppress(ConnectionError, asyncio.CancelledError):
             await asyncio.gather(requests(), replies())
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)

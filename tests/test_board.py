@@ -12,6 +12,7 @@ import msgspec
 import pytest
 import yaml
 
+from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.mode import GameMode, RatingRules
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.decide import Cause
@@ -294,6 +295,15 @@ def test_all_is_well() -> None:
         (replace(WELL, breaker="half_open"), "breaker_open", "critical", "breaker-open"),
         (replace(WELL, breaker="forced_open"), "breaker_forced", "critical", "breaker-open"),
         (replace(WELL, redis_failing=True), "redis_failing", "warning", "breaker-open"),
+        (replace(WELL, differences=["x"]), "settings_differ", "warning", "settings-differ"),
+        (
+            replace(WELL, queues=[replace(QUEUE, states=frozenset({ModeState.PAUSED}))]),
+            "paused Normal", "warning", "mode-held",
+        ),
+        (
+            replace(WELL, queues=[replace(QUEUE, states=frozenset({ModeState.DRAINED}))]),
+            "drained Normal", "warning", "mode-held",
+        ),
         (
             replace(WELL, breaker="open", redis_problem="Redis refuses X: this is a replica now"),
             "redis_unusable", "critical", "breaker-open",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,11 @@ from tests.conftest import RealServer, wait_until
 from tests.harness import Server, serving
 from tests.webhooks import Webhook, webhook
 
-LEASE = timedelta(milliseconds=200)
+SETTINGS: dict[str, object] = {
+    "matchmaking__game_modes": [
+        {"game_mode": "Squad", "handoff": "claim", "claim_lease_seconds": 0.2}
+    ]
+}
 
 
 async def offer_to(pod: GameServer, *, not_of: frozenset[str] = frozenset()) -> Offer:
@@ -31,7 +34,7 @@ async def starts_nothing(pod: GameServer, *, times: int) -> frozenset[str]:
     seen: frozenset[str] = frozenset()
     for _ in range(times):
         offer = await offer_to(pod, not_of=seen)
-        assert await offer.claim(lease=LEASE)
+        assert await offer.claim()
         seen |= {offer.request.match_id}
     return seen
 
@@ -56,7 +59,9 @@ async def test_it_is_refused_named_and_let_in_again_when_it_starts_one(
     any_server: RealServer, redis: Redis, tmp_path: Path
 ) -> None:
     async with webhook() as hook:
-        with serving(any_server.url, tmp_path, alerts__urls=[hook.apprise_url]) as server:
+        with serving(
+            any_server.url, tmp_path, alerts__urls=[hook.apprise_url], **SETTINGS
+        ) as server:
             await server.ready()
             async with (
                 GameServer(any_server.url, pod_id="hole") as hole,

@@ -108,13 +108,15 @@ async def _waits(redis: Redis, scores: list[float]) -> bool:
 async def test_a_pod_that_dies_between_claim_and_start_loses_nobody(
     valkey: RealServer, tmp_path: Path
 ) -> None:
-    with serving(valkey.url, tmp_path, **QUICK) as server:
+    modes = [{"game_mode": "Squad", "handoff": "claim", "claim_lease_seconds": 0.5}]
+    with serving(valkey.url, tmp_path, **QUICK, matchmaking__game_modes=modes) as server:
         await server.ready()
         async with GameServer(valkey.url, pod_id="a") as pod:
             await pod.enqueue("p1", "Squad")
             await pod.enqueue("p2", "Squad")
             offer = await next_offer(pod)
-            assert await offer.claim(lease=timedelta(milliseconds=200))
+            assert offer.request.lease_seconds == 0.5
+            assert await offer.claim()
             await server.logged('"cause": "lease_expired"')
             assert not await offer.started(), "too late: the players are elsewhere by now"
             again = await next_offer(pod)

@@ -122,7 +122,7 @@ def test_mode_names_that_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["N", "x" * 64, "2v2-ranked", "Größe", "对战"])
 def test_mode_names_that_are_taken(name: str) -> None:
-    assert GameModeSettings(game_mode=name).to_domain().tag == name.lower()
+    assert GameModeSettings(game_mode=name).to_domain(max_metadata_bytes=1).tag == name.lower()
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_modes_of_the_domain() -> None:
 
 
 def test_zero_seconds_mean_never() -> None:
-    mode = GameModeSettings(game_mode="A", use_mmr_matching=True).to_domain()
+    mode = GameModeSettings(game_mode="A", use_mmr_matching=True).to_domain(max_metadata_bytes=1)
     assert mode.rating is not None
     assert (mode.rating.anyone_after, mode.max_wait) == (None, None)
     assert mode.rating == RatingRules()

@@ -73,9 +73,7 @@ async def test_a_whole_day_with_these_users(guarded_server: GuardedServer, tmp_p
             await _nobody_listens(guard, wire, server)
         async with outside(guard.url("operator")) as wire:
             await _plain_wire(guard, wire, server)
-            async with GameServer(
-                guard.url("gameserver"), pod_id="pod-a", durability=durability
-            ) as pod:
+            async with GameServer(guard.url("gameserver"), pod_id="pod-a") as pod:
                 await _claims(pod, server)
                 await _leaves(pod)
             await _set_aside(guard, wire, tmp_path)

@@ -293,7 +293,14 @@ def test_kustomize_renders_the_base() -> None:
     assert done.returncode == 0, done.stderr
     kinds = [each["kind"] for each in yaml.safe_load_all(done.stdout)]
     assert sorted(kinds) == sorted(
-        ["ServiceAccount", "ConfigMap", "Service", "Deployment", "PodDisruptionBudget"]
+        [
+            "ServiceAccount",
+            "ConfigMap",
+            "Service",
+            "Deployment",
+            "PodDisruptionBudget",
+            "NetworkPolicy",
+        ]
     )
 
 

@@ -19,7 +19,7 @@ def pending(
 ) -> PendingMatch:
     return PendingMatch(
         match_id="m", state=state, epoch=1, offers=offers, created_at=0.0, teams=(), metadata={},
-        claimed_by=None, declined_by=declined_by,
+        claimed_by=None, token=None, declined_by=declined_by,
     )  # fmt: skip
 
 
@@ -32,6 +32,7 @@ def pending(
         (pending(offers=3, declined_by="x"), (Step.GIVE_BACK, Cause.DECLINED)),
         (pending(offers=1, declined_by="x"), (Step.REDELIVER, Cause.DECLINED)),
         (pending(MatchState.CLAIMED), (Step.GIVE_BACK, Cause.LEASE_EXPIRED)),
+        (pending(MatchState.CONFIRMED), (Step.SETTLE, Cause.LEASE_EXPIRED)),
     ],
 )
 def test_the_next_step_of_an_overdue_match(

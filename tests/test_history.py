@@ -40,10 +40,8 @@ async def whole_life(stores: Stores) -> str:
     )
     second = await stores.new_match(CLAIMED)
     await stores.commit(CLAIMED, second)
-    lease = timedelta(seconds=5)
-    who = {"epoch": 1, "pod_id": "pod-x", "token": "t"}
-    await stores.matches.claim("squad", second.match_id, lease=lease, **who)  # type: ignore[arg-type]  # one dict for both
-    await stores.matches.confirm("squad", second.match_id, memory=lease, **who)  # type: ignore[arg-type]  # as above
+    for step in (stores.matches.claim, stores.matches.confirm):
+        await step("squad", second.match_id, epoch=1, pod_id="pod-x", token="t")
     return second.match_id
 
 
@@ -179,9 +177,7 @@ async def test_a_match_of_many_is_told_once_to_each_of_its_players(
             await stores.enqueue(f"player-with-a-long-name-{number:02}", mode)
         match = await stores.new_match(mode)
         await stores.commit(mode, match)
-        await stores.matches.claim(
-            "squad", match.match_id, epoch=1, pod_id="x", token="t", lease=timedelta(seconds=5)
-        )
+        await stores.matches.claim("squad", match.match_id, epoch=1, pod_id="x", token="t")
         lives = [
             [each.what for each in reversed(await stores.history.of_player(name, limit=9))]
             for name in ("player-with-a-long-name-00", "player-with-a-long-name-39")

@@ -180,23 +180,12 @@ async def test_who_reads_slowly_misses_frames_and_is_sent_no_old_ones() -> None:
     assert [body.count(b"event: live") for body in sent] == [1, 1, 1]
 
 
-async def test_who_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_module, "_SEND_SECONDS", 0.05)
-    live = _live()
-
-    async def send(_: Any) -> None:
-        await asyncio.sleep(3600)
-
-    with pytest.raises(TimeoutError):
-        await live.send_to(send, asyncio.get_running_loop().create_future())
-
-
 async def test_more_pages_than_the_bound_are_refused(
     monkeypatch: pytest.MonkeyPatch, valkey: RealServer, tmp_path: Path
 ) -> None:
     with serving(valkey.url, tmp_path) as server:
         await server.ready()
-        async with reading(server, live_module._MOST_PAGES) as readers:
+        async with reading(server, live_module.MOST_PAGES) as readers:
             await asyncio.gather(*(reader.until("live") for reader in readers))
             refused = await server.get("/api/v1/live")
             assert refused.status_code == 503

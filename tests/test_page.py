@@ -196,6 +196,27 @@ async def test_a_dead_letter_is_mended_with_the_token(
         assert await redis.xlen("dead:{normal}") == 0
 
 
+async def test_a_mode_is_paused_and_resumed_from_its_card(
+    browser: Browser, server: Server, redis: Redis
+) -> None:
+    async with browsing(browser, server.port) as seen:
+        page = seen.page
+        normal = card(page, "Normal")
+        await page.get_by_role("button", name="Pause Normal").click()
+        await expect(page.locator("#hold-why")).to_contain_text("Nobody in it is matched")
+        await page.locator("#hold-form button[type=submit]").click()
+        await page.get_by_label("API token").fill("test-token")
+        await page.keyboard.press("Enter")
+        await expect(normal).to_contain_text("paused by an operator")
+        await expect(page.locator("[data-name='paused Normal']")).to_be_visible()
+        assert await redis.hgetall("modes") == {"normal": "paused"}
+        await page.get_by_role("button", name="Resume Normal").click()
+        await page.locator("#hold-form button[type=submit]").click()
+        await expect(page.locator("[data-name='paused Normal']")).to_have_count(0)
+        await expect(page.get_by_role("button", name="Pause Normal")).to_be_visible()
+        assert await redis.hgetall("modes") == {}
+
+
 async def test_changes_that_are_off_are_told_to_be_off(
     browser: Browser, valkey: RealServer, redis: Redis, tmp_path: Path
 ) -> None:

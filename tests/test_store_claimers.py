@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -32,19 +33,18 @@ async def heard(redis: Redis) -> AsyncIterator[PubSub]:
         yield pubsub
 
 
-async def offered(stores: Stores) -> NewMatch:
+async def offered(stores: Stores, *, lease: float = 10) -> NewMatch:
     """A match of two new players, offered and not claimed."""
+    mode = replace(CLAIMED, claim_lease=timedelta(seconds=lease))
     for _ in range(2):
         await stores.enqueue(token(), CLAIMED)
     match = await stores.new_match(CLAIMED)
-    assert await stores.commit(CLAIMED, match) == ["committed"]
+    assert await stores.commit(mode, match) == ["committed"]
     return match
 
 
-async def claim(stores: Stores, match: NewMatch, *, pod: str, lease: float = 10) -> HandoffReply:
-    return await stores.matches.claim(
-        "squad", match.match_id, epoch=1, pod_id=pod, token=pod, lease=timedelta(seconds=lease)
-    )
+async def claim(stores: Stores, match: NewMatch, *, pod: str) -> HandoffReply:
+    return await stores.matches.claim("squad", match.match_id, epoch=1, pod_id=pod, token=pod)
 
 
 async def end(stores: Stores, match: NewMatch) -> None:
@@ -63,9 +63,9 @@ async def end(stores: Stores, match: NewMatch) -> None:
 
 async def fail(stores: Stores, *, pod: str, times: int = 1) -> None:
     """A pod claims so many matches at a time, and starts none."""
-    matches = [await offered(stores) for _ in range(times)]
+    matches = [await offered(stores, lease=0.02) for _ in range(times)]
     for match in matches:
-        assert await claim(stores, match, pod=pod, lease=0.02) is HandoffReply.CLAIMED
+        assert await claim(stores, match, pod=pod) is HandoffReply.CLAIMED
     for match in matches:
         await end(stores, match)
 
@@ -103,8 +103,8 @@ async def test_one_claim_is_let_through_and_the_time_doubles_when_it_fails(
     await fail(stores, pod="hole", times=3)
     for seconds in (20, 40, 80, 160, 300, 300):
         await may_claim_again(redis, "hole")
-        first, second = await offered(stores), await offered(stores)
-        assert await claim(stores, first, pod="hole", lease=0.3) is HandoffReply.CLAIMED
+        first, second = await offered(stores, lease=0.3), await offered(stores)
+        assert await claim(stores, first, pod="hole") is HandoffReply.CLAIMED
         assert await claim(stores, second, pod="hole") is HandoffReply.REFUSED
         await end(stores, first)
         left = (await failing(stores))["hole"].refused_for_seconds
@@ -125,9 +125,8 @@ async def test_a_start_ends_it(stores: Stores, redis: Redis) -> None:
     match = await offered(stores)
     assert await claim(stores, match, pod="better") is HandoffReply.CLAIMED
     reply = await stores.matches.confirm(
-        "squad", match.match_id, epoch=1, pod_id="better", token="better",
-        memory=timedelta(seconds=60),
-    )  # fmt: skip
+        "squad", match.match_id, epoch=1, pod_id="better", token="better"
+    )
     assert reply is HandoffReply.STARTED
     assert await failing(stores) == {}
     await fail(stores, pod="better", times=2)
@@ -135,8 +134,8 @@ async def test_a_start_ends_it(stores: Stores, redis: Redis) -> None:
 
 
 async def test_the_same_give_back_again_counts_once(stores: Stores) -> None:
-    match = await offered(stores)
-    await claim(stores, match, pod="hole", lease=0.02)
+    match = await offered(stores, lease=0.02)
+    await claim(stores, match, pod="hole")
     await end(stores, match)
     same = {"epoch": 1, "cause": "lease_expired", "token": token()}
     for _ in range(3):

@@ -120,7 +120,7 @@ async def test_a_decline_is_forgotten_with_the_next_offer(any_server: RealServer
         match = await _pending(stores)
         matches = stores.matches
         who = {"pod_id": "pod-x", "token": "one"}
-        await matches.claim("squad", match.match_id, epoch=1, lease=timedelta(seconds=5), **who)
+        await matches.claim("squad", match.match_id, epoch=1, **who)
         await matches.decline("squad", match.match_id, epoch=1, **who)
         declined = await matches.pending(CLAIMED, match.match_id)
         assert declined is not None

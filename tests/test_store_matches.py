@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -12,14 +13,13 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
 from matchkeeper.domain.match import MatchState
+from matchkeeper.store import scripts
 from matchkeeper.store.matches import HandoffReply, NewMatch
 from matchkeeper.store.pending import PendingMatch
+from matchkeeper.store.scripts import Script
 from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer, wait_until
 from tests.stores import CHANNEL, CLAIMED, NORMAL, RANKED, Stores, open_stores, token
-
-LEASE = timedelta(seconds=10)
-MEMORY = timedelta(seconds=60)
 
 
 @pytest.fixture
@@ -50,18 +50,21 @@ async def messages(pubsub: PubSub, count: int) -> list[tuple[str, dict[str, obje
     return found
 
 
-async def claimed_match(stores: Stores, *, offer_timeout: float = 5.0) -> NewMatch:
+async def claimed_match(
+    stores: Stores, *, offer_timeout: float = 5.0, lease: float = 10.0
+) -> NewMatch:
     """A committed match of p1 and p2 in claim handoff."""
+    mode = dataclasses.replace(CLAIMED, claim_lease=timedelta(seconds=lease))
     await stores.enqueue("p1", CLAIMED, pod="pod-a")
     await stores.enqueue("p2", CLAIMED, pod="pod-b")
     match = await stores.new_match(CLAIMED)
-    assert await stores.commit(CLAIMED, match, offer_timeout=offer_timeout) == ["committed"]
+    assert await stores.commit(mode, match, offer_timeout=offer_timeout) == ["committed"]
     return match
 
 
 async def claim(stores: Stores, match: NewMatch, *, as_token: str, epoch: int = 1) -> HandoffReply:
     return await stores.matches.claim(
-        "squad", match.match_id, epoch=epoch, pod_id="pod-x", token=as_token, lease=LEASE
+        "squad", match.match_id, epoch=epoch, pod_id="pod-x", token=as_token
     )
 
 
@@ -69,7 +72,7 @@ async def confirm(
     stores: Stores, match: NewMatch, *, as_token: str, epoch: int = 1
 ) -> HandoffReply:
     return await stores.matches.confirm(
-        "squad", match.match_id, epoch=epoch, pod_id="pod-x", token=as_token, memory=MEMORY
+        "squad", match.match_id, epoch=epoch, pod_id="pod-x", token=as_token
     )
 
 
@@ -251,14 +254,33 @@ async def test_given_back_with_the_place_and_the_metadata_they_had(
 
 
 async def test_a_lease_that_ran_out_refuses_the_confirm(stores: Stores, heard: PubSub) -> None:
-    match = await claimed_match(stores)
-    reply = await stores.matches.claim(
-        "squad", match.match_id, epoch=1, pod_id="pod-x", token="one",
-        lease=timedelta(milliseconds=20),
-    )  # fmt: skip
-    assert reply is HandoffReply.CLAIMED
+    match = await claimed_match(stores, lease=0.02)
+    assert await claim(stores, match, as_token="one") is HandoffReply.CLAIMED
     await overdue(stores, match)
     assert await confirm(stores, match, as_token="one") is HandoffReply.TOO_LATE
+
+
+@pytest.mark.parametrize("stored", ["inf", "nan", "1e9", "-1", "", "ten"])
+async def test_no_lease_is_without_end(
+    stores: Stores, heard: PubSub, redis: Redis, stored: str
+) -> None:
+    match = await claimed_match(stores)
+    await redis.hset(f"match:{{squad}}:{match.match_id}", "lease", stored)
+    assert await claim(stores, match, as_token="one") is HandoffReply.CLAIMED
+    now, deadline = (await redis.time())[0], await redis.zscore("pending:{squad}", match.match_id)
+    assert deadline is not None
+    assert now - 1 < deadline < now + 3600
+
+
+async def test_nobody_chooses_a_lease(stores: Stores, heard: PubSub, redis: Redis) -> None:
+    match = await claimed_match(stores, lease=3)
+    name = f"match:{{squad}}:{match.match_id}"
+    keys = (name, "pending:{squad}", "history:{squad}", "claimers:{squad}")
+    args = (match.match_id, 1, "pod-x", "one", "1e9")
+    assert await redis.eval(scripts.source(Script.CLAIM), len(keys), *keys, *args) == ["claimed"]
+    deadline = await redis.zscore("pending:{squad}", match.match_id)
+    assert deadline is not None
+    assert deadline < (await redis.time())[0] + 4
 
 
 async def test_a_declined_match_is_due_at_once(stores: Stores, heard: PubSub) -> None:

@@ -129,12 +129,8 @@ async def test_a_repetition_is_not_answered_after_the_match(
         match = await stores.new_match(CLAIMED)
         assert await stores.commit(CLAIMED, match) == ["committed"]
         assert await ask(entries[1]) is Reply.AGAIN, "the match may fall through"
-        await stores.matches.claim(
-            "squad", match.match_id, epoch=1, pod_id="a", token="t", lease=timedelta(seconds=5)
-        )
-        await stores.matches.confirm(
-            "squad", match.match_id, epoch=1, pod_id="a", token="t", memory=timedelta(seconds=60)
-        )
+        for step in (stores.matches.claim, stores.matches.confirm):
+            await step("squad", match.match_id, epoch=1, pod_id="a", token="t")
         known = keys.latest("p1")
         await redis.pexpire(known, 5000)
         assert await ask(entries[2]) is Reply.OVERTAKEN

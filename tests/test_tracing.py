@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -19,7 +18,8 @@ from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreTimeoutError
 from matchkeeper.observe.events import Event, heard_by
-from matchkeeper.store import keys
+from matchkeeper.store import keys, scripts
+from matchkeeper.store.scripts import Script
 from tests.conftest import RealServer, wait_until
 from tests.harness import Outside, outside
 from tests.proxy import proxy_to
@@ -132,7 +132,7 @@ async def test_what_goes_wrong_is_in_the_trace(
     brief = {"game_mode": "Brief", "required_players": 2, "max_wait_seconds": 0.2}
     quick = {"matchmaking__offer_timeout_seconds": 0.2, "matchmaking__unclaimed_threshold": 100}
     async with (
-        tracing(valkey.url, seen, CLAIM, brief, **quick),
+        tracing(valkey.url, seen, CLAIM | {"claim_lease_seconds": 0.1}, brief, **quick),
         GameServer(valkey.url, pod_id="pod-a", tracer_provider=provider) as pod,
     ):
         await pod.enqueue("p1", "Squad")
@@ -140,7 +140,7 @@ async def test_what_goes_wrong_is_in_the_trace(
         offer = await next_offer(pod)
         again = await next_offer(pod)
         assert again.request.traceparent == offer.request.traceparent
-        assert await again.claim(lease=timedelta(milliseconds=100))
+        assert await again.claim()
         await pod.enqueue("p3", "Brief")
         handoff = await seen.comes("handoff")
         assert told(handoff)["outcome"] == "given_back"
@@ -254,7 +254,7 @@ async def test_a_request_that_redis_did_not_do_is_in_the_trace(valkey: RealServe
         tracing(proxy.url, seen, retry__max_attempts=1),
         outside(valkey.url) as wire,
     ):
-        proxy.lose_replies_to = b"EVALSHA"
+        proxy.lose_replies_to = scripts.sha(Script.ENQUEUE).encode()
         proxy.lose_at_most = 100
         request = {"player_id": "p1", "game_mode": "Normal", "metadata": {}, "pod_id": "pod-a"}
         await wire.redis.publish(

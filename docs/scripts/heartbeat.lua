@@ -1,7 +1,7 @@
 #!lua
 -- A pod says that it lives, or that it leaves.
 -- KEYS   1 pods
--- ARGV   1 pod id  2 'here' or 'bye'  3 seconds after which a silent pod is forgotten
+-- ARGV   1 pod id  2 'here' or 'bye'
 -- REPLY  1
 -- AGAIN  safe.
 -- The clock of Redis, the only one that two servers share: Unix time in seconds.
@@ -10,11 +10,32 @@ local function unix_seconds()
   return tonumber(time[1]) + tonumber(time[2]) / 1000000
 end
 
+-- The number that a text says; nil where it says none, none that is finite, or one out of bounds.
+local function number_in(text, least, most)
+  local number = tonumber(text)
+  if number and number >= least and number <= most then return number end -- NaN is neither
+end
+
+-- As above for what the caller says: else the script ends here, before it has changed anything.
+local function bounded(name, text, least, most)
+  local number = number_in(text, least, most)
+  if not number then
+    error(string.format('%s is %s, allowed is %s to %s', name, tostring(text), least, most))
+  end
+  return number
+end
+
+local HOUR, DAY = 3600, 86400
+
+local function memory_ms(text)
+  return math.floor(bounded('memory in milliseconds', text, 1, DAY * 1000))
+end
+
 local now = unix_seconds()
 if ARGV[2] == 'bye' then
   redis.call('ZREM', KEYS[1], ARGV[1])
 else
   redis.call('ZADD', KEYS[1], string.format('%.6f', now), ARGV[1])
 end
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.6f', now - tonumber(ARGV[3])))
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.6f', now - DAY))
 return 1

@@ -1,6 +1,6 @@
 """`python -m proof.chaos.pod`: a process of several game servers, which notes all it sees.
 
-It speaks the plain wire and the documented scripts, as a game server in any language does.
+It hears and asks over the plain wire, and takes matches with the client that ships.
 """
 
 from __future__ import annotations
@@ -8,31 +8,30 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import secrets
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from matchkeeper.client import GameServer
+from matchkeeper.errors import StoreError
+from matchkeeper.protocol.answers import BattleRequest, decode_battle_request
 from proof.chaos.notes import Notes
 from proof.chaos.players import Players
-from proof.chaos.settings import DEADLINE_SECONDS, PodOptions
+from proof.chaos.settings import DEADLINE_SECONDS, LEASE_SECONDS, PodOptions
 from proof.chaos.wire import Client, Line, WireError
 from proof.judge import What
 from proof.wire import note
 
 _PODS = 3
 _SCRIPTS = Path(__file__).parents[2] / "docs" / "scripts"
-_TEXTS = {
-    name: (_SCRIPTS / f"{name}.lua").read_text()
-    for name in ("claim", "confirm", "decline", "heartbeat", "submit")
-}
-_TRIES = 12
-_LEASE_SECONDS = 2.0
+_TEXTS = {name: (_SCRIPTS / f"{name}.lua").read_text() for name in ("heartbeat", "submit")}
+_TRIES = 100
 _TARDY_SECONDS = 2.0
-_MEMORY_MS = 60_000
 _MANNERS = ("play", "decline", "forget", "late", "sleep", "rude", "tardy")
 _WEIGHTS = (74, 5, 4, 3, 8, 3, 3)
 
@@ -43,12 +42,9 @@ class Offer:
 
     match: str
     epoch: int
-    tag: str
     players: tuple[tuple[str, int], ...]
-
-    def key(self, kind: str) -> str:
-        """A key of its mode."""
-        return f"{kind}:{{{self.tag}}}"
+    request: BattleRequest
+    """As the client takes it."""
 
 
 class Pods:
@@ -60,6 +56,9 @@ class Pods:
         self._notes = Notes(Path(options.notes))
         self._client = Client(options.port, timeout_seconds=DEADLINE_SECONDS)
         self._names = [f"{options.name}-{number}" for number in range(_PODS)]
+        url, timeout = f"redis://127.0.0.1:{options.port}/0", timedelta(seconds=DEADLINE_SECONDS)
+        # Only to claim, confirm and decline with: what they hear is noted here.
+        self._pods = [GameServer(url, pod_id=name, timeout=timeout) for name in self._names]
         self._players = Players(
             options,
             self._names,
@@ -113,7 +112,7 @@ class Pods:
         if channel != "battle:request":
             self._players.told(message)
             return
-        task = asyncio.create_task(self._treat(_offer(message)))
+        task = asyncio.create_task(self._treat(_offer(message, payload)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -123,84 +122,47 @@ class Pods:
             return
         tardy = _TARDY_SECONDS if manner == "tardy" else 0.0
         await asyncio.sleep(tardy + self._rng.choice((0.0, 0.001, 0.005, 0.02)))
-        pod, token = self._rng.choice(self._names), secrets.token_hex(8)
-        facts = {"match": offer.match, "epoch": offer.epoch, "who": pod}
+        pod = self._rng.choice(self._pods)
+        facts = {"match": offer.match, "epoch": offer.epoch, "who": pod.pod_id}
         if manner != "rude":
             # A rude one asks to start what it has not claimed.
-            if not await self._claim(offer, pod, token):
+            if not await self._again(pod.claim, offer):
                 return
             self._notes.now(What.CLAIMED, **facts)
         if manner == "decline":
-            await self._decline(offer, pod, token)
+            await self._again(pod.decline, offer)
         if manner in ("decline", "forget"):
             return
-        await asyncio.sleep(1.1 * _LEASE_SECONDS if manner == "late" else self._rng.uniform(0, 0.1))
+        await asyncio.sleep(1.1 * LEASE_SECONDS if manner == "late" else self._rng.uniform(0, 0.1))
         self._notes.now(What.CONFIRMING, **facts)
-        if await self._confirm(offer, pod, token):
+        if await self._again(pod.started, offer):
             self._notes.now(What.STARTED, **facts, players=offer.players)
 
-    async def _claim(self, offer: Offer, pod: str, token: str) -> bool:
-        keys = (
-            offer.key("match") + f":{offer.match}",
-            offer.key("pending"),
-            offer.key("history"),
-        )
-        args = (offer.match, offer.epoch, pod, token, _LEASE_SECONDS)
-        return await self._run("claim", keys, args) == b"claimed"
-
-    async def _confirm(self, offer: Offer, pod: str, token: str) -> bool:
-        keys = (
-            offer.key("match") + f":{offer.match}",
-            *(offer.key(kind) for kind in ("pending", "matched", "leaving", "history")),
-        )
-        args = (offer.match, offer.epoch, token, _MEMORY_MS, '"claimed_by":null', pod)
-        return await self._run("confirm", keys, args) == b"started"
-
-    async def _decline(self, offer: Offer, pod: str, token: str) -> None:
-        keys = (
-            offer.key("match") + f":{offer.match}",
-            offer.key("pending"),
-            offer.key("history"),
-        )
-        await self._run("decline", keys, (offer.match, offer.epoch, pod, token))
-
-    async def _run(
-        self, script: str, keys: tuple[str, ...], args: tuple[str | float, ...]
-    ) -> bytes:
-        """What the script replied, sent again until there is a reply that can be relied on."""
-        command = ("EVAL", _TEXTS[script], len(keys), *keys, *args)
+    async def _again(self, ask: Callable[[BattleRequest], Awaitable[bool]], offer: Offer) -> bool:
+        """What the client says, asked again until it knows."""
         for _ in range(_TRIES):
-            with suppress(WireError):
-                return await self._once(command)
+            with suppress(StoreError):
+                return await ask(offer.request)
             await asyncio.sleep(self._rng.uniform(0, 0.2))
-        return b"nobody knows"
-
-    async def _once(self, command: tuple[str | float, ...]) -> bytes:
-        replicas = self._options.replicas
-        if not replicas:
-            return bytes((await self._client.call(command))[0][0])
-        reply, reached = await self._client.call(command, ("WAIT", replicas, 400))
-        if reached < replicas:
-            raise WireError("on too few replicas")
-        return bytes(reply[0])
+        return False
 
     async def _beat(self) -> None:
         while True:
             for name in self._names:
                 with suppress(WireError):
-                    command = ("EVAL", _TEXTS["heartbeat"], 1, "pods", name, "here", 86400)
+                    command = ("EVAL", _TEXTS["heartbeat"], 1, "pods", name, "here")
                     await self._client.call(command)
             await asyncio.sleep(1)
 
 
-def _offer(message: dict[str, Any]) -> Offer:
+def _offer(message: dict[str, Any], payload: bytes) -> Offer:
     pair = [message[name] for name in ("player1", "player2") if name in message]
     players = [each for team in message.get("teams") or [pair] for each in team]
     return Offer(
         match=message["match_id"],
         epoch=message["epoch"],
-        tag=message["game_mode"].lower(),
         players=tuple((each["player_id"], each["score"]) for each in players),
+        request=decode_battle_request(payload),
     )
 
 

@@ -20,6 +20,7 @@ REQUIRED = {"duel": 2, "squad": 4, "ranked": 2, "brief": 3}
 """Players of a match, by tag."""
 LIFETIMES = {"brief": 6.0}
 """Seconds after which a player who waits in a mode is taken out."""
+LEASE_SECONDS = 2.0
 DEADLINE_SECONDS = 1.0
 """Of every operation on Redis, of servers and pods alike."""
 
@@ -50,8 +51,6 @@ class PodOptions:
     """A file; once it is there, no more players come."""
     players_per_second: float
     seed: str
-    replicas: int
-    """As many must have a claim before it is believed."""
 
     def text(self) -> str:
         """For the command line of the process."""
@@ -65,6 +64,7 @@ class PodOptions:
 
 def server_environment(port: int, durability: str) -> dict[str, str]:
     """The settings of a match server, whose times are short so that much happens in little time."""
+    claimed = {"handoff": "claim", "claim_lease_seconds": LEASE_SECONDS}
     settings = {
         "REDIS__URL": f"redis://127.0.0.1:{port}/0",
         "REDIS__DURABILITY": durability,
@@ -84,6 +84,6 @@ def server_environment(port: int, durability: str) -> dict[str, str]:
         "MATCHMAKING__UNCLAIMED_HOLD_SECONDS": 0.5,
         "MATCHMAKING__UNCLAIMED_HOLD_MAX_SECONDS": 1,
         "MATCHMAKING__POD_HEARTBEAT_TIMEOUT_SECONDS": 4,
-        "MATCHMAKING__GAME_MODES": json.dumps([{**mode, "handoff": "claim"} for mode in MODES]),
+        "MATCHMAKING__GAME_MODES": json.dumps([{**mode, **claimed} for mode in MODES]),
     }
     return {f"MATCHKEEPER_{name}": str(value) for name, value in settings.items()}

@@ -156,7 +156,6 @@ class Site:
                 stop=str(self._stop),
                 players_per_second=self._rate,
                 seed=f"{self._seed} {name} {start}",
-                replicas=self.replicas,
             )
             return ["proof.chaos.pod", options.text()], {}
 

@@ -12,7 +12,17 @@ from typing import Any
 from proof.chaos.faults import CRASHES, Blow, CommandFault, Kind
 from proof.chaos.site import Site
 
-_AIMS = ("enqueue", "dequeue", "commit", "claim", "confirm", "decline", "redeliver", "give_back")
+_AIMS = (
+    "enqueue",
+    "dequeue",
+    "commit",
+    "claim",
+    "confirm",
+    "settle",
+    "decline",
+    "redeliver",
+    "give_back",
+)
 _LONGEST_AIM_SECONDS = 0.15
 _LONGEST_RECOVERY_SECONDS = 30.0
 _LOOKED_SECONDS = 3.0

@@ -11,14 +11,10 @@ HANDED_OVER = (
         edits=(
             Edit(
                 file="store/lua/claim.lua",
-                old="    if token ~= ARGV[4] then return 'already_claimed' end\n",
-                new="    redis.call('HSET', KEYS[1], 'claimed_by', ARGV[3], 'token', ARGV[4])\n",
-            ),
-            Edit(
-                file="store/lua/claim.lua",
-                old="    redis.call('HSET', KEYS[1], 'token', token) "
-                "-- a write, for WAITAOF and WAIT behind it\n",
-                new="",
+                old="  if is_taken and token ~= ARGV[4] then return 'already_claimed' end\n",
+                new="  if state == 'claimed' then\n"
+                "    redis.call('HSET', KEYS[1], 'claimed_by', ARGV[3], 'token', ARGV[4])\n"
+                "  end\n",
             ),
         ),
     ),
@@ -28,8 +24,8 @@ HANDED_OVER = (
         edits=(
             Edit(
                 file="store/matches.py",
-                old='        """A game server takes an offered match for `lease`."""\n',
-                new='        """A game server takes an offered match for `lease`."""\n'
+                old='        """A game server takes an offered match, for its mode\'s lease."""\n',
+                new='        """A game server takes an offered match, for its mode\'s lease."""\n'
                 "        name = keys.match(tag, match_id)\n"
                 "\n"
                 "        async def look(redis: Redis) -> Any:\n"
@@ -94,19 +90,80 @@ HANDED_OVER = (
         edits=(
             Edit(
                 file="store/lua/confirm.lua",
-                old="  if token ~= ARGV[3] then return 'not_claimed' end\n",
+                old="  if token ~= ARGV[4] then return 'not_claimed' end\n",
                 new="",
             ),
         ),
         model="BUG_CONFIRM_NO_TOKEN",
     ),
     Mutant(
+        name="lease_without_bound",
+        what="a claim holds as long as what stands in the match says, whatever that is",
+        edits=(
+            Edit(
+                file="store/lua/claim.lua",
+                old="  local lease = number_in(match[4], 0, HOUR) or 10\n",
+                new="  local lease = tonumber(match[4])\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="numbers_without_bounds",
+        what="a script takes every number that it is told",
+        edits=(
+            Edit(
+                file="store/lua/lib/numbers.lua",
+                old="  if number and number >= least and number <= most then return number end "
+                "-- NaN is neither\n",
+                new="  if number then return number end\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="start_told_too_early",
+        what="the players hear of a start before it is as durable as was asked",
+        edits=(
+            Edit(
+                file="store/lua/confirm.lua",
+                old="if match[9] and match[9] ~= 'none' then\n",
+                new="if false then\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="client_does_not_wait",
+        what="a game server starts what a failover can undo",
+        edits=(
+            Edit(
+                file="client/game_server.py",
+                old="                durability=durability,\n",
+                new="",
+            ),
+        ),
+    ),
+    Mutant(
+        name="confirmed_given_back",
+        what="players of a match that may have started go back to the queue",
+        edits=(
+            Edit(
+                file="handoff/decide.py",
+                old="        return Step.SETTLE, Cause.LEASE_EXPIRED\n",
+                new="        return Step.GIVE_BACK, Cause.LEASE_EXPIRED\n",
+            ),
+            Edit(
+                file="store/lua/give_back.lua",
+                old="if (match[1] ~= 'offered' and match[1] ~= 'claimed') or",
+                new="if match[1] == 'started' or",
+            ),
+        ),
+    ),
+    Mutant(
         name="confirm_leaves_index",
         what="players of a started match are still taken for players of a pending one",
         edits=(
             Edit(
-                file="store/lua/confirm.lua",
-                old="redis.call('HDEL', KEYS[3], unpack(ids))\n",
+                file="store/lua/lib/started.lua",
+                old="  redis.call('HDEL', KEYS[3], unpack(players))\n",
                 new="",
             ),
         ),

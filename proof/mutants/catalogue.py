@@ -101,8 +101,8 @@ _IN = (
         edits=(
             Edit(
                 file="store/connection.py",
-                old="        command = self.options.durability.command if durable else None\n",
-                new="        command = None\n",
+                old="        wanted = self.wanted(durable=durable)\n",
+                new="        wanted = Durability()\n",
             ),
         ),
     ),
@@ -121,14 +121,14 @@ _MATCHED = (
             Edit(
                 file="store/lua/scan.lua",
                 old="return {string.format",
-                new="local here = redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[1] + ARGV[2] - 1,"
+                new="local here = redis.call('ZRANGE', KEYS[1], first, first + count - 1,"
                 " 'WITHSCORES')\n"
-                "for i = 1, tonumber(ARGV[2]) > 1 and #here or 0, 2 do"
+                "for i = 1, count > 1 and #here or 0, 2 do"
                 " redis.call('ZREM', KEYS[1], here[i]) end\nreturn {string.format",
             ),
             Edit(
                 file="store/lua/scan.lua",
-                old="  redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[1] + ARGV[2] - 1, 'WITHSCORES')}",  # noqa: E501
+                old="  redis.call('ZRANGE', KEYS[1], first, first + count - 1, 'WITHSCORES')}",
                 new="  here}",
             ),
             Edit(

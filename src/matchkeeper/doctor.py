@@ -45,10 +45,55 @@ class Hole:
     name: str
     mended: dict[str, dict[tuple[int, int], tuple[int, int, int]]]
     """Lines that are not listed and older than the newest listed one have it, newer ones not."""
+    since: tuple[int, int] = (0, 0)
+    """The first line that has it."""
 
 
 # From the advisories of the two projects.
 HOLES = (
+    Hole(
+        name="CVE-2026-81934 (with TLS, strangers can run code on the server)",
+        mended={
+            "redis": {
+                (6, 2): (6, 2, 24),
+                (7, 2): (7, 2, 16),
+                (7, 4): (7, 4, 11),
+                (8, 2): (8, 2, 9),
+                (8, 4): (8, 4, 6),
+                (8, 6): (8, 6, 6),
+                (8, 8): (8, 8, 2),
+                (8, 10): (8, 10, 1),
+            },
+        },
+    ),
+    Hole(
+        name="GHSA-fq2f-crmw-q97r (strangers can make it use a freed script interpreter)",
+        mended={"valkey": {(9, 1): (9, 1, 2)}},
+        since=(9, 1),
+    ),
+    Hole(
+        name="CVE-2026-56684, CVE-2026-63639 (a client can run code on the server)",
+        mended={
+            "valkey": {
+                (7, 2): (7, 2, 14),
+                (8, 0): (8, 0, 10),
+                (8, 1): (8, 1, 9),
+                (9, 0): (9, 0, 5),
+                (9, 1): (9, 1, 1),
+            },
+        },
+    ),
+    Hole(
+        name="CVE-2026-23479 (a client can run code on the server)",
+        mended={
+            "valkey": {
+                (7, 2): (7, 2, 13),
+                (8, 0): (8, 0, 9),
+                (8, 1): (8, 1, 7),
+                (9, 0): (9, 0, 4),
+            },
+        },
+    ),
     Hole(
         name="CVE-2025-49844 (a script can run code on the server)",
         mended={
@@ -80,7 +125,7 @@ def holes_in(kind: str, version: tuple[int, ...]) -> list[str]:
         major, minor = (*version, 0, 0)[:2]
         mended = lines.get((major, minor))
         if mended is None:
-            vulnerable = bool(lines) and version[:2] < max(lines)
+            vulnerable = bool(lines) and hole.since <= version[:2] < max(lines)
         else:
             vulnerable = version < mended
         if vulnerable:
@@ -141,6 +186,30 @@ def examine_fleet(shared: Shared, roster: Roster) -> list[Finding]:
         _listed("settings", differences, good, mend, Verdict.WARNING),
         _listed("held modes", sorted(held), "none", ends, Verdict.WARNING),
     ]
+
+
+def examine_offers(facts: ServerFacts, modes: Sequence[GameMode], batch: int) -> list[Finding]:
+    """Whether battle requests fit into the buffer that Redis keeps for each subscriber. `batch`:
+    `commit_batch_size`; two such calls may be published at once.
+    """
+    limit = facts.subscriber_buffer_bytes
+    if limit is None:
+        mend = "Make sure that client-output-buffer-limit fits (docs/deploy.md)."
+        return [_doubtful("offers", "this Redis does not tell its buffer for subscribers", mend)]
+    largest = max(
+        2 * max(mode.required_players, 2 * batch) * mode.max_metadata_bytes for mode in modes
+    )
+    if not limit:
+        return [_good("offers", "no limit for subscribers (client-output-buffer-limit)")]
+    found = f"up to {largest >> 20} MiB at once, of {limit >> 20} MiB (client-output-buffer-limit)"
+    if largest <= limit:
+        return [_good("offers", found)]
+    mend = (
+        f"Set client-output-buffer-limit pubsub {largest} {largest} 60 in Redis, or lower "
+        "matchmaking.commit_batch_size or max_battle_request_bytes: a game server whose buffer is "
+        "full is cut off, and hears nothing of the match."
+    )
+    return [_doubtful("offers", found, mend)]
 
 
 def can_be_used(facts: ServerFacts) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -118,9 +119,11 @@ class Operator:
             states=states.get(mode.tag, frozenset()),
         )
 
-    async def page(self, mode: GameMode, *, start: int, count: int) -> Page:
-        """Tickets of a queue, longest waiting first."""
-        return await self._tickets.read(mode, start=start, count=count)
+    async def page(
+        self, mode: GameMode, *, start: int, count: int, most_bytes: float = math.inf
+    ) -> Page:
+        """Tickets of a queue, longest waiting first; it ends where it grows too large."""
+        return await self._tickets.read(mode, start=start, count=count, most_bytes=most_bytes)
 
     async def where(self, player_id: str) -> Whereabouts:
         """Where a player is now."""
@@ -162,11 +165,21 @@ class Operator:
             payload = answers.plain(player_id, answers.DEQUEUED)
             await self._connection.publish([(self._result_channel(outcome.detail), payload)])
 
-    async def pending(self, mode: GameMode, *, count: int) -> list[PendingMatch]:
-        """Pending matches of a mode, those due first."""
+    async def pending(
+        self, mode: GameMode, *, count: int, most_bytes: float = math.inf
+    ) -> list[PendingMatch]:
+        """Pending matches of a mode, those due first; fewer where they grow too large."""
         ids = await self._matches.pending_ids(mode.tag, count=count)
-        found = [await self._matches.pending(mode, match_id) for match_id in ids]
-        return [match for match in found if match is not None]
+        found: list[PendingMatch] = []
+        size = 0
+        for match_id in ids:
+            match = await self._matches.pending(mode, match_id)
+            if match is not None:
+                found.append(match)
+                size += sum(map(len, match.metadata.values()))
+            if size >= most_bytes:
+                break
+        return found
 
     async def match(self, mode: GameMode, match_id: str) -> PendingMatch:
         """One pending match."""
@@ -178,9 +191,22 @@ class Operator:
             )
         return match
 
-    async def dead_letters(self, mode: GameMode, *, count: int) -> list[DeadLetter]:
-        """The newest dead letters of a mode."""
-        return await self._dead_letters.list(mode.tag, count=count)
+    async def dead_letters(
+        self,
+        mode: GameMode,
+        *,
+        count: int,
+        before: str | None = None,
+        most_bytes: float = math.inf,
+    ) -> list[DeadLetter]:
+        """The newest dead letters of a mode, of those before the entry `before` where it is given;
+        fewer where they grow too large.
+        """
+        if before is not None:
+            _checked_entry(before)
+        return await self._dead_letters.list(
+            mode.tag, count=count, before=before, most_bytes=most_bytes
+        )
 
     async def dead_letter(self, mode: GameMode, entry_id: str) -> DeadLetter:
         """One dead letter."""

@@ -31,7 +31,14 @@ _TRACEPARENT = {
     "type": "string",
     "pattern": trace_context.PATTERN,
 }
-_CLIENT_SCRIPTS = (Script.CLAIM, Script.CONFIRM, Script.DECLINE, Script.HEARTBEAT, Script.SUBMIT)
+_CLIENT_SCRIPTS = (
+    Script.CLAIM,
+    Script.CONFIRM,
+    Script.SETTLE,
+    Script.DECLINE,
+    Script.HEARTBEAT,
+    Script.SUBMIT,
+)
 _BY_HAND = "<!-- Made by `python -m matchkeeper.reference docs`; do not edit. -->"
 
 _HISTORY = """\

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +24,16 @@ from matchkeeper.errors import (
     StoreUnavailableError,
 )
 from matchkeeper.loops.server import MatchServer
-from matchkeeper.observe.events import Event, emit, heard_by
+from matchkeeper.observe.events import Event, Throttle, emit, heard_by
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.embedded import embedded_server
 from matchkeeper.store.facts import gather_server
+from matchkeeper.store.scripts import read_all
 
 if TYPE_CHECKING:
     from litestar import Router  # slow to import, and of no use to commands that do not serve
+
+    from matchkeeper.api.connections import Closed
 
 _LOOK_AGAIN_SECONDS = 1.0
 
@@ -59,6 +64,7 @@ async def run_server(
     end = _End(stop or asyncio.Event())
     with end.on_signals():
         async with _redis(settings, url, folder) as redis_url:
+            read_all()
             context = build(settings, redis_url)
             with heard_by(context.board.events.heard):
                 await _checked_and_served(context, redis_url, on_ready, end, beside)
@@ -74,14 +80,17 @@ class _End:
 
     @contextmanager
     def on_signals(self) -> Generator[None]:
-        """SIGTERM and SIGINT ask for the end."""
+        """SIGTERM, SIGINT and SIGHUP ask for the end; SIGHUP not where `nohup` has said so."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        numbers = [signal.SIGTERM, signal.SIGINT]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)
+        for number in numbers:
             loop.add_signal_handler(number, self._heard)
         try:
             yield
         finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in numbers:
                 loop.remove_signal_handler(number)
 
     def _heard(self) -> None:
@@ -119,7 +128,7 @@ async def _checked_and_served(
     end: _End,
     beside: Sequence[Router],
 ) -> None:
-    async with context.stores.connection, context.traces.open():
+    async with context.stores.connection, context.people.connection, context.traces.open():
         looked = asyncio.Event()
         if await end.comes_before(_refuse_the_impossible(context, looked)):
             return
@@ -185,6 +194,17 @@ async def _looking_later(context: Context, looked: asyncio.Event) -> AsyncGenera
             raise failure
 
 
+def _told_closed(context: Context) -> Callable[[Closed], None]:
+    interval = timedelta(seconds=context.settings.logging.repeat_interval_seconds)
+    throttle = Throttle(interval=interval, clock=time.monotonic)
+
+    def closed(why: Closed) -> None:
+        context.metrics.http_closed(why.value)
+        throttle.emit(Event.HTTP_CLOSED, key=why.value, why=why.value)
+
+    return closed
+
+
 async def _serve(
     context: Context,
     redis_url: str,
@@ -194,14 +214,18 @@ async def _serve(
 ) -> None:
     # Slow to import, and of no use to commands that do not serve.
     from matchkeeper.api.app import create_app  # noqa: PLC0415
-    from matchkeeper.api.serving import bind, serve_http  # noqa: PLC0415
+    from matchkeeper.api.serving import bind, connections_for, serve_http  # noqa: PLC0415
 
     server = context.settings.server
+    most = connections_for(server.max_connections, redis=context.settings.redis.max_connections)
     listener = bind(server.host, server.port)
     http_url = f"http://{server.host}:{listener.getsockname()[1]}"
     http_stop = asyncio.Event()
-    app = create_app(context, stop=http_stop, beside=beside)
-    http = asyncio.ensure_future(serve_http(app, listener, stop=http_stop))
+    app = create_app(context, stop=http_stop, beside=beside, most_pages=most // 2)
+    closed = _told_closed(context)
+    http = asyncio.ensure_future(
+        serve_http(app, listener, most=most, on_closed=closed, stop=http_stop)
+    )
     stopper = asyncio.ensure_future(end.stops(context.server))
     emit(
         Event.STARTED,

@@ -16,8 +16,9 @@ from litestar.openapi.spec import Components, SecurityScheme
 from matchkeeper import __version__
 from matchkeeper.api.docs import docs_router
 from matchkeeper.api.failures import Failure, FailureAnswer
+from matchkeeper.api.guards import only_hosts
 from matchkeeper.api.health import health_router
-from matchkeeper.api.live import Live, live_route
+from matchkeeper.api.live import MOST_PAGES, Live, live_route
 from matchkeeper.api.pages import page_router
 from matchkeeper.api.runbooks import runbook_router
 from matchkeeper.api.v1 import api_router
@@ -25,6 +26,15 @@ from matchkeeper.context import Context
 from matchkeeper.errors import MatchkeeperError, NotFoundError, StoreError
 from matchkeeper.operator import BadRequestError
 
+_MOST_BODY = 1024 * 1024
+_CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    421: "unknown_host",
+    503: "busy",
+}
 _STATUS: tuple[tuple[type[MatchkeeperError], int, str], ...] = (
     (NotFoundError, 404, "not_found"),
     (BadRequestError, 400, "bad_request"),
@@ -33,12 +43,22 @@ _STATUS: tuple[tuple[type[MatchkeeperError], int, str], ...] = (
 
 
 def create_app(
-    context: Context, *, stop: asyncio.Event | None = None, beside: Sequence[Router] = ()
+    context: Context,
+    *,
+    stop: asyncio.Event | None = None,
+    beside: Sequence[Router] = (),
+    most_pages: int = MOST_PAGES,
 ) -> Litestar:
     """The page, health, metrics and `/api/v1`, for a server that is wired; and what its caller puts
     beside them: the controls of a demo. `stop` ends the pages' streams.
     """
-    live = Live(context, stop=stop or asyncio.Event(), demo=bool(beside))
+    live = Live(
+        context,
+        stop=stop or asyncio.Event(),
+        demo=bool(beside),
+        most=min(most_pages, MOST_PAGES),
+    )
+    server = context.settings.server
     return Litestar(
         route_handlers=[
             health_router(context),
@@ -65,6 +85,8 @@ def create_app(
             ResponseHeader(name="X-Content-Type-Options", value="nosniff"),
             ResponseHeader(name="Cache-Control", value="no-store"),
         ],
+        middleware=[only_hosts([server.host, *server.allowed_hosts])],
+        request_max_body_size=_MOST_BODY,
         logging_config=None,
     )
 
@@ -87,9 +109,7 @@ def _http(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
         for each in (error.extra if isinstance(error.extra, list) else [])
         if isinstance(each, dict)
     )
-    code = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found"}.get(
-        error.status_code, "http_error"
-    )
+    code = _CODES.get(error.status_code, "http_error")
     answer = _error(error.status_code, code, problems or str(error.detail))
     answer.headers.update(error.headers or {})
     return answer

@@ -22,9 +22,7 @@ from matchkeeper.loops.waiting import pause
 from matchkeeper.observe.board.snapshot import Now, curves, snapshot
 from matchkeeper.resilience.breaker import BreakerState
 
-_MOST_PAGES = 100
-_SEND_SECONDS = 30.0
-"""Who takes nothing for so long is gone; the page comes back by itself."""
+MOST_PAGES = 100
 _RETRY = b"retry: 1000\n\n"
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -56,9 +54,12 @@ class Live:
         *,
         stop: asyncio.Event,
         demo: bool = False,
+        most: int = MOST_PAGES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stop = stop
+        self.most = most
+        """Pages at once."""
         self.pages = 0
         self.made = 0
         """Frames since the start."""
@@ -127,9 +128,7 @@ class Live:
         )
 
     async def send_to(self, send: Send, closed: asyncio.Future[None]) -> None:
-        """Frames for one page, until it is closed or the server ends. Raises TimeoutError when the
-        page takes nothing.
-        """
+        """Frames for one page, until it is closed or the server ends."""
         events, hour = -1, -1
         body = _RETRY
         while not closed.done():
@@ -147,8 +146,7 @@ class Live:
 
 
 async def _sent(send: Send, body: bytes, *, more: bool = True) -> None:
-    async with asyncio.timeout(_SEND_SECONDS):
-        await send({"type": "http.response.body", "body": body, "more_body": more})
+    await send({"type": "http.response.body", "body": body, "more_body": more})
 
 
 async def _closed(receive: Receive) -> None:
@@ -163,20 +161,17 @@ def live_route(live: Live) -> ASGIRouteHandler:
     async def stream(scope: Scope, receive: Receive, send: Send) -> None:
         if scope.get("method") != "GET":
             raise MethodNotAllowedException("This stream is read with GET.")
-        if live.pages >= _MOST_PAGES:
-            raise ServiceUnavailableException(f"{_MOST_PAGES} pages are open; close one.")
+        if live.pages >= live.most:
+            raise ServiceUnavailableException(f"{live.most} pages are open; close one.")
         live.pages += 1
         try:
             async with asyncio.TaskGroup() as group:
                 closed = group.create_task(_closed(receive))
                 start: Any = {"type": "http.response.start", "status": 200, "headers": _HEADERS}
                 try:
-                    async with asyncio.timeout(_SEND_SECONDS):
-                        await send(start)
+                    await send(start)
                     await live.send_to(send, closed)
                     await _sent(send, b"", more=False)
-                except TimeoutError:
-                    pass  # the page is gone, or will come back
                 finally:
                     closed.cancel()
         finally:

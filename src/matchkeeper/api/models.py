@@ -45,6 +45,8 @@ class TicketPage(msgspec.Struct, kw_only=True):
     length: int
     start: int
     tickets: list[TicketView]
+    next_start: int | None
+    """Where to read on, when the answer ended early because it grew too large."""
     unreadable: list[str]
     """Players whose ticket the next round sets aside."""
 

@@ -71,17 +71,13 @@ def _without_links_outside(tokens: list[Token]) -> list[Token]:
 def runbook_router() -> Router:
     """`/docs/runbooks/…`, by the paths that the alerts name."""
     here = folder()
-    pages = {path.name: path for path in sorted(here.glob("*.md"))}
+    pages = {path.name: rendered(path.read_text("utf-8")) for path in sorted(here.glob("*.md"))}
 
     @get("/docs/runbooks/{name:str}", include_in_schema=False, sync_to_thread=False)
     def runbook(name: str) -> Response[str]:
-        path = pages.get(posixpath.basename(name))
-        if path is None:
+        page = pages.get(posixpath.basename(name))
+        if page is None:
             raise NotFoundException(f"There is no runbook {name!r}; see docs/runbooks/index.md")
-        return Response(
-            rendered(path.read_text("utf-8")),
-            media_type="text/html",
-            headers=HEADERS,
-        )
+        return Response(page, media_type="text/html", headers=HEADERS)
 
     return Router("/", route_handlers=[runbook])

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from pathlib import Path
 
 import uvicorn
-from litestar import Litestar
+from litestar.types import ASGIApp
 
-from matchkeeper.errors import MatchkeeperError
+from matchkeeper.api.connections import Closed, affordable, bounded
+from matchkeeper.errors import ConfigError, MatchkeeperError
+from matchkeeper.observe.events import Event, emit
 
 _END_SECONDS = 2
+_BACKLOG = 128
+"""Connections that the system keeps for us: what is accepted in one go."""
+_FEWEST = 8
+_MOST_HEADERS = 32 * 1024
 
 
 class _Quiet(uvicorn.Server):
@@ -39,11 +47,45 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def serve_http(app: Litestar, listener: socket.socket, *, stop: asyncio.Event) -> None:
-    """Serves until `stop` is set."""
+def connections_for(wanted: int, *, redis: int) -> int:
+    """How many HTTP connections to hold, so that all `redis` connections find descriptors.
+
+    Raises ConfigError where the process may open too few.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        return wanted
+    most = affordable(
+        wanted, descriptors=limit, in_use=sum(1 for _ in Path("/dev/fd").iterdir()), redis=redis
+    )
+    if most < _FEWEST:
+        raise ConfigError(
+            f"The process may open {limit} files, which is too few",
+            hint=f"Raise it (ulimit -n) by {_FEWEST - most}, or lower redis.max_connections.",
+        )
+    if most < wanted:
+        emit(Event.FEW_DESCRIPTORS, limit=limit, connections=most)
+    return most
+
+
+async def serve_http(
+    app: ASGIApp,
+    listener: socket.socket,
+    *,
+    most: int,
+    on_closed: Callable[[Closed], None],
+    stop: asyncio.Event,
+) -> None:
+    """Serves until `stop` is set, with `most` connections at once. `on_closed` is told of each
+    that is closed because its client kept it waiting.
+    """
     server = _Quiet(
         uvicorn.Config(
             app,
+            http=bounded(most, on_closed),
+            ws="none",
+            backlog=_BACKLOG,
+            h11_max_incomplete_event_size=_MOST_HEADERS,
             log_config=None,
             access_log=False,
             lifespan="on",

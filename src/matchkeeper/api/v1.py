@@ -16,6 +16,7 @@ from litestar.params import Parameter
 from matchkeeper import __version__
 from matchkeeper.api import models
 from matchkeeper.api.failures import BAD_REQUEST, CHANGES, NO_REDIS, NOT_FOUND, fails_with
+from matchkeeper.api.guards import budgeted
 from matchkeeper.context import Context
 from matchkeeper.domain.agreement import ModeState
 from matchkeeper.operator import BadRequestError
@@ -28,6 +29,8 @@ PlayerId = Annotated[
     # For the document; `_player` refuses what does not fit, and says so in words.
     Parameter(schema_extra={"maxLength": MAX_ID_CHARACTERS, "pattern": ID_PATTERN}),
 ]
+MOST_BYTES = 1024 * 1024
+"""Of metadata in one answer: an answer is made in the loop that makes the matches."""
 SECURITY: list[dict[str, list[str]]] = [{"token": []}]
 
 
@@ -57,15 +60,28 @@ def api_router(context: Context) -> Router:
     return Router(
         "/api/v1",
         route_handlers=[
-            *_queue_routes(context),
-            *_hold_routes(context, guard),
-            *_player_routes(context, guard),
-            *_match_routes(context),
-            *_dead_letter_routes(context, guard),
+            Router(
+                "/",
+                route_handlers=[
+                    *_queue_routes(context),
+                    *_hold_routes(context, guard),
+                    *_player_routes(context, guard),
+                    *_match_routes(context),
+                    *_dead_letter_routes(context, guard),
+                    *_pod_routes(context),
+                ],
+                middleware=[budgeted()],
+            ),
             *_breaker_routes(context, guard),
-            *_server_routes(context),
+            version,
         ],
     )
+
+
+@get("/version", tags=["server"], summary="The version", sync_to_thread=False)
+def version() -> dict[str, str]:
+    """The version of this server."""
+    return {"version": __version__}
 
 
 def _queue_routes(context: Context) -> list[Any]:
@@ -78,12 +94,13 @@ def _queue_routes(context: Context) -> list[Any]:
     @get(
         "/queues/{mode:str}",
         tags=["queues"],
-        summary="Who waits in a queue, longest first",
+        summary="Who waits in a queue, longest first; 1 MiB at most, then next_start says where to "
+        "read on",
         responses=fails_with(BAD_REQUEST, NOT_FOUND, NO_REDIS),
     )
     async def queue(mode: str, start: Start = 0, count: Count = 100) -> models.TicketPage:
         found = operator.mode(mode)
-        page = await operator.page(found, start=start, count=count)
+        page = await operator.page(found, start=start, count=count, most_bytes=MOST_BYTES)
         return models.TicketPage(
             mode=found.name,
             length=page.queue_length,
@@ -99,6 +116,7 @@ def _queue_routes(context: Context) -> list[Any]:
                 )
                 for ticket in page.tickets
             ],
+            next_start=start + len(page.scan.places) if page.cut else None,
             unreadable=[printable(ticket.player_id) for ticket in page.unreadable],
         )
 
@@ -223,11 +241,11 @@ def _match_routes(context: Context) -> list[Any]:
     @get(
         "/matches/{mode:str}",
         tags=["matches"],
-        summary="Pending matches, those due first",
+        summary="Pending matches, those due first; fewer where they hold more than 1 MiB",
         responses=fails_with(BAD_REQUEST, NOT_FOUND, NO_REDIS),
     )
     async def matches(mode: str, count: Count = 100) -> list[models.MatchView]:
-        found = await operator.pending(operator.mode(mode), count=count)
+        found = await operator.pending(operator.mode(mode), count=count, most_bytes=MOST_BYTES)
         return [models.match_view(match) for match in found]
 
     @get(
@@ -248,11 +266,16 @@ def _dead_letter_routes(context: Context, guard: list[Any]) -> list[Any]:
     @get(
         "/dead-letters/{mode:str}",
         tags=["dead letters"],
-        summary="Set aside, newest first",
+        summary="Set aside, newest first; fewer than asked for where they hold more than 1 MiB: "
+        "read on before the last id",
         responses=fails_with(BAD_REQUEST, NOT_FOUND, NO_REDIS),
     )
-    async def letters(mode: str, count: Count = 100) -> list[models.DeadLetterView]:
-        found = await operator.dead_letters(operator.mode(mode), count=count)
+    async def letters(
+        mode: str, count: Count = 100, before: str | None = None
+    ) -> list[models.DeadLetterView]:
+        found = await operator.dead_letters(
+            operator.mode(mode), count=count, before=before, most_bytes=MOST_BYTES
+        )
         return [models.letter_view(letter) for letter in found]
 
     @post(
@@ -289,6 +312,7 @@ def _dead_letter_routes(context: Context, guard: list[Any]) -> list[Any]:
 
 def _breaker_routes(context: Context, guard: list[Any]) -> list[Any]:
     breaker = context.breaker
+    breakers = (breaker, context.people.connection.breaker)
 
     def view() -> models.BreakerView:
         seconds = breaker.seconds_until_probe()
@@ -313,7 +337,8 @@ def _breaker_routes(context: Context, guard: list[Any]) -> list[Any]:
         sync_to_thread=False,
     )
     def force_open() -> models.BreakerView:
-        breaker.force_open()
+        for each in breakers:
+            each.force_open()
         return view()
 
     @post(
@@ -327,13 +352,14 @@ def _breaker_routes(context: Context, guard: list[Any]) -> list[Any]:
         sync_to_thread=False,
     )
     def release() -> models.BreakerView:
-        breaker.release()
+        for each in breakers:
+            each.release()
         return view()
 
     return [show_breaker, force_open, release]
 
 
-def _server_routes(context: Context) -> list[Any]:
+def _pod_routes(context: Context) -> list[Any]:
     @get(
         "/pods",
         tags=["server"],
@@ -341,7 +367,7 @@ def _server_routes(context: Context) -> list[Any]:
         responses=fails_with(NO_REDIS),
     )
     async def pods() -> list[models.PodView]:
-        heard = await context.stores.coordination.pods()
+        heard = await context.people.coordination.pods()
         unclaimed = context.pods.unclaimed_in_a_row()
         not_started = context.claimers.not_started()
         return [
@@ -355,11 +381,7 @@ def _server_routes(context: Context) -> list[Any]:
             for pod_id in sorted({*heard, *unclaimed, *not_started})
         ]
 
-    @get("/version", tags=["server"], summary="The version", sync_to_thread=False)
-    def version() -> dict[str, str]:
-        return {"version": __version__}
-
-    return [pods, version]
+    return [pods]
 
 
 def _player(player_id: str) -> str:

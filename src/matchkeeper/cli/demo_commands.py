@@ -97,22 +97,18 @@ def demo_settings(config: Path | None, redis_url: str | None, *, port: int) -> S
     here: dict[str, object] = {"server__host": _HOST, "server__port": port}
     if config is not None:
         return settings_from(config, redis_url, **here)
+    claimed = {"handoff": "claim", "claim_lease_seconds": 3}
     modes = [
-        {"game_mode": "Normal", "required_players": 2, "handoff": "claim"},
-        {
-            "game_mode": "Ranked",
-            "required_players": 2,
-            "use_mmr_matching": True,
-            "handoff": "claim",
-        },
+        {"game_mode": "Normal", "required_players": 2, **claimed},
+        {"game_mode": "Ranked", "required_players": 2, "use_mmr_matching": True, **claimed},
         {
             "game_mode": "Squad",
             "required_players": 4,
             "teams": 2,
             "use_mmr_matching": True,
             "mmr_window_start": 300,
-            "handoff": "claim",
             "max_wait_seconds": 120,
+            **claimed,
         },
     ]
     return settings_from(

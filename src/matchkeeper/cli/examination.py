@@ -17,6 +17,7 @@ from matchkeeper.doctor import (
     can_be_used,
     examine_fleet,
     examine_modes,
+    examine_offers,
     examine_server,
     examine_use,
 )
@@ -51,6 +52,8 @@ class Examination:
             async with self._reachable() as (found, reachable), connected(reachable) as (stores, _):
                 server = await gather_server(stores.connection)
                 findings = [_good("connection", found), *examine_server(server, durability)]
+                batch = settings.matchmaking.commit_batch_size
+                findings += examine_offers(server, settings.modes(), batch)
                 if can_be_used(server):
                     tags = [mode.tag for mode in settings.modes()]
                     use = await gather_use(

@@ -24,6 +24,7 @@ from matchkeeper.resilience.retry import RetryPolicy
 from matchkeeper.store.connection import Connection, ConnectionOptions, Unobserved
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.durability import Durability
+from matchkeeper.store.failures import NotDurableError
 from matchkeeper.store.matches import HandoffReply, MatchStore
 from matchkeeper.store.stream import RequestStream, Submitted
 
@@ -32,7 +33,17 @@ if TYPE_CHECKING:
 
 _HEARTBEAT_SECONDS = 5.0
 _ASK_AGAIN_SECONDS = (1.0, 2.0, 4.0, 8.0)
-_MEMORY = timedelta(seconds=120)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Claim:
+    """Of one hand-out of a match. `until`: when its lease ends at the earliest."""
+
+    token: str
+    until: float
+
+
+_NO_CLAIM = _Claim(token="", until=0.0)
 
 
 class RefusedError(MatchkeeperError):
@@ -50,12 +61,15 @@ class Offer:
     request: BattleRequest
     _server: GameServer
 
-    async def claim(self, *, lease: timedelta = timedelta(seconds=10)) -> bool:
-        """Takes the match for `lease`. False: another server has it, or it is too late."""
-        return await self._server.claim(self.request, lease=lease)
+    async def claim(self) -> bool:
+        """Takes the match for `request.lease_seconds`. False: another has it, or it is too late."""
+        return await self._server.claim(self.request)
 
     async def started(self) -> bool:
-        """Confirms the start. False: do not start; the players are back in the queue."""
+        """Confirms the start, and returns once that is as durable as the offer asks.
+
+        False: do not start; the players are back in the queue.
+        """
         return await self._server.started(self.request)
 
     async def decline(self) -> bool:
@@ -82,7 +96,6 @@ class GameServer:
         battle_request_channel: str = "battle:request",
         match_result_channel: str = "pod:{pod_id}:match_result",
         timeout: timedelta = timedelta(seconds=10),
-        durability: str = "none",
         max_waiting_requests: int = 100_000,
         inbox_size: int = 10_000,
         tracer_provider: TracerProvider | None = None,
@@ -99,8 +112,7 @@ class GameServer:
                 url=redis_url,
                 timeout=timeout,
                 retry=RetryPolicy(),
-                memory=_MEMORY,
-                durability=Durability.parse(durability),
+                memory=timedelta(seconds=120),
                 client_name=f"pod-{pod_id}".replace(" ", "_"),
             ),
             breaker=CircuitBreaker(
@@ -126,7 +138,8 @@ class GameServer:
             size=inbox_size,
             rng=rng,
         )
-        self._tokens: dict[str, str] = {}
+        self._clock = clock
+        self._claims: dict[str, _Claim] = {}
         self._spans = ClientSpans(pod_id, tracer_provider)
         self._exit = AsyncExitStack()
 
@@ -179,19 +192,19 @@ class GameServer:
         while True:
             yield await self._inbox.news.get()
 
-    async def claim(self, request: BattleRequest, *, lease: timedelta) -> bool:
+    async def claim(self, request: BattleRequest) -> bool:
         """See `Offer.claim`. Raises StoreError."""
-        token = self._tokens.setdefault(_hand_out(request), self._token())
-        while len(self._tokens) > 10_000:
-            self._tokens.pop(next(iter(self._tokens)))
+        new = _Claim(token=self._token(), until=self._clock() + request.lease_seconds)
+        claim = self._claims.setdefault(_hand_out(request), new)
+        while len(self._claims) > 10_000:
+            self._claims.pop(next(iter(self._claims)))
         with self._spans.handoff("claim", request) as tell:
             reply = await self._matches.claim(
                 request.game_mode.lower(),
                 request.match_id,
                 epoch=request.epoch,
                 pod_id=self.pod_id,
-                token=token,
-                lease=lease,
+                token=claim.token,
             )
             tell(reply.value)
         return reply is HandoffReply.CLAIMED
@@ -199,29 +212,44 @@ class GameServer:
     async def started(self, request: BattleRequest) -> bool:
         """See `Offer.started`. Raises StoreError."""
         with self._spans.handoff("confirm", request) as tell:
-            reply = await self._matches.confirm(
+            try:
+                reply = await self._confirm(request)
+            except (NotDurableError, TimeoutError):
+                # A primary that knows nothing of it may come: then the players are not to be here.
+                reply = await self._decline(request)
+            tell(reply.value)
+        return reply is HandoffReply.STARTED
+
+    async def _confirm(self, request: BattleRequest) -> HandoffReply:
+        claim = self._claims.get(_hand_out(request), _NO_CLAIM)
+        seconds = claim.until - self._clock()
+        durability = Durability.parse(request.durability, timeout_seconds=seconds)
+        # What need not be durable is decided by Redis, by its clock.
+        async with asyncio.timeout(None if durability.command is None else max(0.0, seconds)):
+            return await self._matches.confirm(
                 request.game_mode.lower(),
                 request.match_id,
                 epoch=request.epoch,
                 pod_id=self.pod_id,
-                token=self._tokens.get(_hand_out(request), ""),
-                memory=_MEMORY,
+                token=claim.token,
+                durability=durability,
             )
-            tell(reply.value)
-        return reply is HandoffReply.STARTED
 
     async def decline(self, request: BattleRequest) -> bool:
         """See `Offer.decline`. Raises StoreError."""
         with self._spans.handoff("decline", request) as tell:
-            reply = await self._matches.decline(
-                request.game_mode.lower(),
-                request.match_id,
-                epoch=request.epoch,
-                pod_id=self.pod_id,
-                token=self._tokens.get(_hand_out(request), ""),
-            )
+            reply = await self._decline(request)
             tell(reply.value)
         return reply is HandoffReply.DECLINED
+
+    async def _decline(self, request: BattleRequest) -> HandoffReply:
+        return await self._matches.decline(
+            request.game_mode.lower(),
+            request.match_id,
+            epoch=request.epoch,
+            pod_id=self.pod_id,
+            token=self._claims.get(_hand_out(request), _NO_CLAIM).token,
+        )
 
     async def _ask(
         self, kind: str, player_id: str, game_mode: str, fields: Mapping[str, Any]

@@ -75,6 +75,10 @@ def _host(host: str) -> str:
     return _matches(r"[A-Za-z0-9._:%\[\]-]{1,255}", host)
 
 
+def _host_pattern(host: str) -> str:
+    return _matches(r"\*|(\*\.)?[A-Za-z0-9._-]{1,253}", host)
+
+
 def _server_id(name: str) -> str:
     return _matches(r"[A-Za-z0-9._:-]{1,64}", name)
 
@@ -105,6 +109,7 @@ HttpUrl = Annotated[str, AfterValidator(_http_url)]
 AppriseUrl = Annotated[SecretStr, AfterValidator(_apprise_url)]
 Token = Annotated[SecretStr, AfterValidator(_token)]
 Host = Annotated[str, AfterValidator(_host)]
+HostPattern = Annotated[str, AfterValidator(_host_pattern)]
 ServerId = Annotated[str, AfterValidator(_server_id)]
 DurabilityText = Annotated[str, AfterValidator(_durability)]
 Label = Annotated[str, AfterValidator(_label)]

@@ -42,6 +42,13 @@ class GameModeSettings(Section):
         "whoever listens; the pod of the first player starts it, and if that pod dies or hangs, "
         "the match is lost.",
     )
+    claim_lease_seconds: float = Field(
+        default=10,
+        gt=0,
+        le=HOUR,
+        description="A claimed match is confirmed within this time; else its players go back. More "
+        "than a game server needs to get ready.",
+    )
     max_wait_seconds: float = Field(
         default=0, ge=0, le=30 * DAY, description="After so long a player expires. 0: never."
     )
@@ -74,7 +81,7 @@ class GameModeSettings(Section):
         description="Rating of a player whose metadata has none.",
     )
 
-    def to_domain(self) -> GameMode:
+    def to_domain(self, *, max_metadata_bytes: int) -> GameMode:
         """The mode as the rest of the program knows it."""
         rating = None
         if self.use_mmr_matching:
@@ -91,6 +98,8 @@ class GameModeSettings(Section):
             teams=self.teams or self.required_players,
             rating=rating,
             handoff=Handoff(self.handoff),
+            claim_lease=timedelta(seconds=self.claim_lease_seconds),
+            max_metadata_bytes=max_metadata_bytes,
             max_wait=_unless_zero(self.max_wait_seconds),
             max_queue_length=self.max_queue_length or None,
         )
@@ -142,6 +151,13 @@ class MatchmakingSettings(Section):
     max_message_bytes: int = Field(
         default=65_536, ge=256, le=1_048_576, description="Larger messages are refused unread."
     )
+    max_battle_request_bytes: int = Field(
+        default=4_194_304,
+        ge=1_048_576,
+        le=67_108_864,
+        description="Bound of the metadata in one battle request: a player may have this divided "
+        "by the players of a match, or `max_message_bytes` if that is smaller.",
+    )
     max_tickets_per_round: int = Field(
         default=10_000,
         ge=2,
@@ -182,9 +198,6 @@ class MatchmakingSettings(Section):
     )
     max_offers: int = Field(
         default=3, ge=1, le=1000, description="So often a match is offered; then players go back."
-    )
-    claim_lease_seconds: float = Field(
-        default=10, gt=0, le=HOUR, description="A claimed match is confirmed within this time."
     )
     pod_heartbeat_timeout_seconds: float = Field(
         default=15,
@@ -251,3 +264,14 @@ class MatchmakingSettings(Section):
             default="`Normal`; `Ranked` with `use_mmr_matching = true`",
         ),
     )
+
+    def modes(self) -> tuple[GameMode, ...]:
+        """The game modes, in the order of the file."""
+        return tuple(
+            mode.to_domain(
+                max_metadata_bytes=min(
+                    self.max_message_bytes, self.max_battle_request_bytes // mode.required_players
+                )
+            )
+            for mode in self.game_modes
+        )

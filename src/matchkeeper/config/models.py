@@ -72,4 +72,4 @@ class Settings(BaseSettings):
 
     def modes(self) -> tuple[GameMode, ...]:
         """The game modes, in the order of the file."""
-        return tuple(mode.to_domain() for mode in self.matchmaking.game_modes)
+        return self.matchmaking.modes()

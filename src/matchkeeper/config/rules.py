@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 from matchkeeper.config.matchmaking import MatchmakingSettings
 from matchkeeper.config.sections import RedisSettings, RetrySettings
@@ -31,6 +32,7 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
     """All contradictions of the settings."""
     matchmaking = settings.matchmaking
     yield from _limits(settings)
+    yield from _password(settings.redis)
     yield from _memories(settings)
     yield from _take_over(settings)
     yield from _channels(matchmaking)
@@ -75,6 +77,20 @@ def _limits(settings: Settings) -> Iterator[Contradiction]:
                 allowed=f"allowed is at least {name}.{low_name}, which is {low:g}",
                 others=((name, low_name),),
             )
+
+
+def _password(redis: RedisSettings) -> Iterator[Contradiction]:
+    if redis.password_file is None:
+        return
+    url = urlsplit("" if redis.url is None else redis.url.get_secret_value())
+    if redis.url is None or url.password or "password" in parse_qs(url.query):
+        found = "has no redis.url" if redis.url is None else "is not the only password"
+        yield Contradiction(
+            at=("redis", "password_file"),
+            found=found,
+            allowed="allowed is one beside a redis.url that has a user and no password",
+            others=(("redis", "url"),),
+        )
 
 
 def _memories(settings: Settings) -> Iterator[Contradiction]:

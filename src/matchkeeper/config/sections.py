@@ -12,6 +12,7 @@ from matchkeeper.config.checks import (
     DurabilityText,
     Folder,
     Host,
+    HostPattern,
     HttpUrl,
     Label,
     RedisUrl,
@@ -38,6 +39,24 @@ class ServerSettings(Section):
         description="Bearer token for API calls that change something. Without one, those calls "
         "are off.",
         json_schema_extra=allowed("a text of visible ASCII characters without blanks"),
+    )
+    allowed_hosts: tuple[HostPattern, ...] = Field(
+        default=(),
+        strict=False,
+        description="Names by which browsers reach this server, such as behind a proxy. Others are "
+        "answered 421, so that no page of strangers reads the API (DNS rebinding). Addresses, "
+        "`localhost` and `server.host` need no entry; `/health` and `/metrics` answer to any.",
+        json_schema_extra=allowed(
+            "a list of host names without a port; `*.example.com` for all below it, `*` for any",
+            default="none",
+        ),
+    )
+    max_connections: int = Field(
+        default=256,
+        ge=8,
+        le=100_000,
+        description="Most HTTP connections at once; half of them may be open pages, 100 at most. "
+        "Fewer where the process may open few files, so that Redis always has its own.",
     )
     shutdown_deadline_seconds: float = Field(
         default=25,
@@ -85,6 +104,13 @@ class RedisSettings(Section):
             "unix:///path/of/the.sock",
             default="an embedded server",
         ),
+    )
+    password_file: Folder | None = Field(
+        default=None,
+        strict=False,
+        description="File that holds the password of the user in `url`, and nothing else. It is "
+        "read for each new connection: a new password needs no restart.",
+        json_schema_extra=allowed("the path of a file; then `url` has no password"),
     )
     durability: DurabilityText = Field(
         default="none",

@@ -24,6 +24,7 @@ from matchkeeper.context.stores import (
     operator_for,
     probe_for,
     stores_for,
+    stores_for_people,
 )
 from matchkeeper.context.tracing import traces_for
 from matchkeeper.domain.mode import GameMode, Handoff
@@ -82,6 +83,8 @@ class Context:
     stream: StreamIntake | None
     """None: streams are not read."""
     operator: Operator
+    people: Stores
+    """What `operator` uses: connections of its own."""
     traces: Traces
 
 
@@ -110,11 +113,12 @@ def build(
         board=board,
         timeout_seconds=settings.matchmaking.redis_operation_timeout_seconds,
     )
+    me = new_server_id(settings.server.server_id, token=token)
     breaker = breaker_for(settings, events=events, clock=clock, rng=rng)
     stores = stores_for(
         settings,
         url,
-        me=new_server_id(settings.server.server_id, token=token),
+        me=me,
         breaker=breaker,
         events=events,
         clock=clock,
@@ -122,6 +126,7 @@ def build(
         stop=stopping,
         token=token,
     )
+    people = stores_for_people(settings, url, me=me, clock=clock, rng=rng, stop=stopping)
     alerter.permission = stores.coordination
     traces = traces_for(
         settings, url, metrics=metrics, clock=clock, rng=rng, stop=stopping, exporter=exporter
@@ -129,6 +134,7 @@ def build(
     return _Wiring(
         settings=settings,
         stores=stores,
+        people=people,
         breaker=breaker,
         redis_events=events,
         metrics=metrics,
@@ -148,6 +154,7 @@ class _Wiring:
 
     settings: Settings
     stores: Stores
+    people: Stores
     breaker: CircuitBreaker
     redis_events: RedisEvents
     metrics: Metrics
@@ -228,7 +235,8 @@ class _Wiring:
             fleet=fleet,
             pubsub=pubsub,
             stream=stream,
-            operator=operator_for(settings, self.stores),
+            operator=operator_for(settings, self.people),
+            people=self.people,
             traces=self.traces,
         )
 

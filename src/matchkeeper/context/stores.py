@@ -8,7 +8,7 @@ import random
 import secrets
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
 
@@ -19,7 +19,7 @@ from matchkeeper.operator import Operator
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.resilience.retry import RetryPolicy
 from matchkeeper.store.claimers import RefusalRules
-from matchkeeper.store.connection import Connection, ConnectionOptions, StoreObserver
+from matchkeeper.store.connection import Connection, ConnectionOptions, StoreObserver, Unobserved
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.dead_letters import DeadLetterStore
 from matchkeeper.store.durability import Durability
@@ -32,6 +32,9 @@ from matchkeeper.store.stream import RequestStream
 from matchkeeper.store.tickets import TicketStore
 
 Clock = Callable[[], float]
+PEOPLE_CONNECTIONS = 4
+_PEOPLE_TIMEOUT = timedelta(seconds=5)
+_PEOPLE_COOLDOWN = timedelta(seconds=2)
 _PROCESS = secrets.token_hex(8)
 _numbers = count(1)
 _MODES_TRIED = 20
@@ -85,6 +88,58 @@ def breaker_for(
     )
 
 
+def options_for(settings: Settings, url: str) -> ConnectionOptions:
+    """How the server speaks to this Redis."""
+    matchmaking, retry = settings.matchmaking, settings.retry
+    return ConnectionOptions(
+        url=url,
+        timeout=timedelta(seconds=matchmaking.redis_operation_timeout_seconds),
+        max_connections=settings.redis.max_connections,
+        password_file=settings.redis.password_file,
+        retry=RetryPolicy(
+            max_attempts=retry.max_attempts,
+            base_delay=timedelta(seconds=retry.base_delay_seconds),
+            max_delay=timedelta(seconds=retry.max_delay_seconds),
+        ),
+        memory=timedelta(seconds=retry.request_memory_seconds),
+        durability=Durability.parse(
+            settings.redis.durability,
+            timeout_seconds=settings.redis.durability_timeout_seconds,
+        ),
+    )
+
+
+def stores_for_people(
+    settings: Settings, url: str, *, me: str, clock: Clock, rng: random.Random, stop: asyncio.Event
+) -> Stores:
+    """For what people ask by HTTP: connections, deadlines and a breaker of its own, so that nothing
+    they ask for keeps matching up. What fails is told to who asks.
+    """
+    options = options_for(settings, url)
+    return stores_for(
+        settings,
+        url,
+        me=me,
+        breaker=CircuitBreaker(
+            cooldown=_PEOPLE_COOLDOWN,
+            cooldown_max=_PEOPLE_COOLDOWN,
+            clock=clock,
+            rng=rng,
+            on_change=lambda _change: None,
+        ),
+        events=Unobserved(),
+        clock=clock,
+        rng=rng,
+        stop=stop,
+        options=replace(
+            options,
+            timeout=min(options.timeout, _PEOPLE_TIMEOUT),
+            max_connections=PEOPLE_CONNECTIONS,
+            retry=replace(options.retry, max_attempts=1),
+        ),
+    )
+
+
 def stores_for(
     settings: Settings,
     url: str,
@@ -96,25 +151,12 @@ def stores_for(
     rng: random.Random,
     stop: asyncio.Event | None = None,
     token: Callable[[], str] = new_token,
+    options: ConnectionOptions | None = None,
 ) -> Stores:
-    """The stores of one Redis, as the settings say."""
-    matchmaking, retry = settings.matchmaking, settings.retry
+    """The stores of one Redis, as the settings say, unless `options` say something else."""
+    matchmaking = settings.matchmaking
     connection = Connection(
-        ConnectionOptions(
-            url=url,
-            timeout=timedelta(seconds=matchmaking.redis_operation_timeout_seconds),
-            max_connections=settings.redis.max_connections,
-            retry=RetryPolicy(
-                max_attempts=retry.max_attempts,
-                base_delay=timedelta(seconds=retry.base_delay_seconds),
-                max_delay=timedelta(seconds=retry.max_delay_seconds),
-            ),
-            memory=timedelta(seconds=retry.request_memory_seconds),
-            durability=Durability.parse(
-                settings.redis.durability,
-                timeout_seconds=settings.redis.durability_timeout_seconds,
-            ),
-        ),
+        options or options_for(settings, url),
         breaker=breaker,
         observer=events,
         clock=clock,

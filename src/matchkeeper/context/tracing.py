@@ -77,7 +77,12 @@ def _connection(
 ) -> Connection:
     seconds = min(settings.matchmaking.redis_operation_timeout_seconds, _LONGEST_CALL_SECONDS)
     return Connection(
-        ConnectionOptions(url=url, timeout=timedelta(seconds=seconds), max_connections=4),
+        ConnectionOptions(
+            url=url,
+            timeout=timedelta(seconds=seconds),
+            max_connections=4,
+            password_file=settings.redis.password_file,
+        ),
         breaker=CircuitBreaker(
             cooldown=_COOLDOWN,
             cooldown_max=_COOLDOWN,

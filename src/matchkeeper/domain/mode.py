@@ -49,6 +49,10 @@ class GameMode:
     rating: RatingRules | None = None
     """None: first come, first served."""
     handoff: Handoff = Handoff.PUBLISH
+    claim_lease: timedelta = timedelta(seconds=10)
+    """Within this a claimed match is confirmed."""
+    max_metadata_bytes: int = 65_536
+    """Of one player, as it stands in Redis: so that a battle request has a bound."""
     max_wait: timedelta | None = None
     """After so long in the queue a ticket expires. None: never."""
     max_queue_length: int | None = None

@@ -13,6 +13,7 @@ class Step(StrEnum):
 
     REDELIVER = "redeliver"
     GIVE_BACK = "give_back"
+    SETTLE = "settle"
 
 
 class Cause(StrEnum):
@@ -31,8 +32,11 @@ def next_step(match: PendingMatch, *, max_offers: int) -> tuple[Step, Cause]:
     """The step for an overdue match, and the cause should its players go back.
 
     Who claimed and did not confirm may be slow rather than dead, and is refused from now on; the
-    players do not wait for another try. An unclaimed match is offered `max_offers` times.
+    players do not wait for another try. Who confirmed may have started, so nobody goes back. An
+    unclaimed match is offered `max_offers` times.
     """
+    if match.state is MatchState.CONFIRMED:
+        return Step.SETTLE, Cause.LEASE_EXPIRED
     if match.state is MatchState.CLAIMED:
         return Step.GIVE_BACK, Cause.LEASE_EXPIRED
     cause = Cause.DECLINED if match.declined_by else Cause.UNCLAIMED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from matchkeeper.domain.match import Proposal
-from matchkeeper.domain.mode import GameMode, Handoff
+from matchkeeper.domain.mode import GameMode
 from matchkeeper.protocol.answers import battle_request, match_found
 from matchkeeper.store.matches import NewMatch
 
@@ -17,10 +17,10 @@ def new_match(
     match_id: str,
     claim_within_seconds: float,
     result_channel: Callable[[str], str],
+    durability: str = "none",
     traceparent: str = "",
 ) -> NewMatch:
     """A proposal with its battle request and the notices for its players' pods."""
-    claimed = mode.handoff is Handoff.CLAIM
     return NewMatch(
         match_id=match_id,
         tickets=proposal.tickets,
@@ -30,7 +30,8 @@ def new_match(
             mode,
             match_id=match_id,
             epoch=1,
-            claim_within_seconds=claim_within_seconds if claimed else 0.0,
+            claim_within_seconds=claim_within_seconds,
+            durability=durability,
             traceparent=traceparent,
         ),
         notices=tuple(

@@ -339,7 +339,7 @@ def _rating(request: Request, mode: GameMode) -> float | None:
         return rating_in(request.metadata, mode)
     except BadMetadataError as error:
         raise WireError(
-            ErrorCode.INVALID_METADATA,
+            error.code,
             str(error),
             player_id=request.player_id,
             pod_id=request.pod_id,

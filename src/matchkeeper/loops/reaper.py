@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from matchkeeper.domain.mode import GameMode, Handoff
@@ -21,6 +21,7 @@ from matchkeeper.protocol import answers
 from matchkeeper.protocol.limits import printable
 from matchkeeper.protocol.metadata import pod_of
 from matchkeeper.store.connection import Connection
+from matchkeeper.store.failures import NotDurableError
 from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.pending import PendingMatch
 
@@ -28,6 +29,8 @@ _EVERY_SECONDS = 0.5
 _SELDOM = 4
 """Times as long: where matches are not claimed, pending ones are left over from other settings."""
 _BATCH = 200
+_SETTLE_MS = 100
+"""All other matches wait meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +111,9 @@ class Reaper:
 
     async def _deal_with(self, mode: GameMode, match: PendingMatch) -> None:
         step, cause = next_step(match, max_offers=self._rules.max_offers)
+        if step is Step.SETTLE:
+            await self._settle(mode, match)
+            return
         if cause is Cause.UNCLAIMED:
             self._count_unclaimed(match)
         elif cause is Cause.DECLINED:
@@ -129,6 +135,7 @@ class Reaper:
             match_id=match.match_id,
             epoch=match.epoch + 1,
             claim_within_seconds=self._rules.offer_timeout.total_seconds(),
+            durability=str(self._matches.durability),
             traceparent=await self._traces.of_match(mode, match),
         )
         heard = await self._matches.redeliver(
@@ -149,6 +156,31 @@ class Reaper:
                 subscribers=heard,
             )
         return heard
+
+    async def _settle(self, mode: GameMode, match: PendingMatch) -> None:
+        """Its game server confirmed, and did not say since whether that is durable: it is gone, or
+        cut off. Where it is, the players are told; else it is due again after another lease.
+        """
+        try:
+            reply = await self._matches.confirm(
+                mode.tag,
+                match.match_id,
+                epoch=match.epoch,
+                pod_id=match.claimed_by or "",
+                token=match.token or "",
+                durability=replace(self._matches.durability, timeout_ms=_SETTLE_MS),
+            )
+        except NotDurableError as error:
+            outcome = error.message
+        else:
+            outcome = reply.value
+        emit(
+            Event.MATCH_SETTLED,
+            mode=mode.name,
+            match_id=match.match_id,
+            pod_id=match.claimed_by or "",
+            outcome=outcome,
+        )
 
     async def _give_back(
         self, mode: GameMode, match: PendingMatch, *, epoch: int, cause: Cause

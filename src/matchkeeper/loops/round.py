@@ -230,6 +230,7 @@ class Round:
             match_id=match_id,
             claim_within_seconds=self._rules.offer_timeout.total_seconds(),
             result_channel=self._rules.result_channel,
+            durability=str(self._matches.durability),
             traceparent=traceparent,
         )
 

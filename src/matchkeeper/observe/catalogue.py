@@ -56,6 +56,7 @@ class Event(StrEnum):
     CLAIM_REFUSED = "claim_refused"
     MATCH_REDELIVERED = "match_redelivered"
     MATCH_GIVEN_BACK = "match_given_back"
+    MATCH_SETTLED = "match_settled"
     MATCH_UNREADABLE = "match_unreadable"
     POD_UNCLAIMED = "pod_unclaimed"
     CLAIMS_REFUSED = "claims_refused"
@@ -84,6 +85,8 @@ class Event(StrEnum):
     TRACES_LOST = "traces_lost"
     SPANS_NOT_SENT = "spans_not_sent"
     LOG_LINES_DROPPED = "log_lines_dropped"
+    FEW_DESCRIPTORS = "few_descriptors"
+    HTTP_CLOSED = "http_closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,7 @@ CATALOGUE: dict[Event, Entry] = {
     ),
     Event.SHUTDOWN_STARTED: Entry(
         _I, "Stopping: no new rounds, no new requests, {seconds} s to end what runs",
-        "SIGTERM or SIGINT came.", _NOTHING,
+        "SIGTERM, SIGINT or SIGHUP came.", _NOTHING,
     ),
     Event.SHUTDOWN_AT_ONCE: Entry(
         _W, "Stopping at once", "A second signal came. Nobody is lost by it.", _NOTHING
@@ -269,6 +272,12 @@ CATALOGUE: dict[Event, Entry] = {
         "It ended without a start; its players are in the queue again, at their old place.",
         "`unclaimed`, `lease_expired`: look at the game servers.",
     ),
+    Event.MATCH_SETTLED: Entry(
+        _W, "Match {match_id} of {mode} was confirmed by {pod_id}, which went silent: {outcome}",
+        "Whether it started there nobody knows. `started`: its players were told that it did. "
+        "Otherwise the start is not yet as durable as `redis.durability` asks; it is tried again.",
+        "Look at that game server, and at the replicas or the disk of Redis.",
+    ),
     Event.POD_UNCLAIMED: Entry(
         _W, "Matches with players of {pod_id} go unclaimed, {matches} in a row: tickets held",
         "Its players are matched with nobody for a while, so that the others are not kept up.",
@@ -365,7 +374,7 @@ CATALOGUE: dict[Event, Entry] = {
     Event.MODE_HELD: Entry(
         _W, "{mode} is {states} by an operator",
         "Drained: new players are refused. Paused: nobody is matched.",
-        "`matchkeeper queue resume {mode}` ends it.",
+        "`matchkeeper queue resume` ends it.",
     ),
     Event.MODE_RESUMED: Entry(
         _I, "{mode} goes on as usual", "An operator resumed the mode.", _NOTHING,
@@ -390,6 +399,19 @@ CATALOGUE: dict[Event, Entry] = {
         _W, "{count} span(s) not sent: {error}",
         "The collector of traces does not take them. Nothing else is touched.",
         "Look at the collector and at `tracing.endpoint`.",
+    ),
+    Event.FEW_DESCRIPTORS: Entry(
+        _W, "Only {connections} HTTP connections: the process may open {limit} files",
+        "The rest is kept for Redis, so that HTTP cannot starve matching.",
+        "Raise the limit (`ulimit -n`, `LimitNOFILE=`), or lower `server.max_connections`.",
+    ),
+    Event.HTTP_CLOSED: Entry(
+        _W, "Closed an HTTP connection: {why}",
+        "`slow_request`: it did not send its request in time. `slow_reader`: it took nothing of "
+        "the answer. `crowded`: it had asked for nothing, and others came. Logged once per reason "
+        "and interval.",
+        "Many: somebody holds connections on purpose, or a proxy keeps too many. Let only those in "
+        "who must (`deploy/kubernetes/networkpolicy.yaml`).",
     ),
     Event.LOG_LINES_DROPPED: Entry(
         _W, "{count} log line(s) dropped",

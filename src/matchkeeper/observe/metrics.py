@@ -153,6 +153,9 @@ class Metrics(Registry):
             "settings_differ", "Settings in which another server differs; at most 11"
         )
         self._lag = self._gauge("event_loop_lag_seconds", "How late the event loop is")
+        self._http_closed = self._counter(
+            "http_closed_total", "HTTP connections closed because they kept us waiting", "why"
+        )
         self._log_dropped = self._counter(
             "log_lines_dropped_total", "Log lines that whoever reads the log did not take in time"
         )
@@ -341,6 +344,10 @@ class Metrics(Registry):
     def loop_lag(self, seconds: float) -> None:
         """How late the event loop is."""
         self._lag.set(seconds)
+
+    def http_closed(self, why: str) -> None:
+        """An HTTP connection was closed."""
+        self._http_closed.labels(why).inc()
 
     def log_lines_dropped(self, total: int) -> None:
         """How many there have been since the start."""

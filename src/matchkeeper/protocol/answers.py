@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from matchkeeper.domain.match import Proposal
-from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.protocol.codes import ErrorCode
 from matchkeeper.protocol.limits import MAX_DEPTH, decoded
@@ -17,9 +17,6 @@ from matchkeeper.protocol.limits import MAX_DEPTH, decoded
 ENQUEUED = "EnQueued"
 DEQUEUED = "DeQueued"
 EXPIRED = "Expired"
-
-CLAIMED_BY_PLACEHOLDER = b'"claimed_by":null'
-"""Filled in by the confirm script, which alone knows who started the match."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -34,7 +31,7 @@ class MatchFound(msgspec.Struct, frozen=True, kw_only=True):
     player_ids: tuple[str, ...]
     """Everybody in the match, team after team."""
     claimed_by: str | None = None
-    """The pod that starts it, where matches are claimed."""
+    """The pod that starts it, where matches are claimed; filled in by the script that starts it."""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -124,6 +121,10 @@ class BattleRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     epoch: int = 0
     """Claim handoff: which hand-out of the match this is; claim, confirm and decline repeat it."""
     claim_within_seconds: float = 0.0
+    lease_seconds: float = 0.0
+    """Within this a claim is to be confirmed."""
+    durability: str = "none"
+    """What a confirm must have reached before the match starts: `redis.durability`."""
     traceparent: str = ""
     """W3C Trace Context of the match, where the server traces it."""
 
@@ -157,6 +158,7 @@ def battle_request(
     match_id: str,
     epoch: int,
     claim_within_seconds: float,
+    durability: str = "none",
     traceparent: str = "",
 ) -> tuple[str, ...]:
     """The offer of a match, in pieces: between two belongs the metadata of the next player, team
@@ -164,7 +166,7 @@ def battle_request(
     """
     sides = tuple(map(_players, teams))
     everybody = tuple(chain.from_iterable(sides))
-    duel = len(everybody) == 2
+    duel, claimed = len(everybody) == 2, mode.handoff is Handoff.CLAIM
     text = _encode(
         BattleRequest(
             match_id=match_id,
@@ -174,7 +176,9 @@ def battle_request(
             teams=None if duel else sides,
             handoff=mode.handoff.value,
             epoch=epoch,
-            claim_within_seconds=claim_within_seconds,
+            claim_within_seconds=claim_within_seconds if claimed else 0.0,
+            lease_seconds=mode.claim_lease.total_seconds() if claimed else 0.0,
+            durability=durability if claimed else "none",
             traceparent=traceparent,
         )
     )

@@ -19,6 +19,7 @@ class ErrorCode(StrEnum):
     INVALID_PLAYER_ID = "invalid_player_id"
     INVALID_POD_ID = "invalid_pod_id"
     INVALID_METADATA = "invalid_metadata"
+    METADATA_TOO_LARGE = "metadata_too_large"
     MESSAGE_TOO_LARGE = "message_too_large"
     MESSAGE_TOO_DEEP = "message_too_deep"
     REQUEST_EXPIRED = "request_expired"
@@ -60,6 +61,11 @@ _MEANINGS = {
     ErrorCode.INVALID_POD_ID: "`pod_id` is empty, over 128 characters, or has control characters.",
     ErrorCode.INVALID_METADATA: (
         "`metadata` is no JSON object, nor a string that holds one, or its `mmr` is no number."
+    ),
+    ErrorCode.METADATA_TOO_LARGE: (
+        "The metadata is over what a player of this mode may have: "
+        "`matchmaking.max_battle_request_bytes` divided by the players of a match, or "
+        "`max_message_bytes` if that is smaller."
     ),
     ErrorCode.MESSAGE_TOO_LARGE: "The message is over `matchmaking.max_message_bytes`.",
     ErrorCode.MESSAGE_TOO_DEEP: "The message is nested deeper than 32 levels.",

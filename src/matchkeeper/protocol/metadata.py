@@ -11,6 +11,7 @@ import msgspec
 
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Poison, PoisonedTicket, Ticket
+from matchkeeper.protocol.codes import ErrorCode
 from matchkeeper.protocol.limits import MAX_METADATA_BYTES, decoded, id_problem
 from matchkeeper.protocol.salvage import complaint
 
@@ -21,6 +22,13 @@ class BadMetadataError(ValueError):
     def __init__(self, message: str, kind: Poison) -> None:
         super().__init__(message)
         self.kind = kind
+
+    @property
+    def code(self) -> ErrorCode:
+        """For whoever sent it."""
+        if self.kind is Poison.METADATA_TOO_LARGE:
+            return ErrorCode.METADATA_TOO_LARGE
+        return ErrorCode.INVALID_METADATA
 
 
 class _Known(msgspec.Struct):
@@ -101,6 +109,7 @@ def rating_in(metadata: str, mode: GameMode) -> float | None:
 
     Raises BadMetadataError where a ticket with this metadata would be poisoned in `mode`.
     """
+    _check_size(metadata.encode(), mode)
     return None if mode.rating is None else rating_of(_known.decode(metadata).mmr)
 
 
@@ -120,6 +129,7 @@ def read_ticket(
         if problem := id_problem("pod_id", known.pod_id):
             raise BadMetadataError(problem, Poison.INVALID_POD_ID)
         pod_id = known.pod_id
+        _check_size(raw, mode)
         rating = rating_of(known.mmr) if mode.rating is not None else None
     except BadMetadataError as error:
         return PoisonedTicket(
@@ -139,6 +149,15 @@ def read_ticket(
         rating=rating,
         hand_made=hand_made,
     )
+
+
+def _check_size(raw: bytes, mode: GameMode) -> None:
+    if len(raw) > mode.max_metadata_bytes:
+        text = (
+            f"metadata has {len(raw)} bytes with its pod_id, {mode.max_metadata_bytes} are allowed "
+            f"for each of the {mode.required_players} players of {mode.name}"
+        )
+        raise BadMetadataError(text, Poison.METADATA_TOO_LARGE)
 
 
 def metadata_sum(raw: bytes) -> str:

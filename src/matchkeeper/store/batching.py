@@ -13,6 +13,7 @@ from redis.exceptions import NoScriptError
 from matchkeeper.errors import StoreError, StoreUnavailableError
 from matchkeeper.store import scripts
 from matchkeeper.store.connection import Connection
+from matchkeeper.store.durability import Durability
 from matchkeeper.store.failures import translate
 from matchkeeper.store.scripts import Argument, Script
 
@@ -50,10 +51,10 @@ class BatchingConnection(Connection):
         keys: Sequence[str | bytes],
         args: Sequence[Argument] = (),
         *,
-        durable: bool = False,
+        durable: bool | Durability | None = False,
     ) -> Any:
         """As `Connection.script`. The first caller of a turn sends what all of them called."""
-        if durable and self.options.durability.command is not None:
+        if self.wanted(durable=durable).command is not None:
             return await super().script(script, keys, args, durable=durable)
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         call = _Call(script=script, keys=keys, args=args, reply=reply)

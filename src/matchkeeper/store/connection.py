@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, partial
+from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
 import hiredis
@@ -26,6 +27,7 @@ from matchkeeper.resilience.deadline import within
 from matchkeeper.resilience.retry import RetryBudget, RetryPolicy, retrying
 from matchkeeper.store import scripts
 from matchkeeper.store.address import driver_url, unusable
+from matchkeeper.store.credentials import PasswordFile
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.failures import (
     NotDurableError,
@@ -72,6 +74,8 @@ class ConnectionOptions:
     """How long scripts remember what they answered; longer than all retries take together."""
     durability: Durability = field(default_factory=Durability)
     client_name: str = "matchkeeper"
+    password_file: Path | None = None
+    """Read for each new connection."""
 
 
 class Connection:
@@ -98,6 +102,7 @@ class Connection:
         self._rng = rng
         self._stop = stop or asyncio.Event()
         self._budget = RetryBudget(clock=clock)
+        self._loaded: set[Script] = set()
         self.new_client: Callable[[], Redis] = partial(_client, options)
         """Makes what speaks to Redis, anew where the address is to be looked up again."""
         self.redis = self.new_client()
@@ -113,6 +118,10 @@ class Connection:
     def memory_ms(self) -> int:
         """How long scripts remember what they answered."""
         return int(self.options.memory.total_seconds() * 1000)
+
+    def wanted(self, *, durable: bool | Durability | None) -> Durability:
+        """What `durable` asks for. True: what `redis.durability` does."""
+        return self.options.durability if durable is True else durable or Durability()
 
     async def once(
         self,
@@ -173,32 +182,35 @@ class Connection:
         keys: Sequence[str | bytes],
         args: Sequence[Argument] = (),
         *,
-        durable: bool = False,
+        durable: bool | Durability | None = False,
     ) -> Any:
         """Runs a script, again if its reply was lost: every script is safe to repeat.
 
-        With `durable`, returns once the change is as safe as `redis.durability` asks.
+        With `durable`, returns once the change is as safe as that, or as `redis.durability`, asks.
         """
-        command = self.options.durability.command if durable else None
-        if command is None:
+        wanted = self.wanted(durable=durable)
+        if wanted.command is None:
             return await self.run(
                 script.value, lambda redis: scripts.call(redis, script, keys, args)
             )
         return await self.run(
             script.value,
-            lambda redis: self._durably(redis, script, keys, args),
-            seconds=self.options.durability.timeout_ms / 1000,
+            lambda redis: self._durably(redis, wanted, script, keys, args),
+            seconds=wanted.timeout_ms / 1000,
         )
 
     async def _durably(
         self,
         redis: Redis,
+        durability: Durability,
         script: Script,
         keys: Sequence[str | bytes],
         args: Sequence[Argument],
     ) -> Any:
-        durability = self.options.durability
         assert durability.command is not None  # noqa: S101  # only called where there is one
+        if script not in self._loaded:  # else the wait behind a script that is not known is in vain
+            await scripts.load(redis, script)
+            self._loaded.add(script)
         for _ in range(2):
             async with redis.pipeline(transaction=False) as pipe:
                 pipe.execute_command("EVALSHA", scripts.sha(script), len(keys), *keys, *args)
@@ -317,6 +329,9 @@ def _client(options: ConnectionOptions) -> Redis:
         )
     except (ValueError, TypeError) as error:
         raise unusable(error) from None
+    if options.password_file is not None:
+        user = pool.connection_kwargs.pop("username", None)
+        pool.connection_kwargs["credential_provider"] = PasswordFile(options.password_file, user)
     pool.connection_class = _packing(pool.connection_class)
     return Redis(connection_pool=pool)
 

@@ -11,7 +11,6 @@ from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.scripts import Script
 
-_FORGET_POD = timedelta(days=1)
 _LONGEST_OUTAGE = timedelta(days=7)
 
 
@@ -27,7 +26,7 @@ class Coordination:
         await self._connection.script(
             Script.HEARTBEAT,
             [keys.PODS],
-            [pod_id, "bye" if leaving else "here", _FORGET_POD.total_seconds()],
+            [pod_id, "bye" if leaving else "here"],
         )
 
     async def pods(self) -> dict[str, float]:

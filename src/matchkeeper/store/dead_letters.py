@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,9 @@ from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.places import places
 from matchkeeper.store.scripts import Script
+
+_AT_ONCE = 16
+"""Letters read at once: a megabyte, if each is as large as may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +57,27 @@ class DeadLetterStore:
 
         return await self._connection.run("count dead letters", count)
 
-    async def list(self, tag: str, *, count: int) -> list[DeadLetter]:
-        """The newest `count`, newest first."""
+    async def list(
+        self, tag: str, *, count: int, before: str | None = None, most_bytes: float = math.inf
+    ) -> list[DeadLetter]:
+        """The newest `count`, newest first, of those before the entry `before` where it is given;
+        not many more bytes of metadata than `most_bytes`.
+        """
+        found: list[DeadLetter] = []
+        size = 0
+        while len(found) < count and size < most_bytes:
+            behind = found[-1].entry_id if found else before
+            part = await self._some(tag, behind, min(_AT_ONCE, count - len(found)))
+            if not part:
+                break
+            found += part
+            size += sum(len(each.metadata) for each in part)
+        return found
 
-        async def fetch(redis: Redis) -> list[DeadLetter]:
-            entries: Any = await redis.xrevrange(keys.dead(tag), count=count)
+    async def _some(self, tag: str, before: str | None, count: int) -> Sequence[DeadLetter]:
+        async def fetch(redis: Redis) -> Sequence[DeadLetter]:
+            newest = "+" if before is None else f"({before}"
+            entries: Any = await redis.xrevrange(keys.dead(tag), max=newest, count=count)
             return [_letter(entry_id, fields) for entry_id, fields in entries]
 
         return await self._connection.run("list dead letters", fetch)

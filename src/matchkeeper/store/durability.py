@@ -38,6 +38,10 @@ class Durability:
             hint='Allowed are "none", "fsync" and "replicas:N" with N of at least 1.',
         )
 
+    def __str__(self) -> str:
+        """As in the setting."""
+        return f"replicas:{self.replicas}" if self.replicas else self.kind.value
+
     @property
     def appendfsync(self) -> str:
         """What Redis is to be set to. With `everysec`, WAITAOF of Valkey 8 and Redis 7.4 answers

@@ -45,6 +45,8 @@ class ServerFacts:
     appendfsync: str | None
     maxmemory_policy: str | None
     maxmemory_bytes: int | None
+    subscriber_buffer_bytes: int | None
+    """Who is behind by more on Pub/Sub is cut off. 0: nobody is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,7 @@ async def gather_server(connection: Connection) -> ServerFacts:
             # Until it has read its files it tells wrong things of itself, such as `aof_enabled:0`.
             raise StoreNotReadyError("Redis is not ready: it is loading its data")
         fsync = await _allowed(redis.execute_command("CONFIG GET", "appendfsync"))
+        buffers = await _allowed(redis.execute_command("CONFIG GET", "client-output-buffer-limit"))
         memory = info.get("maxmemory")
         return ServerFacts(
             kind=_kind(info),
@@ -87,6 +90,7 @@ async def gather_server(connection: Connection) -> ServerFacts:
             appendfsync=_setting(fsync),
             maxmemory_policy=info.get("maxmemory_policy"),
             maxmemory_bytes=None if memory is None else int(memory),
+            subscriber_buffer_bytes=_pubsub_limit(_setting(buffers)),
         )
 
     return await connection.once("look at Redis", ask)
@@ -108,6 +112,7 @@ async def _from_greeting(redis: Redis) -> ServerFacts:
         appendfsync=None,
         maxmemory_policy=None,
         maxmemory_bytes=None,
+        subscriber_buffer_bytes=None,
     )
 
 
@@ -169,6 +174,13 @@ def _setting(reply: Any) -> str | None:
     """The value of the one setting that CONFIG GET was asked for."""
     values = list(reply.values()) if isinstance(reply, dict) else list(reply or ())[1:]
     return _text(values[0]) if values else None
+
+
+def _pubsub_limit(limits: str | None) -> int | None:
+    """The hard limit in `normal 0 0 0 replica … pubsub 33554432 8388608 60`."""
+    _, _, pubsub = (limits or "").partition("pubsub ")
+    hard = pubsub.partition(" ")[0]
+    return int(hard) if hard.isdecimal() else None
 
 
 def _text(value: object) -> str:

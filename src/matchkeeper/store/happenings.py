@@ -20,6 +20,7 @@ class Happening(StrEnum):
     CLAIMED = "claimed"
     CLAIM_REFUSED = "claim_refused"
     DECLINED = "declined"
+    CONFIRMED = "confirmed"
     CONFIRM_REFUSED = "confirm_refused"
     STARTED = "started"
     GIVEN_BACK = "given_back"
@@ -46,11 +47,14 @@ _MEANINGS = {
     Happening.CLAIMED: "The game server `pod_id` claimed the match.",
     Happening.CLAIM_REFUSED: "A claim of `pod_id` was refused. `detail`: why.",
     Happening.DECLINED: "`pod_id` gave back the match that it had claimed.",
+    Happening.CONFIRMED: (
+        "`pod_id` will start the match once that is as durable as `redis.durability` asks."
+    ),
     Happening.CONFIRM_REFUSED: (
         "`pod_id` wanted to start the match and may not. `detail`: why. The players are back in "
         "the queue, or in another match."
     ),
-    Happening.STARTED: "`pod_id` confirmed the start; the players were told `MatchFound`.",
+    Happening.STARTED: "`pod_id` starts the match; the players were told `MatchFound`.",
     Happening.GIVEN_BACK: (
         "The match ended without a start; its players are in the queue again, at their old place. "
         "`detail`: the cause."

@@ -14,10 +14,10 @@ from redis.asyncio import Redis
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import UnreadableError
-from matchkeeper.protocol.answers import CLAIMED_BY_PLACEHOLDER
 from matchkeeper.store import keys
 from matchkeeper.store.claimers import RefusalRules, claimers
 from matchkeeper.store.connection import Connection
+from matchkeeper.store.durability import Durability
 from matchkeeper.store.pending import Overdue, PendingMatch, pending_match
 from matchkeeper.store.places import places
 from matchkeeper.store.scripts import Script
@@ -38,6 +38,8 @@ class HandoffReply(StrEnum):
     """What came of a game server's claim, confirm or decline."""
 
     CLAIMED = "claimed"
+    CONFIRMED = "confirmed"
+    """Not started before it is durable and settled."""
     STARTED = "started"
     DECLINED = "declined"
     ALREADY_CLAIMED = "already_claimed"
@@ -94,6 +96,11 @@ class MatchStore:
         self._tags = tuple(tags)
         self._refusals = refusals
 
+    @property
+    def durability(self) -> Durability:
+        """What a start must have reached before anybody is told."""
+        return self._connection.options.durability
+
     async def commit(
         self,
         mode: GameMode,
@@ -121,6 +128,8 @@ class MatchStore:
                 "claim": mode.handoff is Handoff.CLAIM,
                 "channel": channel,
                 "offer_seconds": offer_timeout.total_seconds(),
+                "lease_seconds": mode.claim_lease.total_seconds(),
+                "durability": str(self.durability),
                 "memory_ms": int(memory.total_seconds() * 1000),
                 "places": table,
                 "ids": [ticket.player_id for ticket in tickets],
@@ -157,7 +166,7 @@ class MatchStore:
         return [keys.text(match_id) for match_id in await self._connection.run("pending", fetch)]
 
     async def pending(self, mode: GameMode, match_id: str) -> PendingMatch | None:
-        """A match that is offered or claimed; None when it is over.
+        """A match that is offered, claimed or confirmed; None when it is over.
 
         Raises UnreadableError where somebody else has changed it.
         """
@@ -268,41 +277,43 @@ class MatchStore:
         )
 
     async def claim(
-        self, tag: str, match_id: str, *, epoch: int, pod_id: str, token: str, lease: timedelta
+        self, tag: str, match_id: str, *, epoch: int, pod_id: str, token: str
     ) -> HandoffReply:
-        """A game server takes an offered match for `lease`."""
+        """A game server takes an offered match, for its mode's lease."""
         reply = await self._connection.script(
             Script.CLAIM,
             [keys.match(tag, match_id), keys.pending(tag), keys.history(tag), keys.claimers(tag)],
-            [match_id, epoch, pod_id, token, lease.total_seconds()],
-            durable=True,
+            [match_id, epoch, pod_id, token],
         )
         return HandoffReply(reply[0].decode())
 
     async def confirm(
-        self, tag: str, match_id: str, *, epoch: int, pod_id: str, token: str, memory: timedelta
+        self,
+        tag: str,
+        match_id: str,
+        *,
+        epoch: int,
+        pod_id: str,
+        token: str,
+        durability: Durability | None = None,
     ) -> HandoffReply:
-        """The game server that claimed a match starts it. Who is refused must not start."""
-        reply = await self._connection.script(
-            Script.CONFIRM,
-            [
-                keys.match(tag, match_id),
-                keys.pending(tag),
-                keys.matched(tag),
-                keys.leaving(tag),
-                keys.history(tag),
-                keys.claimers(tag),
-            ],
-            [
-                match_id,
-                epoch,
-                token,
-                int(memory.total_seconds() * 1000),
-                CLAIMED_BY_PLACEHOLDER,
-                pod_id,
-            ],
-            durable=True,
-        )
+        """The game server that claimed a match starts it. Who is refused must not start.
+
+        `durability`: what the offer asks for; only when it is reached is the match started, and are
+        its players told. Raises NotDurableError where it is not: then it can be declined.
+        """
+        names = [
+            keys.match(tag, match_id),
+            keys.pending(tag),
+            keys.matched(tag),
+            keys.leaving(tag),
+            keys.history(tag),
+            keys.claimers(tag),
+        ]
+        args = (match_id, epoch, pod_id, token)
+        reply = await self._connection.script(Script.CONFIRM, names, args, durable=durability)
+        if reply[0] == b"confirmed":
+            reply = await self._connection.script(Script.SETTLE, names, args)
         return HandoffReply(reply[0].decode())
 
     async def decline(
@@ -313,7 +324,6 @@ class MatchStore:
             Script.DECLINE,
             [keys.match(tag, match_id), keys.pending(tag), keys.history(tag)],
             [match_id, epoch, pod_id, token],
-            durable=True,
         )
         return HandoffReply(reply[0].decode())
 

@@ -43,6 +43,8 @@ class Page:
 
     scan: Scan
     fetched: Fetched
+    cut: bool = False
+    """It ends before what was asked for, since it grew too large."""
 
     @property
     def now(self) -> float:
@@ -63,6 +65,22 @@ class Page:
     def unreadable(self) -> tuple[PoisonedTicket, ...]:
         """Those that cannot."""
         return (*self.fetched.poisoned, *self.fetched.incomplete)
+
+
+def joined(parts: Sequence[Fetched]) -> Fetched:
+    """What was fetched part by part."""
+    return Fetched(
+        tickets=tuple(each for part in parts for each in part.tickets),
+        poisoned=tuple(each for part in parts for each in part.poisoned),
+        incomplete=tuple(each for part in parts for each in part.incomplete),
+        metadata={player: text for part in parts for player, text in part.metadata.items()},
+    )
+
+
+def size_of(part: Fetched) -> int:
+    """About how many bytes of metadata there are in it."""
+    raw = (each.raw_metadata or "" for each in (*part.poisoned, *part.incomplete))
+    return sum(map(len, part.metadata.values())) + sum(map(len, raw))
 
 
 def scanned(reply: Any) -> Scan:

@@ -31,6 +31,8 @@ class PendingMatch:
     metadata: Mapping[str, str]
     """Player -> JSON text."""
     claimed_by: str | None
+    token: str | None
+    """Of the claim."""
     declined_by: str | None
 
     @property
@@ -58,7 +60,7 @@ def pending_match(
 
     Raises ValueError, KeyError or msgspec.DecodeError where it cannot be read.
     """
-    if fields.get(b"state") not in (b"offered", b"claimed"):
+    if fields.get(b"state") not in (b"offered", b"claimed", b"confirmed"):
         return None
 
     def text(name: bytes) -> str | None:
@@ -82,6 +84,7 @@ def pending_match(
         teams=tuple(tuple(islice(tickets, size)) for size in sizes),
         metadata=metadata,
         claimed_by=text(b"claimed_by"),
+        token=text(b"token"),
         declined_by=text(b"declined_by"),
     )
 

@@ -27,6 +27,7 @@ class Script(StrEnum):
     COMMIT = "commit"
     CLAIM = "claim"
     CONFIRM = "confirm"
+    SETTLE = "settle"
     DECLINE = "decline"
     OVERDUE = "overdue"
     REDELIVER = "redeliver"
@@ -59,6 +60,12 @@ def source(script: Script) -> str:
 def sha(script: Script) -> str:
     """The name under which Redis keeps the script."""
     return hashlib.sha1(source(script).encode(), usedforsecurity=False).hexdigest()
+
+
+def read_all() -> None:
+    """Reads every script now: later there may be no descriptor left to open a file with."""
+    for script in Script:
+        sha(script)
 
 
 Argument = str | bytes | int | float

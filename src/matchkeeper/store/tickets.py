@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -16,11 +18,23 @@ from matchkeeper.domain.ticket import PoisonedTicket, Ticket
 from matchkeeper.protocol.requests import Request
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
-from matchkeeper.store.pages import Fetched, Page, Place, Scan, fetched, scanned, still_there
+from matchkeeper.store.pages import (
+    Fetched,
+    Page,
+    Place,
+    Scan,
+    fetched,
+    joined,
+    scanned,
+    size_of,
+    still_there,
+)
 from matchkeeper.store.places import places
 from matchkeeper.store.scripts import Script, call
 from matchkeeper.store.stream import Entry
 
+_LOOKED_AT = 16
+"""Tickets read at once for somebody to look at: a megabyte, if each is as large as may be."""
 pack = msgspec.msgpack.Encoder().encode
 """For `cmsgpack.unpack` in Lua, which knows text but no binary: encode `str`, not `bytes`."""
 
@@ -183,10 +197,22 @@ class TicketStore:
 
         return fetched(mode, *await self._connection.run("fetch", get))
 
-    async def read(self, mode: GameMode, *, start: int, count: int) -> Page:
-        """Places with their tickets, for somebody to look at."""
+    async def read(
+        self, mode: GameMode, *, start: int, count: int, most_bytes: float = math.inf
+    ) -> Page:
+        """Places with their tickets, for somebody to look at; not many more bytes of metadata than
+        `most_bytes`.
+        """
         scan = await self.scan(mode.tag, start=start, count=count)
-        return Page(scan=scan, fetched=await self.fetch(mode, scan.places))
+        parts: list[Fetched] = []
+        taken = size = 0
+        while taken < len(scan.places) and size < most_bytes:
+            parts.append(await self.fetch(mode, scan.places[taken : taken + _LOOKED_AT]))
+            taken = min(len(scan.places), taken + _LOOKED_AT)
+            size += size_of(parts[-1])
+        cut = taken < len(scan.places)
+        scan = replace(scan, places=scan.places[:taken])
+        return Page(scan=scan, fetched=joined(parts), cut=cut)
 
     async def length_and_oldest(self, tag: str) -> tuple[int, float | None]:
         """Queue length, and the oldest wait in seconds (None when it is empty)."""

@@ -6,13 +6,13 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TypeVar
 
 from matchkeeper.domain.mode import Handoff
 from matchkeeper.errors import StoreError
 from matchkeeper.protocol.answers import BattleRequest
 from matchkeeper.store.coordination import Coordination
+from matchkeeper.store.durability import Durability
 from matchkeeper.store.failures import outcome_of
 from matchkeeper.store.matches import HandoffReply, MatchStore
 from matchkeeper.swarm.behaviours import PodBehaviour
@@ -24,8 +24,6 @@ from matchkeeper.swarm.tally import Invariant
 T = TypeVar("T")
 
 _HEARTBEAT_SECONDS = 5.0
-_LEASE = timedelta(seconds=3)
-_MEMORY = timedelta(seconds=120)
 _DOWN_SECONDS = 3.0
 _LATE_SECONDS = 0.5
 _RACES = 0.25
@@ -154,7 +152,9 @@ class Pods:
                 epoch=request.epoch,
                 pod_id=offer.pod,
                 token=offer.token,
-                memory=_MEMORY,
+                durability=Durability.parse(
+                    request.durability, timeout_seconds=request.lease_seconds
+                ),
             )
         except StoreError as error:
             self._ledger.tally.errors[f"game server: {outcome_of(error).value}"] += 1
@@ -173,7 +173,6 @@ class Pods:
             epoch=request.epoch,
             pod_id=offer.pod,
             token=offer.token,
-            lease=_LEASE,
         )
         if reply is HandoffReply.CLAIMED:
             self._seen["claims"] += 1

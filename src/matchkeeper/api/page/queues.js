@@ -3,6 +3,7 @@
 import { binName, curve, histogram, span } from "./chart.js";
 import { byId, h, keyed, setText, show } from "./dom.js";
 import { age, number, plural, rate, seconds } from "./format.js";
+import { holds } from "./holds.js";
 
 const CAUSES = {
   no_game_server: "no game server listened",
@@ -44,6 +45,7 @@ function card(first) {
     causes: h("ul", { class: "causes" }),
     calm: h("p", { class: "muted small" }, "None within the last hour."),
   };
+  part.holds = holds(first.mode);
   const pair = (name, value, title) => h("div", { title }, h("dt", {}, name), value);
   const node = h("article", { class: "panel card", "aria-labelledby": id },
     h("header", {}, h("h3", { id }, first.mode),
@@ -60,7 +62,8 @@ function card(first) {
       pair(announced ? "Announced a minute" : "Matches a minute", part.rate, announced ? ANNOUNCED : null),
       pair("Being handed over", part.pending)),
     part.ratings,
-    h("div", { class: "part" }, h("h4", {}, "Back to the queue, last hour"), part.causes, part.calm));
+    h("div", { class: "part" }, h("h4", {}, "Back to the queue, last hour"), part.causes, part.calm),
+    part.holds.node);
   return { node, update: (queue) => update(part, queue) };
 }
 
@@ -71,6 +74,7 @@ function update(part, queue) {
   setText(part.oldest, queue.waiting ? age(queue.oldest) : "–");
   setText(part.rate, rate(queue.matches_a_minute));
   setText(part.pending, number(queue.pending));
+  part.holds.update(queue.states);
   const quiet = !queue.matches && !queue.waiting;
   show(part.empty, quiet);
   setText(part.empty, quiet ? `No player has come to ${queue.mode} yet. Try it: matchkeeper demo` : "");

@@ -12,6 +12,7 @@ const SENTENCES = {
   offered_again: (e) => `match ${e.match_id} was offered again: nobody had started it`,
   claimed: (e) => `match ${e.match_id} was claimed${by(e)}`,
   claim_refused: (e) => `a claim of match ${e.match_id}${by(e)} was refused`,
+  confirmed: (e) => `match ${e.match_id} was confirmed${by(e)}, and starts once that is durable`,
   confirm_refused: (e) => `the start of match ${e.match_id}${by(e)} was refused`,
   declined: (e) => `match ${e.match_id} was declined${by(e)}`,
   started: (e) => `match ${e.match_id} started${by(e)}`,

@@ -15,7 +15,6 @@ from matchkeeper.domain.mode import Handoff
 from matchkeeper.errors import MatchkeeperError
 
 _TIMEOUT = timedelta(seconds=2)
-_LEASE = timedelta(seconds=3)
 _AGAIN_SECONDS = 1.0
 _IMPATIENT_EVERY_SECONDS = 0.25
 _LOBBIES = ("lobby-1", "lobby-2")
@@ -202,7 +201,7 @@ class World:
     async def _claim(self, server: GameServer, offer: Offer) -> None:
         match_id = offer.request.match_id[-8:]
         try:
-            if not await offer.claim(lease=_LEASE):
+            if not await offer.claim():
                 return
             chance = self._rng.random()
             if chance < self._conduct.decline:

@@ -93,7 +93,7 @@ def problems(facts: Facts) -> list[Problem]:
         *_claimers(facts),
     ]
     for queue in facts.queues:
-        found.extend(_queue(queue))
+        found.extend((*_queue(queue), *_held(queue)))
     return sorted(found, key=lambda each: each.severity is not Severity.CRITICAL)
 
 

@@ -48,6 +48,8 @@ class QueueView(msgspec.Struct, kw_only=True):
     dead_letters: int
     differences: list[tuple[float, float | None, int]] | None
     """Bins (from, below, matches) of rating differences; None where ratings do not count."""
+    states: list[str]
+    """`drained`, `paused`: what an operator decided."""
     back: dict[str, int]
     """Players who kept their place after a match failed, in the last hour, by cause."""
 
@@ -149,7 +151,7 @@ def snapshot(board: Board, modes: Sequence[GameMode], now: Now) -> Snapshot:
         up_seconds=at - board.begun_at,
         phase=now.phase,
         problems=problems(_facts(board, now, at, lag)),
-        queues=[_queue(board.queues[mode.name], mode, at) for mode in modes],
+        queues=[_queue(board.queues[mode.name], mode, at, now.states) for mode in modes],
         redis=_redis(board, now, at),
         subscribers=board.subscribers,
         lag=lag,
@@ -217,7 +219,9 @@ def _queue_facts(
     )
 
 
-def _queue(queue: QueueRecord, mode: GameMode, at: float) -> QueueView:
+def _queue(
+    queue: QueueRecord, mode: GameMode, at: float, states: Mapping[str, frozenset[ModeState]]
+) -> QueueView:
     waits = figures.newest(reversed(queue.waits), since=at - _WAITS_SECONDS, enough=_WAITS)
     minute, hour = (
         _before(queue.samples, at - seconds) for seconds in (_MINUTE_SECONDS, HOUR_SECONDS)
@@ -238,6 +242,7 @@ def _queue(queue: QueueRecord, mode: GameMode, at: float) -> QueueView:
         matches_a_minute=(queue.matches - minute.matches) * _MINUTE_SECONDS / seconds,
         pending=queue.pending,
         dead_letters=queue.dead_letters,
+        states=sorted(states.get(mode.tag, ())),
         differences=None if mode.rating is None else figures.histogram(queue.differences),
         back={
             cause: players - hour.back.get(cause, 0)

@@ -9,6 +9,9 @@
 --         [tag, states, …]}
 -- AGAIN  safe.
 -- include: time
+-- include: numbers
+local silent = bounded('silent after', ARGV[4], 1, DAY)
+local kept = bounded('settings kept for', ARGV[5], 1, 365 * DAY)
 local now, number = unix_seconds(), false
 if ARGV[2] == '' then
   redis.call('HDEL', KEYS[1], ARGV[1])
@@ -22,13 +25,13 @@ else
 end
 if number then
   redis.call('HSET', KEYS[1], ARGV[1], string.format('%.3f %s %s', now, number, ARGV[2]))
-  redis.call('EXPIRE', KEYS[2], ARGV[5])
-  redis.call('EXPIRE', KEYS[1], 2 * ARGV[5])
+  redis.call('EXPIRE', KEYS[2], kept)
+  redis.call('EXPIRE', KEYS[1], 2 * kept)
 end
 local servers, held = {}, redis.call('HGETALL', KEYS[1])
 for i = 1, #held, 2 do
   local at, settings, digest = string.match(held[i + 1], '^([%d.]+) (%d+) (%x+)$')
-  if at and now - tonumber(at) < tonumber(ARGV[4]) then
+  if at and now - tonumber(at) < silent then
     for _, each in ipairs({held[i], digest, settings}) do servers[#servers + 1] = each end
   elseif at then
     redis.call('HDEL', KEYS[1], held[i])

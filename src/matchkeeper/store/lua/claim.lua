@@ -1,11 +1,13 @@
 #!lua
--- A game server takes an offered match: once, for one server, before the offer ends.
+-- A game server takes an offered match: once, for one server, before the offer ends. It is to be
+-- confirmed within the lease of its mode.
 -- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}  3 history:{tag}  4 claimers:{tag}
--- ARGV   1 match id  2 epoch  3 pod id  4 token  5 lease in seconds
+-- ARGV   1 match id  2 epoch  3 pod id  4 token
 -- REPLY  {claimed} | {already_claimed} | {old_epoch} | {too_late} | {unknown_match}
 --          {refused}: this server has claimed matches and started none; for a while it may not
 -- AGAIN  safe: the token that claimed it is told claimed.
 -- include: time
+-- include: numbers
 -- include: history
 -- include: claimers
 local now = unix_seconds()
@@ -21,22 +23,20 @@ local function is_refused(claimers, pod, lease)
 end
 
 local function claim()
-  local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token')
+  local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token', 'lease')
   local state, epoch, token = match[1], match[2], match[3]
   if not state then return 'unknown_match' end
   if epoch ~= ARGV[2] then return 'old_epoch' end
-  if state == 'started' and token ~= ARGV[4] then return 'already_claimed' end
-  if state == 'claimed' then
-    if token ~= ARGV[4] then return 'already_claimed' end
-    redis.call('HSET', KEYS[1], 'token', token) -- a write, for WAITAOF and WAIT behind it
-    return 'claimed'
-  end
+  local is_taken = state == 'claimed' or state == 'confirmed' or state == 'started'
+  if is_taken and token ~= ARGV[4] then return 'already_claimed' end
+  if state == 'claimed' then return 'claimed' end
   local deadline = redis.call('ZSCORE', KEYS[2], ARGV[1])
   if state ~= 'offered' or not deadline or now > tonumber(deadline) then return 'too_late' end
-  if is_refused(KEYS[4], ARGV[3], tonumber(ARGV[5])) then return 'refused' end
+  local lease = number_in(match[4], 0, HOUR) or 10
+  if is_refused(KEYS[4], ARGV[3], lease) then return 'refused' end
   redis.call('HSET', KEYS[1], 'state', 'claimed', 'claimed_by', ARGV[3], 'token', ARGV[4],
     'claimed_at', string.format('%.6f', now))
-  redis.call('ZADD', KEYS[2], string.format('%.6f', now + tonumber(ARGV[5])), ARGV[1])
+  redis.call('ZADD', KEYS[2], string.format('%.6f', now + lease), ARGV[1])
   note(KEYS[3], now, 'claimed', 'match', ARGV[1], 'pod', ARGV[3])
   return 'claimed'
 end

@@ -6,9 +6,11 @@
 --        metadata:{tag} of the other modes
 --        then one match:{tag}:<id> for each proposal
 --        then metadata:<player_id> of tickets that were put there by hand
--- ARGV   1 msgpack {claim, channel, offer_seconds, memory_ms, places, ids, scores, sums, hand_made,
+-- ARGV   1 msgpack {claim, channel, offer_seconds, lease_seconds, durability, memory_ms, places, ids, scores, sums, hand_made,
 --          first_match, proposals}
 --          claim      true: pending until a game server claims it; false: delivered at once
+--          lease_seconds, durability  kept with a match that is to be claimed: within this a claim is
+--                     confirmed, and before it is this durable nobody is told of the start
 --          places     [[tag, index of matched key, index of queue key or 0, index of metadata key]]
 --          ids        the players of all proposals, one after the other, team after team
 --          scores     of each player
@@ -24,6 +26,7 @@
 --          stale <player_id>: not there any more, in another match, or with other metadata
 -- AGAIN  safe: a match id that exists answers committed, and changes nothing.
 -- include: time
+-- include: numbers
 -- include: bulk
 -- include: places
 -- include: sound
@@ -33,7 +36,10 @@ local call = cmsgpack.unpack(ARGV[1])
 local queue, metadata, pending, history = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local ids, matched = call.ids, KEYS[call.places[1][2]]
 local now = unix_seconds()
-local created, deadline = string.format('%.6f', now), string.format('%.6f', now + call.offer_seconds)
+local created = string.format('%.6f', now)
+local deadline = string.format('%.6f', now + bounded('offer_seconds', call.offer_seconds, 0, HOUR))
+local lease_seconds = bounded('lease_seconds', call.lease_seconds, 0, HOUR)
+local memory = memory_ms(call.memory_ms)
 local places = {}
 for i, place in ipairs(call.places) do places[i] = {place[1], KEYS[place[2]]} end
 must_be_sound({queue, pending}, {metadata, matched})
@@ -106,11 +112,17 @@ local heard = '1' -- how many heard the last offer
 local function write_match(key, sizes, first, last, notices)
   local fields = {'state', call.claim and 'offered' or 'started', 'epoch', 1, 'offers', 1, 'created', created,
     'subscribers', heard, 'ids', cmsgpack.pack({unpack(ids, first, last)})}
-  local n, left = #fields, left_elsewhere(first, last)
+  local function add(name, value)
+    if value then fields[#fields + 1], fields[#fields + 2] = name, value end
+  end
+  local left = left_elsewhere(first, last)
   if call.claim then
-    fields[n + 1], fields[n + 2] = 'tickets', tickets_of(sizes, first, last)
-    fields[n + 3], fields[n + 4] = 'notices', notices
-    if left then fields[n + 5], fields[n + 6] = 'elsewhere', left end
+    add('tickets', tickets_of(sizes, first, last))
+    add('notices', notices)
+    add('lease', lease_seconds)
+    add('memory', memory)
+    add('durability', call.durability ~= 'none' and call.durability)
+    add('elsewhere', left)
   end
   return redis.pcall('HSET', key, unpack(fields))
 end
@@ -192,7 +204,7 @@ local function write_pending()
 end
 
 local function deliver()
-  for _, p in ipairs(made) do redis.call('PEXPIRE', KEYS[call.first_match + p - 1], call.memory_ms) end
+  for _, p in ipairs(made) do redis.call('PEXPIRE', KEYS[call.first_match + p - 1], memory) end
   for _, p in ipairs(made) do
     for _, notice in ipairs(cmsgpack.unpack(ARGV[p + 1])) do redis.call('PUBLISH', notice[1], notice[2]) end
   end

@@ -4,6 +4,7 @@
 -- ARGV   1 memory in milliseconds  2 entry id
 -- REPLY  {dropped} | {not_found}
 -- AGAIN  safe: the answer is remembered.
+-- include: numbers
 -- include: replay
 -- include: time
 -- include: history

@@ -22,6 +22,7 @@
 --          mode_drained | queue_full: asked again, it is decided anew
 -- AGAIN  safe: a request is remembered with its token, and the same token gets the same pair.
 -- include: time
+-- include: numbers
 -- include: bulk
 -- include: seen
 -- include: places
@@ -29,7 +30,7 @@
 -- include: history
 local call = cmsgpack.unpack(ARGV[1])
 local queue, metadata, history = KEYS[1], KEYS[2], KEYS[4]
-call.stream = KEYS[3]
+call.stream, call.memory_ms = KEYS[3], memory_ms(call.memory_ms)
 local now = unix_seconds()
 must_be_sound({queue}, {metadata})
 

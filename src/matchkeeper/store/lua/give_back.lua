@@ -10,6 +10,7 @@
 -- REPLY  {given_back, number put back, [player, metadata, …] who left} | {gone, 0, []}
 -- AGAIN  safe: the answer is remembered.
 -- include: time
+-- include: numbers
 -- include: replay
 -- include: sound
 -- include: leaving
@@ -17,6 +18,8 @@
 -- include: claimers
 local answer = replayed()
 if answer then return answer end
+local threshold = bounded('leases in a row', ARGV[6], 1, 1e4)
+local hold, longest_hold = bounded('refused for', ARGV[7], 0, DAY), bounded('refused for', ARGV[8], 0, DAY)
 local match = redis.call('HMGET', KEYS[2], 'state', 'epoch', 'tickets', 'elsewhere', 'claimed_by', 'claimed_at')
 local deadline = redis.call('ZSCORE', KEYS[3], ARGV[2])
 if (match[1] ~= 'offered' and match[1] ~= 'claimed') or match[2] ~= ARGV[3] or not deadline then
@@ -77,10 +80,9 @@ end
 redis.call('ZREM', KEYS[3], ARGV[2])
 redis.call('HSET', KEYS[2], 'state', 'given_back', 'cause', ARGV[4])
 redis.call('HDEL', KEYS[2], 'tickets', 'notices', 'elsewhere')
-redis.call('PEXPIRE', KEYS[2], ARGV[1])
+redis.call('PEXPIRE', KEYS[2], remembered_ms)
 if ARGV[4] == 'lease_expired' and match[5] then
-  count_failure(KEYS[7], match[5], tonumber(match[6]) or 0, tonumber(ARGV[6]), tonumber(ARGV[7]),
-    tonumber(ARGV[8]))
+  count_failure(KEYS[7], match[5], tonumber(match[6]) or 0, threshold, hold, longest_hold)
 end
 note(KEYS[6], now, 'given_back', 'match', ARGV[2], 'detail', ARGV[4])
 for i = 1, #left, 2 do note(KEYS[6], now, 'dequeued', 'players', left[i], 'match', ARGV[2]) end

@@ -6,11 +6,13 @@
 -- REPLY  {moved, id of the first entry; the others follow it without a gap} | {full}
 --        {lost}: another server hears, or has since  {elsewhere}: done up to another position
 -- AGAIN  safe: the same two positions get the same reply.
+-- include: numbers
+local most = bounded('how many may wait', ARGV[4], 1, 1e7)
 local held = redis.call('HMGET', KEYS[1], 'epoch', 'done', 'from', 'first')
 if held[1] ~= ARGV[1] then return {'lost'} end
 if held[2] == ARGV[3] and held[3] == ARGV[2] and held[4] then return {'moved', held[4]} end
 if (held[2] or '') ~= ARGV[2] then return {'elsewhere'} end
-if #ARGV > 4 and redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[4]) then return {'full'} end
+if #ARGV > 4 and redis.call('XLEN', KEYS[2]) >= most then return {'full'} end
 local first, ms, number = ''
 for i = 5, #ARGV, 2 do
   -- Before Redis 7.2 the clock goes on within a script, so that '*' would leave gaps.

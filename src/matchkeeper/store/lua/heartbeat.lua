@@ -1,15 +1,16 @@
 #!lua
 -- A pod says that it lives, or that it leaves.
 -- KEYS   1 pods
--- ARGV   1 pod id  2 'here' or 'bye'  3 seconds after which a silent pod is forgotten
+-- ARGV   1 pod id  2 'here' or 'bye'
 -- REPLY  1
 -- AGAIN  safe.
 -- include: time
+-- include: numbers
 local now = unix_seconds()
 if ARGV[2] == 'bye' then
   redis.call('ZREM', KEYS[1], ARGV[1])
 else
   redis.call('ZADD', KEYS[1], string.format('%.6f', now), ARGV[1])
 end
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.6f', now - tonumber(ARGV[3])))
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.6f', now - DAY))
 return 1

@@ -5,5 +5,7 @@
 -- REPLY  {now (Unix seconds), queue length, [player, score, …]}
 -- AGAIN  safe: changes nothing.
 -- include: time
+-- include: numbers
+local count = bounded('count', ARGV[2], 1, 1e6)
 return {string.format('%.6f', unix_seconds()), redis.call('ZCARD', KEYS[1]),
-  redis.call('ZRANGE', KEYS[1], '(' .. ARGV[1], '+inf', 'BYSCORE', 'LIMIT', 0, ARGV[2], 'WITHSCORES')}
+  redis.call('ZRANGE', KEYS[1], '(' .. ARGV[1], '+inf', 'BYSCORE', 'LIMIT', 0, count, 'WITHSCORES')}

@@ -5,8 +5,9 @@
 -- REPLY  {now, number pending, [match id, …], [pod, "<leases in a row> <refused since> <until>", …]}
 -- AGAIN  safe: changes nothing.
 -- include: time
+-- include: numbers
 local claimers = redis.pcall('HGETALL', KEYS[2])
 local now = string.format('%.6f', unix_seconds())
 return {now, redis.call('ZCARD', KEYS[1]),
-  redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[1]),
+  redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, bounded('count', ARGV[1], 0, 1e6)),
   claimers.err and {} or claimers}

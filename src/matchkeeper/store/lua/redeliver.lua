@@ -6,10 +6,12 @@
 -- REPLY  {offered, subscribers} | {gone, 0} when it is not due, or somebody else was faster
 -- AGAIN  safe: the answer is remembered.
 -- include: time
+-- include: numbers
 -- include: replay
 -- include: history
 local answer = replayed()
 if answer then return answer end
+local offer_seconds = bounded('offer', ARGV[6], 0, HOUR)
 local match = redis.call('HMGET', KEYS[2], 'state', 'epoch')
 local now = unix_seconds()
 local deadline = redis.call('ZSCORE', KEYS[3], ARGV[2])
@@ -19,6 +21,6 @@ end
 redis.call('HINCRBY', KEYS[2], 'epoch', 1)
 redis.call('HINCRBY', KEYS[2], 'offers', 1)
 redis.call('HDEL', KEYS[2], 'declined', 'declined_by')
-redis.call('ZADD', KEYS[3], string.format('%.6f', now + tonumber(ARGV[6])), ARGV[2])
+redis.call('ZADD', KEYS[3], string.format('%.6f', now + offer_seconds), ARGV[2])
 note(KEYS[4], now, 'offered_again', 'match', ARGV[2])
 return remember({'offered', redis.call('PUBLISH', ARGV[4], ARGV[5])})

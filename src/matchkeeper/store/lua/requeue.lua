@@ -6,18 +6,20 @@
 --        4 number of modes, then the tags of the modes, this one first
 -- REPLY  {requeued, player} | {not_found, ''} | {elsewhere, tag}
 -- AGAIN  safe: the answer is remembered.
+-- include: numbers
 -- include: replay
 -- include: bulk
 -- include: places
 -- include: sound
 -- include: time
 -- include: history
+local now, modes = unix_seconds(), bounded('modes', ARGV[4], 1, 1000)
 local answer = replayed()
 if answer then return answer end
 must_be_sound({KEYS[3]}, {KEYS[4]})
 local entry = redis.call('XRANGE', KEYS[2], ARGV[2], ARGV[2])[1]
 if not entry then return {'not_found', ''} end
-local fields, modes, places = {}, tonumber(ARGV[4]), {}
+local fields, places = {}, {}
 for i = 1, #entry[2], 2 do fields[entry[2][i]] = entry[2][i + 1] end
 local id = fields['player_id']
 if fields['request'] then
@@ -32,9 +34,10 @@ for i = 1, modes do
 end
 local place = pending_matches(places, {id})[id] or other_queues(places, {id})[id]
 if place then return {'elsewhere', place} end
+local since = number_in(fields['enqueued_at'], 0, now) and fields['enqueued_at'] or string.format('%.6f', now)
 local text = ARGV[3] ~= '' and ARGV[3] or fields['metadata']
-redis.call('ZADD', KEYS[3], fields['enqueued_at'], id)
+redis.call('ZADD', KEYS[3], since, id)
 redis.call('HSET', KEYS[4], id, text)
 redis.call('XDEL', KEYS[2], ARGV[2])
-note(KEYS[5], unix_seconds(), 'requeued', 'players', id)
+note(KEYS[5], now, 'requeued', 'players', id)
 return remember({'requeued', id})

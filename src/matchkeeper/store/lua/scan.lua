@@ -5,5 +5,7 @@
 -- REPLY  {now (Unix seconds), queue length, [player, score, …]}
 -- AGAIN  safe: changes nothing.
 -- include: time
+-- include: numbers
+local first, count = bounded('rank', ARGV[1], 0, 1e9), bounded('count', ARGV[2], 1, 1e6)
 return {string.format('%.6f', unix_seconds()), redis.call('ZCARD', KEYS[1]),
-  redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[1] + ARGV[2] - 1, 'WITHSCORES')}
+  redis.call('ZRANGE', KEYS[1], first, first + count - 1, 'WITHSCORES')}

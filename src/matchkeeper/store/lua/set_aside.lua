@@ -7,6 +7,7 @@
 -- REPLY  the players that this call has set aside
 -- AGAIN  safe: the answer is remembered.
 -- include: time
+-- include: numbers
 -- include: replay
 -- include: sound
 -- include: hand_made
@@ -14,12 +15,12 @@
 local answer = replayed()
 if answer then return answer end
 must_be_sound({KEYS[2]}, {KEYS[3]})
-local now, done = unix_seconds(), {}
+local now, done, kept = unix_seconds(), {}, bounded('dead letters', ARGV[2], 1, 1e7)
 for i = 3, #ARGV, 4 do
   local player, raw, reason = ARGV[i], ARGV[i + 2], ARGV[i + 3]
   local score = redis.call('ZSCORE', KEYS[2], player)
   if score and tonumber(score) == tonumber(ARGV[i + 1]) then
-    redis.call('XADD', KEYS[4], 'MAXLEN', ARGV[2], '*', 'player_id', player, 'metadata', raw,
+    redis.call('XADD', KEYS[4], 'MAXLEN', kept, '*', 'player_id', player, 'metadata', raw,
       'reason', reason, 'enqueued_at', score, 'time', string.format('%.6f', now))
     note(KEYS[5], now, 'set_aside', 'players', player, 'detail', reason)
     redis.call('ZREM', KEYS[2], player)

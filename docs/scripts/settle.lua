@@ -1,0 +1,124 @@
+#!lua
+-- A confirmed start is as durable as its mode asks: it is started, and the players are told.
+-- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}  3 matched:{tag}  4 leaving:{tag}
+--        5 history:{tag}  6 claimers:{tag}
+-- ARGV   1 match id  2 epoch  3 pod id  4 token
+-- REPLY  {started} | {not_claimed} | {old_epoch} | {too_late} | {unknown_match}
+-- AGAIN  safe: the token that started it is told so; the players are told once.
+-- The clock of Redis, the only one that two servers share: Unix time in seconds.
+local function unix_seconds()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) + tonumber(time[2]) / 1000000
+end
+
+-- The number that a text says; nil where it says none, none that is finite, or one out of bounds.
+local function number_in(text, least, most)
+  local number = tonumber(text)
+  if number and number >= least and number <= most then return number end -- NaN is neither
+end
+
+-- As above for what the caller says: else the script ends here, before it has changed anything.
+local function bounded(name, text, least, most)
+  local number = number_in(text, least, most)
+  if not number then
+    error(string.format('%s is %s, allowed is %s to %s', name, tostring(text), least, most))
+  end
+  return number
+end
+
+local HOUR, DAY = 3600, 86400
+
+local function memory_ms(text)
+  return math.floor(bounded('memory in milliseconds', text, 1, DAY * 1000))
+end
+
+-- The last step of a match: its players are free for others, and are told which pod starts it.
+-- Needs: numbers
+local function filled_in(payload, pod)
+  local first, last = string.find(payload, '"claimed_by":null', 1, true)
+  if not first then return payload end
+  return string.sub(payload, 1, first - 1) .. '"claimed_by":' .. cjson.encode(pod) .. string.sub(payload, last + 1)
+end
+
+-- KEYS are those of confirm and settle; `ids` and `notices` are packed, as they stand in the match.
+local function start(match_id, pod, ids, notices, memory)
+  -- A key of another type than ours ends the script here, before it has changed anything.
+  local some_leave = redis.call('HLEN', KEYS[4]) > 0
+  local players = cmsgpack.unpack(ids)
+  redis.call('HDEL', KEYS[3], unpack(players))
+  redis.call('HSET', KEYS[1], 'state', 'started')
+  redis.call('HDEL', KEYS[1], 'tickets', 'notices', 'elsewhere')
+  redis.call('PEXPIRE', KEYS[1], number_in(memory, 1, DAY * 1000) or 120000)
+  redis.call('ZREM', KEYS[2], match_id)
+  if pod then redis.pcall('HDEL', KEYS[6], pod) end -- it starts what it claims
+  if some_leave then redis.call('HDEL', KEYS[4], unpack(players)) end
+  for _, notice in ipairs(cmsgpack.unpack(notices)) do
+    redis.call('PUBLISH', notice[1], filled_in(notice[2], pod))
+  end
+end
+
+-- history:{tag} is a stream of what happened: for people to look up, and for the servers' figures.
+-- Nobody's safety relies on it, so that what goes wrong here is passed over. The fields are what, and
+-- where they say something players, match, pod and detail. Players are one a line; matches are one a
+-- line, too, with an empty line between their players. An entry that names players is about these alone.
+-- It is bounded in bytes: an entry counts as what it takes, as ENTRY_BYTES at least, and the stream has
+-- no more entries than would fit if all were like the newest.
+local HISTORY_BYTES, ENTRY_BYTES, OVERHEAD_BYTES = 32 * 1024 * 1024, 512, 64
+
+local function note(history, now, what, ...)
+  local size = OVERHEAD_BYTES
+  for _, text in ipairs({...}) do size = size + #text end
+  local most = math.floor(HISTORY_BYTES / math.max(ENTRY_BYTES, size))
+  local id = string.format('%d-*', now * 1000)
+  local added = redis.pcall('XADD', history, 'MAXLEN', '~', most, id, 'what', what, ...)
+  if type(added) == 'table' and added.err then -- the clock has gone back
+    redis.pcall('XADD', history, 'MAXLEN', '~', most, '*', 'what', what, ...)
+  end
+end
+
+-- Calls `tell` with the first and last index of each portion of `texts` that fits into an entry;
+-- `more` bytes come with each text. A text that does not fit is a portion of its own.
+local function in_portions(texts, more, tell)
+  local first, size = 1, OVERHEAD_BYTES
+  for i, text in ipairs(texts) do
+    size = size + #text + more
+    if size > ENTRY_BYTES and i > first then
+      tell(first, i - 1)
+      first, size = i, OVERHEAD_BYTES + #text + more
+    end
+  end
+  if texts[first] then tell(first, #texts) end
+end
+
+-- Many players at once.
+local function note_players(history, now, what, players, ...)
+  local about = {...}
+  in_portions(players, 1, function(first, last)
+    note(history, now, what, 'players', table.concat(players, '\n', first, last), unpack(about))
+  end)
+end
+
+-- Many matches at once: `matches` are their ids, `players` those of each as text.
+local function note_matches(history, now, what, matches, players)
+  in_portions(players, 2 + #(matches[1] or '') + 1, function(first, last)
+    if first < last or #players[first] <= ENTRY_BYTES then
+      note(history, now, what, 'players', table.concat(players, '\n\n', first, last),
+        'match', table.concat(matches, '\n', first, last))
+    else
+      local lines = {}
+      for line in string.gmatch(players[first], '[^\n]+') do lines[#lines + 1] = line end
+      note_players(history, now, what, lines, 'match', matches[first])
+    end
+  end)
+end
+
+local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token', 'claimed_by', 'ids', 'notices', 'memory')
+local state, claimed_by = match[1], match[4]
+if not state then return {'unknown_match'} end
+if match[2] ~= ARGV[2] then return {'old_epoch'} end
+if state == 'offered' or state == 'claimed' or match[3] ~= ARGV[4] then return {'not_claimed'} end
+if state == 'started' then return {'started'} end
+if state ~= 'confirmed' then return {'too_late'} end
+start(ARGV[1], claimed_by, match[5], match[6], match[7])
+note(KEYS[5], unix_seconds(), 'started', 'match', ARGV[1], 'pod', claimed_by)
+return {'started'}
