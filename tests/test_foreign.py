@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
 from redis.asyncio import Redis
 
 from matchkeeper.domain.ticket import PoisonedTicket
-from matchkeeper.errors import StoreRefusedError, UnreadableError
+from matchkeeper.errors import StoreRefusedError
 from matchkeeper.observe.logging import mask_secrets, masked
 from matchkeeper.protocol.answers import decode_answer, decode_battle_request
 from matchkeeper.protocol.metadata import BadMetadataError, normalise, read_ticket
+from matchkeeper.store.pending import UnreadableMatch
 from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer
+from tests.harness import outside, serving
 from tests.stores import CLAIMED, NORMAL, RANKED, open_stores, token
 
 
@@ -112,5 +115,21 @@ async def test_a_match_that_somebody_changed_is_told_as_such(
 ) -> None:
     async with open_stores(any_server.url) as stores:
         await redis.hset("match:{squad}:m", mapping={"state": "offered", "epoch": "x"})
-        with pytest.raises(UnreadableError):
-            await stores.matches.pending(CLAIMED, "m")
+        found = await stores.matches.read(CLAIMED, "m")
+        assert isinstance(found, UnreadableMatch)
+        assert found.reason == "it has no field tickets"
+
+
+async def test_where_nobody_can_be_set_aside_all_others_are_matched(
+    any_server: RealServer, redis: Redis, tmp_path: Path
+) -> None:
+    await redis.set("dead:{normal}", "not ours")
+    await redis.zadd("queue:{normal}", {"bad": 1})
+    await redis.hset("metadata:{normal}", "bad", "{")
+    with serving(any_server.url, tmp_path) as server:
+        await server.ready()
+        async with outside(any_server.url) as seen:
+            for player in ("a", "b"):
+                await seen.enqueue(player)
+            await seen.is_told("a", "MatchFound")
+    assert await redis.zrange("queue:{normal}", 0, -1) == ["bad"]

@@ -19,10 +19,11 @@ MEMORY = "60000"
 NUMBERS: dict[Script, tuple[int, Sequence[str], Sequence[int]]] = {
     Script.SCAN: (1, ("0", "10"), (0, 1)),
     Script.NEWER: (1, ("0", "10"), (1,)),
-    Script.OVERDUE: (2, ("10",), (0,)),
+    Script.OVERDUE: (2, ("0", "10"), (0, 1)),
     Script.REDELIVER: (4, (MEMORY, "m", "1", "c", "{}", "5"), (0, 5)),
     Script.GIVE_BACK: (9, (MEMORY, "m", "1", "c", "0", "3", "10", "300", "squad"), (0, 5, 6, 7)),
     Script.SET_ASIDE: (5, (MEMORY, "10"), (0, 1)),
+    Script.SET_ASIDE_MATCHES: (6, (MEMORY, "10", "1000"), (0, 1, 2)),
     Script.EXPIRE: (4, (MEMORY, "60", "\x90"), (0, 1)),
     Script.REQUEUE: (6, (MEMORY, "1-1", "", "1", "squad"), (0, 3)),
     Script.DROP: (3, (MEMORY, "1-1"), (0,)),

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.store.matches import NewMatch
+from matchkeeper.store.pending import PendingMatch
 from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer
 from tests.stores import CHANNEL, CLAIMED, RANKED, Stores, open_stores, token
@@ -122,8 +123,8 @@ async def test_a_decline_is_forgotten_with_the_next_offer(any_server: RealServer
         who = {"pod_id": "pod-x", "token": "one"}
         await matches.claim("squad", match.match_id, epoch=1, **who)
         await matches.decline("squad", match.match_id, epoch=1, **who)
-        declined = await matches.pending(CLAIMED, match.match_id)
-        assert declined is not None
+        declined = await matches.read(CLAIMED, match.match_id)
+        assert isinstance(declined, PendingMatch)
         assert declined.declined_by == "pod-x"
         heard = await matches.redeliver(
             CLAIMED,
@@ -134,6 +135,6 @@ async def test_a_decline_is_forgotten_with_the_next_offer(any_server: RealServer
             offer_timeout=timedelta(seconds=5),
         )
         assert heard == 1
-        offered = await matches.pending(CLAIMED, match.match_id)
-    assert offered is not None
+        offered = await matches.read(CLAIMED, match.match_id)
+    assert isinstance(offered, PendingMatch)
     assert offered.declined_by is None

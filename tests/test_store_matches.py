@@ -196,8 +196,8 @@ async def overdue(stores: Stores, match: NewMatch) -> PendingMatch:
         return match.match_id in (await stores.matches.overdue("squad", count=10)).match_ids
 
     await wait_until(due)
-    pending = await stores.matches.pending(CLAIMED, match.match_id)
-    assert pending is not None
+    pending = await stores.matches.read(CLAIMED, match.match_id)
+    assert isinstance(pending, PendingMatch)
     return pending
 
 

@@ -57,10 +57,6 @@ class StoreRefusedError(StoreError):
     """Redis refused the operation and will again: a wrong type under a key."""
 
 
-class UnreadableError(StoreError):
-    """What stands in Redis was changed by somebody else and cannot be read."""
-
-
 class CircuitOpenError(StoreError):
     """The circuit breaker is open, so nothing was sent."""
 

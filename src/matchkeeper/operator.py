@@ -21,7 +21,7 @@ from matchkeeper.store.dead_letters import DeadLetter, DeadLetterStore
 from matchkeeper.store.history import Happened, History
 from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.pages import Page
-from matchkeeper.store.pending import PendingMatch
+from matchkeeper.store.pending import PendingMatch, UnreadableMatch
 from matchkeeper.store.servers import Servers, States
 from matchkeeper.store.tickets import Heard, Reply, TicketStore
 
@@ -167,24 +167,26 @@ class Operator:
 
     async def pending(
         self, mode: GameMode, *, count: int, most_bytes: float = math.inf
-    ) -> list[PendingMatch]:
+    ) -> list[PendingMatch | UnreadableMatch]:
         """Pending matches of a mode, those due first; fewer where they grow too large."""
         ids = await self._matches.pending_ids(mode.tag, count=count)
-        found: list[PendingMatch] = []
+        found: list[PendingMatch | UnreadableMatch] = []
         size = 0
         for match_id in ids:
-            match = await self._matches.pending(mode, match_id)
-            if match is not None:
-                found.append(match)
+            match = await self._matches.read(mode, match_id)
+            if isinstance(match, PendingMatch):
                 size += sum(map(len, match.metadata.values()))
+            elif match.is_over:
+                continue
+            found.append(match)
             if size >= most_bytes:
                 break
         return found
 
-    async def match(self, mode: GameMode, match_id: str) -> PendingMatch:
+    async def match(self, mode: GameMode, match_id: str) -> PendingMatch | UnreadableMatch:
         """One pending match."""
-        match = await self._matches.pending(mode, match_id)
-        if match is None:
+        match = await self._matches.read(mode, match_id)
+        if isinstance(match, UnreadableMatch) and match.is_over:
             raise NotFoundError(
                 f"There is no pending match {match_id} in {mode.name}",
                 hint="It may have started or been given back.",

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from matchkeeper.operator import QueueState
+from matchkeeper.protocol.limits import printable
 from matchkeeper.store.dead_letters import DeadLetter
 from matchkeeper.store.history import Happened
-from matchkeeper.store.pending import PendingMatch
+from matchkeeper.store.pending import PendingMatch, UnreadableMatch
 
 
 class Queue(msgspec.Struct, kw_only=True):
@@ -78,15 +79,18 @@ class PlayerView(msgspec.Struct, kw_only=True):
 
 
 class MatchView(msgspec.Struct, kw_only=True):
-    """A match that waits to be claimed or confirmed."""
+    """A match that waits to be claimed or confirmed. `problem`: why it cannot be read; then there
+    is nothing else, and it is set aside as soon as it is due.
+    """
 
     match_id: str
     state: str
-    epoch: int
-    offers: int
-    created_at: float
+    epoch: int | None
+    offers: int | None
+    created_at: float | None
     claimed_by: str | None
     teams: list[list[str]]
+    problem: str | None
 
 
 class DeadLetterView(msgspec.Struct, kw_only=True):
@@ -155,8 +159,19 @@ def queue_view(state: QueueState) -> Queue:
     )
 
 
-def match_view(match: PendingMatch) -> MatchView:
+def match_view(match: PendingMatch | UnreadableMatch) -> MatchView:
     """A pending match for the API."""
+    if isinstance(match, UnreadableMatch):
+        return MatchView(
+            match_id=printable(match.match_id),
+            state=printable(match.state),
+            epoch=None,
+            offers=None,
+            created_at=None,
+            claimed_by=None,
+            teams=[],
+            problem=printable(match.reason),
+        )
     return MatchView(
         match_id=match.match_id,
         state=match.state.value,
@@ -165,6 +180,7 @@ def match_view(match: PendingMatch) -> MatchView:
         created_at=match.created_at,
         claimed_by=match.claimed_by,
         teams=[[ticket.player_id for ticket in team] for team in match.teams],
+        problem=None,
     )
 
 

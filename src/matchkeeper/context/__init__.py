@@ -15,6 +15,7 @@ from matchkeeper.config import Settings
 from matchkeeper.config.rules import take_over_seconds
 from matchkeeper.context.alerting import alerter_for, claimers_for, hold_rules
 from matchkeeper.context.fleet import fleet_for
+from matchkeeper.context.rules import handoff_rules
 from matchkeeper.context.stores import (
     Clock,
     Stores,
@@ -39,7 +40,7 @@ from matchkeeper.loops.ingest import Ingest, IngestRules
 from matchkeeper.loops.intake import StreamIntake
 from matchkeeper.loops.queue_loop import QueueLoop
 from matchkeeper.loops.queue_view import QueueView
-from matchkeeper.loops.reaper import HandoffRules, Reaper
+from matchkeeper.loops.reaper import Reaper
 from matchkeeper.loops.redis_events import RedisEvents
 from matchkeeper.loops.round import Round, RoundRules
 from matchkeeper.loops.server import MatchServer, Task
@@ -369,19 +370,13 @@ class _Wiring:
         claimers: RefusedClaimers,
         wake: Callable[[str], None],
     ) -> Reaper:
-        matchmaking = self.settings.matchmaking
         return Reaper(
             modes,
             matches=self.stores.matches,
             connection=self.stores.connection,
             pods=pods,
             claimers=claimers,
-            rules=HandoffRules(
-                channel=matchmaking.battle_request_channel,
-                result_channel=self._result_channel,
-                offer_timeout=timedelta(seconds=matchmaking.offer_timeout_seconds),
-                max_offers=matchmaking.max_offers,
-            ),
+            rules=handoff_rules(self.settings.matchmaking, self._result_channel),
             traces=self.traces,
             wake=wake,
             metrics=self.metrics,

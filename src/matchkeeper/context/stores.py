@@ -13,12 +13,12 @@ from datetime import timedelta
 from itertools import count
 
 from matchkeeper.config import Settings
+from matchkeeper.context.rules import refusal_rules
 from matchkeeper.loops.redis_events import RedisEvents
 from matchkeeper.loops.redis_probe import RedisProbe
 from matchkeeper.operator import Operator
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.resilience.retry import RetryPolicy
-from matchkeeper.store.claimers import RefusalRules
 from matchkeeper.store.connection import Connection, ConnectionOptions, StoreObserver, Unobserved
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.dead_letters import DeadLetterStore
@@ -175,11 +175,7 @@ def stores_for(
         matches=MatchStore(
             connection,
             tags=tags,
-            refusals=RefusalRules(
-                threshold=matchmaking.unstarted_threshold,
-                first=timedelta(seconds=matchmaking.unstarted_refusal_seconds),
-                longest=timedelta(seconds=matchmaking.unstarted_refusal_max_seconds),
-            ),
+            refusals=refusal_rules(matchmaking),
         ),
         dead_letters=DeadLetterStore(connection, tags=tags),
         stream=RequestStream(connection, me=me),

@@ -19,6 +19,7 @@ class Poison(StrEnum):
     METADATA_NOT_FOUND = "metadata_not_found"
     METADATA_TOO_LARGE = "metadata_too_large"
     NOT_AN_OBJECT = "not_an_object"
+    MATCH_UNREADABLE = "match_unreadable"
 
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from matchkeeper.domain.mode import GameMode, Handoff
-from matchkeeper.errors import StoreError, StoreRefusedError, UnreadableError
+from matchkeeper.domain.ticket import Poison
+from matchkeeper.errors import StoreError, StoreRefusedError
 from matchkeeper.handoff.decide import Cause, Step, next_step
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.loops.claimers import RefusedClaimers
@@ -23,7 +24,7 @@ from matchkeeper.protocol.metadata import pod_of
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.failures import NotDurableError
 from matchkeeper.store.matches import MatchStore
-from matchkeeper.store.pending import PendingMatch
+from matchkeeper.store.pending import PendingMatch, UnreadableMatch
 
 _EVERY_SECONDS = 0.5
 _SELDOM = 4
@@ -41,6 +42,7 @@ class HandoffRules:
     result_channel: Callable[[str], str]
     offer_timeout: timedelta = timedelta(seconds=5)
     max_offers: int = 3
+    max_dead_letters: int = 10_000
 
 
 class Reaper:
@@ -72,7 +74,8 @@ class Reaper:
         self._metrics = metrics
         self._new_token = new_token
         self._stop = stop
-        self._told: set[tuple[str, str]] = set()
+        self._passed_over: dict[str, int] = {}
+        """By tag, how many overdue matches the last call could not deal with."""
 
     async def run(self) -> None:
         """Until the server stops. Raises StoreError; starting again is safe."""
@@ -82,32 +85,58 @@ class Reaper:
             for mode in self._modes:
                 if mode.handoff is not Handoff.CLAIM and turn % _SELDOM:
                     continue
-                with self._only(mode, ""):
+                # Told by the connection; the other modes are looked after all the same.
+                with suppress(StoreRefusedError):
                     await self.sweep(mode)
 
     async def sweep(self, mode: GameMode) -> None:
-        """Deals with the overdue matches of one mode. Raises StoreError."""
-        overdue = await self._matches.overdue(mode.tag, count=_BATCH)
+        """Deals with overdue matches of one mode. Those that Redis refuses to deal with are passed
+        over by the next call, so that they hide nobody for ever. Raises StoreError.
+        """
+        start = self._passed_over.pop(mode.tag, 0)
+        overdue = await self._matches.overdue(mode.tag, start=start, count=_BATCH)
         self._metrics.pending_handoffs(mode.name, overdue.pending)
         self._claimers.look(mode, overdue.claimers)
-        for match_id in overdue.match_ids:
-            with self._only(mode, match_id):
-                match = await self._matches.pending(mode, match_id)
-                if match is not None:
-                    await self._deal_with(mode, match)
+        refused = await self._refused(mode, overdue.match_ids)
+        if len(overdue.match_ids) == _BATCH:
+            self._passed_over[mode.tag] = start + refused
 
-    @contextmanager
-    def _only(self, mode: GameMode, match_id: str) -> Iterator[None]:
-        """What somebody else has damaged in Redis is told once, and harms nothing beside it."""
-        name = printable(match_id) or "list"
+    async def _refused(self, mode: GameMode, match_ids: Sequence[str]) -> int:
+        """Deals with these matches; returns how many stay as they are, since Redis refuses."""
+        unreadable, refused = [], 0
+        for match_id in match_ids:
+            try:
+                match = await self._matches.read(mode, match_id)
+                if isinstance(match, UnreadableMatch):
+                    unreadable.append(match)
+                else:
+                    await self._deal_with(mode, match)
+            except StoreRefusedError:  # told by the connection
+                refused += 1
         try:
-            yield
-        except (StoreRefusedError, UnreadableError) as error:
-            if (mode.tag, name) not in self._told:
-                self._told.add((mode.tag, name))
-                emit(Event.MATCH_UNREADABLE, mode=mode.name, match_id=name, error=error.message)
-        else:
-            self._told.discard((mode.tag, name))
+            await self._set_aside(mode, unreadable)
+        except StoreRefusedError:
+            refused += len(unreadable)
+        return refused
+
+    async def _set_aside(self, mode: GameMode, matches: Sequence[UnreadableMatch]) -> None:
+        if not matches:
+            return
+        done, players = await self._matches.set_aside(
+            mode.tag, matches, token=self._new_token(), kept=self._rules.max_dead_letters
+        )
+        for _ in players:
+            self._metrics.poisoned(mode.name, Poison.MATCH_UNREADABLE)
+        if done:
+            first = next(match for match in matches if match.match_id in done)
+            emit(
+                Event.MATCHES_SET_ASIDE,
+                mode=mode.name,
+                matches=len(done),
+                players=len(players),
+                match_id=printable(first.match_id),
+                reason=printable(first.reason),
+            )
 
     async def _deal_with(self, mode: GameMode, match: PendingMatch) -> None:
         step, cause = next_step(match, max_offers=self._rules.max_offers)

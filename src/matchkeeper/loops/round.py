@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -12,7 +12,7 @@ from itertools import islice
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Ticket
-from matchkeeper.errors import StoreError
+from matchkeeper.errors import StoreError, StoreRefusedError
 from matchkeeper.handoff.decide import Cause
 from matchkeeper.handoff.offers import new_match
 from matchkeeper.handoff.pods import PodRecords
@@ -105,7 +105,9 @@ class Round:
         with self._step("read"):
             view = await self._read()
         if view.poisoned:
-            await self._departures.set_aside(self.mode, view.poisoned)
+            # Told by the connection; who cannot be set aside is in no match, and harms no other.
+            with suppress(StoreRefusedError):
+                await self._departures.set_aside(self.mode, view.poisoned)
         waiting = await self._departures.expire(self.mode, list(view.tickets.values()), view.now)
         if self._fleet.paused(self.mode.tag):
             return RoundResult(bound_hit=view.bound_hit)

@@ -57,7 +57,7 @@ class Event(StrEnum):
     MATCH_REDELIVERED = "match_redelivered"
     MATCH_GIVEN_BACK = "match_given_back"
     MATCH_SETTLED = "match_settled"
-    MATCH_UNREADABLE = "match_unreadable"
+    MATCHES_SET_ASIDE = "matches_set_aside"
     POD_UNCLAIMED = "pod_unclaimed"
     CLAIMS_REFUSED = "claims_refused"
     CLAIMS_ALLOWED = "claims_allowed"
@@ -261,11 +261,14 @@ CATALOGUE: dict[Event, Entry] = {
         _I, "Match {match_id} of {mode} offered again (offer {offer}, {subscribers} subscriber(s))",
         "Nobody claimed it in time, or it was declined.", _NOTHING,
     ),
-    Event.MATCH_UNREADABLE: Entry(
-        _E, "Match {match_id} of {mode} cannot be read: {error}",
-        "Somebody else has changed the match in Redis. Its players wait; all others are matched.",
-        "Mend the hash `match:{tag}:<id>`, or delete it and its entry in `pending:{tag}` and "
-        "`matched:{tag}`.",
+    Event.MATCHES_SET_ASIDE: Entry(
+        _E,
+        "Set aside {matches} pending match(es) of {mode} with {players} player(s), such as "
+        "{match_id}: {reason}",
+        "Somebody else has changed them in Redis, or put them there. Their players may ask again, "
+        "and are dead letters; all others are matched.",
+        "`matchkeeper dead-letters list`; requeue them with metadata. The hash `match:{mode}:<id>` "
+        "is kept for a day.",
     ),
     Event.MATCH_GIVEN_BACK: Entry(
         _W, "Match {match_id} of {mode} given back: {players} player(s), {cause}",

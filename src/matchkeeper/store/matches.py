@@ -10,18 +10,20 @@ from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.ticket import Ticket
-from matchkeeper.errors import UnreadableError
 from matchkeeper.store import keys
 from matchkeeper.store.claimers import RefusalRules, claimers
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.durability import Durability
-from matchkeeper.store.pending import Overdue, PendingMatch, pending_match
+from matchkeeper.store.pending import Overdue, PendingMatch, UnreadableMatch, read_match
 from matchkeeper.store.places import places
 from matchkeeper.store.scripts import Script
 from matchkeeper.store.tickets import pack
+
+_SET_ASIDE_KEPT = timedelta(days=1)
 
 
 class CommitReply(StrEnum):
@@ -145,11 +147,13 @@ class MatchStore:
         pairs = zip(matches, reply[::2], reply[1::2], strict=True)
         return [_committed(match, _commit_replies[code], detail) for match, code, detail in pairs]
 
-    async def overdue(self, tag: str, *, count: int) -> Overdue:
-        """How many matches are pending, and `count` at most of those whose deadline has passed."""
+    async def overdue(self, tag: str, *, start: int = 0, count: int) -> Overdue:
+        """How many matches are pending, and those whose deadline has passed: `count` at most, but
+        for the first `start`.
+        """
         names = [keys.pending(tag), keys.claimers(tag)]
         now, pending, overdue, failing = await self._connection.script(
-            Script.OVERDUE, names, [count]
+            Script.OVERDUE, names, [start, count]
         )
         return Overdue(
             pending=int(pending),
@@ -165,24 +169,53 @@ class MatchStore:
 
         return [keys.text(match_id) for match_id in await self._connection.run("pending", fetch)]
 
-    async def pending(self, mode: GameMode, match_id: str) -> PendingMatch | None:
-        """A match that is offered, claimed or confirmed; None when it is over.
+    async def read(self, mode: GameMode, match_id: str) -> PendingMatch | UnreadableMatch:
+        """What stands behind an entry of the pending matches."""
+        name = keys.raw(keys.match(mode.tag, match_id))
 
-        Raises UnreadableError where somebody else has changed it.
-        """
-
-        async def get(redis: Redis) -> dict[bytes, bytes]:
-            fields: Any = await redis.hgetall(keys.raw(keys.match(mode.tag, match_id)))
+        async def get(redis: Redis) -> dict[bytes, bytes] | None:
+            try:
+                fields: Any = await redis.hgetall(name)
+            except ResponseError as error:
+                if str(error).startswith("WRONGTYPE"):
+                    return None
+                raise
             return dict(fields)
 
         fields = await self._connection.run("pending match", get)
-        try:
-            return pending_match(mode, match_id, fields)
-        except (ValueError, KeyError, msgspec.DecodeError) as error:
-            raise UnreadableError(
-                f"Match {match_id} cannot be read: {error!r}",
-                hint=f"Look at it with: redis-cli HGETALL {keys.match(mode.tag, match_id)}",
-            ) from None
+        return read_match(mode, match_id, fields)
+
+    async def set_aside(
+        self,
+        tag: str,
+        matches: Sequence[UnreadableMatch],
+        *,
+        token: str,
+        kept: int,
+    ) -> tuple[list[str], list[str]]:
+        """Matches that cannot be read are no longer pending, and their players are free. Returns
+        those that this call has set aside, and the players who are dead letters now, of which
+        `kept` are kept at most.
+        """
+        described: list[str | bytes] = []
+        for match in matches:
+            match_id, state, epoch = map(keys.raw, (match.match_id, match.state, match.epoch))
+            reason = f"Match {match.match_id}: {match.reason}".encode("utf-8", "replace")
+            described += [match_id, state, epoch, reason]
+        names: list[str | bytes] = [
+            keys.answered(tag, token),
+            keys.pending(tag),
+            keys.matched(tag),
+            keys.leaving(tag),
+            keys.dead(tag),
+            keys.history(tag),
+            *(keys.raw(keys.match(tag, match.match_id)) for match in matches),
+        ]
+        memory_ms, look_ms = self._connection.memory_ms, int(_SET_ASIDE_KEPT.total_seconds() * 1000)
+        done, players = await self._connection.script(
+            Script.SET_ASIDE_MATCHES, names, [memory_ms, kept, look_ms, *described]
+        )
+        return [keys.text(each) for each in done], [keys.text(each) for each in players]
 
     async def pending_match_of(self, player_id: str) -> tuple[str, str] | None:
         """(tag, match id) of the pending match that a player is in."""
@@ -196,7 +229,7 @@ class MatchStore:
         found = await self._connection.run("where", look)
         return next(
             (
-                (tag, match_id.decode())
+                (tag, keys.text(match_id))
                 for tag, match_id in zip(self._tags, found, strict=True)
                 if match_id is not None
             ),

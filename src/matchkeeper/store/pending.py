@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -12,6 +13,7 @@ from matchkeeper.domain.match import MatchState
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket
 from matchkeeper.protocol.metadata import metadata_sum, read_ticket
+from matchkeeper.store import keys
 from matchkeeper.store.claimers import Claimer
 
 _stored = msgspec.msgpack.Decoder(tuple[list[int], list[str], list[str], list[str]])
@@ -53,49 +55,90 @@ class Overdue:
     """Game servers whose last claims came to nothing."""
 
 
-def pending_match(
-    mode: GameMode, match_id: str, fields: Mapping[bytes, bytes]
-) -> PendingMatch | None:
-    """A match out of its hash; None when it is over, or never was.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableMatch:
+    """An entry of the pending matches behind which there is no pending match that can be read."""
 
-    Raises ValueError, KeyError or msgspec.DecodeError where it cannot be read.
-    """
-    if fields.get(b"state") not in (b"offered", b"claimed", b"confirmed"):
-        return None
+    match_id: str
+    state: str
+    """As it stands there, as the epoch; empty where there is none."""
+    epoch: str
+    reason: str
 
-    def text(name: bytes) -> str | None:
-        value = fields.get(name)
-        return None if value is None else value.decode()
+    @property
+    def is_over(self) -> bool:
+        """It ended, or there is nothing."""
+        return self.state in ("", MatchState.STARTED, MatchState.GIVEN_BACK)
 
+
+def read_match(
+    mode: GameMode, match_id: str, fields: Mapping[bytes, bytes] | None
+) -> PendingMatch | UnreadableMatch:
+    """A match out of its hash; `fields` None: what is there is no hash."""
+    if fields is None:
+        return UnreadableMatch(match_id=match_id, state="", epoch="", reason="it is no hash")
+    state = keys.text(fields.get(b"state", b""))
+    try:
+        if not fields:
+            raise ValueError("there is no such match")
+        if state not in (MatchState.OFFERED, MatchState.CLAIMED, MatchState.CONFIRMED):
+            raise ValueError(f"its state is {state!r}")
+        return _pending(mode, match_id, fields)
+    except KeyError as error:
+        reason = f"it has no field {error.args[0].decode()}"
+    except (ValueError, msgspec.DecodeError) as error:
+        reason = str(error)
+    epoch = keys.text(fields.get(b"epoch", b""))
+    return UnreadableMatch(match_id=match_id, state=state, epoch=epoch, reason=reason)
+
+
+def _pending(mode: GameMode, match_id: str, fields: Mapping[bytes, bytes]) -> PendingMatch:
     sizes, players, scores, texts = _stored.decode(fields[b"tickets"])
+    if sum(sizes) != len(players):
+        raise ValueError("its teams are not its players")
     metadata = dict(zip(players, texts, strict=True))
     tickets = iter(
         [
-            _ticket(mode, player, score, metadata[player])
+            _ticket(mode, player, _finite(score), metadata[player])
             for player, score in zip(players, scores, strict=True)
         ]
     )
+    claimed_by, token, declined_by = map(fields.get, (b"claimed_by", b"token", b"declined_by"))
     return PendingMatch(
         match_id=match_id,
         state=MatchState(fields[b"state"].decode()),
-        epoch=int(fields[b"epoch"]),
-        offers=int(fields[b"offers"]),
-        created_at=float(fields[b"created"]),
+        epoch=_number(fields[b"epoch"]),
+        offers=_number(fields[b"offers"]),
+        created_at=_finite(fields[b"created"].decode()),
         teams=tuple(tuple(islice(tickets, size)) for size in sizes),
         metadata=metadata,
-        claimed_by=text(b"claimed_by"),
-        token=text(b"token"),
-        declined_by=text(b"declined_by"),
+        claimed_by=None if claimed_by is None else claimed_by.decode(),
+        token=None if token is None else token.decode(),
+        declined_by=None if declined_by is None else declined_by.decode(),
     )
 
 
-def _ticket(mode: GameMode, player_id: str, score: str, metadata: str) -> Ticket:
-    ticket = read_ticket(player_id, float(score), metadata.encode(), mode)
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no time")
+    return number
+
+
+def _number(text: bytes) -> int:
+    number = int(text)
+    if not 0 < number < 2**31:
+        raise ValueError(f"{number} is no number of an offer")
+    return number
+
+
+def _ticket(mode: GameMode, player_id: str, score: float, metadata: str) -> Ticket:
+    ticket = read_ticket(player_id, score, metadata.encode(), mode)
     if isinstance(ticket, PoisonedTicket):
         # Only a mode whose rules changed since the commit gets here: the match itself is whole.
         return Ticket(
             player_id=player_id,
-            enqueued_at=float(score),
+            enqueued_at=score,
             pod_id=ticket.pod_id or "",
             metadata_sum=metadata_sum(metadata.encode()),
         )

@@ -130,7 +130,7 @@ def _of_queue(tag: str) -> list[Trial]:
         *_on(keys.queue(tag), _ZSET),
         *_on(keys.pending(tag), _ZSET),
         *_on(keys.metadata(tag), _HASH),
-        *_on(keys.matched(tag), _HASH),
+        *_on(keys.matched(tag), (*_HASH, ("HGETALL",))),
         *_on(keys.leaving(tag), _HASH),
         *_on(keys.claimers(tag), (*_HASH, ("EXPIRE", 1), ("HGETALL",), ("HLEN",), ("UNLINK",))),
         *_on(match, (*_HASH, ("HINCRBY", "x", 1), ("HGETALL",))),

@@ -33,6 +33,7 @@ class Script(StrEnum):
     REDELIVER = "redeliver"
     GIVE_BACK = "give_back"
     SET_ASIDE = "set_aside"
+    SET_ASIDE_MATCHES = "set_aside_matches"
     EXPIRE = "expire"
     REQUEUE = "requeue"
     DROP = "drop"
