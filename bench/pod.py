@@ -117,11 +117,12 @@ class Pod:
             self.other += 1
 
     def _claim(self, match_id: bytes) -> None:
-        names = [f"{kind}:{{{self._tag}}}" for kind in ("pending", "history")]
+        names = [f"{kind}:{{{self._tag}}}" for kind in ("pending", "history", "claimers")]
         self._call("claim", match_id, names, (_ID, 1, "pod", _ID))
 
     def _confirm(self, match_id: bytes) -> None:
-        names = [f"{kind}:{{{self._tag}}}" for kind in ("pending", "matched", "leaving", "history")]
+        kinds = ("pending", "matched", "leaving", "history", "claimers")
+        names = [f"{kind}:{{{self._tag}}}" for kind in kinds]
         self._call("confirm", match_id, names, (_ID, 1, "pod", _ID))
 
     def _call(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -145,8 +146,9 @@ async def test_matches_that_redis_refuses_to_give_back_hide_no_match_behind_them
     """Their record is whole, but Redis refuses each script that would end them."""
     tickets = msgspec.msgpack.encode([[1], ["x"], ["1.0"], ['{"pod_id":"a"}']])
     for number in range(250):
-        whole = {"state": "claimed", "epoch": 1, "offers": 1, "created": 1, "claimed_by": "a"}
-        await redis.hset(f"match:{{squad}}:m{number:03}", mapping={**whole, "tickets": tickets})
+        whole: dict[Any, Any] = {"state": "claimed", "epoch": 1, "offers": 1, "created": 1}
+        whole |= {"claimed_by": "a", "tickets": tickets}
+        await redis.hset(f"match:{{squad}}:m{number:03}", mapping=whole)
         await redis.zadd(PENDING, {f"m{number:03}": 1 + number})
     await redis.zadd(PENDING, {"ghost": 900})
     await redis.set("queue:{squad}", "not ours")

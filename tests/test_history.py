@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.store import scripts
 from matchkeeper.store.happenings import Happening
+from matchkeeper.store.matches import When
 from tests.conftest import RealServer
 from tests.stores import (
     CHANNEL,
@@ -36,7 +37,7 @@ async def whole_life(stores: Stores) -> str:
     first = await stores.new_match(CLAIMED)
     await stores.commit(CLAIMED, first, offer_timeout=0.01)
     await stores.matches.give_back(
-        "squad", first.match_id, epoch=1, cause="declined", token=token(), force=True
+        "squad", first.match_id, epoch=1, cause="declined", token=token(), when=When.NOW
     )
     second = await stores.new_match(CLAIMED)
     await stores.commit(CLAIMED, second)

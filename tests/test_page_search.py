@@ -9,7 +9,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Route, expect
 
 from tests.browser import EVIL, MARKS, browsing
-from tests.conftest import RealServer
+from tests.conftest import RealServer, wait_until
 from tests.harness import Server, outside, serving
 from tests.test_api import ODD_IDS
 
@@ -75,3 +75,30 @@ async def test_a_player_with_an_odd_id_is_found(
             await expect(found.locator("li")).to_contain_text("Put into the queue of Squad")
             await wire.dequeue(player, "Squad")
             await wire.is_told(player, "DeQueued")
+
+
+async def test_a_match_that_somebody_is_in_can_be_ended(
+    browser: Browser, server: Server, valkey: RealServer
+) -> None:
+    async with outside(valkey.url) as wire, browsing(browser, server.port) as seen:
+        page = seen.page
+        for player in ("p1", "p2"):
+            await wire.enqueue(player, "Squad")
+        await wait_until(lambda: bool(wire.offers), what="an offer")
+        await page.get_by_label("Player id").fill("p1")
+        await page.keyboard.press("Enter")
+        await page.locator("#found-body").get_by_role("button", name="End match").click()
+        await page.get_by_label("Its players leave the queue").check()
+        await page.get_by_role("button", name="End it").click()
+        await page.get_by_label("API token").fill("test-token")
+        await page.get_by_role("button", name="Go on").click()
+        await expect(page.locator("#found-body .said")).to_contain_text("2 out of the queue")
+        await wire.is_told("p1", "DeQueued")
+        await wire.redis.zadd("pending:{squad}", {EVIL: 99_999_999_999})
+        await wire.redis.set(f"match:{{squad}}:{EVIL}", "not ours")
+        pending = page.locator("article", has_text="Squad").locator("dd").nth(4)
+        await expect(pending).to_have_text("1")
+        await page.locator("#matches-look").click()
+        row = page.locator("#matches tr")
+        await expect(row).to_contain_text("cannot be read: it is no hash")
+        await expect(row).to_contain_text(EVIL)

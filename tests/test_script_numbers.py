@@ -21,7 +21,7 @@ NUMBERS: dict[Script, tuple[int, Sequence[str], Sequence[int]]] = {
     Script.NEWER: (1, ("0", "10"), (1,)),
     Script.OVERDUE: (2, ("0", "10"), (0, 1)),
     Script.REDELIVER: (4, (MEMORY, "m", "1", "c", "{}", "5"), (0, 5)),
-    Script.GIVE_BACK: (9, (MEMORY, "m", "1", "c", "0", "3", "10", "300", "squad"), (0, 5, 6, 7)),
+    Script.GIVE_BACK: (9, (MEMORY, "m", "1", "c", "due", "3", "10", "300", "squad"), (0, 5, 6, 7)),
     Script.SET_ASIDE: (5, (MEMORY, "10"), (0, 1)),
     Script.SET_ASIDE_MATCHES: (6, (MEMORY, "10", "1000"), (0, 1, 2)),
     Script.EXPIRE: (4, (MEMORY, "60", "\x90"), (0, 1)),

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.store.matches import NewMatch
+from matchkeeper.store.matches import NewMatch, When
 from matchkeeper.store.pending import PendingMatch
 from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer
@@ -34,7 +34,7 @@ async def _pending(stores: Stores) -> NewMatch:
 async def _give_back(stores: Stores, match: NewMatch) -> list[str]:
     """The players who left, in the order in which they are told."""
     back = await stores.matches.give_back(
-        "squad", match.match_id, epoch=1, cause="unclaimed", token=token(), force=True
+        "squad", match.match_id, epoch=1, cause="unclaimed", token=token(), when=When.NOW
     )
     assert back is not None
     return [player for player, _ in back.left]

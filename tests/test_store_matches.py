@@ -14,7 +14,7 @@ from redis.asyncio.client import PubSub
 
 from matchkeeper.domain.match import MatchState
 from matchkeeper.store import scripts
-from matchkeeper.store.matches import HandoffReply, NewMatch
+from matchkeeper.store.matches import HandoffReply, NewMatch, When
 from matchkeeper.store.pending import PendingMatch
 from matchkeeper.store.scripts import Script
 from matchkeeper.store.tickets import Reply
@@ -327,3 +327,32 @@ async def test_every_key_ends_or_is_a_bounded_kind(
     await stores.coordination.may_resolve("x")
     for key in await redis.keys("*"):
         assert await redis.ttl(key) > 0, f"{key!r} stays for ever"
+
+
+@pytest.mark.parametrize("when", [When.NOW, When.LEAVE])
+async def test_a_match_that_is_ended_before_its_deadline(
+    stores: Stores, heard: PubSub, redis: Redis, when: When
+) -> None:
+    match = await claimed_match(stores)
+    before = {ticket.player_id: ticket.enqueued_at for ticket in match.tickets}
+    assert await claim(stores, match, as_token="one") is HandoffReply.CLAIMED
+    same, cause = token(), "operator"
+    assert await stores.matches.give_back(
+        "squad", match.match_id, epoch=1, cause=cause, token=token()
+    ) is None, "not due"  # fmt: skip
+    for _ in range(2):
+        back = await stores.matches.give_back(
+            "squad", match.match_id, epoch=1, cause=cause, token=same, when=when
+        )
+        assert back is not None
+        put_back = back.put_back
+        left = [channel for channel, _ in back.news(lambda pod: f"pod:{pod}:match_result")]
+    page = await stores.tickets.read(CLAIMED, start=0, count=9)
+    stays = {ticket.player_id: ticket.enqueued_at for ticket in page.tickets}
+    if when is When.NOW:
+        assert (put_back, stays, left) == (2, before, [])
+    else:
+        assert (put_back, stays) == (0, {})
+        assert left == ["pod:pod-a:match_result", "pod:pod-b:match_result"]
+    assert await redis.exists("matched:{squad}", "pending:{squad}", "leaving:{squad}") == 0
+    assert await confirm(stores, match, as_token="one") is HandoffReply.TOO_LATE

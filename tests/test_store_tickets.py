@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.ticket import Poison, PoisonedTicket
 from matchkeeper.protocol.requests import RequestKind
+from matchkeeper.store.matches import When
 from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer
 from tests.stores import (
@@ -175,7 +176,7 @@ async def test_several_queues_where_a_setting_allows_it(
         assert (await stores.enqueue("p1", RANKED)).reply is Reply.MATCH_PENDING
         _, [match_id] = await _pending_ids(redis)
         back = await stores.matches.give_back(
-            "squad", match_id, epoch=1, cause="unclaimed", token=token(), force=True
+            "squad", match_id, epoch=1, cause="unclaimed", token=token(), when=When.NOW
         )
         assert back is not None
         assert back.put_back == 2

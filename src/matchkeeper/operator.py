@@ -10,6 +10,7 @@ from difflib import get_close_matches
 import msgspec
 
 from matchkeeper.domain.agreement import ModeState
+from matchkeeper.domain.match import MatchState
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import PoisonedTicket
 from matchkeeper.errors import MatchkeeperError, NotFoundError
@@ -19,13 +20,14 @@ from matchkeeper.protocol.requests import Request, RequestKind
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.dead_letters import DeadLetter, DeadLetterStore
 from matchkeeper.store.history import Happened, History
-from matchkeeper.store.matches import MatchStore
+from matchkeeper.store.matches import MatchStore, When
 from matchkeeper.store.pages import Page
 from matchkeeper.store.pending import PendingMatch, UnreadableMatch
 from matchkeeper.store.servers import Servers, States
 from matchkeeper.store.tickets import Heard, Reply, TicketStore
 
 _HISTORY = 200
+_END_ATTEMPTS = 3
 
 
 class BadRequestError(MatchkeeperError):
@@ -57,6 +59,26 @@ class Whereabouts:
     """(mode, match id)."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedMatch:
+    """What became of the players of a match that an operator ended: how many of each."""
+
+    put_back: int
+    left: int
+    """Out of the queue: they had asked to leave, or the operator did."""
+    set_aside: int
+
+    def __str__(self) -> str:
+        parts = (
+            f"{self.put_back} player(s) are back with their place",
+            f"{self.left} out of the queue" if self.left else "",
+            f"{self.set_aside} among the dead letters, since it cannot be read"
+            if self.set_aside
+            else "",
+        )
+        return ", ".join(filter(None, parts))
+
+
 class Operator:
     """Every method raises StoreError, and NotFoundError for what does not exist."""
 
@@ -71,6 +93,7 @@ class Operator:
         history: History,
         servers: Servers,
         result_channel: Callable[[str], str],
+        max_dead_letters: int,
         new_token: Callable[[], str],
     ) -> None:
         self.modes = tuple(modes)
@@ -81,6 +104,7 @@ class Operator:
         self._history = history
         self._servers = servers
         self._result_channel = result_channel
+        self._max_dead_letters = max_dead_letters
         self._new_token = new_token
 
     def mode(self, name: str) -> GameMode:
@@ -186,12 +210,45 @@ class Operator:
     async def match(self, mode: GameMode, match_id: str) -> PendingMatch | UnreadableMatch:
         """One pending match."""
         match = await self._matches.read(mode, match_id)
-        if isinstance(match, UnreadableMatch) and match.is_over:
-            raise NotFoundError(
-                f"There is no pending match {match_id} in {mode.name}",
-                hint="It may have started or been given back.",
-            )
+        if isinstance(match, UnreadableMatch) and (match.is_over or not match.state):
+            raise _no_match(mode, match_id)
         return match
+
+    async def end_match(self, mode: GameMode, match_id: str, *, leave: bool) -> EndedMatch:
+        """Ends a pending match. Its players go back with the place they had; with `leave` they are
+        out of this queue, and their pods are told. A game server that has claimed it is refused.
+
+        One that cannot be read is set aside: its players are free, and are dead letters.
+        """
+        for _ in range(_END_ATTEMPTS):
+            match = await self._matches.read(mode, match_id)
+            if isinstance(match, UnreadableMatch):
+                return await self._set_aside(mode, match)
+            if match.state is MatchState.CONFIRMED:
+                raise NotFoundError(
+                    f"Match {match_id} of {mode.name} was confirmed by {match.claimed_by}",
+                    hint="It may have started there; only that game server can give it back.",
+                )
+            back = await self._matches.give_back(
+                mode.tag,
+                match_id,
+                epoch=match.epoch,
+                cause="operator",
+                token=self._new_token(),
+                when=When.LEAVE if leave else When.NOW,
+            )
+            if back is not None:
+                await self._connection.publish(back.news(self._result_channel))
+                return EndedMatch(put_back=back.put_back, left=len(back.left), set_aside=0)
+        raise _no_match(mode, match_id)
+
+    async def _set_aside(self, mode: GameMode, match: UnreadableMatch) -> EndedMatch:
+        done, players = await self._matches.set_aside(
+            mode.tag, [match], token=self._new_token(), kept=self._max_dead_letters
+        )
+        if not done:
+            raise _no_match(mode, match.match_id)
+        return EndedMatch(put_back=0, left=0, set_aside=len(players))
 
     async def dead_letters(
         self,
@@ -235,6 +292,13 @@ class Operator:
     async def drop(self, mode: GameMode, entry_id: str) -> None:
         """Deletes a dead letter for good."""
         await self._dead_letters.drop(mode.tag, _checked_entry(entry_id), token=self._new_token())
+
+
+def _no_match(mode: GameMode, match_id: str) -> NotFoundError:
+    return NotFoundError(
+        f"There is no pending match {match_id} in {mode.name}",
+        hint="It may have started or been given back.",
+    )
 
 
 def _checked_entry(entry_id: str) -> str:

@@ -17,21 +17,19 @@ from matchkeeper import __version__
 from matchkeeper.api import models
 from matchkeeper.api.failures import BAD_REQUEST, CHANGES, NO_REDIS, NOT_FOUND, fails_with
 from matchkeeper.api.guards import budgeted
+from matchkeeper.api.match_routes import match_routes
+from matchkeeper.api.shared import MOST_BYTES, SECURITY, Count
 from matchkeeper.context import Context
 from matchkeeper.domain.agreement import ModeState
 from matchkeeper.operator import BadRequestError
 from matchkeeper.protocol.limits import ID_PATTERN, MAX_ID_CHARACTERS, id_problem, printable
 
-Count = Annotated[int, Parameter(ge=1, le=1000, description="How many at most")]
 Start = Annotated[int, Parameter(ge=0, le=2**53, description="Rank of the first, 0 waits longest")]
 PlayerId = Annotated[
     str,
     # For the document; `_player` refuses what does not fit, and says so in words.
     Parameter(schema_extra={"maxLength": MAX_ID_CHARACTERS, "pattern": ID_PATTERN}),
 ]
-MOST_BYTES = 1024 * 1024
-"""Of metadata in one answer: an answer is made in the loop that makes the matches."""
-SECURITY: list[dict[str, list[str]]] = [{"token": []}]
 
 
 def token_guard(context: Context) -> Any:
@@ -66,7 +64,7 @@ def api_router(context: Context) -> Router:
                     *_queue_routes(context),
                     *_hold_routes(context, guard),
                     *_player_routes(context, guard),
-                    *_match_routes(context),
+                    *match_routes(context, guard),
                     *_dead_letter_routes(context, guard),
                     *_pod_routes(context),
                 ],
@@ -233,31 +231,6 @@ def _lookups(context: Context) -> list[Any]:
         return await view(player_id)
 
     return [player, any_player]
-
-
-def _match_routes(context: Context) -> list[Any]:
-    operator = context.operator
-
-    @get(
-        "/matches/{mode:str}",
-        tags=["matches"],
-        summary="Pending matches, those due first; fewer where they hold more than 1 MiB",
-        responses=fails_with(BAD_REQUEST, NOT_FOUND, NO_REDIS),
-    )
-    async def matches(mode: str, count: Count = 100) -> list[models.MatchView]:
-        found = await operator.pending(operator.mode(mode), count=count, most_bytes=MOST_BYTES)
-        return [models.match_view(match) for match in found]
-
-    @get(
-        "/matches/{mode:str}/{match_id:str}",
-        tags=["matches"],
-        summary="One pending match",
-        responses=fails_with(BAD_REQUEST, NOT_FOUND, NO_REDIS),
-    )
-    async def match(mode: str, match_id: str) -> models.MatchView:
-        return models.match_view(await operator.match(operator.mode(mode), match_id))
-
-    return [matches, match]
 
 
 def _dead_letter_routes(context: Context, guard: list[Any]) -> list[Any]:

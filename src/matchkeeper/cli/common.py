@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -140,6 +141,11 @@ def ask(
             return await question(operator)
 
     return asyncio.run(run())
+
+
+def moment(seconds: float) -> str:
+    """Unix time in seconds, for people."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def show_json(value: object) -> None:

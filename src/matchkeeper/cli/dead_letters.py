@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +11,7 @@ from matchkeeper.cli.common import (
     JsonOption,
     UrlOption,
     ask,
+    moment,
     out,
     printable,
     show_json,
@@ -58,7 +58,7 @@ def list_letters(
     rows = table("mode", "id", "player", "set aside", "reason", whole=("id",))
     for name, letter in found:
         player, reason = printable(letter.player_id), printable(letter.reason)
-        rows.add_row(name, letter.entry_id, player, _moment(letter.set_aside_at), reason)
+        rows.add_row(name, letter.entry_id, player, moment(letter.set_aside_at), reason)
     out.print(rows)
 
 
@@ -133,7 +133,3 @@ def _fields(letter: DeadLetter) -> dict[str, object]:
         "enqueued_at": letter.enqueued_at,
         "set_aside_at": letter.set_aside_at,
     }
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

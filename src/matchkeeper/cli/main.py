@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from matchkeeper.cli import dead_letters, demo_commands, queue, server, swarm
+from matchkeeper.cli import dead_letters, demo_commands, match, queue, server, swarm
 from matchkeeper.cli.common import printable
 from matchkeeper.errors import MatchkeeperError
 
@@ -35,6 +35,7 @@ server.register(app)
 demo_commands.register(app)
 app.command()(swarm.swarm)
 app.add_typer(queue.app, name="queue")
+app.add_typer(match.app, name="match")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(server.config_app, name="config")
 

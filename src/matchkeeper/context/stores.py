@@ -226,5 +226,6 @@ def operator_for(settings: Settings, stores: Stores) -> Operator:
         history=stores.history,
         servers=stores.servers,
         result_channel=lambda pod_id: channel.replace("{pod_id}", pod_id),
+        max_dead_letters=settings.matchmaking.max_dead_letters,
         new_token=new_token,
     )

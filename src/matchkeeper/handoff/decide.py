@@ -26,6 +26,7 @@ class Cause(StrEnum):
     UNCLAIMED = "unclaimed"
     LEASE_EXPIRED = "lease_expired"
     DECLINED = "declined"
+    OPERATOR = "operator"
 
 
 def next_step(match: PendingMatch, *, max_offers: int) -> tuple[Step, Cause]:

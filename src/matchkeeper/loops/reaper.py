@@ -20,10 +20,9 @@ from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.protocol import answers
 from matchkeeper.protocol.limits import printable
-from matchkeeper.protocol.metadata import pod_of
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.failures import NotDurableError
-from matchkeeper.store.matches import MatchStore
+from matchkeeper.store.matches import MatchStore, When
 from matchkeeper.store.pending import PendingMatch, UnreadableMatch
 
 _EVERY_SECONDS = 0.5
@@ -220,7 +219,7 @@ class Reaper:
             epoch=epoch,
             cause=cause.value,
             token=self._new_token(),
-            force=cause is Cause.NO_GAME_SERVER,
+            when=When.NOW if cause is Cause.NO_GAME_SERVER else When.DUE,
         )
         if done is None:
             return
@@ -236,15 +235,8 @@ class Reaper:
             pod_id=match.claimed_by or "",
         )
         self._wake(mode.tag)
-        await self._tell_who_left(done.left)
-
-    async def _tell_who_left(self, left: Sequence[tuple[str, str]]) -> None:
-        messages = []
-        for player_id, metadata in left:
-            self._metrics.answer(answers.DEQUEUED)
-            if pod_id := pod_of(metadata.encode()):
-                channel = self._rules.result_channel(pod_id)
-                messages.append((channel, answers.plain(player_id, answers.DEQUEUED)))
+        self._metrics.answer(answers.DEQUEUED, len(done.left))
+        messages = done.news(self._rules.result_channel)
         try:
             await self._connection.publish(messages)
         except StoreError as error:

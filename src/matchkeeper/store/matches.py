@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -14,6 +14,8 @@ from redis.exceptions import ResponseError
 
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.ticket import Ticket
+from matchkeeper.protocol import answers
+from matchkeeper.protocol.metadata import pod_of
 from matchkeeper.store import keys
 from matchkeeper.store.claimers import RefusalRules, claimers
 from matchkeeper.store.connection import Connection
@@ -81,7 +83,25 @@ class GivenBack:
 
     put_back: int
     left: tuple[tuple[str, str], ...]
-    """(player, metadata) of those who asked to leave meanwhile, to be told `DeQueued`."""
+    """(player, metadata) of those who do not go back, to be told `DeQueued`."""
+
+    def news(self, result_channel: Callable[[str], str]) -> list[tuple[str, bytes]]:
+        """(channel, payload) for the pods of those who do not go back."""
+        pods = ((player, pod_of(metadata.encode())) for player, metadata in self.left)
+        return [
+            (result_channel(pod), answers.plain(player, answers.DEQUEUED))
+            for player, pod in pods
+            if pod
+        ]
+
+
+class When(StrEnum):
+    """When a match may be given back."""
+
+    DUE = "due"
+    NOW = "now"
+    LEAVE = "leave"
+    """At once, and its players do not go back into the queue of the mode."""
 
 
 class MatchStore:
@@ -267,7 +287,7 @@ class MatchStore:
         return int(reply[1]) if reply[0] == b"offered" else None
 
     async def give_back(
-        self, tag: str, match_id: str, *, epoch: int, cause: str, token: str, force: bool = False
+        self, tag: str, match_id: str, *, epoch: int, cause: str, token: str, when: When = When.DUE
     ) -> GivenBack | None:
         """Ends a pending match; its players keep their place. None when somebody was faster."""
         seen = places(tag, self._tags)
@@ -290,7 +310,7 @@ class MatchStore:
                 match_id,
                 epoch,
                 cause,
-                "1" if force else "0",
+                when.value,
                 self._refusals.threshold,
                 self._refusals.first.total_seconds(),
                 self._refusals.longest.total_seconds(),

@@ -67,8 +67,8 @@ class UnreadableMatch:
 
     @property
     def is_over(self) -> bool:
-        """It ended, or there is nothing."""
-        return self.state in ("", MatchState.STARTED, MatchState.GIVEN_BACK)
+        """There was a match, and it has ended."""
+        return self.state in (MatchState.STARTED, MatchState.GIVEN_BACK)
 
 
 def read_match(

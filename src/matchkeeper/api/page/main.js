@@ -8,6 +8,7 @@ import { age } from "./format.js";
 import * as health from "./health.js";
 import * as letters from "./letters.js";
 import { Live } from "./live.js";
+import * as matches from "./matches.js";
 import * as offline from "./offline.js";
 import * as queues from "./queues.js";
 import * as search from "./search.js";
@@ -37,6 +38,7 @@ function hear(name, data, back) {
   health.redis(data.redis);
   health.pods(data);
   letters.hear(data.queues);
+  matches.hear(data.queues);
 }
 
 function state(name, old) {
@@ -52,4 +54,5 @@ function state(name, old) {
 
 search.begin();
 letters.begin();
+matches.begin();
 new Live({ onEvent: hear, onState: state });

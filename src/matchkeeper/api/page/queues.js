@@ -11,6 +11,7 @@ const CAUSES = {
   unclaimed: "no game server claimed the match",
   lease_expired: "claimed, but not started in time",
   declined: "declined by the game server",
+  operator: "ended by an operator",
   shutdown: "this server was stopping",
 };
 

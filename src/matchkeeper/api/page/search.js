@@ -3,6 +3,7 @@
 import { call } from "./api.js";
 import { byId, h, setText, show } from "./dom.js";
 import { age, iso, time } from "./format.js";
+import { endButton } from "./matches.js";
 
 const SENTENCES = {
   queued: (e) => `put into the queue of ${e.game_mode}${by(e)}`,
@@ -58,10 +59,17 @@ function places(found) {
     h("p", { class: "place" }, "Waits in ", h("strong", {}, mode), ` since ${time(since)}, for ${age(now - since)}.`));
   const pending = found.pending_match;
   const match = pending
-    ? [h("p", { class: "place" }, "Is in match ", h("code", {}, pending.match_id), " of ", h("strong", {}, pending.mode), ", which is being handed to a game server.")]
+    ? [h("p", { class: "place" }, "Is in match ", h("code", {}, pending.match_id), " of ", h("strong", {}, pending.mode), ", which is being handed to a game server. ", ended(pending, found.player_id))]
     : [];
   if (waits.length || match.length) return [...waits, ...match];
   return [h("p", { class: "place" }, "Is in no queue and in no match that waits to start: either playing, gone, set aside (see the dead letters below), or never heard of. Ids are case-sensitive.")];
+}
+
+function ended(pending, player) {
+  return endButton(pending.mode, pending.match_id, async (words) => {
+    await find(player);
+    byId("found-body").prepend(h("p", { class: "said", role: "status" }, words));
+  });
 }
 
 function history(events) {

@@ -4,7 +4,8 @@
 -- KEYS   1 remembered answer  2 match:{tag}:<match_id>  3 pending:{tag}  4 matched:{tag}
 --        5 leaving:{tag}  6 history:{tag}  7 claimers:{tag}  8 queue:{tag}  9 metadata:{tag}, then
 --        queue:{tag} and metadata:{tag} of the other modes, whose tags are in ARGV from 9 on
--- ARGV   1 memory in milliseconds  2 match id  3 epoch  4 cause  5 '1' = even before the deadline
+-- ARGV   1 memory in milliseconds  2 match id  3 epoch  4 cause  5 'due' = not before the deadline, 'now' = at once,
+--        'leave' = at once, and its players do not go back into this queue
 --        6 leases in a row that end without a start until claims are refused  7 for how many seconds
 --        at first  8 and at most  9 the tag, and those of the other modes
 -- REPLY  {given_back, number put back, [player, metadata, …] who left} | {gone, 0, []}
@@ -26,7 +27,7 @@ if (match[1] ~= 'offered' and match[1] ~= 'claimed') or match[2] ~= ARGV[3] or n
   return {'gone', 0, {}}
 end
 local now = unix_seconds()
-if ARGV[5] ~= '1' and now < tonumber(deadline) then return {'gone', 0, {}} end
+if ARGV[5] == 'due' and now < tonumber(deadline) then return {'gone', 0, {}} end
 
 local queues = {}
 for i = 9, #ARGV do
@@ -55,7 +56,7 @@ end
 local back, left, marks = 0, {}, {}
 
 local function put_back(tag, queue, metadata, id, score, text)
-  if asked_to_leave(marks[id], ARGV[2], tag) then
+  if (ARGV[5] == 'leave' and tag == ARGV[9]) or asked_to_leave(marks[id], ARGV[2], tag) then
     left[#left + 1] = id
     left[#left + 1] = text
     return 0
