@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from proof.mutants.after_the_match import BACK_AND_OUT, HANDED_OVER
 from proof.mutants.mutant import Edit, Mutant
+from proof.mutants.told_and_fenced import TOLD_AND_FENCED
 
 _IN = (
     Mutant(
@@ -228,5 +229,5 @@ _MATCHED = (
     ),
 )
 
-MUTANTS = (*_IN, *_MATCHED, *HANDED_OVER, *BACK_AND_OUT)
+MUTANTS = (*_IN, *_MATCHED, *HANDED_OVER, *BACK_AND_OUT, *TOLD_AND_FENCED)
 CONTROL = Mutant(name="none", what="no bug: nothing may be found", edits=())

@@ -18,8 +18,8 @@ from proof.mutants.mutant import ROOT, Mutant, environment
 _LONGEST_SECONDS = 900
 _TESTS = (
     "store_tickets", "store_matches", "store_leaving", "store_overtaken", "connection", "handoff",
-    "breaker", "ingest", "claiming", "durable_start", "script_numbers", "serving", "scenarios",
-    "crash",
+    "breaker", "ingest", "claiming", "durable_start", "script_numbers", "hearing", "tape",
+    "refusals", "serving", "scenarios", "crash",
 )  # fmt: skip
 
 

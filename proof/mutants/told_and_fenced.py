@@ -1,0 +1,112 @@
+"""The deliberate bugs of what is told, of what is not due yet, and of what fences."""
+
+from __future__ import annotations
+
+from proof.mutants.mutant import Edit, Mutant
+
+TOLD_AND_FENCED = (
+    Mutant(
+        name="give_back_of_any_epoch",
+        what="a match is given back although it has been offered again since",
+        edits=(
+            Edit(
+                file="store/lua/give_back.lua",
+                old=" or match[2] ~= ARGV[3] or not deadline then\n",
+                new=" or not deadline then\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="give_back_too_soon",
+        what="a match is given back before its offer or lease is over",
+        edits=(
+            Edit(
+                file="store/lua/give_back.lua",
+                old="if ARGV[5] ~= '1' and now < tonumber(deadline) then"
+                " return {'gone', 0, {}} end\n",
+                new="",
+            ),
+        ),
+    ),
+    Mutant(
+        name="redelivery_too_soon",
+        what="a match is offered again before its offer is over",
+        edits=(
+            Edit(
+                file="store/lua/redeliver.lua",
+                old=" or now < tonumber(deadline) then\n",
+                new=" then\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="expired_to_the_wrong_pod",
+        what="Expired is told to the pod of another player",
+        edits=(
+            Edit(
+                file="loops/departures.py",
+                old="                        self._result_channel(ticket.pod_id),\n"
+                "                        answers.plain(",
+                new="                        self._result_channel(tickets[-1].pod_id),\n"
+                "                        answers.plain(",
+            ),
+        ),
+    ),
+    Mutant(
+        name="places_go_back",
+        what="who comes later may stand before who came earlier",
+        edits=(
+            Edit(
+                file="store/lua/enqueue.lua",
+                old="  place_us = place_us + 1\n",
+                new="  place_us = place_us - 1\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="match_found_untold",
+        what="a match is started and its players are not told",
+        edits=(
+            Edit(
+                file="store/lua/lib/started.lua",
+                old="    redis.call('PUBLISH', notice[1], filled_in(notice[2], pod))\n",
+                new="",
+            ),
+        ),
+    ),
+    Mutant(
+        name="stream_errors_swallowed",
+        what="requests of a stream that failed for an outage are left behind",
+        edits=(
+            Edit(
+                file="loops/ingest.py",
+                old="        if failure is not None:\n"
+                "            raise failure\n        return failed\n",
+                new="        return failed\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="hearing_not_fenced",
+        what="a server that lost the lease moves what it heard",
+        edits=(
+            Edit(
+                file="store/lua/hear_move.lua",
+                old="if held[1] ~= ARGV[1] then return {'lost'} end\n",
+                new="",
+            ),
+        ),
+    ),
+    Mutant(
+        name="numbers_not_bounded",
+        what="a lease or an offer may last for ever",
+        edits=(
+            Edit(
+                file="store/lua/lib/numbers.lua",
+                old="  if number and number >= least and number <= most then return number end"
+                " -- NaN is neither\n",
+                new="  return number\n",
+            ),
+        ),
+    ),
+)
