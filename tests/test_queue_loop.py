@@ -28,7 +28,7 @@ class World:
         self.metrics = Metrics()
         self.stop = asyncio.Event()
         world: Any = self
-        round_: Any = SimpleNamespace(mode=GameMode(name="Normal"), run=self._run)
+        round_: Any = SimpleNamespace(mode=GameMode(name="Normal"), run=self._run, view=world)
         self.loop = QueueLoop(
             round_,
             tick=timedelta(seconds=TICK_SECONDS),
@@ -49,6 +49,10 @@ class World:
     def matches(self, tag: str) -> bool:
         """Of the fleet."""
         return bool(tag)
+
+    async def somebody_waits(self) -> bool:
+        """Of the view."""
+        return True
 
     async def _run(self) -> RoundResult:
         self.rounds += 1

@@ -57,6 +57,8 @@ async def test_slow_redis_skips_ticks_and_still_matches(
         }
         with serving(proxy.url, tmp_path, **settings) as server:
             await server.ready()
+            await wire.enqueue("p0")
+            await wire.is_told("p0", "EnQueued")
             proxy.delay_seconds = 0.25
             await server.logged("TryMatch already running, skipping this tick")
             assert await server.metric("matchkeeper_skipped_ticks_total") > 0

@@ -81,9 +81,15 @@ class QueueLoop:
             elif self._flight.running and self._clock() - self._begun_at >= self._tick_seconds:
                 emit(Event.TICK_SKIPPED, mode=self._mode.name)
                 self._metrics.skipped_tick(self._mode.name, "running")
-            else:
+            elif await self._somebody_waits():
                 # A round that began early and runs still is no reason to leave one out.
                 self._due.set()
+
+    async def _somebody_waits(self) -> bool:
+        try:
+            return await self._round.view.somebody_waits()
+        except StoreError:  # told by the connection; the round finds out
+            return True
 
     async def rounds(self) -> None:
         """Runs what is due; returns when the server stops, after the round that runs then."""
@@ -94,6 +100,8 @@ class QueueLoop:
             self._due.clear()
             if not self._fleet.matches(self._mode.tag):
                 continue  # made due again when it does
+            if not await self._somebody_waits():
+                continue
             with self._flight.hold() as mine:
                 if mine:
                     await self._run()

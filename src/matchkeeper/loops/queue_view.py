@@ -82,6 +82,13 @@ class QueueView:
         for ticket in tickets:
             self._known[keys.raw(ticket.player_id)] = ticket
 
+    async def somebody_waits(self) -> bool:
+        """Whether there is a queue to read. Views that ask at one moment share one command.
+        Raises StoreError.
+        """
+        known = self._known or self._last.tickets
+        return bool(known) or self._mode.tag in await self._tickets.present()
+
     def forget(self, player_id: str) -> None:
         """What was known of this player was wrong."""
         self._known.pop(keys.raw(player_id), None)

@@ -79,14 +79,23 @@ class Reaper:
     async def run(self) -> None:
         """Until the server stops. Raises StoreError; starting again is safe."""
         turn = 0
+        seen = {mode.tag for mode in self._modes}
         while not await pause(self._stop, _EVERY_SECONDS):
             turn += 1
+            there = await self._matches.present()
             for mode in self._modes:
                 if mode.handoff is not Handoff.CLAIM and turn % _SELDOM:
                     continue
-                # Told by the connection; the other modes are looked after all the same.
-                with suppress(StoreRefusedError):
-                    await self.sweep(mode)
+                if mode.tag in there:
+                    seen.add(mode.tag)
+                    # Told by the connection; the other modes are looked after all the same.
+                    with suppress(StoreRefusedError):
+                        await self.sweep(mode)
+                elif mode.tag in seen:  # and told once that there is nothing any more
+                    seen.remove(mode.tag)
+                    self._passed_over.pop(mode.tag, None)
+                    self._metrics.pending_handoffs(mode.name, 0)
+                    self._claimers.look(mode, ())
 
     async def sweep(self, mode: GameMode) -> None:
         """Deals with overdue matches of one mode. Those that Redis refuses to deal with are passed

@@ -47,9 +47,14 @@ class Watch:
         self._game_servers = game_servers
         self._metrics = metrics
         self._stop = stop
+        self._there: set[str] = set()
+        """Modes where somebody waited or was set aside at the last look."""
 
     async def run(self) -> None:
         """Until the server stops. Raises StoreError; starting again is safe."""
+        for mode in self._modes:
+            self._metrics.oldest_wait(mode.name, 0.0)
+            self._metrics.dead_letters(mode.name, 0, ())
         while True:
             await self.look()
             every = _EVERY_SECONDS_IN_OUTAGE if self._game_servers.missing else _EVERY_SECONDS
@@ -59,7 +64,13 @@ class Watch:
     async def look(self) -> None:
         """One look at everything. Raises StoreError."""
         await self._look_at_pods()
+        there = await self._tickets.present() | await self._dead_letters.present()
+        # Once more where there is nothing any more, so that this is told.
+        looked_at, self._there = there | self._there, there
         for mode in self._modes:
+            if mode.tag not in looked_at:
+                self._metrics.queue_length(mode.name, 0)
+                continue
             # Told by the connection; the other modes are looked at all the same.
             with suppress(StoreRefusedError):
                 await self._look_at_queue(mode)

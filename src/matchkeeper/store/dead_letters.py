@@ -13,6 +13,7 @@ from matchkeeper.errors import NotFoundError
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.places import places
+from matchkeeper.store.present import Present
 from matchkeeper.store.scripts import Script
 
 _AT_ONCE = 16
@@ -40,6 +41,11 @@ class DeadLetterStore:
     def __init__(self, connection: Connection, *, tags: Sequence[str]) -> None:
         self._connection = connection
         self._tags = tuple(tags)
+        self._present = Present(connection, keys.dead, tags=tags)
+
+    async def present(self) -> set[str]:
+        """The tags that have any."""
+        return await self._present.look()
 
     async def length(self, tag: str) -> int:
         """How many there are."""

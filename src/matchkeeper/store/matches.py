@@ -22,6 +22,7 @@ from matchkeeper.store.connection import Connection
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.pending import Overdue, PendingMatch, UnreadableMatch, read_match
 from matchkeeper.store.places import places
+from matchkeeper.store.present import Present
 from matchkeeper.store.scripts import Script
 from matchkeeper.store.tickets import pack
 
@@ -116,6 +117,7 @@ class MatchStore:
     ) -> None:
         self._connection = connection
         self._tags = tuple(tags)
+        self._present = Present(connection, keys.pending, keys.claimers, tags=tags)
         self._refusals = refusals
 
     @property
@@ -166,6 +168,10 @@ class MatchStore:
         reply = await self._connection.script(Script.COMMIT, names, args, durable=True)
         pairs = zip(matches, reply[::2], reply[1::2], strict=True)
         return [_committed(match, _commit_replies[code], detail) for match, code, detail in pairs]
+
+    async def present(self) -> set[str]:
+        """The tags with pending matches, or with game servers that start nothing."""
+        return await self._present.look()
 
     async def overdue(self, tag: str, *, start: int = 0, count: int) -> Overdue:
         """How many matches are pending, and those whose deadline has passed: `count` at most, but

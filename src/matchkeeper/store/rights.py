@@ -136,6 +136,11 @@ def _of_queue(tag: str) -> list[Trial]:
         *_on(match, (*_HASH, ("HINCRBY", "x", 1), ("HGETALL",))),
         *_on(match, (("PEXPIRE", 1), ("EXISTS",), ("DEL",), ("UNLINK",))),
         *_on(keys.dead(tag), _STREAM),
+        *(
+            trial
+            for name in (keys.queue, keys.pending, keys.claimers, keys.dead)
+            for trial in _on(name(tag), (("EXISTS",),))
+        ),
         *_on(keys.history(tag), (_STREAM[0], *_STREAM[3:], ("EXPIRE", 1))),
         *_on(keys.seen(tag, "x"), _STRING),
         *_on(keys.text(keys.latest("x", tag)), _STRING),

@@ -30,6 +30,7 @@ from matchkeeper.store.pages import (
     still_there,
 )
 from matchkeeper.store.places import places
+from matchkeeper.store.present import Present
 from matchkeeper.store.scripts import Script, call
 from matchkeeper.store.stream import Entry
 
@@ -102,6 +103,7 @@ class TicketStore:
     ) -> None:
         self._connection = connection
         self._tags = tuple(tags)
+        self._present = Present(connection, keys.queue, tags=tags)
         self._several = several_queues
         self._longest = longest
 
@@ -173,6 +175,10 @@ class TicketStore:
         # Where a player may wait in several queues, wishes of one say nothing of another.
         latest = keys.latest(request.player_id, tag if self._several else "")
         return keys.seen(tag, request.fingerprint), latest
+
+    async def present(self) -> set[str]:
+        """The tags of queues with somebody in them."""
+        return await self._present.look()
 
     async def scan(self, tag: str, *, start: int, count: int) -> Scan:
         """Who stands on `count` places of a queue from rank `start` on."""

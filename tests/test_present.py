@@ -1,0 +1,89 @@
+"""Many modes, of which few have anything to do: what they cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+
+from matchkeeper.store import keys
+from matchkeeper.store.present import Present
+from tests.conftest import RealServer, wait_until
+from tests.harness import outside, serving
+from tests.proxy import proxy_to
+from tests.stores import open_stores
+
+TAGS = [f"mode{number}" for number in range(1000)]
+
+
+async def calls(redis: Redis, *, but: tuple[str, ...] = ("info",)) -> int:
+    """Commands done so far, those of scripts included."""
+    stats: dict[str, Any] = await redis.info("commandstats")
+    left_out = [f"cmdstat_{name}" for name in but]
+    return sum(each["calls"] for name, each in stats.items() if name not in left_out)
+
+
+async def test_what_exists_is_found_and_what_goes_is_noticed(any_server: RealServer) -> None:
+    async with (
+        open_stores(any_server.url) as stores,
+        Redis.from_url(any_server.url, decode_responses=True) as redis,
+    ):
+        present = Present(stores.connection, keys.queue, keys.dead, tags=TAGS)
+        assert await present.look() == set()
+        before = await calls(redis)
+        assert await present.look() == set()
+        assert await calls(redis) - before == 1
+        await redis.zadd("queue:{mode7}", {"p1": 1})
+        await redis.set("dead:{mode999}", "of a foreign type")
+        assert await present.look() == {"mode7", "mode999"}
+        before = await calls(redis)
+        assert await present.look() == {"mode7", "mode999"}
+        assert await calls(redis) - before == 2
+        await redis.delete("queue:{mode7}")
+        assert await present.look() == {"mode999"}
+        for tag in TAGS:
+            await redis.zadd(f"queue:{{{tag}}}", {"p1": 1})
+        assert await present.look() == set(TAGS)
+
+
+async def test_modes_without_players_cost_redis_nothing_and_the_others_are_served(
+    valkey: RealServer, tmp_path: Path
+) -> None:
+    """300 modes, 40 ms away: ready, answered and matched as if there was one."""
+    names = [f"Mode{number}" for number in range(300)]
+    modes = [
+        {"game_mode": name, "handoff": "claim" if number % 2 else "publish"}
+        for number, name in enumerate(names)
+    ]
+    settings: dict[str, object] = {
+        "matchmaking__game_modes": modes,
+        "matchmaking__redis_operation_timeout_seconds": 10,
+    }
+    async with (
+        proxy_to(valkey.port) as proxy,
+        Redis.from_url(valkey.url) as redis,
+        outside(valkey.url) as wire,
+    ):
+        proxy.delay_seconds = 0.04
+        with serving(proxy.url, tmp_path, **settings) as server:
+            await server.ready()
+
+            async def looks() -> float:
+                name = 'matchkeeper_redis_operations_total{operation="look at keys",outcome="ok"}'
+                lines = (await server.get("/metrics")).text.splitlines()
+                return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+            begun, before = await looks(), await calls(redis, but=("info", "ping"))
+
+            async def some_looks_on() -> bool:
+                return await looks() >= begun + 20
+
+            await wait_until(some_looks_on, seconds=60)
+            spent = await calls(redis, but=("info", "ping")) - before
+            assert spent < len(names), "not one command for each mode, in many looks at all"
+            await wire.enqueue("p1", "Mode42")
+            await wire.is_told("p1", "EnQueued")
+            await redis.zadd("queue:{mode42}", {"p2": 1_700_000_000})  # by hand: found at a tick
+            await redis.set("metadata:p2", '{"pod_id":"pod-a"}')
+            await wire.is_told("p2", "MatchFound")
