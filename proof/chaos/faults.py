@@ -29,6 +29,7 @@ class Kind(StrEnum):
     POD_KILLED = "pod: kill -9"
     SERVER_STOPPED = "server: SIGTERM, another starts"
     VALKEY_FROZEN = "Valkey: SIGSTOP, SIGCONT"
+    VALKEY_FORBIDS = "Valkey: scripts forbidden, allowed again"
     SERVER_FROZEN = "server: SIGSTOP, SIGCONT"
     POD_FROZEN = "pod: SIGSTOP, SIGCONT"
     VALKEY_REFUSES = "Valkey: disk full, refuses writes"

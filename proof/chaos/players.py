@@ -16,7 +16,8 @@ from proof.chaos.settings import MODES, SHARES, PodOptions
 from proof.chaos.wire import Client, WireError
 from proof.judge import What
 
-_BY_STREAM = 0.8
+_BY_STREAM = 0.6
+_WITH_IDS = 0.5
 _LEAVE = 0.12
 _ASK_AGAIN_SECONDS = 1.0
 _PATIENCE = 45
@@ -38,6 +39,8 @@ class Player:
     mode: str
     pod: str
     by_stream: bool
+    has_ids: bool
+    """Whether a request that is sent again is known as the same."""
     answered: dict[str, asyncio.Event] = field(
         default_factory=lambda: {word: asyncio.Event() for word in ("enqueue", "dequeue")}
     )
@@ -104,6 +107,7 @@ class Players:
             mode=str(mode["game_mode"]),
             pod=self._rng.choice(self._pods),
             by_stream=self._rng.random() < _BY_STREAM,
+            has_ids=self._rng.random() < _WITH_IDS,
         )
         self._here[name] = player
         try:
@@ -116,16 +120,22 @@ class Players:
             del self._here[name]
 
     async def _ask(self, player: Player, word: str) -> None:
-        self._notes.now(What.ASKED, player=player.name, mode=player.mode.lower(), word=word)
-        body = {
-            "player_id": player.name,
-            "game_mode": player.mode,
-            "pod_id": player.pod,
-            "request_id": f"{word} {player.name}",
-        }
+        self._notes.now(
+            What.ASKED,
+            who=player.pod,
+            player=player.name,
+            mode=player.mode.lower(),
+            word=word,
+            by_stream=player.by_stream,
+        )
+        body = {"player_id": player.name, "game_mode": player.mode, "pod_id": player.pod}
+        # What is neither kept nor known again can be sent but once, and may be lost.
+        once = not (player.by_stream or player.has_ids)
+        if not once:
+            body["request_id"] = f"{word} {player.name}"
         if word == "enqueue":
             body["metadata"] = json.dumps({"mmr": self._rng.gauss(1500, 200)})
-        for _ in range(_PATIENCE):
+        for _ in range(1 if once else _PATIENCE):
             with suppress(WireError):
                 await self._send(player, word, json.dumps(body))
             with suppress(TimeoutError):
@@ -133,7 +143,8 @@ class Players:
                     await player.answered[word].wait()
             if player.answered[word].is_set():
                 return
-        self._notes.now(What.GAVE_UP, player=player.name, word=word)
+        if not once:
+            self._notes.now(What.GAVE_UP, player=player.name, word=word)
 
     async def _send(self, player: Player, word: str, body: str) -> None:
         if player.by_stream:

@@ -84,12 +84,17 @@ class Pods:
                     await self._hear(line)
                 finally:
                     line.close()
+                    self._note_all(What.DEAF)
             await asyncio.sleep(self._rng.uniform(0, 0.02))
+
+    def _note_all(self, what: What) -> None:
+        for name in self._names:
+            self._notes.now(what, who=name)
 
     async def _hear(self, line: Line) -> None:
         channels = [f"pod:{name}:match_result" for name in self._names]
         line.send("SUBSCRIBE", "battle:request", *channels)
-        pinged = False
+        pinged, confirmed = False, 0
         while True:
             try:
                 async with asyncio.timeout(DEADLINE_SECONDS):
@@ -103,6 +108,9 @@ class Pods:
             pinged = False
             if isinstance(push, WireError):
                 raise push  # Redis is not ready: again over a new connection
+            confirmed += push[0] == b"subscribe"
+            if push[0] == b"subscribe" and confirmed > len(self._names):
+                self._note_all(What.LISTENS)
             if push[0] == b"message":
                 self._take(push[1].decode(), push[2])
 

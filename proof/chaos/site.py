@@ -79,7 +79,7 @@ class Site:
     def restart(self, child: Child) -> None:
         """kill -9 and a new process."""
         child.kill()
-        self.notes.now(What.DIED, who=child.name)
+        self.notes.now(What.DIED, who=f"{self._run}.{child.name}")
         child.start()
 
     def tend(self) -> None:

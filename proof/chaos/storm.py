@@ -11,6 +11,7 @@ from typing import Any
 
 from proof.chaos.faults import CRASHES, Blow, CommandFault, Kind
 from proof.chaos.site import Site
+from proof.chaos.valkey import until_done
 
 _AIMS = (
     "enqueue",
@@ -43,7 +44,7 @@ _CRASHES_OF_REPLICAS: dict[Kind, int] = {
     Kind.SERVER_KILLED: 8,
     Kind.POD_KILLED: 10,
 }
-_ALONE = (Kind.VALKEY_FROZEN, Kind.VALKEY_REFUSES)
+_ALONE = (Kind.VALKEY_FROZEN, Kind.VALKEY_FORBIDS, Kind.VALKEY_REFUSES)
 """While these last, Valkey must not be killed."""
 _BESIDE = (
     Kind.SERVER_FROZEN,
@@ -67,7 +68,7 @@ class Storm:
         self._site = site
         self._rng = rng
         self._crashes = _CRASHES_OF_REPLICAS if site.replicas else _CRASHES
-        self._alone = _ALONE[:1] if site.replicas else _ALONE
+        self._alone = _ALONE[:2] if site.replicas else _ALONE
         self._makers: dict[Kind, Callable[[], Awaitable[None]]] = {
             Kind.VALKEY_KILLED: self._kill_valkey,
             Kind.VALKEY_TORN: self._tear_valkey,
@@ -79,8 +80,9 @@ class Storm:
             Kind.POD_KILLED: self._kill_pod,
             Kind.SERVER_STOPPED: self._stop_server,
             Kind.VALKEY_FROZEN: lambda: self._freeze(site.primary),
-            Kind.SERVER_FROZEN: lambda: self._freeze(rng.choice(site.servers)),
-            Kind.POD_FROZEN: lambda: self._freeze(rng.choice(site.pods)),
+            Kind.VALKEY_FORBIDS: self._forbid,
+            Kind.SERVER_FROZEN: lambda: self._freeze(rng.choice(site.servers), longest=8),
+            Kind.POD_FROZEN: lambda: self._freeze(rng.choice(site.pods), longest=8),
             Kind.VALKEY_REFUSES: self._refuse_writes,
             Kind.CUT: self._cut,
             Kind.RESET: self._reset,
@@ -221,9 +223,16 @@ class Storm:
         child.stop()
         child.start()
 
-    async def _freeze(self, process: Any) -> None:
+    async def _forbid(self) -> None:
+        port = self._site.primary.port
+        for right in ("-evalsha", "+evalsha"):
+            await until_done(port, "ACL", "SETUSER", "default", right)
+            await asyncio.sleep(self._rng.uniform(0.2, 3) if right[0] == "-" else 0)
+
+    async def _freeze(self, process: Any, *, longest: float = 2.5) -> None:
+        """`longest`: longer than leases and what anybody waits for, where others go on."""
         process.freeze()
-        await asyncio.sleep(self._rng.choice((0.05, 0.3, 1, 2.5)))
+        await asyncio.sleep(self._rng.choice((0.05, 0.3, 1, longest)))
         process.thaw()
 
     async def _cut(self) -> None:

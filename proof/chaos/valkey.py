@@ -43,6 +43,16 @@ def are_whole(commands: bytes) -> bool:
     return True
 
 
+async def until_done(port: int, *args: str) -> None:
+    """A command, sent until there is a reply. Raises TimeoutError."""
+    async with asyncio.timeout(_START_SECONDS):
+        while True:
+            with suppress(WireError):
+                await ask(port, *args)
+                return
+            await asyncio.sleep(0.01)
+
+
 class Valkey:
     """One server on a folder and a port of its own.
 
@@ -164,14 +174,14 @@ class Valkey:
         Not a byte more fits: what Valkey 8.1 does after half a write, when it lives on, leaves an
         AOF that it cannot read.
         """
-        await self._ask_until_done("CONFIG", "SET", "appendfsync", "everysec")
+        await until_done(self.port, "CONFIG", "SET", "appendfsync", "everysec")
         self._limit(1)
         await asyncio.sleep(seconds)
         self._limit(resource.RLIM_INFINITY)
         async with asyncio.timeout(_START_SECONDS):
             while "aof_last_write_status:ok" not in await self.facts("persistence"):
                 await asyncio.sleep(0.02)
-        await self._ask_until_done("CONFIG", "SET", "appendfsync", "always")
+        await until_done(self.port, "CONFIG", "SET", "appendfsync", "always")
 
     async def rewrite(self) -> None:
         """Begins to write the AOF anew."""
@@ -180,7 +190,7 @@ class Valkey:
 
     async def promote(self) -> None:
         """From replica to primary."""
-        await self._ask_until_done("REPLICAOF", "NO", "ONE")
+        await until_done(self.port, "REPLICAOF", "NO", "ONE")
 
     async def in_step(self) -> bool:
         """Whether a replica has all that its primary had."""
@@ -192,14 +202,6 @@ class Valkey:
             return str((await ask(self.port, "INFO", section)).decode())
         except WireError:
             return ""
-
-    async def _ask_until_done(self, *args: str) -> None:
-        async with asyncio.timeout(_START_SECONDS):
-            while True:
-                with suppress(WireError):
-                    await ask(self.port, *args)
-                    return
-                await asyncio.sleep(0.01)
 
     def _last_file(self) -> Path:
         folder = self._folder / "appendonlydir"
