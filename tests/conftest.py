@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import socket
 import subprocess
 import time
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,14 @@ SERVERS = {"valkey": str(executable()), "redis": shutil.which("redis-server")}
 class RealServer:
     """A Valkey or Redis process that a test may stop, freeze, kill and start again."""
 
-    def __init__(self, program: str, folder: Path, *options: str) -> None:
+    def __init__(
+        self,
+        program: str,
+        folder: Path,
+        *options: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._environment = {**os.environ, **(environment or {})}
         self._program = program
         self._folder = folder
         self.fsync = "everysec"
@@ -55,6 +63,7 @@ class RealServer:
                 *("--save", "", "--appendonly", "yes", "--appendfsync", self.fsync),
                 *("--enable-debug-command", "yes", *self._options),
             ],
+            env=self._environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -5,10 +5,32 @@
 -- ARGV   1 match id  2 epoch  3 pod id  4 token
 -- REPLY  {declined} | {started}: too late, it was settled | {not_claimed} | {old_epoch} | {too_late} | {unknown_match}
 -- AGAIN  safe: the token that declined it is told declined, until it is offered again.
--- The clock of Redis, the only one that two servers share: Unix time in seconds.
-local function unix_seconds()
+-- The clock of Redis, the only one that two servers share, in Unix seconds.
+local function redis_seconds()
   local time = redis.call('TIME')
   return tonumber(time[1]) + tonumber(time[2]) / 1000000
+end
+
+-- Between which moments that clock is believed, and how far off it is taken to be; nil where nobody has
+-- said so. The key is not among KEYS: it is the same for all scripts.
+local function bounds()
+  local held = redis.pcall('HMGET', 'clock', 'from', 'until', 'offset')
+  local from, to, offset = tonumber(held[1]), tonumber(held[2]), tonumber(held[3])
+  if from and to and offset then return from, to, offset end
+end
+
+-- Beyond the last moment time all but stands still: it goes on a little, so that of two who come one
+-- after the other none has the place of the other.
+local function bridged(now, from, to, offset)
+  if now > to then return to + math.min((now - to) / 1000, 0.1) + offset end
+  return math.max(now, from) + offset
+end
+
+-- The time that counts: that clock with its steps bridged. It stands still between a step and the
+-- moment in which a server has noticed it (clock.lua).
+local function unix_seconds()
+  local now, from, to, offset = redis_seconds(), bounds()
+  return from and bridged(now, from, to, offset) or now
 end
 
 -- history:{tag} is a stream of what happened: for people to look up, and for the servers' figures.

@@ -1,6 +1,6 @@
 """The real Valkey behind the simulated network, spoken to one command at a time, without waiting.
 
-Its scripts are the shipped ones. Only their clock is replaced: `unix_seconds` reads the simulated
+Its scripts are the shipped ones. Only their clock is replaced: `redis_seconds` reads the simulated
 time. What has a time to live lives by the simulated time, too.
 """
 
@@ -22,8 +22,8 @@ from matchkeeper.store.embedded import executable
 from proof.look import SCRIPT, Look, read
 from proof.wire import packed
 
-_CLOCK = re.compile(r"local function unix_seconds\(\).*?\nend\n", re.DOTALL)
-_SIM_CLOCK = "local function unix_seconds() return tonumber(redis.call('GET', 'sim:now')) end\n"
+_CLOCK = re.compile(r"local function redis_seconds\(\).*?\nend\n", re.DOTALL)
+_SIM_CLOCK = "local function redis_seconds() return tonumber(redis.call('GET', 'sim:now')) end\n"
 _SIM_ENTRY_IDS = (
     "'*'",
     "string.format('%.0f-*', math.floor(1000 * redis.call('GET', 'sim:latest')))",

@@ -36,6 +36,8 @@ class Finding:
     mend: str = ""
     fatal: bool = False
     """The server does not start with it."""
+    told: bool = True
+    """False: Redis does not tell, or this user may not ask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,10 +142,13 @@ def examine_server(facts: ServerFacts, durability: Durability) -> list[Finding]:
         _security,
         _cluster,
         _role,
-        _durability,
-        _memory,
     )
-    return [check(facts, durability) for check in checks]
+    return [*(check(facts, durability) for check in checks), *examine_keeping(facts, durability)]
+
+
+def examine_keeping(facts: ServerFacts, durability: Durability) -> list[Finding]:
+    """Whether it keeps what it is given, as far as it tells."""
+    return [check(facts, durability) for check in (_durability, _persistence, _memory)]
 
 
 def examine_use(facts: UseFacts) -> list[Finding]:
@@ -225,6 +230,10 @@ def _doubtful(check: str, found: str, mend: str) -> Finding:
     return Finding(check=check, verdict=Verdict.WARNING, found=found, mend=mend)
 
 
+def _untold(check: str, found: str, mend: str) -> Finding:
+    return Finding(check=check, verdict=Verdict.WARNING, found=found, mend=mend, told=False)
+
+
 def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(str(part) for part in version)
 
@@ -304,7 +313,7 @@ def _fsync(facts: ServerFacts, durability: Durability) -> Finding:
         mend = f"Set appendfsync {wanted} in Redis, or another redis.durability."
     elif facts.appendfsync is None:
         mend = f"Make sure that appendonly is yes and appendfsync is {wanted}."
-        return _doubtful("durability", "this Redis does not tell its appendfsync", mend)
+        return _untold("durability", "this Redis does not tell its appendfsync", mend)
     else:
         return _good("durability", "fsync: answers wait for the disk")
     return Finding(check="durability", verdict=Verdict.WRONG, found=found, mend=mend, fatal=True)
@@ -313,7 +322,7 @@ def _fsync(facts: ServerFacts, durability: Durability) -> Finding:
 def _replicas(facts: ServerFacts, durability: Durability) -> Finding:
     if facts.replicas is None:
         mend = f"Make sure that {durability.replicas} replica(s) are connected."
-        return _doubtful("durability", "the number of replicas is not told", mend)
+        return _untold("durability", "the number of replicas is not told", mend)
     found = f"{facts.replicas} of {durability.replicas} replica(s) connected"
     if facts.replicas >= durability.replicas:
         return _good("durability", found)
@@ -325,26 +334,42 @@ def _replicas(facts: ServerFacts, durability: Durability) -> Finding:
     )
 
 
-def _in_memory(facts: ServerFacts, _: Durability) -> Finding:
-    if facts.appendonly is False:
-        found = "appendonly no: a crash of Redis loses every queue"
-        return _doubtful("durability", found, "Set appendonly yes in Redis.")
+def _in_memory(_: ServerFacts, __: Durability) -> Finding:
+    return _good("durability", "none: answers do not wait for the disk")
+
+
+def _persistence(facts: ServerFacts, _: Durability) -> Finding:
+    check = "persistence"
+    if facts.failed_writes:
+        found = f"Redis could not write its {', '.join(facts.failed_writes)}"
+        mend = "Look at the disk of Redis and at its log."
+        return Finding(check=check, verdict=Verdict.WRONG, found=found, mend=mend)
     if facts.appendonly is None:
         mend = "Make sure that appendonly is yes."
-        return _doubtful("durability", "this Redis does not tell its persistence", mend)
+        return _untold(check, "this Redis does not tell its persistence", mend)
+    if not facts.appendonly:
+        found = f"appendonly no: a crash of Redis loses {_since_rdb(facts)}"
+        return _doubtful(check, found, "Set appendonly yes in Redis.")
     if facts.appendfsync == "no":
         found = "appendfsync no: a crash of the machine loses what the kernel has not written"
-        return _doubtful("durability", found, "Set appendfsync everysec in Redis.")
-    flushed = facts.appendfsync or "unknown"
-    found = f"none: a crash of Redis loses what is not flushed (appendfsync {flushed})"
-    return _good("durability", found)
+        return _doubtful(check, found, "Set appendfsync everysec in Redis.")
+    return _good(check, f"append-only file, appendfsync {facts.appendfsync or 'unknown'}")
+
+
+def _since_rdb(facts: ServerFacts) -> str:
+    if facts.rdb_age_seconds is None or facts.rdb_changes is None:
+        return "what came since its last RDB, or every queue"
+    minutes = facts.rdb_age_seconds / 60
+    return (
+        f"{facts.rdb_changes} changes, those since its last RDB or start {minutes:.0f} minutes ago"
+    )
 
 
 def _memory(facts: ServerFacts, _: Durability) -> Finding:
     policy = facts.maxmemory_policy
     if policy is None:
         found = "this Redis does not tell its maxmemory-policy"
-        return _doubtful("memory", found, "Make sure that it is noeviction.")
+        return _untold("memory", found, "Make sure that it is noeviction.")
     if policy == "noeviction" or not facts.maxmemory_bytes:
         return _good("memory", f"maxmemory {facts.maxmemory_bytes or 'unlimited'}, {policy}")
     return Finding(

@@ -163,6 +163,7 @@ async def _refuse_the_impossible(context: Context, looked: asyncio.Event) -> Non
     for finding in examine_server(facts, durability):
         if finding.verdict is Verdict.WRONG and finding.fatal:
             raise ConfigError(f"{finding.check}: {finding.found}", hint=finding.mend)
+    context.watches.doubts.take(facts)
 
 
 @asynccontextmanager

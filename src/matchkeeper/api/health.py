@@ -75,7 +75,8 @@ def _warnings(context: Context) -> list[str]:
         warnings.append("No game server hears battle requests.")
     if pods := sorted(context.claimers.not_started()):
         warnings.append(f"Claims are refused, since they start no match: {', '.join(pods)}.")
-    return warnings + context.fleet.warnings()
+    noticed = [f"{each.title}." for each in context.watches.problems()]
+    return warnings + context.fleet.warnings() + noticed
 
 
 def health_router(context: Context, *, clock: Callable[[], float] = time.monotonic) -> Router:

@@ -125,6 +125,7 @@ class Live:
             demo=self._demo,
             differences=context.fleet.agreement.differences,
             states=context.fleet.states,
+            noticed=context.watches.problems(),
         )
 
     async def send_to(self, send: Send, closed: asyncio.Future[None]) -> None:

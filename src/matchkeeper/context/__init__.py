@@ -28,6 +28,7 @@ from matchkeeper.context.stores import (
     stores_for_people,
 )
 from matchkeeper.context.tracing import traces_for
+from matchkeeper.context.watches import Watches, watches_for
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.loops.claimers import RefusedClaimers
@@ -87,6 +88,7 @@ class Context:
     people: Stores
     """What `operator` uses: connections of its own."""
     traces: Traces
+    watches: Watches
 
 
 def build(
@@ -201,6 +203,9 @@ class _Wiring:
         heard = self._handoff_events(modes, committed)
         probe = probe_for(settings, self.stores, events=self.redis_events, stop=self.stopping)
         lag = partial(watch_lag, self.metrics, clock=self.clock, stop=self.stopping)
+        watches = watches_for(
+            self.stores, metrics=self.metrics, clock=self.clock, stop=self.stopping
+        )
         tasks = [
             *intakes,
             *(Task(name=f"rounds of {tag}", run=queue.rounds) for tag, queue in queues.items()),
@@ -209,6 +214,7 @@ class _Wiring:
             Task(name="watch", run=watch.run),
             Task(name="redis probe", run=probe.run),
             Task(name="fleet", run=fleet.run),
+            *watches.tasks(),
             Task(name="handoff events", run=heard.run),
             *(Task(name=name, run=run) for name, run in self.traces.loops().items()),
             Task(name="lag", run=lag),
@@ -239,6 +245,7 @@ class _Wiring:
             operator=operator_for(settings, self.people),
             people=self.people,
             traces=self.traces,
+            watches=watches,
         )
 
     def _handoff_events(

@@ -19,6 +19,7 @@ from matchkeeper.loops.redis_probe import RedisProbe
 from matchkeeper.operator import Operator
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.resilience.retry import RetryPolicy
+from matchkeeper.store.clock import RedisClock
 from matchkeeper.store.connection import Connection, ConnectionOptions, StoreObserver, Unobserved
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.dead_letters import DeadLetterStore
@@ -53,6 +54,7 @@ class Stores:
     hearing: HearingStore
     history: History
     servers: Servers
+    clock: RedisClock
 
 
 def new_token() -> str:
@@ -183,6 +185,7 @@ def stores_for(
         hearing=HearingStore(connection, me=me),
         history=History(connection, tags=tags),
         servers=Servers(connection, me=me),
+        clock=RedisClock(connection, steady=clock),
     )
 
 

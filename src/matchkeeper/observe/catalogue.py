@@ -38,6 +38,10 @@ class Event(StrEnum):
     REDIS_UNUSABLE = "redis_unusable"
     REDIS_USABLE = "redis_usable"
     NOT_DURABLE = "not_durable"
+    REDIS_DOUBTFUL = "redis_doubtful"
+    REDIS_TRUSTED = "redis_trusted"
+    STATE_WENT_BACK = "state_went_back"
+    CLOCK_STEPPED = "clock_stepped"
     BREAKER_OPEN = "breaker_open"
     BREAKER_PROBE = "breaker_probe"
     BREAKER_CLOSED = "breaker_closed"
@@ -185,6 +189,27 @@ CATALOGUE: dict[Event, Entry] = {
         _W, "{error}",
         "A change was made but is not yet on disk or on enough replicas; nobody was told of it.",
         "Look at the disk and the replicas of Redis (`redis.durability`).",
+    ),
+    Event.REDIS_DOUBTFUL: Entry(
+        _W, "Redis may lose what it was given: {check}: {found}. {mend}",
+        "By its settings, or since it cannot write. Looked at at the start and every minute.",
+        "Do what the line says; `matchkeeper doctor` says the same.",
+    ),
+    Event.REDIS_TRUSTED: Entry(
+        _I, "Redis keeps what it is given again: {check}",
+        "What `redis_doubtful` told is mended.", _NOTHING,
+    ),
+    Event.STATE_WENT_BACK: Entry(
+        _E, "The data in Redis went back: look {found} at its clock comes after look {seen}",
+        "Redis was emptied, has loaded an older data set, or is a replica that was behind until "
+        "now. Players and matches since then may be gone; each look is a second of one server.",
+        "Find out what happened to Redis. Who asks again is served.",
+    ),
+    Event.CLOCK_STEPPED: Entry(
+        _W, "The clock of Redis has stepped by {seconds} s; it is bridged",
+        "No wait and no deadline ends early or late by it. What Redis forgets by itself after a "
+        "time, it forgets early or late.",
+        "Let NTP on the machine of Redis slew the clock, not step it.",
     ),
     Event.BREAKER_OPEN: Entry(
         _E,

@@ -131,6 +131,19 @@ class Metrics(Registry):
         self._retries = self._counter("redis_retries_total", "Operations tried again", "operation")
         self._breaker = self._gauge("breaker_state", "1 for the state it is in", "state")
         self._breaker_opened = self._counter("breaker_opened_total", "Times the breaker opened")
+        self._clock_steps = self._counter(
+            "clock_steps_total", "Steps of the clock of Redis that were bridged"
+        )
+        self._clock_offset = self._gauge(
+            "clock_offset_seconds",
+            "By how much the time that counts is ahead of the clock of Redis",
+        )
+        self._went_back = self._counter(
+            "state_went_back_total", "Times the data in Redis went back: emptied, or an older set"
+        )
+        self._doubts = self._gauge(
+            "redis_doubts", "Settings of Redis by which it may lose what it was given"
+        )
 
     def _people_metrics(self) -> None:
         self._available = self._gauge(
@@ -336,6 +349,22 @@ class Metrics(Registry):
             self._breaker.labels(each).set(each == state)
         if state == "open":
             self._breaker_opened.inc()
+
+    def clock_stepped(self) -> None:
+        """The clock of Redis has stepped."""
+        self._clock_steps.inc()
+
+    def clock_offset(self, seconds: float) -> None:
+        """By how much its steps are bridged now."""
+        self._clock_offset.set(seconds)
+
+    def state_went_back(self) -> None:
+        """Redis was emptied, or an older data set was loaded."""
+        self._went_back.inc()
+
+    def redis_doubts(self, count: int) -> None:
+        """In how many ways Redis may lose what it was given."""
+        self._doubts.set(count)
 
     def ready(self, *, ready: bool) -> None:
         """Whether the server is ready."""

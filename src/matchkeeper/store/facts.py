@@ -28,6 +28,11 @@ _EXPECTED_TYPES = {
     keys.claimers: "hash",
     keys.dead: "stream",
 }
+_WRITES = {
+    "aof_last_write_status": "append-only file",
+    "aof_last_bgrewrite_status": "rewrite of the append-only file",
+    "rdb_last_bgsave_status": "RDB",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +52,12 @@ class ServerFacts:
     maxmemory_bytes: int | None
     subscriber_buffer_bytes: int | None
     """Who is behind by more on Pub/Sub is cut off. 0: nobody is."""
+    rdb_age_seconds: float | None
+    """Since the last RDB; since the start of Redis, where there was none."""
+    rdb_changes: int | None
+    """Since then."""
+    failed_writes: tuple[str, ...]
+    """What it could not write to its disk when it last tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +90,6 @@ async def gather_server(connection: Connection) -> ServerFacts:
             raise StoreNotReadyError("Redis is not ready: it is loading its data")
         fsync = await _allowed(redis.execute_command("CONFIG GET", "appendfsync"))
         buffers = await _allowed(redis.execute_command("CONFIG GET", "client-output-buffer-limit"))
-        memory = info.get("maxmemory")
         return ServerFacts(
             kind=_kind(info),
             version=_version(str(info.get("valkey_version") or info.get("redis_version", ""))),
@@ -89,8 +99,13 @@ async def gather_server(connection: Connection) -> ServerFacts:
             appendonly=None if "aof_enabled" not in info else bool(info["aof_enabled"]),
             appendfsync=_setting(fsync),
             maxmemory_policy=info.get("maxmemory_policy"),
-            maxmemory_bytes=None if memory is None else int(memory),
+            maxmemory_bytes=_whole(info.get("maxmemory")),
             subscriber_buffer_bytes=_pubsub_limit(_setting(buffers)),
+            rdb_age_seconds=_rdb_age(info),
+            rdb_changes=_whole(info.get("rdb_changes_since_last_save")),
+            failed_writes=tuple(
+                name for field, name in _WRITES.items() if info.get(field, "ok") != "ok"
+            ),
         )
 
     return await connection.once("look at Redis", ask)
@@ -113,6 +128,9 @@ async def _from_greeting(redis: Redis) -> ServerFacts:
         maxmemory_policy=None,
         maxmemory_bytes=None,
         subscriber_buffer_bytes=None,
+        rdb_age_seconds=None,
+        rdb_changes=None,
+        failed_writes=(),
     )
 
 
@@ -170,6 +188,15 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(".")[:3] if part.isdecimal())
 
 
+def _whole(told: Any) -> int | None:
+    return None if told is None else int(told)
+
+
+def _rdb_age(info: dict[str, Any]) -> float | None:
+    now, saved = info.get("server_time_usec"), info.get("rdb_last_save_time")
+    return None if now is None or saved is None else max(0.0, int(now) / 1e6 - int(saved))
+
+
 def _setting(reply: Any) -> str | None:
     """The value of the one setting that CONFIG GET was asked for."""
     values = list(reply.values()) if isinstance(reply, dict) else list(reply or ())[1:]
@@ -214,6 +241,7 @@ async def _refused_scripts(redis: Redis) -> tuple[str, ...]:
 async def _wrong_types(redis: Redis, tags: Sequence[str]) -> tuple[str, ...] | None:
     expected = {name(tag): kind for tag in tags for name, kind in _EXPECTED_TYPES.items()}
     expected |= {keys.PODS: "zset", keys.SERVERS: "hash", keys.MODES: "hash"}
+    expected[keys.CLOCK] = "hash"
     async with redis.pipeline(transaction=False) as pipe:
         for key in expected:
             pipe.type(key)

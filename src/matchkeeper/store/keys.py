@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+CLOCK = "clock"
+"""HASH: from when until when the clock of Redis is believed, and how its steps are bridged."""
 PODS = "pods"
 REQUESTS = "match:requests"
 """STREAM: requests that are not done yet."""
@@ -120,6 +122,7 @@ PATTERNS = (
     "trace:{*}:*",
     "alert:{*}:*",
     "settings:*",
+    CLOCK,
     PODS,
     HEARING,
     HEARD,

@@ -43,6 +43,7 @@ class Script(StrEnum):
     SUBMIT = "submit"
     HEARTBEAT = "heartbeat"
     PODS = "pods"
+    CLOCK = "clock"
     ALERT_RAISE = "alert_raise"
     ALERT_RESOLVE = "alert_resolve"
     BEAT = "beat"

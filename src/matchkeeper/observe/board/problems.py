@@ -81,6 +81,8 @@ class Facts:
     queues: Sequence[QueueFacts]
     differences: Sequence[str] = ()
     """Settings in which other servers differ."""
+    noticed: Sequence[Problem] = ()
+    """What those have to tell who look at something by themselves."""
 
 
 def problems(facts: Facts) -> list[Problem]:
@@ -91,20 +93,22 @@ def problems(facts: Facts) -> list[Problem]:
         *_settings(facts),
         *_game_servers(facts),
         *_claimers(facts),
+        *facts.noticed,
     ]
     for queue in facts.queues:
         found.extend((*_queue(queue), *_held(queue)))
     return sorted(found, key=lambda each: each.severity is not Severity.CRITICAL)
 
 
-def _problem(name: str, severity: Severity, title: str, meaning: str, page: str) -> Problem:
+def problem(name: str, severity: Severity, title: str, meaning: str, page: str) -> Problem:
+    """`page`: the name of its runbook."""
     runbook = f"{RUNBOOKS}/{page}.md"
     return Problem(name=name, severity=severity, title=title, meaning=meaning, runbook=runbook)
 
 
 def _redis(facts: Facts) -> Iterator[Problem]:
     if facts.breaker == "forced_open":
-        yield _problem(
+        yield problem(
             "breaker_forced", Severity.CRITICAL,
             "An operator holds the circuit breaker open",
             "This server makes no matches and answers no requests until it is released. Who is in "
@@ -112,7 +116,7 @@ def _redis(facts: Facts) -> Iterator[Problem]:
             "breaker-open",
         )  # fmt: skip
     elif facts.redis_problem:
-        yield _problem(
+        yield problem(
             "redis_unusable", Severity.CRITICAL,
             "Redis answers, but does not do its work",
             f"{facts.redis_problem}. This server makes no matches until that is mended. Who is in "
@@ -120,7 +124,7 @@ def _redis(facts: Facts) -> Iterator[Problem]:
             "breaker-open",
         )  # fmt: skip
     elif facts.breaker != "closed":
-        yield _problem(
+        yield problem(
             "breaker_open", Severity.CRITICAL,
             "Redis is out of reach",
             "This server makes no matches and answers no requests. Who is in the queue stays "
@@ -128,7 +132,7 @@ def _redis(facts: Facts) -> Iterator[Problem]:
             "breaker-open",
         )  # fmt: skip
     elif facts.redis_failing:
-        yield _problem(
+        yield problem(
             "redis_failing", Severity.WARNING,
             "Redis fails to answer",
             "Players wait longer: what failed is tried again. Nobody loses their place. If it goes "
@@ -139,7 +143,7 @@ def _redis(facts: Facts) -> Iterator[Problem]:
 
 def _server(facts: Facts) -> Iterator[Problem]:
     if facts.not_ready:
-        yield _problem(
+        yield problem(
             "not_ready", Severity.WARNING,
             "This server is not ready",
             f"{' '.join(facts.not_ready)} Players notice nothing while another server is ready; "
@@ -147,7 +151,7 @@ def _server(facts: Facts) -> Iterator[Problem]:
             "server-not-ready",
         )  # fmt: skip
     if facts.lag_seconds > LAG_SECONDS:
-        yield _problem(
+        yield problem(
             "lag", Severity.WARNING,
             "This server is late in all it does",
             "Matches are made late, and players are told late. If it grows, calls to Redis run "
@@ -158,7 +162,7 @@ def _server(facts: Facts) -> Iterator[Problem]:
 
 def _settings(facts: Facts) -> Iterator[Problem]:
     if facts.differences:
-        yield _problem(
+        yield problem(
             "settings_differ", Severity.WARNING,
             "Servers run different settings",
             f"{'; '.join(facts.differences)}. Players notice nothing: a mode that differs is "
@@ -169,7 +173,7 @@ def _settings(facts: Facts) -> Iterator[Problem]:
 
 def _game_servers(facts: Facts) -> Iterator[Problem]:
     if facts.game_server_failures:
-        yield _problem(
+        yield problem(
             "no_game_server", Severity.CRITICAL,
             "Game Server unavailable",
             "Nobody can play: matches are ready, but no game server listens for them. Players stay "
@@ -177,7 +181,7 @@ def _game_servers(facts: Facts) -> Iterator[Problem]:
             "no-game-server",
         )  # fmt: skip
     elif facts.subscribers == 0 and facts.breaker == "closed":
-        yield _problem(
+        yield problem(
             "no_subscriber", Severity.WARNING,
             "No game server listens for matches",
             "Who asks for a match will wait until a game server listens. Nobody loses their place.",
@@ -191,7 +195,7 @@ def _claimers(facts: Facts) -> Iterator[Problem]:
         return
     more = f" and {len(pods) - _NAMED} more" if len(pods) > _NAMED else ""
     claim, start = ("claims", "starts") if len(pods) == 1 else ("claim", "start")
-    yield _problem(
+    yield problem(
         "claims_refused", Severity.WARNING,
         f"{', '.join(pods[:_NAMED])}{more} {claim} matches and {start} none",
         "Players wait longer: their match was taken, and did not start. Its claims are refused for "
@@ -203,7 +207,7 @@ def _claimers(facts: Facts) -> Iterator[Problem]:
 def _queue(queue: QueueFacts) -> Iterator[Problem]:
     mode = queue.mode
     if queue.oldest_seconds > OLDEST_WAIT_SECONDS and queue.waiting >= queue.required_players:
-        yield _problem(
+        yield problem(
             f"oldest_wait {mode}", Severity.WARNING,
             f"Somebody in {mode} has waited for {_minutes(queue.oldest_seconds)}",
             "Players wait for minutes and leave. Either no matches are made in this mode, or some "
@@ -212,7 +216,7 @@ def _queue(queue: QueueFacts) -> Iterator[Problem]:
         )  # fmt: skip
     if queue.set_aside:
         who = "1 player was" if queue.set_aside == 1 else "Players were"
-        yield _problem(
+        yield problem(
             f"poisoned {mode}", Severity.WARNING,
             f"{who} set aside in {mode} within the last 10 minutes",
             "They are in no queue any more, and wait for a match that will not come unless they "
@@ -220,7 +224,7 @@ def _queue(queue: QueueFacts) -> Iterator[Problem]:
             "poisoned-tickets",
         )  # fmt: skip
     if queue.not_started > max(_BACK_PLAYERS, _BACK_SHARE * queue.matched):
-        yield _problem(
+        yield problem(
             f"not_claimed {mode}", Severity.WARNING,
             f"Game servers do not take the matches of {mode}",
             "Players go back to the queue since no game server started their match. They keep "
@@ -232,7 +236,7 @@ def _queue(queue: QueueFacts) -> Iterator[Problem]:
 def _held(queue: QueueFacts) -> Iterator[Problem]:
     mode = queue.mode
     if ModeState.PAUSED in queue.states:
-        yield _problem(
+        yield problem(
             f"paused {mode}", Severity.WARNING,
             f"An operator has paused {mode}",
             f"Nobody is matched in it. Players wait, at their place, until somebody runs "
@@ -240,7 +244,7 @@ def _held(queue: QueueFacts) -> Iterator[Problem]:
             "mode-held",
         )  # fmt: skip
     if ModeState.DRAINED in queue.states:
-        yield _problem(
+        yield problem(
             f"drained {mode}", Severity.WARNING,
             f"An operator has drained {mode}",
             f"Players who ask for it are refused (`mode_drained`), until somebody runs "

@@ -136,6 +136,7 @@ class Now:
     """Settings in which other servers differ."""
     states: Mapping[str, frozenset[ModeState]] = field(default_factory=dict)
     """By tag: what an operator decided."""
+    noticed: Sequence[Problem] = ()
 
 
 def snapshot(board: Board, modes: Sequence[GameMode], now: Now) -> Snapshot:
@@ -199,6 +200,7 @@ def _facts(board: Board, now: Now, at: float, lag: float) -> Facts:
             _queue_facts(mode, queue, at, board.wall(), now.states.get(mode.lower(), frozenset()))
             for mode, queue in board.queues.items()
         ],
+        noticed=now.noticed,
     )
 
 

@@ -1,0 +1,72 @@
+"""The clock of Redis, looked at by the servers, and how far its steps are bridged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from matchkeeper.store import keys
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.scripts import Argument, Script
+
+TRUST_SECONDS = 2.0
+"""For so long after a look scripts believe the clock; so much of a step forward they may follow."""
+_MADE_UP_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a look at the clock of Redis found."""
+
+    clock: float
+    """Unix time in seconds, as Redis has it."""
+    steady: float
+    """Seconds of this server's monotonic clock, at about that moment."""
+    doubt: float
+    """By how many seconds, either way, that moment may be off."""
+    astray: bool
+    """It is not where it should be, and scripts do not follow it."""
+    offset: float
+    """Seconds that scripts add to it."""
+    steps: int
+    """That were bridged since the data set was new."""
+    step: float
+    """Seconds of the last one; positive: forward."""
+    looks: int
+    """By all servers, since the data set was new: it grows with each."""
+
+
+class RedisClock:
+    """Methods raise StoreError. `steady` gives monotonic seconds."""
+
+    def __init__(self, connection: Connection, *, steady: Callable[[], float]) -> None:
+        self._connection = connection
+        self._steady = steady
+
+    async def look(self) -> Look:
+        """Where it is now; it is believed for another moment, unless it is astray."""
+        return await self._call("")
+
+    async def bridge(self, step_seconds: float, look: Look) -> Look:
+        """It was astray at `look`, and has stepped by so much since the look before; it is believed
+        again, unless another server was faster.
+        """
+        return await self._call(f"{step_seconds:.6f}", look.steps, f"{look.clock:.6f}")
+
+    async def _call(self, step: str, *known: Argument) -> Look:
+        begun = self._steady()
+        reply: Any = await self._connection.script(
+            Script.CLOCK, [keys.CLOCK], [TRUST_SECONDS, _MADE_UP_SHARE, step, *known]
+        )
+        doubt = (self._steady() - begun) / 2
+        return Look(
+            clock=float(reply[0]),
+            steady=begun + doubt,
+            doubt=doubt,
+            astray=reply[1] == b"1",
+            offset=float(reply[2]),
+            steps=int(reply[3]),
+            step=float(reply[4]),
+            looks=int(reply[5]),
+        )

@@ -1,0 +1,43 @@
+#!lua
+-- A server looks at the clock of Redis: from now on it is believed for a moment, so that scripts do not
+-- follow a step (lib/time.lua). A clock that is not where it should be is believed again once a server
+-- says by how much it has stepped; that much is bridged, and made up for slowly.
+-- KEYS   1 clock
+-- ARGV   1 for how many seconds the clock is believed  2 share of the time by which a step is made up for
+--        3 '' = look; else how many seconds the clock has stepped since this server's look before
+--        4 the number of steps that this server knows of  5 when it has looked, by that clock
+-- REPLY  {clock (Unix seconds), '1' when it is not where it should be, offset, steps so far,
+--        seconds of the last step, looks so far}
+-- AGAIN  safe: a step is bridged once, since it raises the number of steps.
+-- include: time
+local trust, share = tonumber(ARGV[1]), tonumber(ARGV[2])
+local now, from, to, offset = redis_seconds(), bounds()
+if not from then from, to, offset = now, now, 0 end
+local steps = tonumber(redis.call('HGET', KEYS[1], 'steps') or 0)
+local astray = now < from or now > to
+
+local function believe(shift)
+  offset, astray = offset + shift, false
+  redis.call('HSET', KEYS[1], 'from', string.format('%.6f', now), 'until', string.format('%.6f', now + trust),
+    'offset', string.format('%.6f', offset))
+end
+
+-- Never back behind what scripts have seen, and never on by more than the time that has passed.
+local function bridge(step)
+  local shift = math.max(-step, bridged(now, from, to, 0) - now)
+  if step ~= 0 or shift ~= 0 then
+    local told = step ~= 0 and step or -shift
+    redis.call('HSET', KEYS[1], 'steps', steps + 1, 'step', string.format('%.6f', told))
+    steps = steps + 1
+  end
+  believe(shift)
+end
+
+if not astray then
+  local made_up = math.min(math.abs(offset), share * (now - from))
+  believe(offset > 0 and -made_up or made_up)
+elseif ARGV[3] ~= '' and tonumber(ARGV[4]) == steps and math.abs(now - tonumber(ARGV[5])) < trust then
+  bridge(tonumber(ARGV[3]))
+end
+return {string.format('%.6f', now), astray and '1' or '', string.format('%.6f', offset), steps,
+  redis.call('HGET', KEYS[1], 'step') or '0', redis.call('HINCRBY', KEYS[1], 'looks', 1)}
