@@ -200,8 +200,8 @@ BACK_AND_OUT = (
         edits=(
             Edit(
                 file="store/lua/give_back.lua",
-                old="  if asked_to_leave(marks[id], ARGV[2], tag) then\n",
-                new="  if false then\n",
+                old=" or asked_to_leave(marks[id], ARGV[2], tag) then\n",
+                new=" then\n",
             ),
         ),
         model="BUG_DEQUEUE_IGNORED",

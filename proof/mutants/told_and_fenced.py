@@ -22,7 +22,7 @@ TOLD_AND_FENCED = (
         edits=(
             Edit(
                 file="store/lua/give_back.lua",
-                old="if ARGV[5] ~= '1' and now < tonumber(deadline) then"
+                old="if ARGV[5] == 'due' and now < tonumber(deadline) then"
                 " return {'gone', 0, {}} end\n",
                 new="",
             ),
