@@ -54,6 +54,11 @@ async def test_by_the_api_its_players_leave_and_are_told(
         assert (await http.delete(path)).status_code == 401
         (listed,) = (await http.get("/api/v1/matches/squad")).json()
         assert (listed["match_id"], listed["problem"]) == (match_id, None)
+        key = f"match:{{squad}}:{match_id}"
+        await redis.hset(key, mapping={"state": "confirmed", "claimed_by": "pod-a"})
+        kept = await http.delete(path, headers=TOKEN)
+        assert (kept.status_code, "confirmed by pod-a" in kept.text) == (404, True)
+        await redis.hset(key, "state", "claimed")
         done = await http.delete(f"{path}?leave=true", headers=TOKEN)
         assert done.status_code == 200
         assert "2 out of the queue" in done.json()["done"]
