@@ -82,7 +82,6 @@ async def _world(valkey: RealServer, folder: Path) -> AsyncIterator[tuple[Server
         matchmaking__game_modes=MODES,
         matchmaking__offer_timeout_seconds=3,
         matchmaking__max_offers=1,
-        matchmaking__claim_lease_seconds=20,
         matchmaking__pod_heartbeat_timeout_seconds=15,
     ) as server:
         await server.ready()

@@ -14,23 +14,25 @@ end
 -- Between which moments that clock is believed, and how far off it is taken to be; nil where nobody has
 -- said so. The key is not among KEYS: it is the same for all scripts.
 local function bounds()
-  local held = redis.pcall('HMGET', 'clock', 'from', 'until', 'offset')
+  local held = redis.pcall('HMGET', 'clock', 'from', 'until', 'offset', 'place')
   local from, to, offset = tonumber(held[1]), tonumber(held[2]), tonumber(held[3])
-  if from and to and offset then return from, to, offset end
+  if from and to and offset then return from, to, offset, tonumber(held[4]) or 0 end
 end
 
--- Beyond the last moment time all but stands still: it goes on a little, so that of two who come one
--- after the other none has the place of the other.
 local function bridged(now, from, to, offset)
-  if now > to then return to + math.min((now - to) / 1000, 0.1) + offset end
-  return math.max(now, from) + offset
+  return math.min(math.max(now, from), to) + offset
 end
 
 -- The time that counts: that clock with its steps bridged. It stands still between a step and the
--- moment in which a server has noticed it (clock.lua).
+-- moment in which a server has noticed it (clock.lua), and is never before a place that was given.
 local function unix_seconds()
-  local now, from, to, offset = redis_seconds(), bounds()
-  return from and bridged(now, from, to, offset) or now
+  local now, from, to, offset, place = redis_seconds(), bounds()
+  return from and math.max(bridged(now, from, to, offset), place) or now
+end
+
+-- Nobody who comes later, while time stands still, is to have a place before this one.
+local function place_given(microseconds)
+  redis.pcall('HSET', 'clock', 'place', string.format('%.6f', (microseconds + 1) / 1000000))
 end
 
 -- history:{tag} is a stream of what happened: for people to look up, and for the servers' figures.

@@ -116,6 +116,7 @@ local answers = {0}
 for i = 1, #ids do answers[2 * i], answers[2 * i + 1] = handle(i) end
 tell_all('HSET', metadata, described)
 tell_all('ZADD', queue, standing)
+if #queued > 0 then place_given(place_us) end
 write_kept(call)
 acknowledge(call)
 for _, i in ipairs(told) do redis.call('PUBLISH', call.channels[i], call.answers[i]) end
