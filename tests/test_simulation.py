@@ -28,15 +28,19 @@ def test_the_same_seed_gives_the_same_history_byte_for_byte(backend: Backend, jo
     assert first.injected
 
 
-def test_a_run_without_faults_does_all_that_there_is_to_do(backend: Backend) -> None:
-    outcome = perform(backend, Job.parse(f"everything:{WITHOUT_FAULTS_SEED}:"))
-    assert outcome.broken == ()
-    assert set(outcome.operations) >= {
+def test_runs_without_faults_do_all_that_there_is_to_do(backend: Backend) -> None:
+    """Chance decides which game server claims, so that not each of them does."""
+    missing = {
         "enqueue", "dequeue", "commit", "claim", "confirm", "decline", "redeliver", "give_back",
         "set_aside", "expire", "scan", "fetch", "submit", "heartbeat", "XREADGROUP", "XREAD",
-            "SUBSCRIBE", "PUBLISH",
+        "SUBSCRIBE", "PUBLISH",
     }  # fmt: skip
-    assert outcome.matches >= 4
+    for seed in range(WITHOUT_FAULTS_SEED, WITHOUT_FAULTS_SEED + 12):
+        outcome = perform(backend, Job.parse(f"everything:{seed}:"))
+        assert outcome.broken == ()
+        assert outcome.matches >= 4
+        missing -= set(outcome.operations)
+    assert not missing
 
 
 @pytest.mark.parametrize(

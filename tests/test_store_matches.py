@@ -226,6 +226,22 @@ async def test_an_offer_that_ran_out_is_made_again_under_the_next_epoch(
     assert await confirm(stores, match, as_token="one", epoch=2) is HandoffReply.STARTED
 
 
+async def test_neither_offered_again_nor_given_back_before_it_is_due_or_for_an_earlier_hand_out(
+    stores: Stores, heard: PubSub
+) -> None:
+    match = await claimed_match(stores)
+    pending = await stores.matches.read(CLAIMED, match.match_id)
+    assert isinstance(pending, PendingMatch)
+    assert await stores.matches.redeliver(
+        CLAIMED, pending, token=token(), channel=CHANNEL, offer="{}",
+        offer_timeout=timedelta(seconds=5),
+    ) is None, "not due"  # fmt: skip
+    assert await stores.matches.give_back(
+        "squad", match.match_id, epoch=2, cause="unclaimed", token=token(), when=When.NOW
+    ) is None, "of another epoch"  # fmt: skip
+    assert await claim(stores, match, as_token="one", epoch=1) is HandoffReply.CLAIMED
+
+
 async def test_given_back_with_the_place_and_the_metadata_they_had(
     stores: Stores, heard: PubSub, redis: Redis
 ) -> None:

@@ -33,7 +33,8 @@ EPOCH = 1_700_000_000.0
 _TTL_STEP_MS = 10_000
 _OK = b"+OK\r\n"
 _BARRIER = (b"PING", b"sim")
-_PONG = b"*2\r\n$4\r\npong\r\n$3\r\nsim\r\n"
+_PONG, _ECHO = b"*2\r\n$4\r\npong\r\n", b"$3\r\nsim\r\n"
+"""The first only where it listens to something."""
 
 _SWEEP = """
 local found = {}
@@ -73,7 +74,7 @@ class Raw:
             raise
         self.client_id = int(self.call(b"CLIENT", b"ID"))
         self.subscriber = False
-        self._in_transaction = False
+        self.in_transaction = False
 
     def call(self, *args: bytes) -> Any:
         """A parsed reply."""
@@ -83,9 +84,9 @@ class Raw:
 
     def wire(self, now: float, args: tuple[bytes, ...]) -> bytes:
         """The reply as it goes over the wire, at a time of the simulation."""
-        inside, self._in_transaction = self._in_transaction, args[0] == b"MULTI"
+        inside, self.in_transaction = self.in_transaction, args[0] == b"MULTI"
         if inside:
-            self._in_transaction = args[0] not in (b"EXEC", b"DISCARD")
+            self.in_transaction = args[0] not in (b"EXEC", b"DISCARD")
             return self._exchange(packed(*args), 1)
         wall = EPOCH + now + self.clock.ahead_seconds
         self.clock.latest = max(self.clock.latest, wall)
@@ -93,13 +94,19 @@ class Raw:
         clock = packed(b"MSET", *times)
         return self._exchange(clock + packed(*args), 2)[len(_OK) :]
 
+    def refuse(self, args: tuple[bytes, ...]) -> None:
+        """A command is not done: a transaction that it should have ended has ended, too."""
+        if self.in_transaction and args[0] == b"EXEC":
+            self.in_transaction = False
+            self.call(b"DISCARD")
+
     def pushes(self, args: tuple[bytes, ...] = ()) -> bytes:
         """On a subscriber: what came until now, with the reply to `args` in it."""
         self._socket.sendall((packed(*args) if args else b"") + packed(*_BARRIER))
         data = b""
-        while not data.endswith(_PONG):
+        while not data.endswith(_ECHO):
             data += self._socket.recv(1 << 20)
-        return data[: -len(_PONG)]
+        return data.removesuffix(_ECHO).removesuffix(_PONG)
 
     def close(self) -> None:
         """Closes the socket."""

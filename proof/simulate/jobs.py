@@ -13,8 +13,8 @@ from proof.simulate.run import Result, simulate
 from proof.simulate.scenarios import Scenario, everything, handoff, random_scenario
 from proof.simulate.settings import settings
 
-WITHOUT_FAULTS_SEED = 1
-"""With it `everything` does all that there is to do: chance decides which game server claims."""
+WITHOUT_FAULTS_SEED = 4
+"""With it `everything` does most of what there is to do; chance decides who claims."""
 _NAMED = {"everything": everything, "handoff": handoff}
 _RATE = 0.04
 _SHARES = (0.0, 0.2, 1.0)

@@ -241,6 +241,7 @@ class Network:
             self._before(link, fault)
             return
         if fault is not None and fault in ERRORS:
+            link.raw.refuse(args)
             self._deliver(link, ERRORS[fault], self._latency())
             return
         self._beside(fault)
@@ -277,7 +278,9 @@ class Network:
 
     def _run(self, link: Link, args: tuple[bytes, ...], fault: Fault | None) -> None:
         name = args[0].upper()
-        if name in (b"SUBSCRIBE", b"UNSUBSCRIBE") or (link.raw and link.raw.subscriber):
+        assert link.raw is not None  # noqa: S101  # asked by the caller
+        subscribes = name in (b"SUBSCRIBE", b"UNSUBSCRIBE") and not link.raw.in_transaction
+        if subscribes or link.raw.subscriber:
             self._run_subscriber(link, args)
             return
         if name == b"XREADGROUP" and b"BLOCK" in args:
@@ -287,7 +290,6 @@ class Network:
             self._read_at[args[3]] = self.loop.time()
         elif name == b"XAUTOCLAIM":
             self.backend.age_entries(args[1], args[2], self._read_at, self.loop.time())
-        assert link.raw is not None  # noqa: S101  # asked by the caller
         reply = link.raw.wire(self.loop.time(), self.backend.translated(args))
         wait = self.late_seconds if fault is Fault.SLOW_REPLY else self._latency()
         if fault is Fault.REPLY_LOST:
