@@ -16,6 +16,7 @@ from matchkeeper.store.hearing import MoveReply, Want
 from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer, wait_until
 from tests.harness import Outside, Server, outside, serving
+from tests.proxy import proxy_to
 from tests.stores import NORMAL, RANKED, enqueue_request, heard, open_stores
 
 SLOW = {"matchmaking__try_match_tick_interval_seconds": 1}
@@ -136,6 +137,32 @@ async def test_the_lease_has_one_holder_and_is_taken_only_when_it_stands_still(
         assert not follows.mine, "somebody who missed nothing comes first"
         hears = await one.hearing.lease(Want.HEAR, stood_still="", mark="a.4")
         assert (hears.mine, hears.epoch) == (True, 3)
+
+
+async def test_a_lease_whose_reply_was_lost_does_not_mark_two_places_with_one_name(
+    valkey: RealServer,
+) -> None:
+    """Between the two, requests may have come: a position would mean two places."""
+    marks: list[str] = []
+    async with (
+        proxy_to(valkey.port) as proxy,
+        open_stores(proxy.url) as stores,
+        Redis.from_url(valkey.url, decode_responses=True) as redis,
+        redis.pubsub(ignore_subscribe_messages=True) as ear,
+    ):
+        await ear.subscribe(keys.MARKS)
+        await stores.hearing.lease(Want.HEAR, stood_still="", mark="a.1")
+        proxy.lose_replies_to = keys.HEARING.encode()
+        proxy.lose_at_most = 2
+        assert (await stores.hearing.lease(Want.HEAR, stood_still="", mark="a.2")).mine
+
+        async def marked() -> bool:
+            if (message := await ear.get_message(timeout=0.1)) is not None:
+                marks.append(message["data"])
+            return len(marks) == 4
+
+        await wait_until(marked)
+    assert len(set(marks)) == 4, marks
 
 
 async def test_what_was_heard_is_moved_once_by_the_holder_alone(

@@ -107,8 +107,8 @@ class PubSubIntake:
     def _mark(self, name: str) -> None:
         self._tape.mark(name)
         self._missed = False
-        me, _, number = name.rpartition(".")
-        if me == self._store.me and self._held is not None and int(number) >= self._first_mark:
+        mine = name.startswith(f"{self._store.me}.") and self._held is not None
+        if mine and int(name.split(".")[-2]) >= self._first_mark:
             self._ready.set()
 
     def _no_room(self, channel: str) -> None:

@@ -3,7 +3,7 @@
 -- KEYS   1 hearing
 -- ARGV   1 me  2 what the caller wants: hear (also a lease that was given up) | follow (only one
 --          that stood still) | leave  3 the state of a lease that stood still for as long as a lease
---          lasts, or ''  4 channel of the marks  5 a new mark
+--          lasts, or ''  4 channel of the marks  5 name of a new mark, to which the beat is added
 -- REPLY  {1 when the caller holds it, state, epoch, position up to which all is done, or ''}
 -- AGAIN  safe: who holds it keeps it. Nobody's clock is asked: a lease that stands still is taken by
 --        its state, which each keeping changes.
@@ -22,5 +22,6 @@ if not mine then
   epoch = epoch + 1
 end
 redis.call('HSET', KEYS[1], 'epoch', epoch, 'holder', ARGV[1], 'beat', beat + 1)
-redis.call('PUBLISH', ARGV[4], ARGV[5])
+-- A call that is sent again marks anew: a name that came twice would name two places.
+redis.call('PUBLISH', ARGV[4], ARGV[5] .. '.' .. (beat + 1))
 return {1, epoch .. '.' .. (beat + 1), epoch, done}
