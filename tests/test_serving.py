@@ -105,14 +105,19 @@ async def test_two_servers_answer_once_and_match_once(valkey: RealServer, tmp_pa
 
 
 async def test_who_waits_too_long_expires_and_is_told(valkey: RealServer, tmp_path: Path) -> None:
-    modes = [{"game_mode": "Normal", "max_wait_seconds": 1}]
+    modes = [{"game_mode": "Normal", "required_players": 3, "max_wait_seconds": 1}]
     with serving(valkey.url, tmp_path, matchmaking__game_modes=modes) as server:
         await server.ready()
         async with outside(valkey.url) as wire:
-            await wire.enqueue("p1")
-            await wire.is_told("p1", "Expired")
+            await wire.enqueue("p1", pod="pod-a")
+            await wire.enqueue("p2", pod="pod-b")
+            for name in ("p1", "p2"):
+                await wire.is_told(name, "Expired")
+            assert {(channel, answer["player_id"]) for channel, answer in wire.answers} == {
+                ("pod:pod-a:match_result", "p1"), ("pod:pod-b:match_result", "p2"),
+            }  # fmt: skip
             assert await wire.redis.keys("[^h]*:{normal}") == []
-        assert await server.metric("matchkeeper_expired_total") == 1
+        assert await server.metric("matchkeeper_expired_total") == 2
 
 
 async def test_by_hand_with_two_commands(any_server: RealServer, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import hiredis
 
+from matchkeeper.store import keys
 from proof.judge import What
 from proof.simulate.backend import Backend, Raw
 from proof.simulate.faults import ERRORS, FREEZES, READS, STEPS, Fault, Operation, Plan
@@ -20,6 +21,8 @@ from proof.simulate.loop import Pace, SimLoop
 _QUIET = (b"CLIENT", b"SELECT", b"HELLO", b"AUTH")
 """Greetings; what fails there fails as the connection."""
 _MAY_PUBLISH = (b"EVALSHA", b"PUBLISH", b"EXEC")
+_TAKES_ENTRIES = ("XAUTOCLAIM", "enqueue", "dequeue")
+"""They ask for how long an entry has been in somebody's hands."""
 _NOTHING = b"*-1\r\n"
 _REFUSED_SECONDS = 0.5
 _FREEZES = (1.5, 8.0, 8.0, 150.0)
@@ -288,8 +291,8 @@ class Network:
             return
         if name == b"XREADGROUP":
             self._read_at[args[3]] = self.loop.time()
-        elif name == b"XAUTOCLAIM":
-            self.backend.age_entries(args[1], args[2], self._read_at, self.loop.time())
+        elif self._name(args) in _TAKES_ENTRIES:
+            self._age_entries()
         reply = link.raw.wire(self.loop.time(), self.backend.translated(args))
         wait = self.late_seconds if fault is Fault.SLOW_REPLY else self._latency()
         if fault is Fault.REPLY_LOST:
@@ -299,6 +302,11 @@ class Network:
         else:
             self._deliver(link, reply, wait)
         self._after(self._name(args), args, fault)
+
+    def _age_entries(self) -> None:
+        if self._read_at:
+            stream, group = keys.REQUESTS.encode(), keys.GROUP.encode()
+            self.backend.age_entries(stream, group, self._read_at, self.loop.time())
 
     def _after(self, name: str, args: tuple[bytes, ...], fault: Fault | None) -> None:
         if args[0].upper() in _MAY_PUBLISH and name not in READS:
