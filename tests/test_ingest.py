@@ -94,7 +94,7 @@ async def test_a_request_whose_reply_was_lost_is_done_and_out_of_the_stream(
         proxy.lose_at_most = 3
         with pytest.raises(StoreError):
             await ingest(stores).take([entry])
-        assert await stores.stream.reread(after="", count=10) == []
+        assert (await stores.stream.reread(after="", count=10)).entries == []
         assert (await stores.tickets.where("p1"))[0][0] == "normal"
 
 
@@ -110,7 +110,8 @@ async def test_a_server_that_died_leaves_its_requests_to_another(valkey: RealSer
         taken: list[Entry] = []
 
         async def take_over() -> bool:
-            taken.extend(await two.stream.take_over(idle=timedelta(milliseconds=50), count=10))
+            idle = timedelta(milliseconds=50)
+            taken.extend((await two.stream.take_over(idle=idle, after="", count=10)).entries)
             return bool(taken)
 
         await wait_until(take_over)
@@ -250,3 +251,35 @@ async def test_a_batch_that_the_script_cannot_end_stays_in_its_stream(
         assert await stores.hearing.waiting(after="", count=9) == entries
         assert await ingest(stores).take(entries) == 0
         assert await redis.zrange("queue:{normal}", 0, -1) == ["p1"]
+
+
+async def test_requests_behind_many_that_are_not_ours_are_found_all_the_same(
+    any_server: RealServer, redis: Redis
+) -> None:
+    """A page without any is not the end: of deleted ones, or of those that somebody works on."""
+    async with open_stores(any_server.url, me="a") as one, open_stores(any_server.url) as two:
+        await one.stream.prepare()
+        for _ in range(60):
+            await one.stream.submit("enqueue", BODY, limit=100)
+        read = [await one.stream.read(count=60, block=timedelta(seconds=1))]
+        await redis.xdel(keys.REQUESTS, *(entry.entry_id for entry in read[0][:50]))
+        found: list[Entry] = []
+        after = ""
+        while (part := await one.stream.reread(after=after, count=5)).after:
+            found, after = [*found, *part.entries], part.after
+        assert [each.entry_id for each in found] == [each.entry_id for each in read[0][50:]]
+        # Idle ones stand behind as many that are not as Redis looks at in one call.
+        last = read[0][-1].entry_id
+        for _ in range(60):
+            await one.stream.submit("enqueue", BODY, limit=100)
+        await redis.execute_command(
+            *("XCLAIM", keys.REQUESTS, keys.GROUP, "a", 0, last, "IDLE", 10**9, "JUSTID")
+        )
+        claimed: list[Entry] = []
+        after = ""
+        while True:
+            part = await two.stream.take_over(idle=timedelta(seconds=60), after=after, count=1)
+            claimed, after = [*claimed, *part.entries], part.after
+            if not after:
+                break
+        assert [each.entry_id for each in claimed] == [last]

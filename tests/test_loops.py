@@ -12,6 +12,7 @@ import pytest
 from matchkeeper.errors import StoreUnavailableError
 from matchkeeper.loops import waiting
 from matchkeeper.loops.intake import StreamIntake
+from matchkeeper.store.stream import Part
 
 
 class Even(random.Random):
@@ -78,32 +79,32 @@ async def test_what_works_for_a_while_is_tried_again_soon(
 
 
 class Failing:
-    """Streams whose reads fail: a Redis that is there, and gone before anything can be read."""
+    """A stream whose reads fail: a Redis that is there, and gone before anything can be read."""
 
     def __init__(self) -> None:
         self.took_over = 0
 
-    async def prepare(self) -> list[str]:
-        return []
+    async def prepare(self) -> None:
+        return None
 
-    async def reread(self, *, count: int) -> list[Any]:
-        return []
+    async def reread(self, *, after: str, count: int) -> Part:
+        return Part(entries=[], after="")
 
-    async def take_over(self, *, idle: timedelta, count: int) -> list[Any]:
+    async def take_over(self, *, idle: timedelta, after: str, count: int) -> Part:
         self.took_over += 1
-        return []
+        return Part(entries=[], after="")
 
     async def read(self, *, count: int, block: timedelta) -> list[Any]:
         raise StoreUnavailableError("away")
 
 
 async def test_requests_of_dead_servers_are_looked_for_although_reads_fail() -> None:
-    streams: Any = Failing()
+    stream: Any = Failing()
     nothing: Any = None
     intake = StreamIntake(
-        nothing, streams, batch=1, take_over_after=timedelta(seconds=1), stop=asyncio.Event()
+        nothing, stream, batch=1, take_over_after=timedelta(seconds=1), stop=asyncio.Event()
     )
     for _ in range(3):
         with pytest.raises(StoreUnavailableError):
             await intake.run()
-    assert streams.took_over == 1, "at once, and then at its interval"
+    assert stream.took_over == 1, "at once, and then at its interval"

@@ -190,7 +190,7 @@ async def test_what_a_dead_server_had_in_hand_is_not_done_when_it_is_too_old(
         if kind is RequestKind.DEQUEUE:
             await two.enqueue("p1", pod="pod-x")
             await redis.delete(keys.latest("p1"))  # as it is after so long
-        (taken,) = await two.stream.take_over(idle=timedelta(0), count=10)
+        (taken,) = (await two.stream.take_over(idle=timedelta(0), after="", count=10)).entries
         assert taken == entry
         outcome = await _handle(two, taken)
         assert outcome.reply is Reply.REQUEST_EXPIRED
@@ -209,7 +209,7 @@ async def test_who_waits_is_not_told_that_an_old_request_was_not_done(
         await one.stream.read(count=10, block=timedelta(milliseconds=100))
         await two.enqueue("p1")
         await redis.delete(keys.latest("p1"))
-        (taken,) = await two.stream.take_over(idle=timedelta(0), count=10)
+        (taken,) = (await two.stream.take_over(idle=timedelta(0), after="", count=10)).entries
         assert (await _handle(two, taken)).reply is Reply.OVERTAKEN
 
 
@@ -221,7 +221,7 @@ async def test_a_request_that_was_too_old_is_done_when_it_is_sent_again(
         await one.stream.prepare()
         await _aged(redis, RequestKind.ENQUEUE)
         await one.stream.read(count=10, block=timedelta(milliseconds=100))
-        (taken,) = await two.stream.take_over(idle=timedelta(0), count=10)
+        (taken,) = (await two.stream.take_over(idle=timedelta(0), after="", count=10)).entries
         old = heard(asked, entry=taken, as_token="t1")
         for _ in range(2):
             _, (outcome,) = await two.tickets.enqueue("normal", [old])

@@ -84,15 +84,21 @@ class StreamIntake:
         """Does what this server was given before, each once."""
         self._again_at = math.inf
         after = ""
-        while entries := await self._stream.reread(after=after, count=self._batch):
-            self._note([await self._ingest.take(entries)])
-            after = entries[-1].entry_id
+        while True:
+            part = await self._stream.reread(after=after, count=self._batch)
+            if part.entries:
+                self._note([await self._ingest.take(part.entries)])
+            if not (after := part.after):
+                return
 
     async def _take_over(self) -> None:
-        idle = self._take_over_after
+        after = ""
         while not self._stop.is_set():
-            entries = await self._stream.take_over(idle=idle, count=self._batch)
-            if not entries:
+            part = await self._stream.take_over(
+                idle=self._take_over_after, after=after, count=self._batch
+            )
+            if part.entries:
+                emit(Event.REQUESTS_TAKEN_OVER, count=len(part.entries))
+                self._note([await self._ingest.take(part.entries)])
+            if not (after := part.after):
                 return
-            emit(Event.REQUESTS_TAKEN_OVER, count=len(entries))
-            self._note([await self._ingest.take(entries)])

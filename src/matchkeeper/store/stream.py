@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -28,6 +29,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def group(self) -> str:
         """Of the stream's readers; empty where it has one reader."""
         return keys.GROUP if self.stream == keys.REQUESTS else ""
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Some entries, and where to go on; empty: these were the last."""
+
+    entries: list[Entry]
+    after: str
 
 
 class Submitted(StrEnum):
@@ -70,9 +78,9 @@ class RequestStream:
             )
 
         reply = await self._connection.once("read requests", fetch, seconds=block.total_seconds())
-        return _entries(reply)
+        return _entries(_raw(reply))
 
-    async def reread(self, *, after: str, count: int) -> list[Entry]:
+    async def reread(self, *, after: str, count: int) -> Part:
         """Requests that this consumer was given, but whose reply or end got lost, behind the entry
         `after`; empty: from the first on.
         """
@@ -82,20 +90,27 @@ class RequestStream:
                 *self._command(count), "STREAMS", keys.REQUESTS, after or "0"
             )
 
-        return _entries(await self._connection.run("reread requests", fetch))
+        found = list(_raw(await self._connection.run("reread requests", fetch)))
+        # Those without fields were deleted since; the others may stand behind many of them.
+        return Part(entries=_entries(found), after=found[-1][0].decode() if found else "")
 
-    async def take_over(self, *, idle: timedelta, count: int) -> list[Entry]:
-        """Requests that another consumer was given and has not finished for `idle`."""
+    async def take_over(self, *, idle: timedelta, after: str, count: int) -> Part:
+        """Requests that another consumer was given and has not finished for `idle`, from `after`;
+        empty: from the first.
+        """
         idle_ms = int(idle.total_seconds() * 1000)
 
         async def fetch(redis: Redis) -> Any:
             reply = await redis.execute_command(
-                "XAUTOCLAIM", keys.REQUESTS, keys.GROUP, self._me, idle_ms, "0-0", "COUNT", count
+                *("XAUTOCLAIM", keys.REQUESTS, keys.GROUP, self._me, idle_ms),
+                *(after or "0-0", "COUNT", count),
             )
-            return reply[1]
+            return reply[:2]
 
-        claimed = await self._connection.run("take over requests", fetch)
-        return [entry_of(keys.REQUESTS, *entry) for entry in claimed if entry[1]]
+        # Redis looks at some at a time: those that are idle may stand behind others that are not.
+        cursor, claimed = await self._connection.run("take over requests", fetch)
+        end = cursor == b"0-0"
+        return Part(entries=_entries(claimed), after="" if end else cursor.decode())
 
     async def discard(self, entry: Entry) -> bool:
         """Removes a request that will not be done; whether it was still there."""
@@ -144,16 +159,15 @@ class RequestStream:
         return ("XREADGROUP", "GROUP", keys.GROUP, self._me, "COUNT", count)
 
 
-def _entries(reply: Any) -> list[Entry]:
-    if not reply:
-        return []
-    pairs = reply.items() if isinstance(reply, dict) else reply
-    return [
-        entry_of(keys.REQUESTS, *entry)
-        for _, entries in pairs
-        for entry in _flat(entries)
-        if entry[1]
-    ]
+def _raw(reply: Any) -> Iterator[tuple[bytes, Any]]:
+    """Id and fields of the entries of a read."""
+    pairs = reply.items() if isinstance(reply, dict) else reply or ()
+    for _, entries in pairs:
+        yield from _flat(entries)
+
+
+def _entries(found: Iterable[tuple[bytes, Any]]) -> list[Entry]:
+    return [entry_of(keys.REQUESTS, *each) for each in found if each[1]]
 
 
 def _flat(entries: Any) -> Any:
