@@ -15,10 +15,10 @@ Scenario = Callable[[World], Coroutine[Any, Any, None]]
 Step = tuple[float, Callable[[], Awaitable[Any]]]
 """At which second what is done."""
 
-_WITH_BOTH = frozenset({Twist.UNEQUAL, Twist.PUBSUB, Twist.FREEZES, Twist.DIFFERENT})
+_WITH_BOTH = frozenset({Twist.UNEQUAL, Twist.PUBSUB, Twist.FREEZES})
 _SLOW_FROM_SECONDS, _SLOW_UNTIL_SECONDS = 0.6, 30.0
-_KNOWN_SECONDS = 6.0
-"""Servers know by then that their settings differ."""
+_NEWER_SECONDS, _KNOWN_SECONDS = 1.0, 6.0
+"""When the server with newer settings comes, and when both know that they differ."""
 _CALM_SECONDS = 5.0
 """So long nothing may change any more; longer than a breaker's cooldown and every pause."""
 _PATIENCE_SECONDS = 180.0
@@ -46,6 +46,7 @@ def _servers(world: World, twists: Collection[Twist] = ()) -> None:
         world.loop.call_later(_SLOW_UNTIL_SECONDS, slow.slow_down, 0.0)
     if Twist.DIFFERENT in twists:
         world.settings_of["server-b"] = newer(world.settings)
+        world.loop.call_later(_NEWER_SECONDS, world.servers["server-b"].start)
 
 
 def _pods(world: World, **manners: list[Manner]) -> None:
