@@ -209,7 +209,7 @@ async def _strangers_press_nothing(demo: Demo) -> None:
     elsewhere = {**PRESS, "Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
     for headers, status in (
         (elsewhere, 403),
-        ({**PRESS, "Host": f"evil.example:{demo.port}"}, 403),
+        ({**PRESS, "Host": f"evil.example:{demo.port}"}, 421),
         ({"Content-Type": "text/plain"}, 415),
     ):
         refused, answer = await demo.press("pods_stopped", headers)
