@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from matchkeeper.config import Settings
-from matchkeeper.config.rules import take_over_seconds
 from matchkeeper.context.alerting import alerter_for, claimers_for, hold_rules
 from matchkeeper.context.fleet import fleet_for
+from matchkeeper.context.intakes import intakes_for
 from matchkeeper.context.rules import handoff_rules
 from matchkeeper.context.stores import (
     Clock,
@@ -37,7 +37,6 @@ from matchkeeper.loops.departures import Departures
 from matchkeeper.loops.fleet import Fleet
 from matchkeeper.loops.game_servers import GameServers
 from matchkeeper.loops.hearing import PubSubIntake
-from matchkeeper.loops.ingest import Ingest, IngestRules
 from matchkeeper.loops.intake import StreamIntake
 from matchkeeper.loops.queue_loop import QueueLoop
 from matchkeeper.loops.queue_view import QueueView
@@ -51,11 +50,9 @@ from matchkeeper.matching.strategy import strategy_for
 from matchkeeper.observe.alerts import Alerter
 from matchkeeper.observe.board.feed import BoardMetrics
 from matchkeeper.observe.board.recorder import Board
-from matchkeeper.observe.events import Throttle
 from matchkeeper.observe.game_servers import GameServerMonitor
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.operator import Operator
-from matchkeeper.protocol.requests import RequestKind
 from matchkeeper.resilience.breaker import CircuitBreaker
 
 if TYPE_CHECKING:
@@ -196,7 +193,17 @@ class _Wiring:
             self.metrics.mode(mode.name, required_players=mode.required_players)
             queues[mode.tag] = self._queue(mode, pods, game_servers, fleet, committed)
         self.redis_events.on_recovery = lambda: wake(*queues)
-        pubsub, stream, intakes = self._intakes(modes, queues)
+        intakes = intakes_for(
+            settings,
+            self.stores,
+            queues,
+            result_channel=self._result_channel,
+            traces=self.traces,
+            metrics=self.metrics,
+            clock=self.clock,
+            token=self.token,
+            stop=self.stopping,
+        )
         claimers = claimers_for(settings, alerter=self.alerter, metrics=self.metrics)
         reaper = self._reaper(modes, pods, claimers, wake)
         watch = self._watch(modes, pods, game_servers)
@@ -207,7 +214,7 @@ class _Wiring:
             self.stores, metrics=self.metrics, clock=self.clock, stop=self.stopping
         )
         tasks = [
-            *intakes,
+            *intakes.tasks(),
             *(Task(name=f"rounds of {tag}", run=queue.rounds) for tag, queue in queues.items()),
             *(Task(name=f"ticks of {tag}", run=queue.ticks) for tag, queue in queues.items()),
             Task(name="reaper", run=reaper.run),
@@ -240,8 +247,8 @@ class _Wiring:
             claimers=claimers,
             game_servers=game_servers,
             fleet=fleet,
-            pubsub=pubsub,
-            stream=stream,
+            pubsub=intakes.pubsub,
+            stream=intakes.stream,
             operator=operator_for(settings, self.people),
             people=self.people,
             traces=self.traces,
@@ -313,62 +320,6 @@ class _Wiring:
             clock=self.clock,
             stop=self.stopping,
         )
-
-    def _intakes(
-        self, modes: tuple[GameMode, ...], queues: Mapping[str, QueueLoop]
-    ) -> tuple[PubSubIntake, StreamIntake | None, list[Task]]:
-        matchmaking = self.settings.matchmaking
-        throttle = Throttle(
-            interval=timedelta(seconds=self.settings.logging.repeat_interval_seconds),
-            clock=self.clock,
-        )
-        ingest = Ingest(
-            modes,
-            tickets=self.stores.tickets,
-            stream=self.stores.stream,
-            connection=self.stores.connection,
-            rules=IngestRules(
-                max_bytes=matchmaking.max_message_bytes,
-                max_dead_letters=matchmaking.max_dead_letters,
-                result_channel=self._result_channel,
-            ),
-            queues=queues,
-            traces=self.traces,
-            metrics=self.metrics,
-            throttle=throttle,
-            new_token=self.token,
-        )
-        pubsub = PubSubIntake(
-            ingest,
-            self.stores.connection,
-            self.stores.hearing,
-            channels={
-                matchmaking.enqueue_request_channel: RequestKind.ENQUEUE,
-                matchmaking.dequeue_request_channel: RequestKind.DEQUEUE,
-            },
-            backlog=matchmaking.pubsub_backlog,
-            batch=matchmaking.ingest_batch_size,
-            clock=self.clock,
-            stop=self.stopping,
-            metrics=self.metrics,
-            throttle=throttle,
-        )
-        tasks = [
-            Task(name="listening", run=pubsub.listen),
-            Task(name="hearing", run=pubsub.keep),
-            Task(name="pub/sub requests", run=pubsub.work),
-        ]
-        stream = None
-        if matchmaking.read_streams:
-            stream = StreamIntake(
-                ingest,
-                self.stores.stream,
-                batch=matchmaking.ingest_batch_size,
-                take_over_after=timedelta(seconds=take_over_seconds(matchmaking)),
-                stop=self.stopping,
-            )
-            tasks.append(Task(name="stream requests", run=stream.run))
-        return pubsub, stream, tasks
 
     def _reaper(
         self,

@@ -1,0 +1,100 @@
+"""The two ways in: what is heard on Pub/Sub, and what stands in the stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from matchkeeper.config import Settings
+from matchkeeper.config.rules import take_over_seconds
+from matchkeeper.context.stores import Clock, Stores
+from matchkeeper.loops.hearing import PubSubIntake
+from matchkeeper.loops.ingest import Ingest, IngestRules
+from matchkeeper.loops.intake import StreamIntake
+from matchkeeper.loops.queue_loop import QueueLoop
+from matchkeeper.loops.server import Task
+from matchkeeper.loops.traces import Traces
+from matchkeeper.observe.events import Throttle
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.protocol.requests import RequestKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intakes:
+    """`stream` is None where streams are not read."""
+
+    pubsub: PubSubIntake
+    stream: StreamIntake | None
+
+    def tasks(self) -> list[Task]:
+        """What runs."""
+        found = [
+            Task(name="listening", run=self.pubsub.listen),
+            Task(name="hearing", run=self.pubsub.keep),
+            Task(name="pub/sub requests", run=self.pubsub.work),
+        ]
+        if self.stream is not None:
+            found.append(Task(name="stream requests", run=self.stream.run))
+        return found
+
+
+def intakes_for(
+    settings: Settings,
+    stores: Stores,
+    queues: Mapping[str, QueueLoop],
+    *,
+    result_channel: Callable[[str], str],
+    traces: Traces,
+    metrics: Metrics,
+    clock: Clock,
+    token: Callable[[], str],
+    stop: asyncio.Event,
+) -> Intakes:
+    """Both ways into the queues, by tag."""
+    matchmaking = settings.matchmaking
+    throttle = Throttle(
+        interval=timedelta(seconds=settings.logging.repeat_interval_seconds), clock=clock
+    )
+    ingest = Ingest(
+        settings.modes(),
+        tickets=stores.tickets,
+        stream=stores.stream,
+        connection=stores.connection,
+        rules=IngestRules(
+            max_bytes=matchmaking.max_message_bytes,
+            max_dead_letters=matchmaking.max_dead_letters,
+            result_channel=result_channel,
+        ),
+        queues=queues,
+        traces=traces,
+        metrics=metrics,
+        throttle=throttle,
+        new_token=token,
+    )
+    pubsub = PubSubIntake(
+        ingest,
+        stores.connection,
+        stores.hearing,
+        channels={
+            matchmaking.enqueue_request_channel: RequestKind.ENQUEUE,
+            matchmaking.dequeue_request_channel: RequestKind.DEQUEUE,
+        },
+        backlog=matchmaking.pubsub_backlog,
+        batch=matchmaking.ingest_batch_size,
+        clock=clock,
+        stop=stop,
+        metrics=metrics,
+        throttle=throttle,
+    )
+    if not matchmaking.read_streams:
+        return Intakes(pubsub=pubsub, stream=None)
+    stream = StreamIntake(
+        ingest,
+        stores.stream,
+        batch=matchmaking.ingest_batch_size,
+        take_over_after=timedelta(seconds=take_over_seconds(matchmaking)),
+        stop=stop,
+    )
+    return Intakes(pubsub=pubsub, stream=stream)
