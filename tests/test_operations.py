@@ -10,8 +10,8 @@ import yaml
 from redis.asyncio import Redis
 
 from matchkeeper.config import load
-from matchkeeper.doctor import holes_in
 from matchkeeper.errors import ConfigError
+from matchkeeper.holes import holes_in
 from matchkeeper.store.connection import ConnectionOptions
 from matchkeeper.store.credentials import PasswordFile
 from tests import deployed

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from matchkeeper import __version__
-from matchkeeper.observe.catalogue import CATALOGUE, Event
+from matchkeeper.observe.catalogue import CATALOGUE
+from matchkeeper.observe.event_names import Event
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.protocol import trace_context
 from matchkeeper.protocol.answers import Answer, BattleRequest, Failure, MatchFound

@@ -14,7 +14,8 @@ from typing import Any
 
 import structlog
 
-from matchkeeper.observe.catalogue import CATALOGUE, Event, Level
+from matchkeeper.observe.catalogue import CATALOGUE
+from matchkeeper.observe.event_names import Event, Level
 
 __all__ = ["Event", "Level", "Throttle", "emit", "heard_by", "sentence"]
 

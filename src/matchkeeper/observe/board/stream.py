@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from matchkeeper.observe.catalogue import CATALOGUE, Event, Level
+from matchkeeper.observe.catalogue import CATALOGUE
+from matchkeeper.observe.event_names import Event, Level
 from matchkeeper.observe.logging import masked
 from matchkeeper.protocol.limits import printable
 
