@@ -52,12 +52,15 @@ class RedisClock:
         """It was astray at `look`, and has stepped by so much since the look before; it is believed
         again, unless another server was faster.
         """
-        return await self._call(f"{step_seconds:.6f}", look.steps, f"{look.clock:.6f}")
+        known = (look.steps, f"{look.clock:.6f}", keys.GROUP)
+        return await self._call(f"{step_seconds:.6f}", *known)
 
     async def _call(self, step: str, *known: Argument) -> Look:
         begun = self._steady()
         reply: Any = await self._connection.script(
-            Script.CLOCK, [keys.CLOCK], [TRUST_SECONDS, _MADE_UP_SHARE, step, *known]
+            Script.CLOCK,
+            [keys.CLOCK, keys.REQUESTS, keys.HEARD],
+            [TRUST_SECONDS, _MADE_UP_SHARE, step, *known],
         )
         doubt = (self._steady() - begun) / 2
         return Look(

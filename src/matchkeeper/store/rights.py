@@ -159,6 +159,7 @@ def _of_requests() -> list[Trial]:
         ("XGROUP DELCONSUMER", keys.REQUESTS, keys.GROUP, "x"),
         ("XINFO CONSUMERS", keys.REQUESTS, keys.GROUP),
         ("XAUTOCLAIM", keys.REQUESTS, keys.GROUP, "x", 0, "0-0"),
+        ("XCLAIM", keys.REQUESTS, keys.GROUP, "x", 0, "0-1"),
         ("XPENDING", keys.REQUESTS, keys.GROUP),
         ("XREADGROUP", "GROUP", keys.GROUP, "x", "STREAMS", keys.REQUESTS, ">"),
         ("EVALSHA", scripts.sha(Script.SCAN), 1, keys.REQUESTS),

@@ -2,10 +2,13 @@
 -- A server looks at the clock of Redis: from now on it is believed for a moment, so that scripts do not
 -- follow a step (lib/time.lua). A clock that is not where it should be is believed again once a server
 -- says by how much it has stepped; that much is bridged, and made up for slowly.
--- KEYS   1 clock
+-- Streams name and age their entries by that clock: after a step back new entries still come after
+-- the old ones, and what a server has in hand counts as given just now.
+-- KEYS   1 clock  2 streams of requests, any number
 -- ARGV   1 for how many seconds the clock is believed  2 share of the time by which a step is made up for
 --        3 '' = look; else how many seconds the clock has stepped since this server's look before
 --        4 the number of steps that this server knows of  5 when it has looked, by that clock
+--        6 group of the streams' readers
 -- REPLY  {clock (Unix seconds), '1' when it is not where it should be, offset, steps so far,
 --        seconds of the last step, looks so far}
 -- AGAIN  safe: a step is bridged once, since it raises the number of steps.
@@ -22,6 +25,16 @@ local function believe(shift)
     'offset', string.format('%.6f', offset))
 end
 
+local function in_order(stream, id)
+  if type(redis.pcall('XADD', stream, 'NOMKSTREAM', id, 'kind', '')) == 'string' then
+    redis.call('XDEL', stream, id)
+  end
+  local given = redis.pcall('XPENDING', stream, ARGV[6], '-', '+', 10000)
+  for _, each in ipairs(given.err and {} or given) do
+    redis.pcall('XCLAIM', stream, ARGV[6], each[2], 0, each[1], 'IDLE', 0, 'JUSTID')
+  end
+end
+
 -- Never back behind what scripts have seen, and never on by more than the time that has passed.
 local function bridge(step)
   local shift = math.max(-step, bridged(now, from, to, 0) - now)
@@ -29,6 +42,8 @@ local function bridge(step)
     local told = step ~= 0 and step or -shift
     redis.call('HSET', KEYS[1], 'steps', steps + 1, 'step', string.format('%.6f', told))
     steps = steps + 1
+    local id = string.format('%.0f-0', (now - told + 1) * 1000)
+    for i = 2, #KEYS do in_order(KEYS[i], id) end
   end
   believe(shift)
 end

@@ -63,7 +63,7 @@ local function decide(player, hand_made)
   return 'not_in_queue', ''
 end
 
-local mine, too_old = still_there(call, now)
+local mine, too_old = still_there(call)
 
 local function handle(i, player)
   local key, latest, hand_made = names[2 * i - 1], names[2 * i], KEYS[6 + 3 * i]

@@ -86,7 +86,7 @@ local function is_here(player)
   return waiting[player] or pending[player] or elsewhere[player]
 end
 
-local mine, too_old = still_there(call, now)
+local mine, too_old = still_there(call)
 
 local function handle(i)
   local player, key, latest = ids[i], names[2 * i - 1], names[2 * i]

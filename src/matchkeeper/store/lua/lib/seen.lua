@@ -129,16 +129,16 @@ end
 -- Whether a request is older than what is remembered, and somebody has had it in hand before: what the
 -- player has asked for since, and whether it came true, nobody knows any more. A request that only
 -- waited to be read is done, however old it is: those of its player stand behind it.
-local function forgotten(call, entry, now)
+local function forgotten(call, entry)
   local ms = string.match(entry, '^(%d+)-%d+$')
-  if call.group == '' or not ms or now * 1000 - tonumber(ms) <= call.memory_ms then return false end
+  if call.group == '' or not ms or redis_seconds() * 1000 - tonumber(ms) <= call.memory_ms then return false end
   local given = redis.pcall('XPENDING', call.stream, call.group, entry, entry, 1)[1]
   return given == nil or given[4] > 1 or given[3] > call.memory_ms
 end
 
 -- For each request whether it is still to be done (else somebody has done it: it leaves its stream in
 -- the same step), and whether it is too old for that.
-local function still_there(call, now)
+local function still_there(call)
   local entries, there, mine, too_old = {}, {}, {}, {}
   for _, entry in ipairs(call.entries) do
     if entry ~= '' then entries[#entries + 1] = entry end
@@ -151,7 +151,7 @@ local function still_there(call, now)
   end
   for i, entry in ipairs(call.entries) do
     mine[i] = entry == '' or there[entry] or #redis.call('XRANGE', call.stream, entry, entry) > 0
-    too_old[i] = forgotten(call, entry, now)
+    too_old[i] = forgotten(call, entry)
   end
   return mine, too_old
 end
