@@ -151,6 +151,7 @@ async def open_stores(
     connection = Connection(
         ConnectionOptions(
             url=url,
+            client_name=me,
             timeout=timedelta(seconds=timeout),
             retry=RetryPolicy(max_attempts=attempts, base_delay=timedelta(milliseconds=10)),
             durability=Durability.parse(durability, timeout_seconds=1.0),

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict
-from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 from redis.asyncio import Redis
 
-from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreError
-from matchkeeper.loops.ingest import Ingest, IngestRules
-from matchkeeper.loops.traces import Untraced
-from matchkeeper.observe.events import Throttle
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.protocol.requests import RequestKind
 from matchkeeper.store import keys
 from matchkeeper.store.stream import Entry, Submitted
 from tests.conftest import RealServer, wait_until
 from tests.harness import outside
+from tests.intakes import ingest
 from tests.proxy import proxy_to
 from tests.stores import (
-    CLAIMED,
     NORMAL,
-    RANKED,
-    Stores,
     enqueue_request,
     heard,
     open_stores,
@@ -34,33 +25,6 @@ from tests.stores import (
 )
 
 BODY = b'{"player_id":"p1","game_mode":"Normal","metadata":{},"pod_id":"pod-a"}'
-
-
-class _NoLoop:
-    def arrived(self, queue_length: int, tickets: Sequence[Ticket]) -> None:
-        pass
-
-    def left(self, players: Sequence[str]) -> None:
-        pass
-
-
-def ingest(stores: Stores, metrics: Metrics | None = None) -> Ingest:
-    return Ingest(
-        [NORMAL, RANKED, CLAIMED],
-        tickets=stores.tickets,
-        stream=stores.stream,
-        connection=stores.connection,
-        rules=IngestRules(
-            max_bytes=65536,
-            max_dead_letters=100,
-            result_channel=lambda pod: f"pod:{pod}:match_result",
-        ),
-        queues=defaultdict(_NoLoop),
-        traces=Untraced(),
-        metrics=metrics or Metrics(),
-        throttle=Throttle(interval=timedelta(seconds=10), clock=time.monotonic),
-        new_token=token,
-    )
 
 
 async def test_what_was_heard_stays_in_its_stream_while_redis_fails(valkey: RealServer) -> None:

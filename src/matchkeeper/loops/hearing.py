@@ -59,17 +59,19 @@ class PubSubIntake:
         self._throttle = throttle
         self._tape = Tape(limit=backlog)
         self._subscribed = False
-        self._missed = False
-        """The subscription broke, and no mark was heard since."""
-        self._numbers = count(1)
+        self._calls = count(1)
         self._held: Lease | None = None
         self._epoch = 0
         """Of the last lease that this server held."""
-        self._first_mark = 0
-        """Number of the mark that came with it."""
+        self._first_mark = 0, 0
+        """Call and number of the mark that came with it."""
+        self._heard_mark = 0, 0
+        """Of the last mark of this server that it heard."""
         self._ready = asyncio.Event()
         """The lease is held, and all that was sent before it was taken has been heard."""
-        self._state, self._state_since = "", 0.0
+        self._seen: Lease | None = None
+        """As it was when somebody else had it."""
+        self._seen_since = 0.0
         self._soon = asyncio.Event()
         """To look at the lease at once."""
 
@@ -91,35 +93,34 @@ class PubSubIntake:
                 emit(Event.SUBSCRIBED, channels=", ".join(self._channels))
                 await subscription.listen(self._put)
         finally:
-            self._subscribed, self._missed = False, True
+            self._subscribed = False
             self._tape.interrupted()
-            if self._held is None:
-                self._tape.let_go()
+            self._soon.set()
 
     def _put(self, channel: str, payload: bytes) -> None:
         if channel == keys.MARKS:
             self._mark(payload.decode("utf-8", "replace"))
-        elif not self._tape.hear((self._channels[channel].value, payload)):
-            self._no_room(channel)
-        elif self._held is None and 2 * self._tape.messages > self._tape.limit:
-            self._soon.set()
+            return
+        if self._held is None:
+            # So much is known to be done soon, or the server that hears is far behind.
+            self._tape.make_room()
+        if not self._tape.hear((self._channels[channel].value, payload)):
+            limit = self._tape.limit
+            self._metrics.backlog_dropped(channel)
+            self._throttle.emit(Event.BACKLOG_FULL, key=channel, channel=channel, limit=limit)
 
     def _mark(self, name: str) -> None:
+        if self._held is not None and self._tape.lossy:
+            return  # first comes what was heard before the break
         self._tape.mark(name)
-        self._missed = False
-        mine = name.startswith(f"{self._store.me}.") and self._held is not None
-        if mine and int(name.split(".")[-2]) >= self._first_mark:
-            self._ready.set()
+        if name.startswith(f"{self._store.me}."):
+            call, number = name.split(".")[-2:]
+            self._heard_mark = int(call), int(number)
+            self._see_whether_ready()
 
-    def _no_room(self, channel: str) -> None:
-        if self._held is None:
-            # The server that hears is behind, or gone; from the next mark on all is whole again.
-            self._tape.forget()
-            return
-        self._metrics.backlog_dropped(channel)
-        self._throttle.emit(
-            Event.BACKLOG_FULL, key=channel, channel=channel, limit=self._tape.limit
-        )
+    def _see_whether_ready(self) -> None:
+        if self._held is not None and self._heard_mark >= self._first_mark and self._tape.hears:
+            self._ready.set()
 
     async def keep(self) -> None:
         """Keeps the lease, or watches it, until the server stops. Raises StoreError."""
@@ -131,51 +132,60 @@ class PubSubIntake:
                     await unless(self._stop, self._soon.wait())
 
     async def _look(self) -> None:
-        if self._held is not None and not self._subscribed:
-            # Others hear on. What was heard until here is done first.
-            want = Want.HEAR if self._tape.messages else Want.LEAVE
-        elif not self._subscribed:
+        want = self._wants()
+        if want is None:
             return
-        else:
-            want = Want.FOLLOW if self._missed else Want.HEAR
-        number = next(self._numbers)
+        call = next(self._calls)
         lease = await self._store.lease(
-            want, stood_still=self._stood_still(), mark=f"{self._store.me}.{number}"
+            want, stood_still=self._stood_still(), mark=f"{self._store.me}.{call}"
         )
         if lease.mine:
-            self._keeps(lease, number)
+            self._keeps(lease, call)
         else:
             self._follows(lease)
 
-    def _stood_still(self) -> str:
-        still = self._clock() - self._state_since >= _LEASE_SECONDS
-        return self._state if still else ""
+    def _wants(self) -> Want | None:
+        if self._held is not None:
+            # After a break others hear on. What was heard until then is done first.
+            whole = self._subscribed and not self._tape.lossy
+            at_it = self._ready.is_set() and self._tape.messages
+            return Want.HEAR if whole or at_it else Want.LEAVE
+        if not self._subscribed:
+            return None
+        if self._seen is None:
+            return Want.FOLLOW
+        done = Position.parse(self._seen.done)
+        return Want.HEAR if done is None or self._tape.knows(done) else Want.FOLLOW
 
-    def _keeps(self, lease: Lease, number: int) -> None:
+    def _stood_still(self) -> str:
+        still = self._clock() - self._seen_since >= _LEASE_SECONDS
+        return self._seen.state if still and self._seen is not None else ""
+
+    def _keeps(self, lease: Lease, call: int) -> None:
         if lease.epoch != self._epoch:
-            if self._held is not None:
-                self._let_go()
-            self._tape.let_go()
+            self._let_go()
             self._epoch = lease.epoch
             self._metrics.hearing(hears=True)
             emit(Event.HEARING, epoch=lease.epoch)
         if self._held is None:
-            self._held, self._first_mark = lease, number
+            self._held, self._first_mark = lease, (call, lease.mark)
+            self._see_whether_ready()
 
     def _follows(self, lease: Lease) -> None:
         if self._held is not None:
             self._let_go()
-            self._tape.let_go()
             emit(Event.HEARING_LOST, epoch=lease.epoch)
         self._metrics.hearing(hears=False)
-        if lease.state != self._state:
-            self._state, self._state_since = lease.state, self._clock()
+        if self._seen is None or lease.state != self._seen.state:
+            self._seen_since = self._clock()
+        self._seen = lease
         if position := Position.parse(lease.done):
             self._tape.advance(position)
 
     def _let_go(self) -> None:
         self._held = None
         self._ready.clear()
+        self._tape.let_go()
         self._soon.set()
 
     async def work(self) -> None:
@@ -186,13 +196,14 @@ class PubSubIntake:
             self._let_go()
         while True:
             await unless(self._stop, self._ready.wait())
-            if self._held is None:
-                return
-            if self._ready.is_set():
+            if self._held is not None and self._ready.is_set():
                 await self._hold(self._held)
-            if self._held is not None:
-                await self._store.lease(Want.LEAVE, stood_still="", mark="")
+            if self._stop.is_set():
+                if self._held is not None:
+                    await self._store.lease(Want.LEAVE, stood_still="", mark="")
                 return
+            # Whatever Redis answers, it is not asked without a pause.
+            await pause(self._stop, _AGAIN_SECONDS / 10)
 
     async def _hold(self, lease: Lease) -> None:
         """Until the lease is lost, or the server stops and nothing is left."""
@@ -229,7 +240,7 @@ class PubSubIntake:
         """Moves messages, and does them behind; returns how many failed of those before."""
         reply, entries = await self._move(lease, cut, done=str(self._tape.position))
         if reply is MoveReply.FULL:
-            await pause(self._stop, _AGAIN_SECONDS / 10)
+            await asyncio.sleep(_AGAIN_SECONDS / 10)  # also while the server stops
             return [1]
         if not entries:
             return []

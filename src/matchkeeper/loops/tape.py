@@ -15,6 +15,8 @@ _Item = Message | str | None
 """A message, a mark by its name, or None for a message that there was no room for."""
 _MARKS = 10
 """So many marks without a message between them are passed over at once."""
+_MOST_MARKS = 10_000
+"""So many are kept while nothing is done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +32,7 @@ class Tape:
 
     All subscribers of a Redis hear one order, so that a mark and the number of messages after it
     name a place in it. What comes before the first mark has no name, and belongs to whoever
-    listened before. The same after a break of the subscription: `interrupted` says that something
-    may be missing here.
+    listened before. The same after a break of the subscription: at the next mark it begins anew.
     """
 
     def __init__(self, *, limit: int) -> None:
@@ -39,8 +40,7 @@ class Tape:
         self.position: Position | None = None
         """The place behind which the tape begins; None before the first mark."""
         self.lossy = False
-        """A break of the subscription has not been followed by a mark yet."""
-        self._first_after_break = ""
+        """The subscription broke behind what the tape holds."""
         self._items: deque[_Item] = deque()
         self._messages = 0
         self._more = asyncio.Event()
@@ -55,16 +55,23 @@ class Tape:
         """How many wait."""
         return self._messages
 
+    def knows(self, place: Position) -> bool:
+        """Whether nothing that was sent behind this place is missing."""
+        at = self.position
+        return (
+            self.hears and at is not None and (place.mark == at.mark or place.mark in self._items)
+        )
+
     def mark(self, name: str) -> None:
         """A mark was heard."""
+        marks = len(self._items) - self._messages
+        if self.lossy or marks >= max(_MOST_MARKS, self.limit):
+            self.forget()
         if self.position is None:
             self.position = Position(name, 0)
-        else:
-            self._items.append(name)
-            if self.lossy:
-                self._first_after_break = name
-        self.lossy = False
-        if len(self._items) - self._messages >= _MARKS:
+            return
+        self._items.append(name)
+        if marks + 1 >= _MARKS:
             self._more.set()
 
     def hear(self, message: Message) -> bool:
@@ -77,18 +84,19 @@ class Tape:
         self._more.set()
         return fits
 
+    def make_room(self) -> None:
+        """Drops the oldest messages, so that one more fits."""
+        while self._messages >= self.limit:
+            self._drop()
+
     def interrupted(self) -> None:
-        """The subscription broke: what was sent until the next mark may be missing."""
+        """The subscription broke."""
         self.lossy = self.position is not None
 
     def let_go(self) -> None:
-        """Somebody else may have gone on from here, so that a position that was not heard may lie
-        behind a break, and what was heard before it may be done.
-        """
+        """Somebody else may go on: what lies before a break is theirs."""
         if self.lossy:
             self.forget()
-        elif self._first_after_break in self._items:
-            self.advance(Position(self._first_after_break, 0))
 
     def forget(self) -> None:
         """Begins anew at the next mark."""
@@ -124,8 +132,12 @@ class Tape:
             self.position.mark == to.mark
             and (self.position.after >= to.after or isinstance(self._items[0], str))
         ):
-            item = self._items.popleft()
-            self._messages -= not isinstance(item, str)
+            self._drop()
+
+    def _drop(self) -> None:
+        item = self._items.popleft()
+        self._messages -= not isinstance(item, str)
+        if self.position is not None:
             self.position = _behind(self.position, item)
 
     async def more(self) -> None:

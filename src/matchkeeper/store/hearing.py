@@ -21,7 +21,9 @@ class Want(StrEnum):
     HEAR = "hear"
     """To keep it, or to have it if nobody does."""
     FOLLOW = "follow"
-    """As HEAR, but not what was just given up: others may have heard more."""
+    """As HEAR, but not what was just given up: others may have heard more. Marks the channel in any
+    case, so that the caller hears from here on.
+    """
     LEAVE = "leave"
     """To give it up."""
 
@@ -52,6 +54,8 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """Grows whenever it goes to somebody else."""
     done: str
     """The position up to which all is done, as text; empty before the first."""
+    mark: int
+    """Number of the last mark; it ends the mark's name."""
 
 
 class MoveReply(StrEnum):
@@ -75,16 +79,20 @@ class HearingStore:
 
     async def lease(self, want: Want, *, stood_still: str, mark: str) -> Lease:
         """Keeps the lease, or takes it where it is free or its state still is `stood_still`; who
-        holds it then has marked the channel with `mark`.
+        holds it or follows then has marked the channel with `mark`.
         """
         reply = await self._connection.script(
             Script.HEAR_LEASE,
             [keys.HEARING],
             [self.me, want.value, stood_still, keys.MARKS, mark],
         )
-        mine, state, epoch, done = reply
+        mine, state, epoch, done, mark = reply
         return Lease(
-            mine=bool(mine), state=keys.text(state), epoch=int(epoch), done=keys.text(done)
+            mine=bool(mine),
+            state=keys.text(state),
+            epoch=int(epoch),
+            done=keys.text(done),
+            mark=int(mark),
         )
 
     async def move(
@@ -101,7 +109,9 @@ class HearingStore:
         """
         fields = [each for request in requests for each in request]
         reply = await self._connection.script(
-            Script.HEAR_MOVE, [keys.HEARING, keys.HEARD], [epoch, done, to, limit, *fields]
+            Script.HEAR_MOVE,
+            [keys.HEARING, keys.HEARD],
+            [epoch, keys.raw(done), to, limit, *fields],
         )
         outcome = MoveReply(reply[0].decode())
         if outcome is not MoveReply.MOVED or not requests:

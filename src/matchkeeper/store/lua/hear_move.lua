@@ -13,6 +13,8 @@ if held[1] ~= ARGV[1] then return {'lost'} end
 if held[2] == ARGV[3] and held[3] == ARGV[2] and held[4] then return {'moved', held[4]} end
 if (held[2] or '') ~= ARGV[2] then return {'elsewhere'} end
 if #ARGV > 4 and redis.call('XLEN', KEYS[2]) >= most then return {'full'} end
+-- Where the lease cannot be written, nothing is moved: it would be moved again.
+redis.call('HSET', KEYS[1], 'epoch', held[1])
 local first, ms, number = ''
 for i = 5, #ARGV, 2 do
   -- Before Redis 7.2 the clock goes on within a script, so that '*' would leave gaps.

@@ -1,0 +1,87 @@
+"""The intakes of a server in this process, without the rest of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from matchkeeper.domain.ticket import Ticket
+from matchkeeper.loops.hearing import PubSubIntake
+from matchkeeper.loops.ingest import Ingest, IngestRules
+from matchkeeper.loops.traces import Untraced
+from matchkeeper.loops.waiting import supervised
+from matchkeeper.observe.events import Throttle
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.protocol.requests import RequestKind
+from tests.stores import CLAIMED, NORMAL, RANKED, Stores, open_stores, token
+
+CHANNELS = {
+    "match:enqueue:request": RequestKind.ENQUEUE,
+    "match:dequeue:request": RequestKind.DEQUEUE,
+}
+
+
+class _NoLoop:
+    def arrived(self, queue_length: int, tickets: Sequence[Ticket]) -> None:
+        pass
+
+    def left(self, players: Sequence[str]) -> None:
+        pass
+
+
+def ingest(stores: Stores, metrics: Metrics | None = None) -> Ingest:
+    return Ingest(
+        [NORMAL, RANKED, CLAIMED],
+        tickets=stores.tickets,
+        stream=stores.stream,
+        connection=stores.connection,
+        rules=IngestRules(
+            max_bytes=65536,
+            max_dead_letters=100,
+            result_channel=lambda pod: f"pod:{pod}:match_result",
+        ),
+        queues=defaultdict(_NoLoop),
+        traces=Untraced(),
+        metrics=metrics or Metrics(),
+        throttle=Throttle(interval=timedelta(seconds=10), clock=time.monotonic),
+        new_token=token,
+    )
+
+
+@asynccontextmanager
+async def hearing(
+    url: str, me: str, *, backlog: int = 50_000, timeout: float = 2.0
+) -> AsyncIterator[tuple[PubSubIntake, Stores]]:
+    """Hears requests by Pub/Sub as a server does; stops in good order at the end."""
+    async with open_stores(url, me=me, timeout=timeout) as stores:
+        intake = PubSubIntake(
+            ingest(stores),
+            stores.connection,
+            stores.hearing,
+            channels=CHANNELS,
+            backlog=backlog,
+            batch=200,
+            clock=time.monotonic,
+            stop=stores.stop,
+            metrics=Metrics(),
+            throttle=Throttle(interval=timedelta(seconds=10), clock=time.monotonic),
+        )
+        tasks = [
+            asyncio.ensure_future(
+                supervised(run.__name__, run, stop=stores.stop, rng=random.Random(1))
+            )
+            for run in (intake.listen, intake.keep, intake.work)
+        ]
+        try:
+            yield intake, stores
+            stores.stop.set()
+            await asyncio.wait(tasks, timeout=10)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
