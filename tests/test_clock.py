@@ -20,11 +20,14 @@ import pytest
 from redis.asyncio import Redis
 
 from matchkeeper.client import GameServer
+from matchkeeper.doctor import Verdict, examine_keeping
 from matchkeeper.loops.clock import ClockWatch, step_between
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.store import keys
 from matchkeeper.store.clock import TRUST_SECONDS, Look, RedisClock
+from matchkeeper.store.durability import Durability
 from matchkeeper.store.embedded import executable
+from matchkeeper.store.facts import ServerFacts
 from tests.conftest import RealServer, wait_until
 from tests.harness import Outside, Server, outside, serving
 from tests.stores import NORMAL, Stores, open_stores
@@ -324,6 +327,24 @@ async def test_a_data_set_that_went_back_is_told(valkey: RealServer, tmp_path: P
 
 async def _looked(redis: Redis, times: int) -> bool:
     return int(await redis.hget(keys.CLOCK, "looks") or 0) >= times
+
+
+def test_an_old_rdb_is_told_with_what_is_not_in_it() -> None:
+    facts = ServerFacts(
+        kind="valkey", version=(8, 1, 4), cluster=False, role="master", replicas=0,
+        appendonly=False, appendfsync="everysec", maxmemory_policy="noeviction", maxmemory_bytes=0,
+        subscriber_buffer_bytes=None, rdb_age_seconds=7200, rdb_changes=41, failed_writes=(),
+    )  # fmt: skip
+
+    def persistence(facts: ServerFacts) -> str:
+        findings = examine_keeping(facts, Durability())
+        (bad,) = [each.found for each in findings if each.verdict is not Verdict.GOOD]
+        return bad
+
+    assert persistence(facts).endswith("last RDB or start: 41 changes in 120 minutes")
+    assert persistence(replace(facts, rdb_age_seconds=5)).endswith("its last RDB or start")
+    broken = replace(facts, appendonly=True, failed_writes=("append-only file",))
+    assert persistence(broken) == "Redis could not write its append-only file"
 
 
 async def test_serve_says_what_redis_may_lose_and_when_it_is_mended(

@@ -17,6 +17,7 @@ from matchkeeper.store.servers import Roster
 _OLDEST = (7, 0)
 _WAITAOF = (7, 2)
 _CLOCK_SECONDS = 2.0
+_OLD_RDB_SECONDS = 600.0
 
 
 class Verdict(StrEnum):
@@ -263,12 +264,11 @@ def _persistence(facts: ServerFacts, _: Durability) -> Finding:
 
 
 def _since_rdb(facts: ServerFacts) -> str:
-    if facts.rdb_age_seconds is None or facts.rdb_changes is None:
-        return "what came since its last RDB, or every queue"
-    minutes = facts.rdb_age_seconds / 60
-    return (
-        f"{facts.rdb_changes} changes, those since its last RDB or start {minutes:.0f} minutes ago"
-    )
+    lost = "what came since its last RDB or start"
+    age = facts.rdb_age_seconds or 0.0
+    if not facts.rdb_changes or age < _OLD_RDB_SECONDS:
+        return lost
+    return f"{lost}: {facts.rdb_changes} changes in {age / 60:.0f} minutes"
 
 
 def _memory(facts: ServerFacts, _: Durability) -> Finding:
