@@ -247,3 +247,22 @@ async def test_requests_behind_many_that_are_not_ours_are_found_all_the_same(
             if not after:
                 break
         assert [each.entry_id for each in claimed] == [last]
+
+
+async def test_what_cannot_be_set_aside_stays_and_is_done_when_it_can_be(
+    any_server: RealServer, redis: Redis
+) -> None:
+    async with open_stores(any_server.url) as stores, outside(any_server.url) as wire:
+        taker = ingest(stores)
+        for key in ("queue:{ranked}", "dead:{ranked}"):
+            await redis.set(key, "not ours")
+        ranked = BODY.replace(b"Normal", b"Ranked")
+        bodies = [ranked.replace(b"p1", name) for name in (b"bad1", b"bad2")]
+        entries = [await stores.on_heard(RequestKind.ENQUEUE, body) for body in bodies]
+        for _ in range(7):
+            assert await taker.take(entries) == 2
+        await redis.delete("queue:{ranked}", "dead:{ranked}")
+        assert await taker.take(entries) == 0
+        for name in ("bad1", "bad2"):
+            await wire.is_told(name, "EnQueued")
+        assert not taker._failures, "what was done is not remembered"

@@ -173,6 +173,8 @@ class Ingest:
             return await self._failed(mode, heard[0], error)
         else:
             await self._answer(mode, outcomes)
+            for each in heard if self._failures else ():
+                self._failures.pop(_place(each), None)
         return 0
 
     async def _failed(self, mode: GameMode, heard: Heard, error: StoreError) -> int:
@@ -180,18 +182,21 @@ class Ingest:
         entry = heard.entry
         if entry is None:
             raise error
-        name = (entry.stream, entry.entry_id)
+        name = _place(heard)
         self._failures[name] += 1
         if self._failures[name] < _TRIES:
             return 1
+        try:
+            buried = await self._stream.bury(
+                entry,
+                mode.tag,
+                player_id=heard.request.player_id,
+                reason=error.message,
+                kept=self._rules.max_dead_letters,
+            )
+        except StoreRefusedError:
+            return 1  # the dead letters are no stream: it stays, and keeps out nobody
         del self._failures[name]
-        buried = await self._stream.bury(
-            entry,
-            mode.tag,
-            player_id=heard.request.player_id,
-            reason=error.message,
-            kept=self._rules.max_dead_letters,
-        )
         if buried:
             emit(
                 Event.REQUEST_BURIED,
@@ -323,6 +328,11 @@ def _runs(batch: Sequence[Heard]) -> list[tuple[RequestKind, list[Heard]]]:
         last[player] = (latest[kind], kind)
         runs.setdefault(last[player], []).append(heard)
     return [(kind, runs[turn, kind]) for turn, kind in sorted(runs)]
+
+
+def _place(heard: Heard) -> tuple[str, str]:
+    entry = heard.entry
+    return (entry.stream, entry.entry_id) if entry else ("", "")
 
 
 def _identified(request: Request, entry: Entry) -> Request:
