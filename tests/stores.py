@@ -173,7 +173,7 @@ async def open_stores(
                 several_queues=several_queues,
                 longest=longest or {},
             ),
-            matches=MatchStore(connection, tags=tags),
+            matches=MatchStore(connection, tags=tags, several_queues=several_queues),
             dead_letters=DeadLetterStore(connection, tags=tags),
             stream=RequestStream(connection, me=me),
             coordination=Coordination(connection, new_token=token),

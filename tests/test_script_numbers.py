@@ -30,6 +30,7 @@ NUMBERS: dict[Script, tuple[int, Sequence[str], Sequence[int]]] = {
     Script.SUBMIT: (1, ("10", "enqueue", "{}"), (0,)),
     Script.HEAR_MOVE: (2, ("1", "", "1.2", "10"), (3,)),
     Script.BEAT: (3, ("me", "ab", "", "15", "3600"), (3, 4)),
+    Script.CLOCK: (1, ("3", "0.05", "5", "0", "0", "group"), (0, 1, 3, 4)),
     Script.BURY: (2, ("", "1-1", "10", "enqueue", "{}", "p1", "why"), (2,)),
     Script.ALERT_RAISE: (2, ("token", "1000", "1000"), (1, 2)),
     Script.ALERT_RESOLVE: (3, ("token", MEMORY), (1,)),

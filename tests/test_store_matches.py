@@ -341,7 +341,7 @@ async def test_every_key_ends_or_is_a_bounded_kind(
     await stores.dequeue("p9")
     await stores.coordination.may_send("x", timedelta(seconds=9))
     await stores.coordination.may_resolve("x")
-    for key in await redis.keys("*"):
+    for key in set(await redis.keys("*")) - {"clock"}:  # one small hash
         assert await redis.ttl(key) > 0, f"{key!r} stays for ever"
 
 

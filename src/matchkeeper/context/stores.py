@@ -177,6 +177,7 @@ def stores_for(
         matches=MatchStore(
             connection,
             tags=tags,
+            several_queues=matchmaking.allow_multiple_queues,
             refusals=refusal_rules(matchmaking),
         ),
         dead_letters=DeadLetterStore(connection, tags=tags),

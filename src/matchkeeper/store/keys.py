@@ -83,6 +83,11 @@ def latest(player_id: str | bytes, tag: str = "") -> bytes:
     return b"latest:{%b}:%b" % (tag.encode(), raw(player_id))
 
 
+def last_match(player_id: str | bytes) -> bytes:
+    """STRING with TTL: when a player who may wait in several queues was matched last (Unix ms)."""
+    return b"latest:{}:%b" % raw(player_id)
+
+
 def trace(tag: str, player_id: str | bytes) -> bytes:
     """STRING with TTL: enqueue time and traceparent of a queued player, where traces are on."""
     return b"trace:{%b}:%b" % (tag.encode(), raw(player_id))

@@ -113,11 +113,13 @@ class MatchStore:
         connection: Connection,
         *,
         tags: Sequence[str],
+        several_queues: bool = False,
         refusals: RefusalRules = RefusalRules(),  # noqa: B008  # frozen
     ) -> None:
         self._connection = connection
         self._tags = tuple(tags)
         self._present = Present(connection, keys.pending, keys.claimers, tags=tags)
+        self._several = several_queues
         self._refusals = refusals
 
     @property
@@ -147,6 +149,9 @@ class MatchStore:
         hand_made = {place: each for place, each in enumerate(tickets, start=1) if each.hand_made}
         by_hand = {place: len(names) + nth for nth, place in enumerate(hand_made, start=1)}
         names += [keys.hand_made_metadata(each.player_id) for each in hand_made.values()]
+        last_match = len(names) + 1 if self._several else 0
+        if self._several:
+            names += [keys.last_match(each.player_id) for each in tickets]
         call = pack(
             {
                 "claim": mode.handoff is Handoff.CLAIM,
@@ -161,6 +166,7 @@ class MatchStore:
                 "sums": [ticket.metadata_sum for ticket in tickets],
                 "hand_made": by_hand,
                 "first_match": first_match,
+                "last_match": last_match,
                 "proposals": [(each.match_id, each.team_sizes, each.offer) for each in matches],
             }
         )

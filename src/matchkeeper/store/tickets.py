@@ -115,6 +115,10 @@ class TicketStore:
         more, table = places(tag, self._tags).searched(first)
         # Told by the script itself, a player hears of the queue before hearing of a match.
         at_once = self._connection.options.durability.command is None
+        last_match = first + len(more) if self._several else 0
+        if self._several:
+            marks = [keys.text(keys.last_match(each.request.player_id)) for each in batch]
+            more = [*more, *marks]
         told = [(each.answer if at_once else None) or ("", b"") for each in batch]
         args = pack(
             {
@@ -122,6 +126,7 @@ class TicketStore:
                 "several": self._several,
                 "longest": self._longest.get(tag, 0),
                 "places": table,
+                "last_match": last_match,
                 "metadata": [heard.request.metadata for heard in batch],
                 "channels": [channel for channel, _ in told],
                 "answers": [answer.decode() for _, answer in told],

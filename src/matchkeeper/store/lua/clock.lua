@@ -13,7 +13,14 @@
 --        seconds of the last step, looks so far}
 -- AGAIN  safe: a step is bridged once, since it raises the number of steps.
 -- include: time
-local trust, share = tonumber(ARGV[1]), tonumber(ARGV[2])
+-- include: numbers
+local trust, share = bounded('trust', ARGV[1], 0, HOUR), bounded('share', ARGV[2], 0, 1)
+local CENTURY = 36525 * DAY
+local stepped, known_steps, looked_at = false, 0, 0
+if ARGV[3] ~= '' then
+  stepped, known_steps = bounded('step', ARGV[3], -CENTURY, CENTURY), bounded('steps', ARGV[4], 0, 2 ^ 53)
+  looked_at = bounded('look', ARGV[5], 0, 2 * CENTURY)
+end
 local now, from, to, offset = redis_seconds(), bounds()
 if not from then from, to, offset = now, now, 0 end
 local steps = tonumber(redis.call('HGET', KEYS[1], 'steps') or 0)
@@ -51,8 +58,8 @@ end
 if not astray then
   local made_up = math.min(math.abs(offset), share * (now - from))
   believe(offset > 0 and -made_up or made_up)
-elseif ARGV[3] ~= '' and tonumber(ARGV[4]) == steps and math.abs(now - tonumber(ARGV[5])) < trust then
-  bridge(tonumber(ARGV[3]))
+elseif stepped and known_steps == steps and math.abs(now - looked_at) < trust then
+  bridge(stepped)
 end
 return {string.format('%.6f', now), astray and '1' or '', string.format('%.6f', offset), steps,
   redis.call('HGET', KEYS[1], 'step') or '0', redis.call('HINCRBY', KEYS[1], 'looks', 1)}

@@ -6,8 +6,9 @@
 --        metadata:{tag} of the other modes
 --        then one match:{tag}:<id> for each proposal
 --        then metadata:<player_id> of tickets that were put there by hand
+--        then, where players may wait in several queues, for each player when the last match was
 -- ARGV   1 msgpack {claim, channel, offer_seconds, lease_seconds, durability, memory_ms, places, ids, scores, sums, hand_made,
---          first_match, proposals}
+--          first_match, last_match, proposals}
 --          claim      true: pending until a game server claims it; false: delivered at once
 --          lease_seconds, durability  kept with a match that is to be claimed: within this a claim is
 --                     confirmed, and before it is this durable nobody is told of the start
@@ -17,6 +18,7 @@
 --          sums       the first 16 digits of the SHA-1 of the metadata that each was matched by
 --          hand_made  {place in `ids`: index of the key with the metadata}
 --          first_match  index of the key of the first match
+--          last_match   index of the first key that says when a player was matched, or 0
 --          proposals  [[match id, sizes, offer]]
 --            sizes    how many players each team has
 --            offer    the battle request in pieces; between two belongs the metadata of a player
@@ -210,6 +212,15 @@ local function deliver()
   end
 end
 
+-- The first match takes a player out of all queues, and out of those into which a server is late to put
+-- the player.
+local function note_last_match()
+  if call.last_match == 0 then return end
+  for _, i in ipairs(gone) do
+    redis.call('SET', KEYS[call.last_match + i - 1], string.format('%.0f', math.floor(now * 1000)), 'PX', memory)
+  end
+end
+
 local answers, first = {}, 1
 for p, proposal in ipairs(call.proposals) do
   local last = first - 1
@@ -218,6 +229,7 @@ for p, proposal in ipairs(call.proposals) do
   first = last + 1
 end
 leave_other_queues()
+note_last_match()
 take_out()
 if call.claim then write_pending() else deliver() end
 note_matches(history, now, call.claim and 'committed' or 'announced', made_ids, made_players)

@@ -3,11 +3,13 @@
 -- KEYS   1 queue:{tag}  2 metadata:{tag}  3 the stream of the requests  4 history:{tag}  5 modes
 --        then seen:{tag}:<fingerprint> and latest of the player for each request
 --        then, for each mode, matched:{tag} and, for each other mode, queue:{tag}
--- ARGV   1 msgpack {tag, group, several, memory_ms, places, longest, and of each request, in lists: players,
+--        then, where players may wait in several queues, for each request when its player was matched last
+-- ARGV   1 msgpack {tag, group, several, memory_ms, places, longest, last_match, and of each request, in lists: players,
 --          metadata, tokens, entries, channels, answers}
 --          group     of the stream's readers; '' = it has one reader, and no group
 --          several   whether a player may wait in several queues
 --          places    [[tag, index of matched key, index of queue key or 0]]
+--          last_match  index of the first key that says when a player was matched, or 0
 --          longest   how long the queue may become; 0 = as long as it will
 --          entries   '' = it stands in no stream
 --          channels  where to publish the answers to players who are queued, before anybody can
@@ -86,6 +88,13 @@ local function is_here(player)
   return waiting[player] or pending[player] or elsewhere[player]
 end
 
+-- Where players may wait in several queues, a match ends what was asked of all modes before it.
+local function matched_since(i)
+  local ms = call.last_match > 0 and string.match(call.entries[i], '^(%d+)-')
+  local last = ms and tonumber(redis.pcall('GET', KEYS[call.last_match + i - 1]))
+  return last and tonumber(ms) <= last
+end
+
 local mine, too_old = still_there(call)
 
 local function handle(i)
@@ -99,7 +108,7 @@ local function handle(i)
     if is_over or another_since(key, latest) then return overtaken(key, latest, call) end
     return remember_request(key, latest, call, i, code == 'queued' and 'again' or code, detail)
   end
-  local is_older = older_than_latest(latest, call, i)
+  local is_older = older_than_latest(latest, call, i) or matched_since(i)
   if is_here(player) then
     -- Of another mode's request there is something to tell: where the player is.
     if is_older and latest_is_elsewhere(latest, call) then is_older = false end
