@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from matchkeeper.observe.metrics import Metrics
 from matchkeeper.protocol.requests import RequestKind
 from matchkeeper.store import keys
 from matchkeeper.store.stream import Entry, Submitted
+from matchkeeper.store.tickets import Heard, Outcome
 from tests.conftest import RealServer, wait_until
 from tests.harness import outside
 from tests.intakes import ingest
@@ -266,3 +268,24 @@ async def test_what_cannot_be_set_aside_stays_and_is_done_when_it_can_be(
         for name in ("bad1", "bad2"):
             await wire.is_told(name, "EnQueued")
         assert not taker._failures, "what was done is not remembered"
+
+
+async def test_a_defect_of_ours_harms_what_it_met_alone(
+    any_server: RealServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_stores(any_server.url) as stores, outside(any_server.url) as wire:
+        taker, enqueue = ingest(stores), stores.tickets.enqueue
+
+        async def defective(tag: str, batch: Sequence[Heard]) -> tuple[int, list[Outcome]]:
+            if any(each.request.player_id == "bad" for each in batch):
+                raise ValueError("a defect")
+            return await enqueue(tag, batch)
+
+        monkeypatch.setattr(stores.tickets, "enqueue", defective)
+        for name in (b"p1", b"bad", b"p2"):
+            await stores.on_heard(RequestKind.ENQUEUE, BODY.replace(b"p1", name))
+        for _ in range(5):
+            await taker.take(await stores.hearing.waiting(after="", count=9))
+        for name, word in (("p1", "EnQueued"), ("p2", "EnQueued"), ("bad", "Error internal_error")):
+            await wire.is_told(name, word)
+        assert await stores.hearing.waiting(after="", count=9) == []

@@ -168,14 +168,26 @@ class Ingest:
         except NotDurableError as error:
             await self._apologise(mode, heard, ErrorCode.NOT_DURABLE, error)
         except StoreRefusedError as error:
-            if len(heard) > 1:  # only the culprit is to suffer
-                return sum([await self._do(mode, kind, [each]) for each in heard])
-            return await self._failed(mode, heard[0], error)
+            return await self._apart(mode, kind, heard, error)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001  # a defect of ours harms what it met, alone
+            emit(Event.LOOP_FAILED, loop="requests", error=repr(error), exc_info=error)
+            defect = StoreRefusedError(f"A defect of the server: {error!r}")
+            return await self._apart(mode, kind, heard, defect)
         else:
             await self._answer(mode, outcomes)
             for each in heard if self._failures else ():
                 self._failures.pop(_place(each), None)
         return 0
+
+    async def _apart(
+        self, mode: GameMode, kind: RequestKind, heard: Sequence[Heard], error: StoreError
+    ) -> int:
+        """One by one, so that only the culprit suffers."""
+        if len(heard) > 1:
+            return sum([await self._do(mode, kind, [each]) for each in heard])
+        return await self._failed(mode, heard[0], error)
 
     async def _failed(self, mode: GameMode, heard: Heard, error: StoreError) -> int:
         """What fails by itself is tried some times, and then set aside."""

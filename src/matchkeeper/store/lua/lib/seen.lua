@@ -129,9 +129,9 @@ end
 -- Whether a request is older than what is remembered, and somebody has had it in hand before: what the
 -- player has asked for since, and whether it came true, nobody knows any more. A request that only
 -- waited to be read is done, however old it is: those of its player stand behind it.
-local function forgotten(call, entry)
+local function forgotten(call, entry, now)
   local ms = string.match(entry, '^(%d+)-%d+$')
-  if call.group == '' or not ms or redis_seconds() * 1000 - tonumber(ms) <= call.memory_ms then return false end
+  if not ms or now * 1000 - tonumber(ms) <= call.memory_ms then return false end
   local given = redis.pcall('XPENDING', call.stream, call.group, entry, entry, 1)[1]
   return given == nil or given[4] > 1 or given[3] > call.memory_ms
 end
@@ -149,9 +149,10 @@ local function still_there(call)
       there[found[1]] = true
     end
   end
+  local now = call.group ~= '' and redis_seconds() -- by which the stream names its entries
   for i, entry in ipairs(call.entries) do
     mine[i] = entry == '' or there[entry] or #redis.call('XRANGE', call.stream, entry, entry) > 0
-    too_old[i] = forgotten(call, entry)
+    too_old[i] = now and forgotten(call, entry, now)
   end
   return mine, too_old
 end
