@@ -282,8 +282,8 @@ async def test_a_defect_of_ours_harms_what_it_met_alone(
             return await enqueue(tag, batch)
 
         monkeypatch.setattr(stores.tickets, "enqueue", defective)
-        for name in (b"p1", b"bad", b"p2"):
-            await stores.on_heard(RequestKind.ENQUEUE, BODY.replace(b"p1", name))
+        for player in (b"p1", b"bad", b"p2"):
+            await stores.on_heard(RequestKind.ENQUEUE, BODY.replace(b"p1", player))
         for _ in range(5):
             await taker.take(await stores.hearing.waiting(after="", count=9))
         for name, word in (("p1", "EnQueued"), ("p2", "EnQueued"), ("bad", "Error internal_error")):
