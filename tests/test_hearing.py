@@ -17,7 +17,7 @@ from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer, wait_until
 from tests.harness import Outside, Server, outside, serving
 from tests.proxy import proxy_to
-from tests.stores import NORMAL, RANKED, enqueue_request, heard, open_stores
+from tests.stores import CLAIMED, NORMAL, RANKED, enqueue_request, heard, open_stores
 
 SLOW = {"matchmaking__try_match_tick_interval_seconds": 1}
 
@@ -235,3 +235,27 @@ async def test_a_request_in_dead_hands_is_overtaken_by_a_match_in_another_mode(
         _, (outcome,) = await stores.tickets.enqueue("normal", [request])
         assert outcome.reply is reply
         assert await redis.zcard("queue:{normal}") == (reply is Reply.QUEUED)
+
+
+async def test_what_was_asked_while_a_match_was_pending_is_over_once_it_has_started(
+    any_server: RealServer, redis: Redis
+) -> None:
+    """Where several queues are allowed; a server had the request in hand until then."""
+    async with (
+        open_stores(any_server.url, several_queues=True) as stores,
+        redis.pubsub() as pod,
+    ):
+        await pod.subscribe("battle:request")
+        await pod.get_message(timeout=1)
+        for player in ("p1", "p2"):
+            await stores.enqueue(player, CLAIMED)
+        match = await stores.new_match(CLAIMED)
+        assert await stores.commit(CLAIMED, match) == ["committed"]
+        made_ms = int(str(await redis.get("latest:{}:p1")).split()[0])
+        await wait_until(lambda: time.time() * 1000 > made_ms + 2)
+        late = await stores.on_heard(RequestKind.ENQUEUE)
+        await stores.matches.claim("squad", match.match_id, epoch=1, pod_id="a", token="t")
+        await stores.matches.confirm("squad", match.match_id, epoch=1, pod_id="a", token="t")
+        request = heard(enqueue_request("p1", NORMAL), entry=late)
+        _, (outcome,) = await stores.tickets.enqueue("normal", [request])
+        assert outcome.reply is Reply.OVERTAKEN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -120,7 +121,7 @@ async def test_a_decline_is_forgotten_with_the_next_offer(any_server: RealServer
             await stores.enqueue(player, CLAIMED)
         match = await _pending(stores)
         matches = stores.matches
-        who = {"pod_id": "pod-x", "token": "one"}
+        who: Any = {"pod_id": "pod-x", "token": "one"}
         await matches.claim("squad", match.match_id, epoch=1, **who)
         await matches.decline("squad", match.match_id, epoch=1, **who)
         declined = await matches.read(CLAIMED, match.match_id)

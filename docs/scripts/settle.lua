@@ -65,12 +65,12 @@ local function filled_in(payload, pod)
 end
 
 -- KEYS are those of confirm and settle; `ids` and `notices` are packed, as they stand in the match.
-local function start(match_id, pod, ids, notices, memory)
+local function start(match_id, pod, ids, notices, memory, now)
   -- A key of another type than ours ends the script here, before it has changed anything.
   local some_leave = redis.call('HLEN', KEYS[4]) > 0
   local players = cmsgpack.unpack(ids)
   redis.call('HDEL', KEYS[3], unpack(players))
-  redis.call('HSET', KEYS[1], 'state', 'started')
+  redis.call('HSET', KEYS[1], 'state', 'started', 'started_at', string.format('%.0f', math.floor(now * 1000)))
   redis.call('HDEL', KEYS[1], 'tickets', 'notices', 'elsewhere')
   redis.call('PEXPIRE', KEYS[1], number_in(memory, 1, DAY * 1000) or 120000)
   redis.call('ZREM', KEYS[2], match_id)
@@ -143,6 +143,7 @@ if match[2] ~= ARGV[2] then return {'old_epoch'} end
 if state == 'offered' or state == 'claimed' or match[3] ~= ARGV[4] then return {'not_claimed'} end
 if state == 'started' then return {'started'} end
 if state ~= 'confirmed' then return {'too_late'} end
-start(ARGV[1], claimed_by, match[5], match[6], match[7])
-note(KEYS[5], unix_seconds(), 'started', 'match', ARGV[1], 'pod', claimed_by)
+local now = unix_seconds()
+start(ARGV[1], claimed_by, match[5], match[6], match[7], now)
+note(KEYS[5], now, 'started', 'match', ARGV[1], 'pod', claimed_by)
 return {'started'}

@@ -198,6 +198,7 @@ class GameServer:
         claim = self._claims.setdefault(_hand_out(request), new)
         while len(self._claims) > 10_000:
             self._claims.pop(next(iter(self._claims)))
+        seconds = request.lease_seconds
         with self._spans.handoff("claim", request) as tell:
             reply = await self._matches.claim(
                 request.game_mode.lower(),
@@ -205,6 +206,7 @@ class GameServer:
                 epoch=request.epoch,
                 pod_id=self.pod_id,
                 token=claim.token,
+                durability=Durability.parse(request.durability, timeout_seconds=seconds),
             )
             tell(reply.value)
         return reply is HandoffReply.CLAIMED

@@ -84,7 +84,7 @@ def latest(player_id: str | bytes, tag: str = "") -> bytes:
 
 
 def last_match(player_id: str | bytes) -> bytes:
-    """STRING with TTL: when a player who may wait in several queues was matched last (Unix ms)."""
+    """STRING with TTL: last match, and when, of one who may wait in several queues."""
     return b"latest:{}:%b" % raw(player_id)
 
 

@@ -342,13 +342,21 @@ class MatchStore:
         )
 
     async def claim(
-        self, tag: str, match_id: str, *, epoch: int, pod_id: str, token: str
+        self,
+        tag: str,
+        match_id: str,
+        *,
+        epoch: int,
+        pod_id: str,
+        token: str,
+        durability: Durability | None = None,
     ) -> HandoffReply:
-        """A game server takes an offered match, for its mode's lease."""
+        """A game server takes an offered match for its lease; `durability` as in `confirm`."""
         reply = await self._connection.script(
             Script.CLAIM,
             [keys.match(tag, match_id), keys.pending(tag), keys.history(tag), keys.claimers(tag)],
             [match_id, epoch, pod_id, token],
+            durable=durability,
         )
         return HandoffReply(reply[0].decode())
 

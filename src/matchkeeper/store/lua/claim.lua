@@ -29,7 +29,10 @@ local function claim()
   if epoch ~= ARGV[2] then return 'old_epoch' end
   local is_taken = state == 'claimed' or state == 'confirmed' or state == 'started'
   if is_taken and token ~= ARGV[4] then return 'already_claimed' end
-  if state == 'claimed' then return 'claimed' end
+  if state == 'claimed' then
+    redis.call('HSET', KEYS[1], 'token', token) -- a write, for WAITAOF and WAIT behind it
+    return 'claimed'
+  end
   local deadline = redis.call('ZSCORE', KEYS[2], ARGV[1])
   if state ~= 'offered' or not deadline or now > tonumber(deadline) then return 'too_late' end
   local lease = number_in(match[4], 0, HOUR) or 10

@@ -129,13 +129,13 @@ local function write_match(key, sizes, first, last, notices)
   return redis.pcall('HSET', key, unpack(fields))
 end
 
-local made, made_ids, made_players, gone, players_gone = {}, {}, {}, {}, {}
+local made, made_ids, made_players, gone, players_gone, match_of = {}, {}, {}, {}, {}, {}
 
 local function taken(p, match_id, first, last)
   made[#made + 1] = p
   for i = first, last do
     busy[ids[i]] = match_id
-    gone[#gone + 1] = i
+    gone[#gone + 1], match_of[i] = i, KEYS[call.first_match + p - 1]
     players_gone[#players_gone + 1] = ids[i]
   end
   made_ids[#made], made_players[#made] = match_id, table.concat(ids, '\n', first, last)
@@ -217,7 +217,8 @@ end
 local function note_last_match()
   if call.last_match == 0 then return end
   for _, i in ipairs(gone) do
-    redis.call('SET', KEYS[call.last_match + i - 1], string.format('%.0f', math.floor(now * 1000)), 'PX', memory)
+    local mark = string.format('%.0f %s', math.floor(now * 1000), match_of[i])
+    redis.call('SET', KEYS[call.last_match + i - 1], mark, 'PX', memory)
   end
 end
 

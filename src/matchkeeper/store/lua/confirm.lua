@@ -47,6 +47,6 @@ if match[9] and match[9] ~= 'none' then
   if state == 'claimed' then note(KEYS[5], now, 'confirmed', 'match', ARGV[1], 'pod', claimed_by) end
   return {'confirmed'}
 end
-start(ARGV[1], claimed_by, match[5], match[6], match[8])
+start(ARGV[1], claimed_by, match[5], match[6], match[8], now)
 note(KEYS[5], now, 'started', 'match', ARGV[1], 'pod', claimed_by)
 return {'started'}

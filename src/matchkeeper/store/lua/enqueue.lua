@@ -88,11 +88,15 @@ local function is_here(player)
   return waiting[player] or pending[player] or elsewhere[player]
 end
 
--- Where players may wait in several queues, a match ends what was asked of all modes before it.
+-- Where players may wait in several queues, a match ends what was asked of all modes before it was made,
+-- and once it has started what was asked before that: while it was pending, nothing was to be had.
 local function matched_since(i)
-  local ms = call.last_match > 0 and string.match(call.entries[i], '^(%d+)-')
-  local last = ms and tonumber(redis.pcall('GET', KEYS[call.last_match + i - 1]))
-  return last and tonumber(ms) <= last
+  local ms = call.last_match > 0 and tonumber(string.match(call.entries[i], '^(%d+)-'))
+  local mark = ms and redis.pcall('GET', KEYS[call.last_match + i - 1])
+  local at, match = string.match(type(mark) == 'string' and mark or '', '^(%d+) (.+)$')
+  if not at then return false end
+  local started_at = tonumber(redis.pcall('HGET', match, 'started_at'))
+  return ms <= math.max(tonumber(at), started_at or 0)
 end
 
 local mine, too_old = still_there(call)

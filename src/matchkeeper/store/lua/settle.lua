@@ -16,6 +16,7 @@ if match[2] ~= ARGV[2] then return {'old_epoch'} end
 if state == 'offered' or state == 'claimed' or match[3] ~= ARGV[4] then return {'not_claimed'} end
 if state == 'started' then return {'started'} end
 if state ~= 'confirmed' then return {'too_late'} end
-start(ARGV[1], claimed_by, match[5], match[6], match[7])
-note(KEYS[5], unix_seconds(), 'started', 'match', ARGV[1], 'pod', claimed_by)
+local now = unix_seconds()
+start(ARGV[1], claimed_by, match[5], match[6], match[7], now)
+note(KEYS[5], now, 'started', 'match', ARGV[1], 'pod', claimed_by)
 return {'started'}
