@@ -24,8 +24,8 @@ HANDED_OVER = (
         edits=(
             Edit(
                 file="store/matches.py",
-                old='        """A game server takes an offered match, for its mode\'s lease."""\n',
-                new='        """A game server takes an offered match, for its mode\'s lease."""\n'
+                old=' for its lease; `durability` as in `confirm`."""\n',
+                new=' for its lease; `durability` as in `confirm`."""\n'
                 "        name = keys.match(tag, match_id)\n"
                 "\n"
                 "        async def look(redis: Redis) -> Any:\n"
