@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -34,7 +34,12 @@ class _NoLoop:
         pass
 
 
-def ingest(stores: Stores, metrics: Metrics | None = None) -> Ingest:
+def ingest(
+    stores: Stores,
+    metrics: Metrics | None = None,
+    *,
+    known_elsewhere: Callable[[str], bool] = lambda _: False,
+) -> Ingest:
     return Ingest(
         [NORMAL, RANKED, CLAIMED],
         tickets=stores.tickets,
@@ -49,6 +54,8 @@ def ingest(stores: Stores, metrics: Metrics | None = None) -> Ingest:
         traces=Untraced(),
         metrics=metrics or Metrics(),
         throttle=Throttle(interval=timedelta(seconds=10), clock=time.monotonic),
+        known_elsewhere=known_elsewhere,
+        clock=time.monotonic,
         new_token=token,
     )
 

@@ -14,12 +14,14 @@ from redis.asyncio import Redis
 
 from matchkeeper.config import load
 from matchkeeper.config.agreed import agreed_settings
+from matchkeeper.context.stores import channels_of
 from matchkeeper.domain.agreement import Agreement, ModeState, Peer, Shared, agreement
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.loops.fleet import Fleet
 from matchkeeper.observe.metrics import Metrics
+from matchkeeper.store import keys
 from tests.conftest import RealServer, wait_until
-from tests.harness import FAST, outside, serving
+from tests.harness import FAST, Outside, outside, serving
 from tests.stores import Stores, open_stores
 from tests.test_cli import matchkeeper
 
@@ -59,7 +61,8 @@ def test_a_mode_that_only_older_servers_have_is_matched_by_these() -> None:
     old, new = peer("old", 1, normal=2, gone=2), peer("new", 2, normal=2)
     assert agreement(old, [new]) == Agreement(differences=("mode gone is not configured on new",))
     assert agreement(new, [old]) == Agreement(
-        differences=("mode gone is configured on old, and not here",)
+        differences=("mode gone is configured on old, and not here",),
+        elsewhere=frozenset({"gone"}),
     )
 
 
@@ -214,6 +217,71 @@ async def test_a_rollout_matches_by_the_newest_settings_and_warns(
                     await wire.enqueue(player)
                 await wire.is_told("p5", "MatchFound")
             assert await warnings(old) == "[]"
+
+
+@pytest.mark.slow
+async def test_a_mode_that_only_one_server_knows_is_refused_by_none(
+    any_server: RealServer, tmp_path: Path
+) -> None:
+    fresh = {"matchmaking__game_modes": [{"game_mode": "Normal"}, {"game_mode": "Fresh"}]}
+
+    async def ask(wire: Outside, name: str) -> list[str]:
+        """By both ways, so often that both servers read some."""
+        for number in range(20):
+            await wire.enqueue(f"{name}-heard-{number}", "Fresh")
+            body = {"player_id": f"{name}-{number}", "game_mode": "fresh", "pod_id": "pod-a"}
+            await wire.redis.xadd("match:requests", {"kind": "enqueue", "body": json.dumps(body)})
+        return [f"{name}{way}-{number}" for way in ("", "-heard") for number in range(20)]
+
+    with serving(any_server.url, tmp_path, **TICK, **modes(2)) as old:
+        await old.ready()
+        with serving(any_server.url, tmp_path, **TICK, **fresh) as new:
+            await new.ready()
+            await old.logged("settings_differ")
+            async with outside(any_server.url) as wire:
+                for player in await ask(wire, "p"):
+                    await wire.is_told(player, "MatchFound")
+                    assert wire.told(player) == ["EnQueued", "MatchFound"]
+                await old.logged('"requests_handed_on"')
+                assert not old.lines("invalid_game_mode")
+            new.kill()
+            await old.logged("settings_agree")
+            async with outside(any_server.url) as wire:
+                for player in await ask(wire, "q"):
+                    await wire.is_told(player, "Error invalid_game_mode")
+
+
+@pytest.mark.slow
+async def test_servers_that_hear_other_channels_hear_them_at_the_same_time(
+    any_server: RealServer, tmp_path: Path
+) -> None:
+    other: dict[str, object] = {
+        "matchmaking__enqueue_request_channel": "other:enqueue",
+        "matchmaking__dequeue_request_channel": "other:dequeue",
+    }
+    with (
+        serving(any_server.url, tmp_path) as one,
+        serving(any_server.url, tmp_path, **other) as two,
+    ):
+        await one.ready()
+        await two.ready()
+        await one.logged('"hearing"')
+        await two.logged('"hearing"')
+        async with outside(any_server.url) as wire:
+            await wire.enqueue("p1")
+            body = {"player_id": "p2", "game_mode": "Normal", "pod_id": "pod-a"}
+            await wire.redis.publish("other:enqueue", json.dumps(body))
+            for player in ("p1", "p2"):
+                await wire.is_told(player, "MatchFound")
+        other["matchmaking__dequeue_request_channel"] = "match:dequeue:request"
+        with serving(any_server.url, tmp_path, **other) as both:
+            assert await both.ended() != 0
+            (why, *_) = both.lines("matchmaking.")
+            assert "is the same: both would do what comes by it" in why
+
+
+def test_the_default_channels_are_heard_under_the_plain_name() -> None:
+    assert keys.hearing(channels_of(load(environ={})).heard) == keys.HEARING
 
 
 async def _is_above(server: Any, name: str, value: float) -> bool:

@@ -267,7 +267,7 @@ async def test_what_cannot_be_set_aside_stays_and_is_done_when_it_can_be(
         assert await taker.take(entries) == 0
         for name in ("bad1", "bad2"):
             await wire.is_told(name, "EnQueued")
-        assert not taker._failures, "what was done is not remembered"
+        assert not taker._failing, "what was done is not remembered"
 
 
 async def test_a_defect_of_ours_harms_what_it_met_alone(

@@ -37,7 +37,7 @@ NUMBERS: dict[Script, tuple[int, Sequence[str], Sequence[int]]] = {
 }
 NONE = (
     *(Script.CLAIM, Script.CONFIRM, Script.SETTLE, Script.DECLINE, Script.HEARTBEAT),
-    *(Script.FETCH, Script.PODS, Script.HEAR_LEASE, Script.MODE_STATE),
+    *(Script.FETCH, Script.PODS, Script.HEAR_LEASE, Script.MODE_STATE, Script.HAND_ON),
 )
 PACKED = (Script.COMMIT, Script.ENQUEUE, Script.DEQUEUE)
 

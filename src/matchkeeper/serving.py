@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from matchkeeper import __version__
 from matchkeeper.config import Settings, masked_redis_url
+from matchkeeper.config.agreed import agreed_settings
 from matchkeeper.context import Context, build
 from matchkeeper.doctor import Verdict, examine_server
+from matchkeeper.domain.agreement import double_hearing
 from matchkeeper.errors import (
     ConfigError,
     StoreError,
@@ -163,7 +165,18 @@ async def _refuse_the_impossible(context: Context, looked: asyncio.Event) -> Non
     for finding in examine_server(facts, durability):
         if finding.verdict is Verdict.WRONG and finding.fatal:
             raise ConfigError(f"{finding.check}: {finding.found}", hint=finding.mend)
+    await _refuse_double_hearing(context)
     context.watches.doubts.take(facts)
+
+
+async def _refuse_double_hearing(context: Context) -> None:
+    """Raises ConfigError."""
+    try:
+        others = (await context.stores.servers.look()).others
+    except StoreError:
+        return  # told by the connection itself
+    if found := double_hearing(agreed_settings(context.settings), others):
+        raise ConfigError(found, hint="Let both names be the same on all servers, or neither.")
 
 
 @asynccontextmanager

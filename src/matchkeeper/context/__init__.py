@@ -197,6 +197,7 @@ class _Wiring:
             settings,
             self.stores,
             queues,
+            fleet,
             result_channel=self._result_channel,
             traces=self.traces,
             metrics=self.metrics,

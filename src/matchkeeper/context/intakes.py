@@ -10,6 +10,7 @@ from datetime import timedelta
 from matchkeeper.config import Settings
 from matchkeeper.config.rules import take_over_seconds
 from matchkeeper.context.stores import Clock, Stores
+from matchkeeper.loops.fleet import Fleet
 from matchkeeper.loops.hearing import PubSubIntake
 from matchkeeper.loops.ingest import Ingest, IngestRules
 from matchkeeper.loops.intake import StreamIntake
@@ -44,6 +45,7 @@ def intakes_for(
     settings: Settings,
     stores: Stores,
     queues: Mapping[str, QueueLoop],
+    fleet: Fleet,
     *,
     result_channel: Callable[[str], str],
     traces: Traces,
@@ -71,6 +73,9 @@ def intakes_for(
         traces=traces,
         metrics=metrics,
         throttle=throttle,
+        # What is handed on must be read again, at least by this server.
+        known_elsewhere=fleet.knows if matchmaking.read_streams else lambda _: False,
+        clock=clock,
         new_token=token,
     )
     pubsub = PubSubIntake(

@@ -183,7 +183,7 @@ def stores_for(
         dead_letters=DeadLetterStore(connection, tags=tags),
         stream=RequestStream(connection, me=me),
         coordination=Coordination(connection, new_token=token),
-        hearing=HearingStore(connection, me=me),
+        hearing=HearingStore(connection, me=me, channels=channels_of(settings).heard),
         history=History(connection, tags=tags),
         servers=Servers(connection, me=me),
         clock=RedisClock(connection, steady=clock),

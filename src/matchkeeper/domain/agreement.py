@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+HEARD = ("matchmaking.enqueue_request_channel", "matchmaking.dequeue_request_channel")
+"""The settings that name the channels of requests."""
 _MOST = 10
 """Differences that are named; of a thousand modes all may differ."""
 
@@ -59,6 +61,24 @@ class Agreement:
     """Sentences that name the key, its values, and the other server."""
     others: frozenset[str] = frozenset()
     """Modes that only servers with newer settings match."""
+    elsewhere: frozenset[str] = frozenset()
+    """Modes that other servers have, and this one has not."""
+
+
+def double_hearing(me: Shared, others: Sequence[Peer]) -> str:
+    """Says where another server hears one of two channels of requests, and not the other: what
+    comes by the first would be done by both. Empty where nobody does.
+    """
+    for other in others:
+        same = [me.common.get(key) == other.shared.common.get(key) for key in HEARD]
+        if any(same) and not all(same):
+            shared, differs = (HEARD[same.index(each)] for each in (True, False))
+            return (
+                f"{differs} is {me.common.get(differs)!r} here and "
+                f"{other.shared.common.get(differs)!r} on {other.name}, and {shared} is the same: "
+                "both would do what comes by it"
+            )
+    return ""
 
 
 def agreement(me: Peer, others: Sequence[Peer]) -> Agreement:
@@ -74,7 +94,10 @@ def agreement(me: Peer, others: Sequence[Peer]) -> Agreement:
         for newest in (max((me, *others), key=lambda peer: _number(peer, tag)),)
         if _of(newest, tag) != _of(me, tag)
     }
-    return Agreement(differences=tuple(found), others=frozenset(newer))
+    elsewhere = {tag for other in others for tag in other.shared.modes} - me.shared.modes.keys()
+    return Agreement(
+        differences=tuple(found), others=frozenset(newer), elsewhere=frozenset(elsewhere)
+    )
 
 
 def _number(peer: Peer, tag: str) -> tuple[int, str]:

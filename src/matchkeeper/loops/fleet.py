@@ -40,12 +40,17 @@ class Fleet:
         self._metrics = metrics
         self._stop = stop
         self._heard: object = None
+        self._looked = False
         self.agreement = Agreement(others=frozenset(self._names))
         self.states: States = {}
 
     def matches(self, tag: str) -> bool:
         """Whether this server is to match a mode: no other has newer settings of it."""
         return tag not in self.agreement.others
+
+    def knows(self, game_mode: str) -> bool:
+        """Whether another server may have a mode that this one has not."""
+        return not self._looked or game_mode.lower() in self.agreement.elsewhere
 
     def paused(self, tag: str) -> bool:
         """Whether an operator wants nobody to be matched."""
@@ -83,6 +88,7 @@ class Fleet:
         self._take(known, roster.states)
 
     def _take(self, found: Agreement, states: States) -> None:
+        self._looked = True
         before, self.agreement = self.agreement, found
         states_before, self.states = self.states, states
         if found.differences != before.differences:

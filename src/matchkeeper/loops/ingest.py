@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +14,20 @@ from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreError, StoreRefusedError
 from matchkeeper.loops.answering import Told, refusal, told
+from matchkeeper.loops.failing import Failing
+from matchkeeper.loops.requested import (
+    identified,
+    place_of,
+    queued_ticket,
+    rating_of,
+    runs,
+)
 from matchkeeper.loops.traces import Traces
 from matchkeeper.observe.events import Event, Throttle, emit
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.protocol import answers
 from matchkeeper.protocol.codes import ErrorCode, WireError
-from matchkeeper.protocol.metadata import BadMetadataError, metadata_sum, rating_in
-from matchkeeper.protocol.requests import Request, RequestKind, decode, fingerprint, kind_of
+from matchkeeper.protocol.requests import Request, RequestKind, decode, kind_of
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.failures import NotDurableError
 from matchkeeper.store.stream import Entry, RequestStream
@@ -33,6 +41,8 @@ class Batch:
     requests: Mapping[tuple[str, str], Sequence[Heard]]
     """By (tag of the queue, key of the stream)."""
     refused: Sequence[tuple[Entry, WireError]]
+    handed: Mapping[str, Sequence[Entry]]
+    """Of modes that only other servers know, by key of the stream."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +67,8 @@ class Queue(Protocol):
 _KINDS = frozenset(kind.value for kind in RequestKind)
 _TRIES = 5
 """So often a request may fail by itself."""
+_HANDED_PAUSE_SECONDS = 0.01
+"""Between servers that do not know its mode a request is not handed on without a pause."""
 
 
 class Ingest:
@@ -74,6 +86,8 @@ class Ingest:
         traces: Traces,
         metrics: Metrics,
         throttle: Throttle,
+        known_elsewhere: Callable[[str], bool],
+        clock: Callable[[], float],
         new_token: Callable[[], str],
     ) -> None:
         self._modes: Mapping[str, GameMode] = {mode.tag: mode for mode in modes}
@@ -85,9 +99,10 @@ class Ingest:
         self._traces = traces
         self._metrics = metrics
         self._throttle = throttle
+        self._known_elsewhere = known_elsewhere
         self._new_token = new_token
-        self._failures: Counter[tuple[str, str]] = Counter()
-        """How often a request, by stream and entry, has failed by itself."""
+        self._failing = Failing(clock=clock)
+        """Requests that fail by themselves, by stream and entry."""
 
     async def take(self, entries: Sequence[Entry]) -> int:
         """Handles entries, in order for each player; returns how many failed by themselves, and
@@ -100,6 +115,7 @@ class Ingest:
         """The first half of `take`: touches nothing outside."""
         requests: dict[tuple[str, str], list[Heard]] = {}
         refused: list[tuple[Entry, WireError]] = []
+        handed: dict[str, list[Entry]] = {}
         ways = Counter((each.kind, "stream" if each.group else "pubsub") for each in entries)
         for (kind, via), count in ways.items():
             self._metrics.requests(kind if kind in _KINDS else "other", via, count)
@@ -107,14 +123,17 @@ class Ingest:
             try:
                 heard = self._heard(entry)
             except WireError as error:
-                refused.append((entry, error))
+                if self._is_for_others(error):
+                    handed.setdefault(entry.stream, []).append(entry)
+                else:
+                    refused.append((entry, error))
             except Exception as error:  # noqa: BLE001  # one message must not keep out the others
                 emit(Event.LOOP_FAILED, loop="requests", error=repr(error), exc_info=error)
                 why = "This message cannot be read"
                 refused.append((entry, WireError(ErrorCode.INTERNAL_ERROR, why)))
             else:
                 requests.setdefault((heard.request.game_mode, entry.stream), []).append(heard)
-        return Batch(requests=requests, refused=refused)
+        return Batch(requests=requests, refused=refused, handed=handed)
 
     async def apply(self, batch: Batch) -> int:
         """The second half of `take`. Raises StoreError as that does."""
@@ -123,7 +142,7 @@ class Ingest:
         failed = 0
         failure: StoreError | None = None
         for (tag, _), requests in batch.requests.items():
-            for kind, heard in _runs(requests):
+            for kind, heard in runs(requests):
                 try:
                     failed += await self._do(self._modes[tag], kind, heard)
                 except StoreError as error:
@@ -131,7 +150,24 @@ class Ingest:
                     break
         if failure is not None:
             raise failure
+        for stream, entries in batch.handed.items():
+            failed += await self._hand_on(stream, entries)
         return failed
+
+    def _is_for_others(self, error: WireError) -> bool:
+        unknown = error.code is ErrorCode.INVALID_GAME_MODE
+        return unknown and self._known_elsewhere(error.game_mode)
+
+    async def _hand_on(self, stream: str, entries: Sequence[Entry]) -> int:
+        """Returns how many stay; raises StoreError."""
+        try:
+            count = await self._stream.hand_on(stream, entries)
+        except StoreRefusedError:
+            return len(entries)  # the durable stream is none: told, and others are not kept out
+        if count:
+            self._throttle.emit(Event.REQUESTS_HANDED_ON, key="", count=count)
+            await asyncio.sleep(_HANDED_PAUSE_SECONDS)
+        return 0
 
     def _heard(self, entry: Entry) -> Heard:
         """The checked request; its `game_mode` is the mode's tag. Raises WireError."""
@@ -145,10 +181,11 @@ class Ingest:
                 f"No game mode {request.game_mode[:64]!r} here; known are {known}",
                 player_id=request.player_id,
                 pod_id=request.pod_id,
+                game_mode=request.game_mode,
             )
-        rating = _rating(request, mode) if request.kind is RequestKind.ENQUEUE else None
+        rating = rating_of(request, mode) if request.kind is RequestKind.ENQUEUE else None
         return Heard(
-            request=_identified(replace(request, game_mode=mode.tag), entry),
+            request=identified(replace(request, game_mode=mode.tag), entry),
             token=self._new_token(),
             entry=entry,
             rating=rating,
@@ -177,8 +214,8 @@ class Ingest:
             return await self._apart(mode, kind, heard, defect)
         else:
             await self._answer(mode, outcomes)
-            for each in heard if self._failures else ():
-                self._failures.pop(_place(each), None)
+            for each in heard if self._failing else ():
+                self._failing.over(place_of(each))
         return 0
 
     async def _apart(
@@ -194,9 +231,8 @@ class Ingest:
         entry = heard.entry
         if entry is None:
             raise error
-        name = _place(heard)
-        self._failures[name] += 1
-        if self._failures[name] < _TRIES:
+        name = place_of(heard)
+        if self._failing.again(name) < _TRIES:
             return 1
         try:
             buried = await self._stream.bury(
@@ -208,7 +244,7 @@ class Ingest:
             )
         except StoreRefusedError:
             return 1  # the dead letters are no stream: it stays, and keeps out nobody
-        del self._failures[name]
+        self._failing.over(name)
         if buried:
             emit(
                 Event.REQUEST_BURIED,
@@ -235,7 +271,7 @@ class Ingest:
             self._traces.not_done(mode, heard, error, begun=begun)
             raise
         self._traces.asked(mode, outcomes, begun=begun)
-        queued = [_ticket(each) for each in outcomes if each.reply is Reply.QUEUED]
+        queued = [queued_ticket(each) for each in outcomes if each.reply is Reply.QUEUED]
         if queued:
             self._metrics.enqueued(mode.name, len(queued))
             self._queues[mode.tag].arrived(length, queued)
@@ -324,58 +360,3 @@ class Ingest:
             self._mode_name(error.game_mode),
             [refusal(error.pod_id, error.player_id, error.code, error.message)],
         )
-
-
-def _runs(batch: Sequence[Heard]) -> list[tuple[RequestKind, list[Heard]]]:
-    """The batch in few script calls, each of one kind. One player's requests stay in their order,
-    and so do all enqueues; an enqueue and a dequeue of two players do not depend on each other.
-    """
-    runs: dict[tuple[int, RequestKind], list[Heard]] = {}
-    last: dict[str, tuple[int, RequestKind]] = {}
-    latest: Counter[RequestKind] = Counter()
-    for heard in batch:
-        kind, player = heard.request.kind, heard.request.player_id
-        turn, before = last.get(player, (0, kind))
-        latest[kind] = max(latest[kind], turn + (before is not kind))
-        last[player] = (latest[kind], kind)
-        runs.setdefault(last[player], []).append(heard)
-    return [(kind, runs[turn, kind]) for turn, kind in sorted(runs)]
-
-
-def _place(heard: Heard) -> tuple[str, str]:
-    entry = heard.entry
-    return (entry.stream, entry.entry_id) if entry else ("", "")
-
-
-def _identified(request: Request, entry: Entry) -> Request:
-    """A request without an id of its own is known by its place in the stream."""
-    if request.fingerprint:
-        return request
-    place = f"{entry.stream} {entry.entry_id}"
-    name = fingerprint(request.kind, place, request.player_id, request.game_mode)
-    return replace(request, fingerprint=name)
-
-
-def _rating(request: Request, mode: GameMode) -> float | None:
-    try:
-        return rating_in(request.metadata, mode)
-    except BadMetadataError as error:
-        raise WireError(
-            error.code,
-            str(error),
-            player_id=request.player_id,
-            pod_id=request.pod_id,
-            game_mode=mode.name,
-        ) from None
-
-
-def _ticket(queued: Outcome) -> Ticket:
-    """What now stands in the queue."""
-    request = queued.heard.request
-    return Ticket(
-        player_id=request.player_id,
-        enqueued_at=float(queued.detail),
-        pod_id=request.pod_id or "",
-        metadata_sum=metadata_sum(request.metadata.encode()),
-        rating=queued.heard.rating,
-    )

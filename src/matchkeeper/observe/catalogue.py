@@ -290,6 +290,10 @@ CATALOGUE: dict[Event, Entry] = {
         _I, "Took over {count} request(s) of a server that is gone",
         "Another server died before it had done them.", _NOTHING,
     ),
+    Event.REQUESTS_HANDED_ON: Entry(
+        _I, "Handed {count} request(s) on to servers that know their mode",
+        "Another server has a mode that this one has not, as in a rollout.", _NOTHING,
+    ),
     Event.REQUEST_BURIED: Entry(
         _E, "Set aside the {request} request of {player_id} for {mode}: {error}",
         "It failed by itself again and again; it stands in the dead letters, all others are done.",

@@ -75,6 +75,7 @@ class Event(StrEnum):
     REQUEST_EXPIRED = "request_expired"
     REQUESTS_FAILED = "requests_failed"
     REQUESTS_TAKEN_OVER = "requests_taken_over"
+    REQUESTS_HANDED_ON = "requests_handed_on"
     REQUEST_BURIED = "request_buried"
     ANSWERS_LOST = "answers_lost"
     BACKLOG_FULL = "backlog_full"

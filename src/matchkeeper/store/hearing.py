@@ -71,10 +71,19 @@ class MoveReply(StrEnum):
 
 
 class HearingStore:
-    """What the servers that listen on Pub/Sub share. Methods raise StoreError."""
+    """What the servers that listen on the same channels of Pub/Sub share, and the stream, which all
+    servers do. Methods raise StoreError.
+    """
 
-    def __init__(self, connection: Connection, *, me: str) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        me: str,
+        channels: Sequence[str] = keys.HEARD_BY_DEFAULT,
+    ) -> None:
         self._connection = connection
+        self._key = keys.hearing(channels)
         self.me = me
 
     async def lease(self, want: Want, *, stood_still: str, mark: str) -> Lease:
@@ -83,7 +92,7 @@ class HearingStore:
         """
         reply = await self._connection.script(
             Script.HEAR_LEASE,
-            [keys.HEARING],
+            [self._key],
             [self.me, want.value, stood_still, keys.MARKS, mark],
         )
         mine, state, epoch, done, mark = reply
@@ -110,7 +119,7 @@ class HearingStore:
         fields = [each for request in requests for each in request]
         reply = await self._connection.script(
             Script.HEAR_MOVE,
-            [keys.HEARING, keys.HEARD],
+            [self._key, keys.HEARD],
             [epoch, keys.raw(done), to, limit, *fields],
         )
         outcome = MoveReply(reply[0].decode())

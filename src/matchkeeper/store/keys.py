@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 CLOCK = "clock"
 """HASH: from when until when the clock of Redis is believed, and how its steps are bridged."""
 PODS = "pods"
 REQUESTS = "match:requests"
 """STREAM: requests that are not done yet."""
 HEARING = "hearing"
-"""HASH: who hears Pub/Sub, under which epoch, and up to where what was heard is done."""
+"""HASH: who hears Pub/Sub, under which epoch, and up to where what was heard is done. Of the
+channels that are heard by default; see `hearing`.
+"""
+HEARD_BY_DEFAULT = ("match:enqueue:request", "match:dequeue:request")
 HEARD = "heard"
 """STREAM: requests that were heard on Pub/Sub and are not done yet."""
 SERVERS = "servers"
@@ -19,6 +24,13 @@ GROUP = "matchkeeper"
 """The consumer group of the request streams."""
 MARKS = "match:marks"
 """The channel that the server which hears Pub/Sub marks, so that others can take over from it."""
+
+
+def hearing(channels: Sequence[str]) -> str:
+    """HASH: as `HEARING`, for these channels of enqueues and dequeues."""
+    if tuple(channels) == HEARD_BY_DEFAULT:
+        return HEARING
+    return f"{HEARING}:{','.join(channels)}"
 
 
 def queue(tag: str) -> str:
@@ -130,6 +142,7 @@ PATTERNS = (
     CLOCK,
     PODS,
     HEARING,
+    f"{HEARING}:*",
     HEARD,
     SERVERS,
     MODES,

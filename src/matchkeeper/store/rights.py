@@ -110,7 +110,7 @@ def trials(
     found += _on(keys.PODS, (("ZADD", 1, "x"), ("ZREM", "x"), ("ZRANGE", 0, 0)))
     found += _on(keys.PODS, (("ZREMRANGEBYSCORE", 0, 0),))
     found += _of_requests()
-    found += _on(keys.HEARING, (("HMGET", "x"), ("HSET", "x", "x")))
+    found += _on(keys.hearing(channels.heard), (("HMGET", "x"), ("HSET", "x", "x")))
     found += _on(keys.HEARD, _STREAM[:4])
     for key in (keys.SERVERS, keys.settings("x"), keys.MODES):
         found += _on(key, (*_HASH[:3], ("HGETALL",), ("HINCRBY", "x", 1), ("EXPIRE", 1)))

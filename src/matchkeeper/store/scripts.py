@@ -40,6 +40,7 @@ class Script(StrEnum):
     HEAR_LEASE = "hear_lease"
     HEAR_MOVE = "hear_move"
     BURY = "bury"
+    HAND_ON = "hand_on"
     SUBMIT = "submit"
     HEARTBEAT = "heartbeat"
     PODS = "pods"

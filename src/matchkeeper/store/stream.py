@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -135,6 +135,16 @@ class RequestStream:
             ],
         )
         return bool(reply)
+
+    async def hand_on(self, stream: str, entries: Sequence[Entry]) -> int:
+        """Moves requests of one stream behind all that wait for the readers of the durable one;
+        how many were still there.
+        """
+        ids = [entry.entry_id for entry in entries]
+        reply = await self._connection.script(
+            Script.HAND_ON, [stream, keys.REQUESTS], [entries[0].group, *ids]
+        )
+        return int(reply)
 
     async def leave(self, *, gone_for: timedelta) -> None:
         """Removes this consumer and those of servers long gone, where nothing waits for them."""
