@@ -53,7 +53,8 @@ async def test_a_request_whose_reply_was_lost_is_done_and_out_of_the_stream(
 ) -> None:
     async with proxy_to(valkey.port) as proxy, open_stores(proxy.url, failures=100) as stores:
         await stores.stream.prepare()
-        assert await stores.stream.submit("enqueue", BODY, limit=10) == Submitted.ADDED
+        submitted, _ = await stores.stream.submit("enqueue", BODY, limit=10)
+        assert submitted is Submitted.ADDED
         (entry,) = await stores.stream.read(count=10, block=timedelta(seconds=1))
         await stores.enqueue("warm")
         proxy.lose_replies_to = b"EVALSHA"
@@ -124,9 +125,9 @@ async def test_refused_requests_are_counted_under_the_name_of_their_mode(
 async def test_the_stream_has_a_bound(valkey: RealServer) -> None:
     async with open_stores(valkey.url) as stores:
         first = await stores.stream.submit("enqueue", BODY, limit=2)
-        assert first == Submitted.NO_STREAM
+        assert first == (Submitted.NO_STREAM, "")
         await stores.stream.prepare()
-        replies = [await stores.stream.submit("enqueue", BODY, limit=2) for _ in "abc"]
+        replies = [(await stores.stream.submit("enqueue", BODY, limit=2))[0] for _ in "abc"]
         assert replies == [Submitted.ADDED, Submitted.ADDED, Submitted.FULL]
 
 

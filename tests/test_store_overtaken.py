@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
+import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from matchkeeper.client import GameServer
 from matchkeeper.protocol.requests import RequestKind
 from matchkeeper.store import keys
 from matchkeeper.store.stream import Entry
 from matchkeeper.store.tickets import Outcome, Reply
-from tests.conftest import RealServer
+from tests.conftest import RealServer, wait_until
 from tests.stores import (
     CHANNEL,
     CLAIMED,
@@ -240,3 +243,47 @@ async def test_what_only_waited_to_be_read_is_done_however_old(
         await _aged(redis, RequestKind.ENQUEUE)
         (entry,) = await stores.stream.read(count=10, block=timedelta(milliseconds=100))
         assert (await _handle(stores, entry)).reply is Reply.QUEUED
+
+
+@pytest.mark.parametrize("kind", RequestKind)
+async def test_a_repetition_is_not_done_when_the_first_is_longer_ago_than_is_remembered(
+    any_server: RealServer, redis: Redis, kind: RequestKind
+) -> None:
+    """The first may have been done, and be over: that is forgotten by now, by the same clock."""
+
+    async def ask(first_ms: int) -> Outcome:
+        (entry,) = await _read(stores, kind)
+        request = asked[kind]("p1", request_id=token())
+        request = msgspec.structs.replace(request, repeats=f"{first_ms}-0")
+        if kind is RequestKind.DEQUEUE:
+            return (await stores.tickets.dequeue("normal", [heard(request, entry=entry)]))[0]
+        return (await stores.tickets.enqueue("normal", [heard(request, entry=entry)]))[1][0]
+
+    asked = {RequestKind.ENQUEUE: enqueue_request, RequestKind.DEQUEUE: dequeue_request}
+    done = {RequestKind.ENQUEUE: Reply.QUEUED, RequestKind.DEQUEUE: Reply.DEQUEUED}
+    async with open_stores(any_server.url) as stores:
+        if kind is RequestKind.DEQUEUE:
+            await stores.enqueue("p1")
+        before = await redis.zrange("queue:{normal}", 0, -1)
+        assert (await ask(await _now_ms(redis) - 1000 * 1000)).reply is Reply.REQUEST_EXPIRED
+        assert await redis.zrange("queue:{normal}", 0, -1) == before
+        assert await redis.xlen("match:requests") == 0
+        assert (await ask(await _now_ms(redis))).reply is done[kind]
+
+
+async def test_the_client_says_what_it_repeats(any_server: RealServer, redis: Redis) -> None:
+    async def written() -> list[tuple[str, dict[str, str]]]:
+        return list(await redis.xrange("match:requests"))
+
+    async def sent_again() -> bool:
+        return len(await written()) >= 2
+
+    async with open_stores(any_server.url) as stores:
+        await stores.stream.prepare()
+        async with GameServer(any_server.url, pod_id="pod-a") as pod, asyncio.TaskGroup() as group:
+            asking = group.create_task(pod.enqueue("p1", "Normal"))
+            await wait_until(sent_again)
+            asking.cancel()
+        (first_id, first), (_, second) = (await written())[:2]
+        assert "repeats" not in msgspec.json.decode(first["body"])
+        assert msgspec.json.decode(second["body"])["repeats"] == first_id

@@ -35,6 +35,10 @@ class What(StrEnum):
     """From now on it does not: the connection is gone."""
     DIED = "died"
     """A process was killed: `who`."""
+    FROZE = "froze"
+    """A process stands still: `who`."""
+    THAWED = "thawed"
+    """And goes on."""
     LOOKED = "looked"
     """What stands in Redis: `state`."""
 

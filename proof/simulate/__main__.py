@@ -180,7 +180,8 @@ def _line(event: Event) -> str:
     facts = (event.who, event.what.value, event.word, event.code, event.player, event.match)
     who = ", ".join(player for player, _ in event.players)
     epoch = f"epoch {event.epoch}" if event.epoch else ""
-    return " ".join(filter(None, (f"{event.at:9.4f}", *facts, epoch, who)))
+    way = "by stream" if event.by_stream else ""
+    return " ".join(filter(None, (f"{event.at:9.4f}", *facts, epoch, way, who)))
 
 
 def _replay(text: str) -> int:

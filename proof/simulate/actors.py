@@ -92,6 +92,11 @@ class World:
         self.tokens += 1
         return f"{self.tokens:08x}"
 
+    def settings_seen(self) -> int:
+        """How many different settings servers have had."""
+        args = (b"HGET", b"servers", b"count")
+        return int(self.network.backend.admin(self.loop.time(), *args) or 0)
+
     def put_by_hand(self, player: str, *, mode: str, metadata: bytes) -> None:
         """What an operator does with two commands."""
         self.note(What.ASKED, player=player, mode=mode, word="enqueue")

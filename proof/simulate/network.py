@@ -112,7 +112,7 @@ class Network:
         rng: random.Random,
         *,
         timeout_seconds: float,
-        on_listen: Callable[[What, str], None],
+        on_process: Callable[[What, str], None],
         on_push: Callable[[str, str, bytes], None],
         on_again: Callable[[str, str, bytes], None],
         on_run: Callable[[str], None],
@@ -122,7 +122,7 @@ class Network:
         self.plan = plan
         self.rng = rng
         self.late_seconds = 1.5 * timeout_seconds
-        self.on_listen = on_listen
+        self.on_process = on_process
         self.on_push = on_push
         self.on_again = on_again
         self.on_run = on_run
@@ -198,7 +198,7 @@ class Network:
             return
         raw, link.raw, link.blocked = link.raw, None, None
         if raw.subscriber:
-            self.on_listen(What.DEAF, link.endpoint.name)
+            self.on_process(What.DEAF, link.endpoint.name)
         if link in link.endpoint.links:
             link.endpoint.links.remove(link)
         self.links.remove(link)
@@ -216,9 +216,15 @@ class Network:
         """
         seconds = self.rng.choice(_FREEZES)
         self.loop.hold_back(endpoint.pace, seconds)
+        self.on_process(What.FROZE, endpoint.name)
+        self.loop.call_later(seconds, self._thawed, endpoint, context=_NOBODY)
         if self.rng.random() < _CUT_OFF:
             self.loop.call_later(seconds / 2, self._cut_off, endpoint, context=_NOBODY)
         return seconds
+
+    def _thawed(self, endpoint: Endpoint) -> None:
+        if not endpoint.dead and endpoint.pace.resumes_at <= self.loop.time():
+            self.on_process(What.THAWED, endpoint.name)
 
     def _cut_off(self, endpoint: Endpoint) -> None:
         for link in [each for each in self._listening() if each.endpoint is endpoint]:
@@ -320,7 +326,7 @@ class Network:
         assert link.raw is not None  # noqa: S101  # asked by the caller
         if not link.raw.subscriber:
             link.raw.subscriber = True
-            self.on_listen(What.LISTENS, link.endpoint.name)
+            self.on_process(What.LISTENS, link.endpoint.name)
         self._deliver(link, link.raw.pushes(args), self._latency())
 
     def _carry_pushes(self, fault: Fault | None) -> None:

@@ -72,7 +72,7 @@ def simulate(
         plan,
         rng,
         timeout_seconds=TIMEOUT_SECONDS,
-        on_listen=lambda what, who: history.add(what, loop.time(), who=who),
+        on_process=lambda what, who: history.add(what, loop.time(), who=who),
         on_push=lambda who, channel, data: note(history, loop.time(), who, channel, data),
         on_again=lambda _, channel, data: note_again(history, loop.time(), channel, data),
         on_run=lambda name: look() if name in _WRITERS else None,

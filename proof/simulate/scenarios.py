@@ -17,8 +17,8 @@ Step = tuple[float, Callable[[], Awaitable[Any]]]
 
 _WITH_BOTH = frozenset({Twist.UNEQUAL, Twist.PUBSUB, Twist.FREEZES})
 _SLOW_FROM_SECONDS, _SLOW_UNTIL_SECONDS = 0.6, 30.0
-_NEWER_SECONDS, _KNOWN_SECONDS = 1.0, 6.0
-"""When the server with newer settings comes, and when both know that they differ."""
+_KNOWN_SECONDS = 3.0
+"""Servers hear of each other every second."""
 _CALM_SECONDS = 5.0
 """So long nothing may change any more; longer than a breaker's cooldown and every pause."""
 _PATIENCE_SECONDS = 180.0
@@ -46,7 +46,21 @@ def _servers(world: World, twists: Collection[Twist] = ()) -> None:
         world.loop.call_later(_SLOW_UNTIL_SECONDS, slow.slow_down, 0.0)
     if Twist.DIFFERENT in twists:
         world.settings_of["server-b"] = newer(world.settings)
-        world.loop.call_later(_NEWER_SECONDS, world.servers["server-b"].start)
+        world.network.on_second_server = lambda: None
+
+
+async def _roll_out(world: World) -> None:
+    """The newer settings are those that are seen later; from then on they count."""
+    await _seen(world, settings=1)
+    world.servers["server-b"].start()
+    await _seen(world, settings=2)
+    await asyncio.sleep(_KNOWN_SECONDS)
+
+
+async def _seen(world: World, *, settings: int) -> None:
+    """Until Redis knows so many settings."""
+    while world.settings_seen() < settings:
+        await asyncio.sleep(0.1)
 
 
 def _pods(world: World, **manners: list[Manner]) -> None:
@@ -160,7 +174,7 @@ def random_scenario(seed: int, twists: Collection[Twist] = ()) -> Scenario:
             world.late_seconds = 0.02
         _pods(world, **pods)
         if Twist.DIFFERENT in twists:
-            await asyncio.sleep(_KNOWN_SECONDS)
+            await _roll_out(world)
         steps = _requests(world, dice, homes, twists) + _disturbances(world, dice)
         await _do(world, *steps)
         await _calm(world)

@@ -256,19 +256,20 @@ class GameServer:
     async def _ask(
         self, kind: str, player_id: str, game_mode: str, fields: Mapping[str, Any]
     ) -> None:
-        body = msgspec.json.encode(
-            {
-                "player_id": player_id,
-                "game_mode": game_mode,
-                "pod_id": self.pod_id,
-                "request_id": self._token(),
-                **fields,
-            }
-        )
+        body: dict[str, Any] = {
+            "player_id": player_id,
+            "game_mode": game_mode,
+            "pod_id": self.pod_id,
+            "request_id": self._token(),
+            **fields,
+        }
         stream = RequestStream(self._connection, me=self.pod_id)
         with self._inbox.expecting(player_id, kind, game_mode) as expected:
             for seconds in _ASK_AGAIN_SECONDS:
-                submitted = await stream.submit(kind, body, limit=self._limit)
+                submitted, entry_id = await stream.submit(
+                    kind, msgspec.json.encode(body), limit=self._limit
+                )
+                body.setdefault("repeats", entry_id)
                 if submitted is not Submitted.ADDED:
                     raise _not_submitted(submitted, game_mode)
                 try:

@@ -277,9 +277,10 @@ CATALOGUE: dict[Event, Entry] = {
     ),
     Event.REQUEST_EXPIRED: Entry(
         _W, "The {request} of {player_id} for {mode} is too old to be done",
-        "A server died with it in hand, and none took it over while requests are remembered. "
-        "The pod is told `request_expired`.",
-        "Was Redis away, or every server, for longer than `retry.request_memory_seconds`?",
+        "A server died with it in hand, and none took it over while requests are remembered; or "
+        "it repeats a request from before that. The pod is told `request_expired`.",
+        "Was Redis away, or every server, or that game server, for longer than "
+        "`retry.request_memory_seconds`?",
     ),
     Event.REQUESTS_FAILED: Entry(
         _W, "{count} request(s) not done: {error}",

@@ -71,7 +71,8 @@ _MEANINGS = {
     ErrorCode.MESSAGE_TOO_DEEP: "The message is nested deeper than 32 levels.",
     ErrorCode.REQUEST_EXPIRED: (
         "A server died with this request in hand, and no other took it over while requests are "
-        "remembered. It was not done. Send it again if the player still wants it."
+        "remembered; or it repeats one that was sent longer ago than that. It was not done. Send "
+        "it again, as a new request, if the player still wants it."
     ),
     ErrorCode.NOT_DURABLE: (
         "The request took effect, but is not yet as durable as `redis.durability` asks. Send it "

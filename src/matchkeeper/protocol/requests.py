@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
@@ -14,6 +15,7 @@ from matchkeeper.protocol.salvage import complaint, ids_in
 from matchkeeper.protocol.trace_context import traceparent_of
 
 _ABSENT = msgspec.Raw(b"")
+_EntryId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,15}-[0-9]{1,20}$")]
 
 
 class RequestKind(StrEnum):
@@ -35,6 +37,8 @@ class EnqueueRequest(msgspec.Struct, frozen=True):
     """Two messages with the same id are one request, however far apart."""
     traceparent: msgspec.Raw = msgspec.field(default_factory=lambda: _ABSENT)
     """W3C Trace Context of the sender. Raw, since what is none is passed over."""
+    repeats: _EntryId | None = None
+    """Sent again: the id that the stream gave to the same request the first time."""
 
 
 class DequeueRequest(msgspec.Struct, frozen=True):
@@ -45,6 +49,8 @@ class DequeueRequest(msgspec.Struct, frozen=True):
     pod_id: str | None = None
     """Who is told, where the player is in no queue. Else the pod that enqueued is told."""
     request_id: str | None = None
+    repeats: _EntryId | None = None
+    """Sent again: the id that the stream gave to the same request the first time."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -59,6 +65,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The same for the same request sent again; empty where the sender gave it no id."""
     traceparent: str = ""
     """Of the sender's trace; empty where there is none."""
+    repeats: str = ""
+    """Entry id of the same request as it was sent first; empty where this is the first."""
 
 
 _enqueue = msgspec.json.Decoder(EnqueueRequest)
@@ -109,6 +117,7 @@ def decode(kind: RequestKind, payload: bytes, *, max_bytes: int) -> Request:
         metadata=metadata,
         fingerprint=_fingerprint_of(kind, message),
         traceparent=traceparent,
+        repeats=message.repeats or "",
     )
 
 

@@ -158,12 +158,14 @@ class RequestStream:
 
         await self._connection.run("leave stream", tidy)
 
-    async def submit(self, kind: str, body: bytes, *, limit: int) -> Submitted:
-        """Writes a request, unless `limit` requests wait already or no server was ever here."""
+    async def submit(self, kind: str, body: bytes, *, limit: int) -> tuple[Submitted, str]:
+        """Writes a request, unless `limit` requests wait already or no server was ever here.
+        Returns the id of its entry, too; empty where it has none.
+        """
         reply = await self._connection.script(
             Script.SUBMIT, [keys.REQUESTS], [limit, kind, body], durable=True
         )
-        return Submitted(reply[0].decode())
+        return Submitted(reply[0].decode()), reply[1].decode() if len(reply) > 1 else ""
 
     def _command(self, count: int) -> tuple[str | int, ...]:
         return ("XREADGROUP", "GROUP", keys.GROUP, self._me, "COUNT", count)

@@ -52,7 +52,9 @@ class Reply(StrEnum):
     OVERTAKEN = "overtaken"
     """Came late, after the player had asked for something else, or was matched or taken out."""
     REQUEST_EXPIRED = "request_expired"
-    """A server had it in hand so long ago that nobody knows what the player has asked for since."""
+    """A server had it in hand, or it was sent first, so long ago that nobody knows what came of it,
+    and what the player has asked for since.
+    """
     ALREADY_IN_QUEUE = "already_in_queue"
     IN_OTHER_QUEUE = "in_other_queue"
     MATCH_PENDING = "match_pending"
@@ -173,6 +175,11 @@ class TicketStore:
             "players": [heard.request.player_id for heard in batch],
             "tokens": [heard.token for heard in batch],
             "entries": [heard.entry.entry_id if heard.entry else "" for heard in batch],
+            "repeats": {
+                nth: heard.request.repeats
+                for nth, heard in enumerate(batch, start=1)
+                if heard.request.repeats
+            },
         }
 
     def _of_request(self, tag: str, heard: Heard) -> tuple[str, bytes]:

@@ -260,7 +260,7 @@ class Swarm:
     async def _submit(self, out: Sequence[tuple[int, Request]]) -> None:
         async def submit(number: int, request: Request) -> None:
             try:
-                submitted = await self._stream.submit(request.kind, request.body, limit=_BACKLOG)
+                submitted, _ = await self._stream.submit(request.kind, request.body, limit=_BACKLOG)
             except StoreError as error:
                 self.ledger.not_sent(number, outcome_of(error).value)
                 return

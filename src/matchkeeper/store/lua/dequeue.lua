@@ -5,12 +5,12 @@
 --        then for each request seen:{tag}:<fingerprint>, latest of the player and metadata:<player_id>
 --        then, where players may wait in several queues, matched:{tag} and leaving:{tag} of the others
 -- ARGV   1 msgpack {tag, group, memory_ms, others, and of each request, in lists: players, tokens,
---          entries}; group and entries as in enqueue
+--          entries; and repeats}; group, entries and repeats as in enqueue
 --          others    how many other modes have their two keys at the end
 -- REPLY  {code, detail, code, detail, …}, a pair for each request:
 --          dequeued <pod> | again <pod> | duplicate (tell nobody) | not_in_queue
 --          overtaken (tell nobody: the player has asked for something else since)
---          request_expired <pod> (read by a server that died, and too old to be done by another)
+--          request_expired <pod> (read by a server that died, or sent first, too long ago to be done)
 --          match_pending <match id>: too late for now, but if the match falls through the player
 --          is not put back into this queue
 -- AGAIN  safe: a request is remembered with its token, and the same token gets the same pair.

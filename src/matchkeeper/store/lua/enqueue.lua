@@ -5,13 +5,14 @@
 --        then, for each mode, matched:{tag} and, for each other mode, queue:{tag}
 --        then, where players may wait in several queues, for each request when its player was matched last
 -- ARGV   1 msgpack {tag, group, several, memory_ms, places, longest, last_match, and of each request, in lists: players,
---          metadata, tokens, entries, channels, answers}
+--          metadata, tokens, entries, channels, answers; and repeats}
 --          group     of the stream's readers; '' = it has one reader, and no group
 --          several   whether a player may wait in several queues
 --          places    [[tag, index of matched key, index of queue key or 0]]
 --          last_match  index of the first key that says when a player was matched, or 0
 --          longest   how long the queue may become; 0 = as long as it will
 --          entries   '' = it stands in no stream
+--          repeats   {place of a request: entry of the same request when it was sent first}
 --          channels  where to publish the answers to players who are queued, before anybody can
 --                    match them; '' = the caller does so, once the write is durable
 -- REPLY  {queue length, code, detail, code, detail, …}, a pair for each request:
@@ -19,7 +20,7 @@
 --          server did it: tell nobody)
 --          overtaken (tell nobody: the player has asked for something else since, or was matched
 --          or taken out)
---          request_expired (read by a server that died, and too old to be done by another)
+--          request_expired (read by a server that died, or sent first, too long ago to be done)
 --          already_in_queue | in_other_queue <tag> | match_pending <tag> <match id>
 --          mode_drained | queue_full: asked again, it is decided anew
 -- AGAIN  safe: a request is remembered with its token, and the same token gets the same pair.

@@ -126,12 +126,15 @@ local function overtaken(key, latest, call)
   return 'overtaken', ''
 end
 
--- Whether a request is older than what is remembered, and somebody has had it in hand before: what the
--- player has asked for since, and whether it came true, nobody knows any more. A request that only
--- waited to be read is done, however old it is: those of its player stand behind it.
-local function forgotten(call, entry, now)
-  local ms = string.match(entry, '^(%d+)-%d+$')
+-- Whether a request is older than what is remembered, and somebody has had it in hand before, or it
+-- repeats one that is so old: what the player has asked for since, and whether it came true, nobody knows
+-- any more. A request that only waited to be read is done, however old it is: those of its player stand
+-- behind it.
+local function forgotten(call, i, now)
+  local entry, first = call.entries[i], call.repeats[i]
+  local ms = string.match(first or entry, '^(%d+)-%d+$')
   if not ms or now * 1000 - tonumber(ms) <= call.memory_ms then return false end
+  if first then return true end
   local given = redis.pcall('XPENDING', call.stream, call.group, entry, entry, 1)[1]
   return given == nil or given[4] > 1 or given[3] > call.memory_ms
 end
@@ -152,7 +155,7 @@ local function still_there(call)
   local now = call.group ~= '' and redis_seconds() -- by which the stream names its entries
   for i, entry in ipairs(call.entries) do
     mine[i] = entry == '' or there[entry] or #redis.call('XRANGE', call.stream, entry, entry) > 0
-    too_old[i] = now and forgotten(call, entry, now)
+    too_old[i] = now and forgotten(call, i, now)
   end
   return mine, too_old
 end
