@@ -75,9 +75,14 @@ class Story:
         )
         return self.add(What.LOOKED, who="operator", state=more or state)
 
-    def verdict(self, *, settled: bool = True) -> Verdict:
+    def verdict(self, *, settled: bool = True, several: bool = False) -> Verdict:
         return judge(
-            self.events, settled=settled, required=REQUIRED, lifetimes=LIFETIMES, sizes=REQUIRED
+            self.events,
+            settled=settled,
+            required=REQUIRED,
+            lifetimes=LIFETIMES,
+            several=several,
+            sizes=REQUIRED,
         )
 
 

@@ -380,6 +380,35 @@ def test_whoever_asked_to_leave_one_queue_may_wait_in_another() -> None:
     assert Fault.PUT_BACK not in {finding.fault for finding in verdict.findings}
 
 
+def _waits_in_trio(told: Story, *players: str) -> Story:
+    queue = dict.fromkeys(players, 200.5)
+    return told.looked(more=State(queues={"trio": queue}, metadata={"trio": tuple(queue)}))
+
+
+def test_what_was_asked_of_another_queue_before_the_match_may_be_done_after_it() -> None:
+    asked = story().queued("a", "b").asked("a", mode="trio").played("m", "a", "b").told("a")
+    assert _waits_in_trio(asked, "a").verdict(several=True).findings == ()
+
+
+def _doubled(told: Story) -> bool:
+    verdict = told.verdict(several=True)
+    return {finding.fault for finding in verdict.findings} == {Fault.DOUBLED}
+
+
+def test_a_request_for_another_queue_that_was_done_before_the_match_is_not_done_again() -> None:
+    both = _waits_in_trio(story().queued("a", "b").asked("a", mode="trio").told("a"), "a")
+    assert _doubled(_waits_in_trio(both.played("m", "a", "b"), "a"))
+
+
+def test_nor_one_that_was_refused_and_each_only_once() -> None:
+    refused = story().queued("a", "b").asked("a", mode="trio").offered("m", "a", "b")
+    refused = refused.looked({"a": 100.5, "b": 100.6})
+    refused.told("a", "Error", "match_pending").claimed("m").started("m")
+    assert _doubled(_waits_in_trio(refused, "a"))
+    asked = story().queued("a", "b", "c", "d").asked("a", mode="trio").played("m", "a", "b")
+    assert _doubled(asked.played("n", "a", "c").played("o", "a", "d").looked())
+
+
 def test_every_fault_has_a_history_that_shows_it() -> None:
     assert {fault for fault, _ in BAD.values()} == set(Fault)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -273,7 +274,8 @@ async def test_a_repetition_is_not_done_when_the_first_is_longer_ago_than_is_rem
 
 async def test_the_client_says_what_it_repeats(any_server: RealServer, redis: Redis) -> None:
     async def written() -> list[tuple[str, dict[str, str]]]:
-        return list(await redis.xrange("match:requests"))
+        found: Any = await redis.xrange("match:requests")
+        return list(found)
 
     async def sent_again() -> bool:
         return len(await written()) >= 2

@@ -12,6 +12,7 @@ from proof.judge.matches import Match, Matches
 
 _ENDS = ("DeQueued", "Expired")
 _NOT_LEFT = ("not_in_queue", "match_pending")
+_REFUSALS = ("already_in_queue", "in_other_queue", "match_pending")
 _TIMES_SENT = 4
 """How often a client sends a request that nobody answers; each of them may be answered."""
 
@@ -25,6 +26,8 @@ class Stay:
     asked_at: float
     modes: set[str] = field(default_factory=set)
     """The queues that were asked for: one, or several where that is allowed."""
+    open: set[str] = field(default_factory=set)
+    """Of these, where the player was not seen yet: the request may not have been done."""
     acknowledged_at: float = inf
     told_found: bool = False
     ended: set[str] = field(default_factory=set)
@@ -121,6 +124,7 @@ def _asked(
             player=event.player,
             mode=event.mode,
             modes={event.mode},
+            open={event.mode},
             asked_at=event.at,
             spare=spare,
         )
@@ -137,12 +141,15 @@ def _in_one_more_queue(stays: dict[str, list[Stay]], event: Event) -> bool:
     for stay in _latest(stays, event.player):
         if event.word == "enqueue" and not stay.over and event.mode not in stay.modes:
             stay.modes.add(event.mode)
+            stay.open.add(event.mode)
             return True
     return False
 
 
 def _told(stays: dict[str, list[Stay]], event: Event) -> None:
     for stay in _latest(stays, event.player):
+        if event.code in _REFUSALS and len(stay.open) == 1:
+            stay.open.clear()
         if event.word == "Error" and event.code in ("already_in_queue", "in_other_queue"):
             _refused(stay)
         elif event.code == "match_pending" and _asked_only_to_leave(stay):
@@ -188,7 +195,7 @@ def _open_spare(stays: dict[str, list[Stay]], player: str) -> None:
             Stay(
                 player=player,
                 mode=last.mode,
-                modes={last.mode},
+                modes=set(last.modes),
                 asked_at=last.asked_at,
                 spare=last.spare - 1,
             )
@@ -204,12 +211,20 @@ def _in_match(stays: dict[str, list[Stay]], event: Event, live: dict[str, Match]
 
 
 def _delivered(stays: dict[str, list[Stay]], match: str, live: dict[str, Match]) -> None:
-    """Ends the stays of its players, once: the same match is seen in several ways."""
-    if match in live:
-        for player in live.pop(match).players:
-            _open_spare(stays, player)
-            for stay in _latest(stays, player):
-                stay.matches.add(match)
+    """Ends the stays of its players, once: the same match is seen in several ways.
+
+    What was asked of another queue, and was not done yet, may be done afterwards: nobody knows when
+    it was sent, and the player is told of the match and of the queue in this order.
+    """
+    if match not in live:
+        return
+    ended = live.pop(match)
+    for player in ended.players:
+        _open_spare(stays, player)
+        for stay in _latest(stays, player):
+            stay.matches.add(match)
+            if len(stay.modes) > 1:
+                stay.spare += len(stay.open - {ended.mode})
 
 
 def _seen(stays: dict[str, list[Stay]], event: Event, live: dict[str, Match]) -> None:
@@ -221,6 +236,7 @@ def _seen(stays: dict[str, list[Stay]], event: Event, live: dict[str, Match]) ->
             _open_spare(stays, player)
             for stay in _latest(stays, player):
                 stay.put_back |= tag == stay.mode and (event.since or event.at) > stay.leaves_at
+                stay.open.discard(tag)
                 stay.scores.add(score)
                 stay.seconds.add(int(score))
 
