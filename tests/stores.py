@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -143,6 +143,7 @@ async def open_stores(
     longest: Mapping[str, int] | None = None,
     durability: str = "none",
     tags: Sequence[str] = TAGS,
+    clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Stores]:
     """Stores for one server on the Redis at `url`."""
     seen = Seen()
@@ -160,7 +161,7 @@ async def open_stores(
             failures=failures, clock=time.monotonic, rng=rng, on_change=seen.changes.append
         ),
         observer=seen,
-        clock=time.monotonic,
+        clock=clock,
         rng=rng,
         stop=stop,
     )

@@ -6,6 +6,7 @@ import asyncio
 import random
 import signal
 import time
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,21 @@ async def test_a_lost_reply_is_asked_again_and_enqueues_once(any_server: RealSer
     assert proxy.lost == 1
     assert stores.seen.retries == ["enqueue"]
     assert [ticket.player_id for ticket in page.tickets] == ["warm", "p1"]
+
+
+async def test_what_may_be_forgotten_by_now_is_not_sent_again(any_server: RealServer) -> None:
+    """As where the process stood still after it had sent it."""
+    ticks = count()
+    async with (
+        proxy_to(any_server.port) as proxy,
+        open_stores(proxy.url, clock=lambda: 1000.0 * next(ticks)) as stores,
+    ):
+        await stores.enqueue("warm")
+        proxy.lose_replies_to = b"EVALSHA"
+        with pytest.raises(StoreError):
+            await stores.enqueue("p1")
+    assert proxy.lost == 1
+    assert stores.seen.retries == []
 
 
 async def test_a_commit_whose_reply_was_lost_makes_one_match(any_server: RealServer) -> None:

@@ -87,8 +87,6 @@ FAULTS_OF: Mapping[Twist, Sequence[Fault]] = {
     Twist.RIGHTS: (Fault.NOPERM, Fault.NOAUTH),
     Twist.CLOCKS: tuple(STEPS),
 }
-NOT_YET = frozenset({Twist.FREEZES, Twist.CLOCKS, Twist.DIFFERENT, Twist.SEVERAL})
-"""Twists that the server does not withstand yet: seeds have them only where they are asked for."""
 _SHARE_OF_TWISTS = 0.5
 _ALWAYS = tuple(fault for fault in Fault if not any(fault in each for each in FAULTS_OF.values()))
 

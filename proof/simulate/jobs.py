@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from proof.simulate.backend import Backend
-from proof.simulate.faults import NOT_YET, AtRandom, Exactly, Fault, Twist
+from proof.simulate.faults import AtRandom, Exactly, Fault, Twist
 from proof.simulate.run import Result, simulate
 from proof.simulate.scenarios import Scenario, everything, handoff, random_scenario
 from proof.simulate.settings import settings
@@ -61,7 +61,7 @@ def random_job(seed: int, twists: Sequence[Twist] | None = None) -> Job:
     """A random scenario with random faults, and the twists that the seed gives, unless given."""
     if twists is None:
         dice = random.Random(f"twists {seed}")
-        twists = [each for each in Twist if dice.random() < _TWISTED and each not in NOT_YET]
+        twists = [each for each in Twist if dice.random() < _TWISTED]
     return Job(scenario="random", seed=seed, dice=True, twists=tuple(twists))
 
 

@@ -37,7 +37,7 @@ def _servers(world: World, twists: Collection[Twist] = ()) -> None:
         world.servers[name] = Server(world, name)
     world.network.on_second_server = world.servers["server-b"].start
     world.servers["server-a"].start()
-    if not _WITH_BOTH.isdisjoint(twists):
+    if not _WITH_BOTH.isdisjoint(twists) and Twist.DIFFERENT not in twists:
         world.servers["server-b"].start()
     if Twist.UNEQUAL in twists:
         slow = world.rng.choice(list(world.servers.values()))

@@ -165,11 +165,18 @@ class Connection:
         seconds: float | None = None,
     ) -> T:
         """As `once`, with retries. Only for calls that are safe to repeat."""
+        begun = self._clock()
+
+        def may_be_repeated(error: BaseException) -> bool:
+            # Where this process stood still, what a script has done may be forgotten by now.
+            remembered = 1000 * (self._clock() - begun) < self.memory_ms
+            return remembered and worth_a_retry(error)
+
         return await retrying(
             self.options.retry,
             operation,
             lambda _attempt: self.once(operation, call, seconds=seconds),
-            retry_on=worth_a_retry,
+            retry_on=may_be_repeated,
             stop=self._stop,
             rng=self._rng,
             budget=self._budget,
