@@ -80,6 +80,36 @@ def test_runs_that_the_judge_once_got_wrong(backend: Backend, job: str) -> None:
     assert perform(backend, Job.parse(job)).broken == ()
 
 
+@pytest.mark.parametrize(
+    "job",
+    [
+        # a copy was sent, or read, when what came of the first was forgotten
+        (
+            "random+freezes:9:7=FROZEN_BEFORE,32=FROZEN_BEFORE,47=SLOW_REPLY,55=KILLED_AFTER,"
+            "63=FROZEN_AFTER,82=FROZEN_BEFORE,84=FROZEN_BEFORE,90=SUBSCRIBERS_DROPPED"
+        ),
+        (
+            "random+freezes:142:10=FROZEN_BEFORE,26=REDIS_RESTARTED,75=FROZEN_BEFORE,"
+            "115=FROZEN_BEFORE,126=FROZEN_BEFORE,133=FROZEN_AFTER,246=FROZEN_AFTER"
+        ),
+        (
+            "random+freezes:277:4=FROZEN_AFTER,16=FROZEN_BEFORE,31=FROZEN_AFTER,"
+            "161=FROZEN_BEFORE,278=FROZEN_BEFORE,300=SLOW_REPLY"
+        ),
+        # the same, since the clock by which it is forgotten stepped forward
+        (
+            "random+clocks:541:92=SUBSCRIBERS_DROPPED,93=CLOCK_FORWARD,109=OOM,126=LOADING,"
+            "153=SUBSCRIBERS_DROPPED,158=KILLED_BEFORE,181=CLOCK_FORWARD,184=CLOCK_FORWARD"
+        ),
+        # asked of another queue before the match, and done after it
+        "random+several:83:48=BUSY,176=REPLY_LOST,229=KILLED_BEFORE",
+        "random+pubsub+several:160:16=SUBSCRIBERS_DROPPED,180=BUSY,296=KILLED_BEFORE",
+    ],
+)
+def test_twisted_runs_that_once_failed(backend: Backend, job: str) -> None:
+    assert perform(backend, Job.parse(job)).broken == ()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(700)
 def test_hundreds_of_seeds_and_a_part_of_every_single_fault() -> None:

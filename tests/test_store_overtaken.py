@@ -265,11 +265,31 @@ async def test_a_repetition_is_not_done_when_the_first_is_longer_ago_than_is_rem
     async with open_stores(any_server.url) as stores:
         if kind is RequestKind.DEQUEUE:
             await stores.enqueue("p1")
+            await redis.delete(keys.latest("p1"))  # as it is after so long
         before = await redis.zrange("queue:{normal}", 0, -1)
         assert (await ask(await _now_ms(redis) - 1000 * 1000)).reply is Reply.REQUEST_EXPIRED
         assert await redis.zrange("queue:{normal}", 0, -1) == before
         assert await redis.xlen("match:requests") == 0
         assert (await ask(await _now_ms(redis))).reply is done[kind]
+
+
+async def test_a_repetition_counts_as_asked_when_the_first_was(
+    any_server: RealServer, redis: Redis
+) -> None:
+    """The first is in the hands of a server that died; what was asked after it holds."""
+    asked = RequestKind.ENQUEUE, RequestKind.DEQUEUE, RequestKind.ENQUEUE
+    async with open_stores(any_server.url) as stores:
+        first, newer, again = await _read(stores, *asked)
+        assert (await _handle(stores, newer)).reply is Reply.NOT_IN_QUEUE
+        for entry_id, reply in (
+            ("999999999999999-0", Reply.QUEUED),  # none of ours: passed over
+            (first.entry_id, Reply.OVERTAKEN),
+        ):
+            request = enqueue_request("p1", request_id=token())
+            request = msgspec.structs.replace(request, repeats=entry_id)
+            _, (outcome,) = await stores.tickets.enqueue("normal", [heard(request, entry=again)])
+            assert outcome.reply is reply
+            (again,) = await _read(stores, RequestKind.ENQUEUE)
 
 
 async def test_the_client_says_what_it_repeats(any_server: RealServer, redis: Redis) -> None:

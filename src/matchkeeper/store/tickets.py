@@ -178,7 +178,7 @@ class TicketStore:
             "repeats": {
                 nth: heard.request.repeats
                 for nth, heard in enumerate(batch, start=1)
-                if heard.request.repeats
+                if heard.request.repeats and _repeats(heard)
             },
         }
 
@@ -305,6 +305,17 @@ _replies: Mapping[bytes, Reply] = {reply.value.encode(): reply for reply in Repl
 def _stream(batch: Sequence[Heard]) -> str:
     entry = batch[0].entry
     return entry.stream if entry else keys.REQUESTS
+
+
+def _repeats(heard: Heard) -> bool:
+    """Whether what it repeats stands before it in the same stream, as far as anybody can tell."""
+    entry = heard.entry
+    if entry is None or not entry.group:
+        return False
+    first, again = (
+        tuple(map(int, entry_id.split("-"))) for entry_id in (heard.request.repeats, entry.entry_id)
+    )
+    return first < again
 
 
 def _outcomes(

@@ -92,7 +92,7 @@ end
 -- Where players may wait in several queues, a match ends what was asked of all modes before it was made,
 -- and once it has started what was asked before that: while it was pending, nothing was to be had.
 local function matched_since(i)
-  local ms = call.last_match > 0 and tonumber(string.match(call.entries[i], '^(%d+)-'))
+  local ms = call.last_match > 0 and tonumber(string.match(asked(call, i), '^(%d+)-'))
   local mark = ms and redis.pcall('GET', KEYS[call.last_match + i - 1])
   local at, match = string.match(type(mark) == 'string' and mark or '', '^(%d+) (.+)$')
   if not at then return false end

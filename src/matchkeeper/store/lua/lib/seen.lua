@@ -83,12 +83,17 @@ local function remember_request(key, latest, call, i, code, detail)
   return code, detail
 end
 
+-- A repetition counts as asked when the first was.
+local function asked(call, i)
+  return call.repeats[i] or call.entries[i]
+end
+
 -- A request may come late, because the server that had read it died, and its repetition may come
 -- after a newer one: then what the player has asked for since holds. In one millisecond two streams
 -- have no order.
 local function older_than_latest(latest, call, i)
   local player = latest_request(latest)
-  local ms, number = string.match(call.entries[i], '^(%d+)-(%d+)$')
+  local ms, number = string.match(asked(call, i), '^(%d+)-(%d+)$')
   if not player or not ms then return false end
   local latest_ms, latest_number = string.match(player.id, '^(%d+)-(%d+)$')
   if ms ~= latest_ms then return tonumber(ms) < tonumber(latest_ms) end
@@ -108,7 +113,7 @@ end
 -- What was asked of one mode is not forgotten for what another mode refused.
 local function note_latest(key, latest, call, i, has_effect, now)
   if latest_is_elsewhere(latest, call) and not has_effect then return end
-  local entry, name, player = call.entries[i], fingerprint_of(key), latest_request(latest)
+  local entry, name, player = asked(call, i), fingerprint_of(key), latest_request(latest)
   if not player then
     player = {first = texts[key] and '-' or name, known = ''}
     players[latest] = player
@@ -131,10 +136,9 @@ end
 -- any more. A request that only waited to be read is done, however old it is: those of its player stand
 -- behind it.
 local function forgotten(call, i, now)
-  local entry, first = call.entries[i], call.repeats[i]
-  local ms = string.match(first or entry, '^(%d+)-%d+$')
+  local ms, entry = string.match(asked(call, i), '^(%d+)-%d+$'), call.entries[i]
   if not ms or now * 1000 - tonumber(ms) <= call.memory_ms then return false end
-  if first then return true end
+  if call.repeats[i] then return true end
   local given = redis.pcall('XPENDING', call.stream, call.group, entry, entry, 1)[1]
   return given == nil or given[4] > 1 or given[3] > call.memory_ms
 end
