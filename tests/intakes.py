@@ -80,7 +80,13 @@ async def hearing(
         )
         tasks = [
             asyncio.ensure_future(
-                supervised(run.__name__, run, stop=stores.stop, rng=random.Random(1))
+                supervised(
+                    run.__name__,
+                    run,
+                    stop=stores.stop,
+                    rng=random.Random(1),
+                    throttle=Throttle(interval=timedelta(seconds=10), clock=time.monotonic),
+                )
             )
             for run in (intake.listen, intake.keep, intake.work)
         ]

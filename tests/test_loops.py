@@ -12,6 +12,7 @@ import pytest
 from matchkeeper.errors import StoreUnavailableError
 from matchkeeper.loops import waiting
 from matchkeeper.loops.intake import StreamIntake
+from matchkeeper.observe.events import Throttle
 from matchkeeper.store.stream import Part
 
 
@@ -53,7 +54,8 @@ async def _run(
             stop.set()
         raise error("away")
 
-    await waiting.supervised("loop", loop, stop=stop, rng=Even())
+    throttle = Throttle(interval=timedelta(seconds=10), clock=lambda: now)
+    await waiting.supervised("loop", loop, stop=stop, rng=Even(), throttle=throttle)
 
 
 async def test_what_fails_at_once_is_tried_less_and_less(

@@ -97,8 +97,16 @@ async def test_a_right_that_is_taken_away_loses_no_request(
         assert named in reason
         assert await admin.xlen(STREAM) == 5
         assert wire.answers == []
+        before = await server.metric("matchkeeper_redis_operations_total")
+        await wait_until(lambda: _grows(server, before + 100))
+        assert len(server.lines('"redis_forbidden"')) <= 4, "told, and not at every attempt"
+        assert len(server.lines('"loop_interrupted"')) <= 24, "each loop once in ten seconds"
         await let_in(admin, *given)
         await all_goes_on(server, wire, hook, names)
+
+
+async def _grows(server: Server, to: float) -> bool:
+    return await server.metric("matchkeeper_redis_operations_total") > to
 
 
 async def test_a_password_that_was_changed_is_told(any_server: RealServer, tmp_path: Path) -> None:

@@ -87,8 +87,8 @@ class LoggingSettings(Section):
         default=10,
         ge=0,
         le=DAY,
-        description="A line about bad messages appears at most once in this time, with the number "
-        "left out. 0: always.",
+        description="The same line about bad messages, or about what Redis refuses, appears at "
+        "most once in this time, with the number left out. 0: always.",
     )
 
 

@@ -50,6 +50,7 @@ from matchkeeper.matching.strategy import strategy_for
 from matchkeeper.observe.alerts import Alerter
 from matchkeeper.observe.board.feed import BoardMetrics
 from matchkeeper.observe.board.recorder import Board
+from matchkeeper.observe.events import Throttle
 from matchkeeper.observe.game_servers import GameServerMonitor
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.operator import Operator
@@ -107,10 +108,14 @@ def build(
     board = Board(clock=clock, wall=time.time)
     metrics = BoardMetrics(board)
     alerter = alerter_for(settings, metrics=metrics, clock=clock)
+    throttle = Throttle(
+        interval=timedelta(seconds=settings.logging.repeat_interval_seconds), clock=clock
+    )
     events = RedisEvents(
         metrics=metrics,
         alerter=alerter,
         board=board,
+        throttle=throttle,
         timeout_seconds=settings.matchmaking.redis_operation_timeout_seconds,
     )
     me = new_server_id(settings.server.server_id, token=token)
@@ -140,6 +145,7 @@ def build(
         metrics=metrics,
         alerter=alerter,
         board=board,
+        throttle=throttle,
         clock=clock,
         rng=rng,
         stopping=stopping,
@@ -160,6 +166,7 @@ class _Wiring:
     metrics: Metrics
     alerter: Alerter
     board: Board
+    throttle: Throttle
     clock: Clock
     rng: random.Random
     stopping: asyncio.Event
@@ -201,6 +208,7 @@ class _Wiring:
             result_channel=self._result_channel,
             traces=self.traces,
             metrics=self.metrics,
+            throttle=self.throttle,
             clock=self.clock,
             token=self.token,
             stop=self.stopping,
@@ -237,6 +245,7 @@ class _Wiring:
                 stopping=self.stopping,
                 deadline=timedelta(seconds=settings.server.shutdown_deadline_seconds),
                 rng=self.rng,
+                throttle=self.throttle,
             ),
             stores=self.stores,
             breaker=self.breaker,

@@ -50,15 +50,13 @@ def intakes_for(
     result_channel: Callable[[str], str],
     traces: Traces,
     metrics: Metrics,
+    throttle: Throttle,
     clock: Clock,
     token: Callable[[], str],
     stop: asyncio.Event,
 ) -> Intakes:
     """Both ways into the queues, by tag."""
     matchmaking = settings.matchmaking
-    throttle = Throttle(
-        interval=timedelta(seconds=settings.logging.repeat_interval_seconds), clock=clock
-    )
     ingest = Ingest(
         settings.modes(),
         tickets=stores.tickets,

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from matchkeeper.observe.alerts import Alert, Alerter, AlertKind, Severity
 from matchkeeper.observe.board.recorder import Board
-from matchkeeper.observe.events import Event, emit
+from matchkeeper.observe.events import Event, Throttle, emit
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.resilience.breaker import BreakerState, Change
 from matchkeeper.store.failures import Outcome
@@ -16,7 +16,6 @@ ALERT = "redis_unavailable"
 RUNBOOK = "docs/runbooks/breaker-open.md"
 
 _EVENTS = {
-    Outcome.NETWORK: Event.REDIS_NETWORK_ERROR,
     Outcome.NOT_READY: Event.REDIS_NOT_READY,
     Outcome.FORBIDDEN: Event.REDIS_FORBIDDEN,
     Outcome.REFUSED: Event.REDIS_REFUSED,
@@ -27,7 +26,7 @@ _EVENTS = {
 _WAITS_ON_PURPOSE = frozenset({"read requests"})
 """Their length says nothing of how fast Redis is."""
 _TOLD_AGAIN_AFTER = 60
-"""Looks in vain; how often people are told is the alerter's affair."""
+"""Looks in vain; how often people on call are told is the alerter's affair."""
 _DOUBTFUL = frozenset({Outcome.NOT_READY, Outcome.FORBIDDEN})
 """It answers, but may not be of use."""
 
@@ -43,11 +42,18 @@ class RedisEvents:
     """Implements the store's observer, and hears the breaker and the probe."""
 
     def __init__(
-        self, *, metrics: Metrics, alerter: Alerter, board: Board, timeout_seconds: float
+        self,
+        *,
+        metrics: Metrics,
+        alerter: Alerter,
+        board: Board,
+        throttle: Throttle,
+        timeout_seconds: float,
     ) -> None:
         self._metrics = metrics
         self._alerter = alerter
         self._board = board
+        self._throttle = throttle
         self._timeout_seconds = timeout_seconds
         self._last_error = ""
         self._doubts: set[Outcome] = set()
@@ -71,9 +77,8 @@ class RedisEvents:
 
     def unusable(self, problem: str) -> None:
         """Redis answers, and does not do its work."""
-        if not self.problem:
-            emit(Event.REDIS_UNUSABLE, error=problem)
         if self._looks % _TOLD_AGAIN_AFTER == 0:
+            emit(Event.REDIS_UNUSABLE, error=problem)
             self._is_down(_Down.UNUSABLE, problem)
         self._looks += 1
         self.problem = problem
@@ -101,8 +106,12 @@ class RedisEvents:
             self._last_error = error
         if outcome is Outcome.TIMEOUT:
             emit(Event.REDIS_TIMEOUT, operation=operation, seconds=self._timeout_seconds)
+        elif outcome is Outcome.NETWORK:
+            emit(Event.REDIS_NETWORK_ERROR, operation=operation, error=error)
         elif outcome in _EVENTS:
-            emit(_EVENTS[outcome], operation=operation, error=error)
+            # No breaker ends these: every attempt of every loop would be a line.
+            key = "" if outcome in _DOUBTFUL else operation
+            self._throttle.emit(_EVENTS[outcome], key=key, operation=operation, error=error)
 
     def retry(self, operation: str) -> None:
         """An operation is tried again."""

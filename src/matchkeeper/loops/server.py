@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from matchkeeper.loops.waiting import supervised
-from matchkeeper.observe.events import Event, emit
+from matchkeeper.observe.events import Event, Throttle, emit
 
 
 class Phase(StrEnum):
@@ -46,11 +46,13 @@ class MatchServer:
         stopping: asyncio.Event,
         deadline: timedelta,
         rng: random.Random,
+        throttle: Throttle,
     ) -> None:
         self._tasks = tasks
         self._stopping = stopping
         self._deadline = deadline
         self._rng = rng
+        self._throttle = throttle
         self._at_once = asyncio.Event()
         self.phase = Phase.STARTING
 
@@ -97,4 +99,6 @@ class MatchServer:
         await asyncio.gather(everything, return_exceptions=True)
 
     async def _supervise(self, task: Task) -> None:
-        await supervised(task.name, task.run, stop=self._stopping, rng=self._rng)
+        await supervised(
+            task.name, task.run, stop=self._stopping, rng=self._rng, throttle=self._throttle
+        )

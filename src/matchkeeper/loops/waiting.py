@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, Self, TypeVar
 
 from matchkeeper.errors import CircuitOpenError, StoreError
-from matchkeeper.observe.events import Event, emit
+from matchkeeper.observe.events import Event, Throttle, emit
 
 T = TypeVar("T")
 
@@ -90,6 +90,7 @@ async def supervised(
     *,
     stop: asyncio.Event,
     rng: random.Random,
+    throttle: Throttle,
 ) -> None:
     """Runs a loop until it returns, again after a pause whenever it fails."""
     pause_seconds = _FIRST_PAUSE_SECONDS
@@ -101,7 +102,7 @@ async def supervised(
         except CircuitOpenError:
             pass  # told when it opened
         except StoreError as error:
-            emit(Event.LOOP_INTERRUPTED, loop=name, error=error.message)
+            throttle.emit(Event.LOOP_INTERRUPTED, key=name, loop=name, error=error.message)
         except Exception as error:  # noqa: BLE001  # the last line of defence: told, then run again
             emit(Event.LOOP_FAILED, loop=name, error=repr(error), exc_info=error)
             long_seconds = 10 * _LONGEST_PAUSE_SECONDS  # a defect comes again

@@ -82,7 +82,8 @@ CATALOGUE: dict[Event, Entry] = {
     ),
     Event.REDIS_FORBIDDEN: Entry(
         _E, "{error}",
-        "The password is wrong, or the user lacks a right. Requests in streams wait.",
+        "The password is wrong, or the user lacks a right. Requests in streams wait. Once in "
+        "`logging.repeat_interval_seconds`; `redis_usable` tells the end.",
         "Mend the password or the rights of the user (`matchkeeper doctor` names them).",
     ),
     Event.REDIS_REFUSED: Entry(
