@@ -63,6 +63,17 @@ _IN = (
         ),
     ),
     Mutant(
+        name="late_repetitions_count",
+        what="a repetition is done although nobody remembers what came of the first",
+        edits=(
+            Edit(
+                file="store/lua/lib/seen.lua",
+                old="  if call.repeats[i] then return true end\n",
+                new="",
+            ),
+        ),
+    ),
+    Mutant(
         name="enqueue_while_pending",
         what="a player in a pending match may be queued again",
         edits=(

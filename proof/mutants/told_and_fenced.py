@@ -80,9 +80,8 @@ TOLD_AND_FENCED = (
         edits=(
             Edit(
                 file="loops/ingest.py",
-                old="        if failure is not None:\n"
-                "            raise failure\n        return failed\n",
-                new="        return failed\n",
+                old="        if failure is not None:\n            raise failure\n",
+                new="",
             ),
         ),
     ),
