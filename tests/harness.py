@@ -31,6 +31,11 @@ FAST: Mapping[str, object] = {
     "MATCHKEEPER_LOGGING__LEVEL": "DEBUG",
 }
 
+PATIENT: Mapping[str, object] = {"matchmaking__redis_operation_timeout_seconds": 5}
+"""As in production. What is said once by Pub/Sub is lost where a subscription or a publish times
+out, which half a second does on a busy machine.
+"""
+
 MODES = [
     {"game_mode": "Normal", "required_players": 2},
     {"game_mode": "Ranked", "required_players": 2, "use_mmr_matching": True},

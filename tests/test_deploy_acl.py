@@ -25,13 +25,14 @@ from matchkeeper.store.embedded import executable
 from tests.acl import ACL, GuardedServer, guarded, users
 from tests.collector import Collector, collecting
 from tests.conftest import wait_until
-from tests.harness import MODES, Outside, Server, free_port, outside, serving
+from tests.harness import MODES, PATIENT, Outside, Server, free_port, outside, serving
 from tests.test_cli import matchkeeper
 
 ROOT = Path(__file__).parent.parent
 
 ALL_MODES = [*MODES, {"game_mode": "Brief", "max_wait_seconds": 1}]
 SETTINGS: dict[str, object] = {
+    **PATIENT,
     "matchmaking__game_modes": ALL_MODES,
     "matchmaking__offer_timeout_seconds": 2,
     "matchmaking__max_offers": 2,

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from matchkeeper.store.embedded import executable
 from tests.conftest import RealServer, wait_until
-from tests.harness import outside, players, serving
+from tests.harness import PATIENT, outside, players, serving
 
 
 async def test_two_players_of_an_existing_game_server_meet_at_once(
@@ -133,7 +133,7 @@ async def test_by_hand_with_two_commands(any_server: RealServer, tmp_path: Path)
 
 
 async def test_stopping_is_orderly_and_keeps_everybody(valkey: RealServer, tmp_path: Path) -> None:
-    with serving(valkey.url, tmp_path) as server:
+    with serving(valkey.url, tmp_path, **PATIENT) as server:
         await server.ready()
         async with outside(valkey.url) as wire:
             await wire.enqueue("p1")
@@ -146,7 +146,7 @@ async def test_stopping_is_orderly_and_keeps_everybody(valkey: RealServer, tmp_p
                 "match:requests",
                 {"kind": "enqueue", "body": '{"player_id":"p2","game_mode":"Normal","pod_id":"b"}'},
             )
-            with serving(valkey.url, tmp_path) as again:
+            with serving(valkey.url, tmp_path, **PATIENT) as again:
                 await again.ready()
                 await wire.is_told("p2", "MatchFound")
                 await wire.is_told("p1", "MatchFound")
