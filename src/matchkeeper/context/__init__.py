@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from matchkeeper.config import Settings
 from matchkeeper.context.alerting import alerter_for, claimers_for, hold_rules
 from matchkeeper.context.fleet import fleet_for
-from matchkeeper.context.intakes import intakes_for
+from matchkeeper.context.intakes import Intakes, intakes_for
 from matchkeeper.context.rules import handoff_rules
 from matchkeeper.context.stores import (
     Clock,
@@ -183,36 +183,14 @@ class _Wiring:
             for tag in tags:
                 queues[tag].try_now()
 
-        game_servers = GameServers(
-            GameServerMonitor(
-                threshold=settings.alerts.game_server_failure_threshold,
-                repeat_interval=timedelta(seconds=settings.alerts.repeat_interval_seconds),
-                clock=self.clock,
-            ),
-            channel=settings.matchmaking.battle_request_channel,
-            alerter=self.alerter,
-            metrics=self.metrics,
-            on_recovery=lambda: wake(*queues),
-        )
+        game_servers = self._game_servers(on_recovery=lambda: wake(*queues))
         fleet = fleet_for(settings, self.stores, wake, metrics=self.metrics, stop=self.stopping)
         committed = CommittedMatches(pods, self.metrics, self.board)
         for mode in modes:
             self.metrics.mode(mode.name, required_players=mode.required_players)
             queues[mode.tag] = self._queue(mode, pods, game_servers, fleet, committed)
         self.redis_events.on_recovery = lambda: wake(*queues)
-        intakes = intakes_for(
-            settings,
-            self.stores,
-            queues,
-            fleet,
-            result_channel=self._result_channel,
-            traces=self.traces,
-            metrics=self.metrics,
-            throttle=self.throttle,
-            clock=self.clock,
-            token=self.token,
-            stop=self.stopping,
-        )
+        intakes = self._intakes(queues, fleet)
         claimers = claimers_for(settings, alerter=self.alerter, metrics=self.metrics)
         reaper = self._reaper(modes, pods, claimers, wake)
         watch = self._watch(modes, pods, game_servers)
@@ -240,13 +218,7 @@ class _Wiring:
         return Context(
             settings=settings,
             modes=modes,
-            server=MatchServer(
-                tasks,
-                stopping=self.stopping,
-                deadline=timedelta(seconds=settings.server.shutdown_deadline_seconds),
-                rng=self.rng,
-                throttle=self.throttle,
-            ),
+            server=self._server(tasks),
             stores=self.stores,
             breaker=self.breaker,
             redis_events=self.redis_events,
@@ -263,6 +235,44 @@ class _Wiring:
             people=self.people,
             traces=self.traces,
             watches=watches,
+        )
+
+    def _server(self, tasks: Sequence[Task]) -> MatchServer:
+        return MatchServer(
+            tasks,
+            stopping=self.stopping,
+            deadline=timedelta(seconds=self.settings.server.shutdown_deadline_seconds),
+            rng=self.rng,
+            throttle=self.throttle,
+        )
+
+    def _game_servers(self, *, on_recovery: Callable[[], None]) -> GameServers:
+        alerts = self.settings.alerts
+        return GameServers(
+            GameServerMonitor(
+                threshold=alerts.game_server_failure_threshold,
+                repeat_interval=timedelta(seconds=alerts.repeat_interval_seconds),
+                clock=self.clock,
+            ),
+            channel=self.settings.matchmaking.battle_request_channel,
+            alerter=self.alerter,
+            metrics=self.metrics,
+            on_recovery=on_recovery,
+        )
+
+    def _intakes(self, queues: Mapping[str, QueueLoop], fleet: Fleet) -> Intakes:
+        return intakes_for(
+            self.settings,
+            self.stores,
+            queues,
+            fleet,
+            result_channel=self._result_channel,
+            traces=self.traces,
+            metrics=self.metrics,
+            throttle=self.throttle,
+            clock=self.clock,
+            token=self.token,
+            stop=self.stopping,
         )
 
     def _handoff_events(
