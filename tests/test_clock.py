@@ -362,3 +362,23 @@ async def test_serve_says_what_redis_may_lose_and_when_it_is_mended(
         warnings = (await server.get("/health/ready")).json()["warnings"]
         assert any("maxmemory-policy allkeys-lru" in each for each in warnings)
         assert any("appendonly no: a crash of Redis loses" in each for each in warnings)
+
+
+async def test_who_asked_while_no_server_ran_has_a_place_of_now(
+    any_server: RealServer, redis: Redis, tmp_path: Path
+) -> None:
+    """An hour ago the last server ended, and time stands still for scripts since."""
+    seconds, _ = await redis.time()
+    ended = int(seconds) - HOUR
+    await redis.hset("clock", mapping={"from": ended - 2, "until": ended, "offset": 0, "looks": 9})
+    await redis.xgroup_create("match:requests", "matchkeeper", id="0", mkstream=True)
+    body = json.dumps({"player_id": "p1", "game_mode": "Patient", "pod_id": "pod-a"})
+    await redis.xadd("match:requests", {"kind": "enqueue", "body": body})
+
+    async def waits() -> bool:
+        return bool(await redis.zcard("queue:{patient}"))
+
+    with serving(any_server.url, tmp_path, matchmaking__game_modes=MODES):
+        await wait_until(waits)
+        ((_, place),) = await redis.zrange("queue:{patient}", 0, -1, withscores=True)
+    assert place > int(seconds) - 1

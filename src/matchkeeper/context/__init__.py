@@ -201,7 +201,7 @@ class _Wiring:
             self.stores, metrics=self.metrics, clock=self.clock, stop=self.stopping
         )
         tasks = [
-            *intakes.tasks(),
+            *intakes.tasks(watches.clock),
             *(Task(name=f"rounds of {tag}", run=queue.rounds) for tag, queue in queues.items()),
             *(Task(name=f"ticks of {tag}", run=queue.ticks) for tag, queue in queues.items()),
             Task(name="reaper", run=reaper.run),

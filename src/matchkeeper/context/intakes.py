@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from matchkeeper.config import Settings
 from matchkeeper.config.rules import take_over_seconds
 from matchkeeper.context.stores import Clock, Stores
+from matchkeeper.loops.clock import ClockWatch
 from matchkeeper.loops.fleet import Fleet
 from matchkeeper.loops.hearing import PubSubIntake
 from matchkeeper.loops.ingest import Ingest, IngestRules
@@ -29,15 +31,15 @@ class Intakes:
     pubsub: PubSubIntake
     stream: StreamIntake | None
 
-    def tasks(self) -> list[Task]:
-        """What runs."""
+    def tasks(self, clock: ClockWatch) -> list[Task]:
+        """What runs; who asked while no server ran has a place of now, not of then."""
         found = [
             Task(name="listening", run=self.pubsub.listen),
             Task(name="hearing", run=self.pubsub.keep),
-            Task(name="pub/sub requests", run=self.pubsub.work),
+            Task(name="pub/sub requests", run=partial(clock.then, self.pubsub.work)),
         ]
         if self.stream is not None:
-            found.append(Task(name="stream requests", run=self.stream.run))
+            found.append(Task(name="stream requests", run=partial(clock.then, self.stream.run)))
         return found
 
 

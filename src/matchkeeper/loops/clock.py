@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from matchkeeper.loops.waiting import pause
+from matchkeeper.errors import StoreRefusedError
+from matchkeeper.loops.waiting import pause, unless
 from matchkeeper.observe.board.problems import Problem, Severity, problem
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
@@ -40,11 +41,23 @@ class ClockWatch:
         self._stop = stop
         self._last: Look | None = None
         self._went_back_at: float | None = None
+        self._believed = asyncio.Event()
+
+    async def then(self, run: Callable[[], Awaitable[None]]) -> None:
+        """Runs what needs the time of now, once the clock is believed. Where no server ran for a
+        while, time stands still for scripts until this one has looked twice.
+        """
+        await unless(self._stop, self._believed.wait())
+        await run()
 
     async def run(self) -> None:
         """Until the server stops. Raises StoreError; starting again is safe."""
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except StoreRefusedError:
+                self._believed.set()  # the key is not ours: scripts take the clock as it is
+                raise
             if await pause(self._stop, _EVERY_SECONDS):
                 return
 
@@ -59,6 +72,8 @@ class ClockWatch:
             self._tell(last, look)
         self._metrics.clock_offset(look.offset)
         self._last = look
+        if not look.astray:
+            self._believed.set()
 
     def _tell(self, last: Look, look: Look) -> None:
         if look.looks <= last.looks:
