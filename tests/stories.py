@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from proof.judge import Event, State, Verdict, What, judge
+from proof.judge import Event, Refusals, State, Verdict, What, judge
 
 Players = dict[str, float]
 REQUIRED = {"squad": 2}
 LIFETIMES = {"brief": 5.0}
+REFUSALS = Refusals(claims=3, after_seconds=1.5, apart_seconds=2.5)
 
 
 class Story:
@@ -83,6 +84,7 @@ class Story:
             lifetimes=LIFETIMES,
             several=several,
             sizes=REQUIRED,
+            refusals=REFUSALS,
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from proof.judge import Fault, State, What
+from tests import test_judge_settings as of_settings
 from tests.stories import Story, story
 
 GOOD: dict[str, Callable[[], Story]] = {
@@ -410,7 +411,8 @@ def test_nor_one_that_was_refused_and_each_only_once() -> None:
 
 
 def test_every_fault_has_a_history_that_shows_it() -> None:
-    assert {fault for fault, _ in BAD.values()} == set(Fault)
+    shown = (*BAD.values(), *of_settings.BAD.values())
+    assert {fault for fault, _ in shown} == set(Fault)
 
 
 def test_what_may_still_happen_is_no_finding_before_all_is_at_rest() -> None:

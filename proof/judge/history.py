@@ -21,11 +21,12 @@ class What(StrEnum):
     OFFERED = "offered"
     """A pod heard a battle request: `match`, `epoch`, `mode`, `players`; `word`: the handoff."""
     CLAIMED = "claimed"
-    """A pod was told that it has the match: `match`, `epoch`."""
+    """A pod was told that it has the match: `match`, `epoch`; `word` is `swallow` where it means to
+    start nothing that it claims."""
     CONFIRMING = "confirming"
     """A pod asks for the last word: `match`, `epoch`."""
     STARTED = "started"
-    """A pod was told that it starts the match: `match`, `epoch`."""
+    """A pod was told that it starts the match, or starts an announced one: `match`, `epoch`."""
     GAVE_UP = "gave up"
     """Nobody answered a request that was sent for so long that it should have been: `player`,
     `word`."""
@@ -39,6 +40,8 @@ class What(StrEnum):
     """A process stands still: `who`."""
     THAWED = "thawed"
     """And goes on."""
+    SIZED = "sized"
+    """By the settings of now, matches that are made from now on have so many players: `sizes`."""
     LOOKED = "looked"
     """What stands in Redis: `state`."""
 
@@ -80,6 +83,8 @@ class Event:
     players: tuple[tuple[str, int], ...] = ()
     """(player, score in whole seconds) of an offer."""
     by_stream: bool = False
+    sizes: Mapping[str, tuple[int, ...]] | None = None
+    """mode -> how many players a match may have; what is not named is as before."""
     state: State | None = None
     since: float = 0.0
     """When a look began, where that was earlier: it shows a moment between the two."""

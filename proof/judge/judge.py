@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from proof.judge.history import Event, State, What
 from proof.judge.matches import Matches, check_matches
 from proof.judge.pods import check_pods
+from proof.judge.settings import Refusals, check_refusals, check_sizes
 from proof.judge.state import check_state
 from proof.judge.stays import Stay, stays_of
 from proof.judge.verdict import Fault, Finding, Verdict
@@ -20,6 +21,7 @@ def judge(
     lifetimes: Mapping[str, float] | None = None,
     several: bool = False,
     sizes: Mapping[str, int] | None = None,
+    refusals: Refusals | None = None,
 ) -> Verdict:
     """The verdict on a history whose last event is a look at Redis.
 
@@ -27,8 +29,9 @@ def judge(
     queue of `required` (tag -> players of a match) holds enough for a match.
     `lifetimes`: mode -> seconds after which a waiting player may be taken out. Nobody may have
     heard of that, or of an end that was asked for: then nobody outside can tell how it ended.
-    `sizes`: mode -> players of each match. `several`: players may wait in several queues;
-    nobody leaves one of them.
+    `sizes`: mode -> players of each match, until an event says otherwise. `refusals`: when pods
+    that start nothing are refused. `several`: players may wait in several queues; nobody leaves one
+    of them.
     """
     events = list(history)
     final = _final(events)
@@ -36,7 +39,9 @@ def judge(
     stays = stays_of(events, matches, lifetimes or {}, several=several)
     findings = [
         *_unique(_states(events, several=several)),
-        *check_matches(matches, sizes or {}),
+        *check_matches(matches),
+        *check_sizes(events, sizes or {}),
+        *check_refusals(events, refusals),
         *_unique(check_pods(events, matches)),
         *_strangers(events, stays),
         *_unanswered(events, stays),

@@ -25,6 +25,7 @@ def check_pods(events: Sequence[Event], matches: Matches) -> Iterator[Finding]:
             by_stream[event.player] = event.by_stream
         elif event.what is What.TOLD:
             yield from _told(event, pods, by_stream)
+    yield from _announced(matches, pods)
     yield from _untold(events, matches, pods)
 
 
@@ -38,6 +39,17 @@ def _told(
     if event.code == _NO_REASON and by_stream.get(player):
         text = f"{player} asked by stream, and was told {event.code}"
         yield Finding(fault=Fault.NO_REASON, about=player, text=text)
+
+
+def _announced(matches: Matches, pods: Mapping[str, set[str]]) -> Iterator[Finding]:
+    """A match that is only announced is started by the pod of its first player."""
+    for match_id, match in matches.by_id.items():
+        if match.handoff == "publish" and match.players:
+            right = pods.get(match.players[0], set())
+            for _, pod in sorted(match.starts):
+                if pod not in right:
+                    text = f"{pod} started match {match_id}, which was for {min(right, default='')}"
+                    yield Finding(fault=Fault.WRONG_POD, about=match_id, text=text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ class Fault(StrEnum):
     """An answer went to a pod through which the player has not asked."""
     NO_REASON = "refused without a reason"
     """A request that was written to the stream was refused, and not for its own sake (G1)."""
+    NOT_REFUSED = "claims on"
+    """A pod claims match after match and starts none, and is let (G4)."""
     STUCK = "stuck"
     """Everything is well again, and yet a match hangs or a player waits who could play."""
 
