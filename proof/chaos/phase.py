@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from proof.chaos.faults import CRASHES, Blow
 from proof.chaos.notes import read
 from proof.chaos.recovery import Recoveries, recoveries
-from proof.chaos.settings import LIFETIMES, REQUIRED, Options
+from proof.chaos.settings import LIFETIMES, REFUSALS, Options, sizes
 from proof.chaos.site import Site
 from proof.chaos.storm import Storm
 from proof.judge import Event, Verdict, judge
@@ -91,7 +91,7 @@ async def run(plan: Plan, options: Options, show: Callable[[str], None]) -> Outc
     events = read(site.histories())
     return Outcome(
         plan=plan,
-        verdict=judge(events, required=REQUIRED, lifetimes=LIFETIMES),
+        verdict=judge(events, required=sizes(site.newest), lifetimes=LIFETIMES, refusals=REFUSALS),
         faults=_faults(site, storm),
         blows=tuple(storm.blows),
         recoveries=recoveries(events, storm.blows),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from proof.chaos.notes import Notes
-from proof.chaos.settings import MODES, SHARES, PodOptions
+from proof.chaos.settings import PodOptions
 from proof.chaos.wire import Client, WireError
 from proof.judge import What
 
@@ -21,13 +21,10 @@ _WITH_IDS = 0.5
 _LEAVE = 0.12
 _ASK_AGAIN_SECONDS = 1.0
 _PATIENCE = 45
-"""So often a player asks: longer than any fault lasts, and well within the time for which a request
-is remembered."""
+"""So often a player asks: longer than nobody answers, whatever the faults. Each time that it is
+read the request is remembered anew."""
 _LIMIT = 100_000
-_TRY_AGAIN = (
-    "internal_error", "not_durable", "rate_limit_exceeded",
-    "request_expired",
-)  # fmt: skip
+_TRY_AGAIN = ("internal_error", "not_durable", "rate_limit_exceeded")
 """What happened is not known; the same request again is safe."""
 
 
@@ -101,10 +98,11 @@ class Players:
         (player.answered["dequeue"] if first.is_set() else first).set()
 
     async def _stay(self, name: str) -> None:
-        (mode,) = self._rng.choices(MODES, SHARES)
+        shares = self._options.shares
+        (mode,) = self._rng.choices(list(shares), list(shares.values()))
         player = Player(
             name=name,
-            mode=str(mode["game_mode"]),
+            mode=mode,
             pod=self._rng.choice(self._pods),
             by_stream=self._rng.random() < _BY_STREAM,
             has_ids=self._rng.random() < _WITH_IDS,
@@ -137,7 +135,9 @@ class Players:
             body["metadata"] = json.dumps({"mmr": self._rng.gauss(1500, 200)})
         for _ in range(1 if once else _PATIENCE):
             with suppress(WireError):
-                await self._send(player, word, json.dumps(body))
+                entry = await self._send(player, word, json.dumps(body))
+                if entry:
+                    body.setdefault("repeats", entry)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_ASK_AGAIN_SECONDS * self._rng.uniform(0.7, 1.5)):
                     await player.answered[word].wait()
@@ -146,9 +146,11 @@ class Players:
         if not once:
             self._notes.now(What.GAVE_UP, player=player.name, word=word)
 
-    async def _send(self, player: Player, word: str, body: str) -> None:
+    async def _send(self, player: Player, word: str, body: str) -> str:
+        """The id of the entry, where the stream gave it one. Raises WireError."""
         if player.by_stream:
-            key = "match:requests"
-            await self._client.call(("EVAL", self._submit_text, 1, key, _LIMIT, word, body))
-        else:
-            await self._client.call(("PUBLISH", f"match:{word}:request", body))
+            command = ("EVAL", self._submit_text, 1, "match:requests", _LIMIT, word, body)
+            (reply,) = await self._client.call(command)
+            return str(reply[1].decode()) if reply[0] == b"added" else ""
+        await self._client.call(("PUBLISH", f"match:{word}:request", body))
+        return ""

@@ -67,6 +67,7 @@ class Pods:
             rng=self._rng,
             submit=_TEXTS["submit"],
         )
+        self._swallow = Path(options.swallow)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -125,7 +126,13 @@ class Pods:
         task.add_done_callback(self._tasks.discard)
 
     async def _treat(self, offer: Offer) -> None:
+        if offer.request.handoff == "publish":
+            self._begin(offer)
+            return
         (manner,) = self._rng.choices(_MANNERS, _WEIGHTS)
+        if self._swallow.exists():
+            await self._claim_all(offer)
+            return
         if manner == "sleep":
             return
         tardy = _TARDY_SECONDS if manner == "tardy" else 0.0
@@ -145,6 +152,21 @@ class Pods:
         self._notes.now(What.CONFIRMING, **facts)
         if await self._again(pod.started, offer):
             self._notes.now(What.STARTED, **facts, players=offer.players)
+
+    def _begin(self, offer: Offer) -> None:
+        """An announced match is started by the pod of its first player; the others pass it over."""
+        pod = offer.request.players[0].pod_id
+        if pod in self._names:
+            facts = {"match": offer.match, "epoch": offer.epoch, "who": pod}
+            self._notes.now(What.STARTED, **facts, players=offer.players)
+
+    async def _claim_all(self, offer: Offer) -> None:
+        """Before anybody else, and then nothing comes of it."""
+        pod = self._rng.choice(self._pods)
+        with suppress(StoreError):
+            if await pod.claim(offer.request):
+                facts = {"match": offer.match, "epoch": offer.epoch, "who": pod.pod_id}
+                self._notes.now(What.CLAIMED, **facts, word="swallow")
 
     async def _again(self, ask: Callable[[BattleRequest], Awaitable[bool]], offer: Offer) -> bool:
         """What the client says, asked again until it knows."""

@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 _ENDED_WELL = (0, -signal.SIGTERM)
 """The second: it was told so soon that it had not yet begun to listen to signals."""
+_NICE = 19
 Command = Callable[[int], tuple[list[str], dict[str, str]]]
 """From the number of the start to the arguments and the environment."""
 
@@ -26,11 +28,18 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._leaving: list[subprocess.Popen[bytes]] = []
         self._begins = 0
+        self._frozen: subprocess.Popen[bytes] | None = None
+        self._busy: subprocess.Popen[bytes] | None = None
 
     @property
     def up(self) -> bool:
         """Whether it runs."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Of the process; 0 where there is none."""
+        return self._process.pid if self._process is not None else 0
 
     @property
     def log(self) -> Path:
@@ -87,16 +96,35 @@ class Child:
 
     def freeze(self) -> None:
         """SIGSTOP."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGSTOP)
+        self._frozen = self._process
+        if self._frozen is not None:
+            self._frozen.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """SIGCONT."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGCONT)
+        """SIGCONT, to the process that was frozen: another may have been started since."""
+        if self._frozen is not None:
+            self._frozen.send_signal(signal.SIGCONT)
+
+    def slow(self) -> None:
+        """nice 19, beside a busy loop on the one core that it may use. Only a new start ends it."""
+        if self._process is None:
+            return
+        pid, core = self._process.pid, min(os.sched_getaffinity(0))
+        self._busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        os.sched_setaffinity(self._busy.pid, {core})
+        with suppress(ProcessLookupError):
+            os.sched_setaffinity(pid, {core})
+            os.setpriority(os.PRIO_PROCESS, pid, _NICE)
+
+    def leave_alone(self) -> None:
+        """The busy loop ends."""
+        if self._busy is not None:
+            self._busy.kill()
+            self._busy.wait(10)
 
     def end(self) -> None:
         """Nothing of it is left."""
+        self.leave_alone()
         for process in (*self._leaving, self._process):
             if process is not None:
                 process.kill()

@@ -89,10 +89,10 @@ class Proxy:
         for link in list(self._links):
             link.cut(reset=reset)
 
-    def cut_listeners(self) -> None:
-        """Everybody who listens on Pub/Sub loses the connection."""
-        for link in [link for link in self._links if link.listens]:
-            link.cut(reset=True)
+    @property
+    def listeners(self) -> list[Link]:
+        """The connections on which somebody listens on Pub/Sub."""
+        return [link for link in self._links if link.listens]
 
     def sent(self, name: str) -> None:
         """A command has gone to the server."""

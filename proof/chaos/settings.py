@@ -8,21 +8,50 @@ from pathlib import Path
 
 import msgspec
 
-MODES: tuple[dict[str, object], ...] = (
-    {"game_mode": "Duel"},
-    {"game_mode": "Squad", "required_players": 4, "teams": 2},
-    {"game_mode": "Ranked", "use_mmr_matching": True, "mmr_anyone_after_seconds": 2},
-    {"game_mode": "Brief", "required_players": 3, "max_wait_seconds": 6},
-)
-SHARES = (6, 3, 3, 1)
+from proof.judge import Refusals
+
+SHARES = {"Duel": 6, "Squad": 3, "Ranked": 3, "Brief": 1, "Open": 2}
 """How many of the players come for each mode."""
-REQUIRED = {"duel": 2, "squad": 4, "ranked": 2, "brief": 3}
-"""Players of a match, by tag."""
+ANNOUNCED = "Open"
+"""The mode of `publish` handoff: announced before a replica has it, so only played without one."""
 LIFETIMES = {"brief": 6.0}
 """Seconds after which a player who waits in a mode is taken out."""
 LEASE_SECONDS = 2.0
+MEMORY_SECONDS = 30.0
+"""For so long a request is remembered."""
+REFUSALS = Refusals(claims=5, after_seconds=1.5, apart_seconds=0.8)
+"""Of the claims of pods that start nothing, in each mode. One may be let through with each lease,
+which is known to a second. A failover may forget a claim, which then does not count."""
 DEADLINE_SECONDS = 1.0
 """Of every operation on Redis, of servers and pods alike."""
+
+
+def sizes(edition: int) -> dict[str, int]:
+    """Players of a match by tag, in an edition of the settings; two that follow differ."""
+    return {"duel": 2, "squad": 2 if edition % 2 else 4, "ranked": 2, "brief": 3, "open": 2}
+
+
+def _modes(edition: int) -> list[dict[str, object]]:
+    special: dict[str, dict[str, object]] = {
+        "Squad": {"teams": 2},
+        "Ranked": {
+            "use_mmr_matching": True,
+            "mmr_anyone_after_seconds": 2,
+            "mmr_window_max": 1000 + edition,
+        },
+        "Brief": {"max_wait_seconds": LIFETIMES["brief"]},
+        ANNOUNCED: {"handoff": "publish"},
+    }
+    return [
+        {
+            "game_mode": name,
+            "required_players": sizes(edition)[name.lower()],
+            "handoff": "claim",
+            "claim_lease_seconds": LEASE_SECONDS,
+            **special.get(name, {}),
+        }
+        for name in SHARES
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +78,10 @@ class PodOptions:
     notes: str
     stop: str
     """A file; once it is there, no more players come."""
+    swallow: str
+    """A file; while it is there, the pods claim every match at once and start none."""
+    shares: dict[str, int]
+    """Modes, and how many of the players come for each."""
     players_per_second: float
     seed: str
 
@@ -62,9 +95,8 @@ class PodOptions:
         return msgspec.json.decode(text, type=cls)
 
 
-def server_environment(port: int, durability: str) -> dict[str, str]:
+def server_environment(port: int, durability: str, edition: int = 0) -> dict[str, str]:
     """The settings of a match server, whose times are short so that much happens in little time."""
-    claimed = {"handoff": "claim", "claim_lease_seconds": LEASE_SECONDS}
     settings = {
         "REDIS__URL": f"redis://127.0.0.1:{port}/0",
         "REDIS__DURABILITY": durability,
@@ -83,7 +115,11 @@ def server_environment(port: int, durability: str) -> dict[str, str]:
         "MATCHMAKING__UNCLAIMED_THRESHOLD": 10,
         "MATCHMAKING__UNCLAIMED_HOLD_SECONDS": 0.5,
         "MATCHMAKING__UNCLAIMED_HOLD_MAX_SECONDS": 1,
+        "MATCHMAKING__UNSTARTED_THRESHOLD": 3,
+        "MATCHMAKING__UNSTARTED_REFUSAL_SECONDS": 4,
+        "MATCHMAKING__UNSTARTED_REFUSAL_MAX_SECONDS": 8,
+        "RETRY__REQUEST_MEMORY_SECONDS": MEMORY_SECONDS,
         "MATCHMAKING__POD_HEARTBEAT_TIMEOUT_SECONDS": 4,
-        "MATCHMAKING__GAME_MODES": json.dumps([{**mode, **claimed} for mode in MODES]),
+        "MATCHMAKING__GAME_MODES": json.dumps(_modes(edition)),
     }
     return {f"MATCHKEEPER_{name}": str(value) for name, value in settings.items()}

@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from proof.chaos.look import Looker
 from proof.chaos.notes import Notes
 from proof.chaos.processes import Child
 from proof.chaos.proxy import Proxy
-from proof.chaos.settings import REQUIRED, PodOptions, server_environment
+from proof.chaos.settings import ANNOUNCED, SHARES, PodOptions, server_environment, sizes
 from proof.chaos.valkey import Valkey
+from proof.chaos.wire import WireError, ask
 from proof.judge import State, What
 
 _DEFECTS = ('"loop_failed"', "Traceback (most recent")
 _SERVERS = 2
 _POD_PROCESSES = 3
 _SETTLED_SECONDS = 2.0
+_ARRIVED_SECONDS = 4.0
+"""After so long everybody has heard what was published, unless cut off."""
 _PATIENCE_SECONDS = 90.0
 _IN_STEP_SECONDS = 20.0
 
@@ -41,8 +45,16 @@ class Site:
         self._run = f"{random.SystemRandom().randrange(16**4):04x}"
         self._rate = players_per_second / _POD_PROCESSES
         self._seed = seed
-        self._looker = Looker(tuple(REQUIRED), replicas=replicas)
+        self._looker = Looker(tuple(sizes(0)), replicas=replicas)
         self._stop = folder / "stop"
+        self._editions: dict[str, int] = {}
+        """Of the settings of each server."""
+        self.quiet = False
+        """No other faults now."""
+        self.rolls_out = False
+        """Servers have different settings, or had a moment ago."""
+        self.settled = asyncio.Lock()
+        """Held by who starts a server with another one, and by who wants all of them to serve."""
 
     async def open(self) -> None:
         """Starts everything; returns once players are matched."""
@@ -57,6 +69,7 @@ class Site:
         self.pods = [self._pod(f"pod{number}") for number in range(_POD_PROCESSES)]
         for child in (*self.servers, *self.pods):
             child.start()
+        self.allow_matches_of(0)
 
     def close(self) -> None:
         """Nothing of it runs any more."""
@@ -81,6 +94,48 @@ class Site:
         child.kill()
         self.notes.now(What.DIED, who=f"{self._run}.{child.name}")
         child.start()
+
+    async def replace(self, server: Child, *, newer: bool = False) -> None:
+        """SIGTERM, and another process, perhaps with newer settings; returns once it serves."""
+        async with self.settled:
+            self._editions[server.name] += newer
+            server.stop()
+            server.start()
+            await self.all_serve()
+
+    async def hearing(self) -> list[Child]:
+        """The server that hears Pub/Sub now, if it can be told."""
+        holder = b""
+        with suppress(WireError):
+            holder = await ask(self.primary.port, "HGET", "hearing", "holder") or b""
+        return [each for each in self.servers if f"-{each.pid}-" in holder.decode()]
+
+    async def all_gone(self) -> None:
+        """Returns once those servers have ended that were replaced, and what they published has
+        come. Raises TimeoutError.
+        """
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while any(server.lingering for server in self.servers):
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(_ARRIVED_SECONDS)
+
+    def swallow(self, pods: Child, *, on: bool) -> None:
+        """Whether the pods of a process claim every match and start none."""
+        if on:
+            self._swallow(pods.name).touch()
+        else:
+            self._swallow(pods.name).unlink(missing_ok=True)
+
+    @property
+    def newest(self) -> int:
+        """The edition of the newest settings that a server has, or is about to have."""
+        return max(self._editions.values())
+
+    def allow_matches_of(self, *editions: int) -> None:
+        """Matches that are heard of from now on are made by these settings."""
+        each = [sizes(edition) for edition in editions]
+        allowed = {tag: tuple({wanted[tag] for wanted in each}) for tag in each[0]}
+        self.notes.now(What.SIZED, who="operator", sizes=allowed)
 
     def tend(self) -> None:
         """Starts again what has ended by itself, and remembers that it did."""
@@ -135,17 +190,29 @@ class Site:
         """The files in which it stands what was seen."""
         return sorted(self._folder.glob("*.jsonl"))
 
+    def _swallow(self, name: str) -> Path:
+        return self._folder / f"{name}-swallow"
+
     def _at_rest(self, state: State | None) -> bool:
         if state is None or any(state.pending.values()) or self._looker.requests:
             return False
-        return all(len(state.queues[tag]) < players for tag, players in REQUIRED.items())
+        return all(len(state.queues[tag]) < n for tag, n in sizes(self.newest).items())
 
     def _server(self, name: str) -> Child:
         durability = f"replicas:{self.replicas}" if self.replicas else "fsync"
-        environment = server_environment(self.proxy.port, durability)
-        return Child(name, self._folder, lambda _: (["matchkeeper", "serve"], environment))
+        self._editions[name] = 0
+
+        def command(_start: int) -> tuple[list[str], dict[str, str]]:
+            edition = self._editions[name]
+            return ["matchkeeper", "serve"], server_environment(
+                self.proxy.port, durability, edition
+            )
+
+        return Child(name, self._folder, command)
 
     def _pod(self, name: str) -> Child:
+        durable = not self.replicas
+
         def command(start: int) -> tuple[list[str], dict[str, str]]:
             options = PodOptions(
                 # Unlike those of any other run: nobody can take the one's players for the other's.
@@ -154,6 +221,8 @@ class Site:
                 port=self.proxy.port,
                 notes=str(self._folder / f"{name}.jsonl"),
                 stop=str(self._stop),
+                swallow=str(self._swallow(name)),
+                shares={mode: n for mode, n in SHARES.items() if durable or mode != ANNOUNCED},
                 players_per_second=self._rate,
                 seed=f"{self._seed} {name} {start}",
             )

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from proof.chaos.faults import CRASHES, Blow, CommandFault, Kind
+from proof.chaos.lasting import Lasting
 from proof.chaos.site import Site
 from proof.chaos.valkey import until_done
 
@@ -26,6 +27,7 @@ _AIMS = (
 )
 _LONGEST_AIM_SECONDS = 0.15
 _LONGEST_RECOVERY_SECONDS = 30.0
+_QUIET_SECONDS = 0.2
 _LOOKED_SECONDS = 3.0
 """A server that started without Valkey has looked at it after so long."""
 _OFTEN, _SELDOM = 0.08, 0.004
@@ -53,6 +55,7 @@ _BESIDE = (
     Kind.CUT,
     Kind.RESET,
     Kind.LISTENERS_CUT,
+    Kind.LISTENER_CUT,
     Kind.DELAYED,
     Kind.BLACK_HOLE,
     Kind.BLACK_HOLE_RESET,
@@ -81,12 +84,13 @@ class Storm:
             Kind.SERVER_STOPPED: self._stop_server,
             Kind.VALKEY_FROZEN: lambda: self._freeze(site.primary),
             Kind.VALKEY_FORBIDS: self._forbid,
-            Kind.SERVER_FROZEN: lambda: self._freeze(rng.choice(site.servers), longest=8),
+            Kind.SERVER_FROZEN: self._freeze_server,
             Kind.POD_FROZEN: lambda: self._freeze(rng.choice(site.pods), longest=8),
             Kind.VALKEY_REFUSES: self._refuse_writes,
             Kind.CUT: self._cut,
             Kind.RESET: self._reset,
             Kind.LISTENERS_CUT: self._cut_listeners,
+            Kind.LISTENER_CUT: self._cut_listener,
             Kind.DELAYED: self._delay,
             Kind.BLACK_HOLE: self._black_hole,
             Kind.BLACK_HOLE_RESET: self._black_hole_reset,
@@ -100,12 +104,20 @@ class Storm:
 
     async def run(self, over: Callable[[], bool]) -> None:
         """Until it is over; then everything is well again."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(Lasting(self._site, self._rng, over).run(self._note))
+            await self._strike(over)
+
+    async def _strike(self, over: Callable[[], bool]) -> None:
         await self._recover()
         while not over():
+            if self._site.quiet:
+                await asyncio.sleep(_QUIET_SECONDS)
+                continue
             await self._volley(self._rng.randint(5, 40), over)
             await self._recover()
-            if over():
-                break
+            if over() or self._site.quiet:
+                continue
             await self._disturb(over)
             await self._recover()
         self._site.proxy.plan = lambda _name: None
@@ -115,7 +127,7 @@ class Storm:
         with_faults = self._rng.random() < 0.3
         self._site.proxy.plan = self._dice(_SELDOM if with_faults else 0)
         for _ in range(count):
-            if over():
+            if over() or self._site.quiet:
                 break
             (kind,) = self._rng.choices(list(self._crashes), list(self._crashes.values()))
             await self._in_the_middle()
@@ -138,8 +150,11 @@ class Storm:
             )
 
     async def _make(self, kind: Kind) -> None:
+        await self._note(kind, self._makers[kind]())
+
+    async def _note(self, kind: Kind, fault: Awaitable[None]) -> None:
         at, in_flight = time.monotonic(), self._site.proxy.in_flight
-        await self._makers[kind]()
+        await fault
         self.blows.append(Blow(kind=kind, at=at, back_at=time.monotonic(), in_flight=in_flight))
 
     async def _in_the_middle(self) -> None:
@@ -192,9 +207,10 @@ class Storm:
 
     async def _refuse_writes(self) -> None:
         # It is not durable for a moment, and a server that looks meanwhile would rightly refuse.
-        await self._site.all_serve()
-        await asyncio.sleep(_LOOKED_SECONDS)
-        await self._site.primary.refuse_writes(self._rng.uniform(0.1, 1))
+        async with self._site.settled:
+            await self._site.all_serve()
+            await asyncio.sleep(_LOOKED_SECONDS)
+            await self._site.primary.refuse_writes(self._rng.uniform(0.1, 1))
 
     async def _promote(self) -> None:
         self._site.primary.kill()
@@ -229,6 +245,11 @@ class Storm:
             await until_done(port, "ACL", "SETUSER", "default", right)
             await asyncio.sleep(self._rng.uniform(0.2, 3) if right[0] == "-" else 0)
 
+    async def _freeze_server(self) -> None:
+        # What one makes by old settings, as it knows no better, is nobody's fault.
+        longest = 1 if self._site.rolls_out else 8
+        await self._freeze(self._rng.choice(self._site.servers), longest=longest)
+
     async def _freeze(self, process: Any, *, longest: float = 2.5) -> None:
         """`longest`: longer than leases and what anybody waits for, where others go on."""
         process.freeze()
@@ -242,7 +263,13 @@ class Storm:
         self._site.proxy.cut_all(reset=True)
 
     async def _cut_listeners(self) -> None:
-        self._site.proxy.cut_listeners()
+        for link in self._site.proxy.listeners:
+            link.cut(reset=True)
+
+    async def _cut_listener(self) -> None:
+        listeners = self._site.proxy.listeners
+        for link in self._rng.sample(listeners, min(1, len(listeners))):
+            link.cut(reset=True)
 
     async def _delay(self) -> None:
         self._site.proxy.weather.delay_seconds = self._rng.choice((0.01, 0.1, 0.4))
