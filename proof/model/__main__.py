@@ -1,4 +1,4 @@
-"""Checks the model of the handoff: every configuration holds and, with --bugs, every bug is found.
+"""Checks the models: every configuration holds and, with --bugs, every bug is found.
 
 Run it as `python -m proof.model [--bugs]`. Exit code 0: all as expected; 1: not; 2: cannot run.
 """
@@ -12,24 +12,29 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-MODEL = Path(__file__).with_name("matchkeeper.pml")
+HANDOFF = Path(__file__).with_name("matchkeeper.pml")
+FAILOVER = Path(__file__).with_name("failover.pml")
+HEARING = Path(__file__).with_name("hearing.pml")
 _DELIBERATE = "Deliberate bugs"
+_DURABLE = {"DURABLE": 1}
 _SMALL = {"PLAYERS": 2, "ENQUEUES": 2, "REAPERS": 1}
+_BREAKS = {"MARKS": 3, "KILLS": 0}
 _PLACES = {"PLAYERS": 2, "ENQUEUES": 2, "MATCHES": 3, "ROUNDS": 1, "REAPERS": 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """The model in one size, perhaps with a bug, or with a state that must be reachable."""
+    """A model in one size, perhaps with a bug, or with a state that must be reachable."""
 
     name: str
+    model: Path = HANDOFF
     sizes: dict[str, int] = field(default_factory=dict)
     switch: str = ""
 
@@ -71,23 +76,57 @@ HOLDING = (
         name="one server, three players, three matches",
         sizes={"MATCHES": 3, "ROUNDS": 1, "REAPERS": 1},
     ),
+    Case(name="durable starts, players come again", sizes=_SMALL | _DURABLE),
+    Case(
+        name="durable starts, one server, three matches",
+        sizes=_PLACES | _DURABLE,
+    ),
+    Case(name="durable starts, two failovers", model=FAILOVER),
+    Case(name="hearing, a subscription breaks", model=HEARING, sizes=_BREAKS),
+    Case(name="hearing, a server is killed", model=HEARING, sizes={"MARKS": 3, "BREAKS": 0}),
+    Case(
+        name="hearing, a call is done late",
+        model=HEARING,
+        sizes={"MARKS": 3, "BREAKS": 0, "KILLS": 0, "LATES": 1},
+    ),
 )
 
 REACHED = tuple(
-    Case(name=name, sizes=_PLACES, switch=switch)
-    for name, switch in (
-        ("a match starts", "REACH_START"),
-        ("one is given back, another starts", "REACH_START_AFTER_GIVE_BACK"),
-        ("a match ends, who asked has left", "REACH_LEFT"),
-        ("the last offer is taken", "REACH_LAST_OFFER"),
-        ("a player comes again and plays again", "REACH_SECOND_START"),
+    Case(name=name, model=model, sizes=sizes, switch=switch)
+    for name, model, sizes, switch in (
+        ("a match starts", HANDOFF, _PLACES, "REACH_START"),
+        ("one is given back, another starts", HANDOFF, _PLACES, "REACH_START_AFTER_GIVE_BACK"),
+        ("a match ends, who asked has left", HANDOFF, _PLACES, "REACH_LEFT"),
+        ("the last offer is taken", HANDOFF, _PLACES, "REACH_LAST_OFFER"),
+        ("a player comes again and plays again", HANDOFF, _PLACES, "REACH_SECOND_START"),
+        ("a confirmed match is settled by a server", HANDOFF, _SMALL | _DURABLE, "REACH_SETTLED"),
+        ("one that was confirmed is declined", HANDOFF, _SMALL | _DURABLE, "REACH_DECLINED"),
+        ("a match starts after two failovers", FAILOVER, {}, "REACH_AFTER_FAILOVER"),
+        ("another hears, all is moved", HEARING, {"KILLS": 0, "BREAKS": 0}, "REACH_TAKEN_OVER"),
+        ("the server that heard was killed", HEARING, {"BREAKS": 0}, "REACH_AFTER_KILL"),
     )
 )
 
-BUGS = tuple(
-    Case(name=switch.removeprefix("BUG_").lower(), sizes=_SMALL, switch=switch)
-    for switch in sorted(set(re.findall(r"\bBUG_[A-Z_]+\b", MODEL.read_text())))
-)
+
+def _bugs(model: Path, sizes: Mapping[str, int]) -> list[Case]:
+    """A case for each bug that the model knows; `sizes`: where all but those of `_NEED` show."""
+    switches = sorted(set(re.findall(r"\bBUG_[A-Z_]+\b", model.read_text())))
+    return [
+        Case(
+            name=switch.removeprefix("BUG_").lower(),
+            model=model,
+            sizes={**sizes, **_NEED.get(switch, {})},
+            switch=switch,
+        )
+        for switch in switches
+    ]
+
+
+_NEED = {
+    **dict.fromkeys(("BUG_SETTLE_ANY", "BUG_DECLINE_STARTED", "BUG_START_UNSETTLED"), _DURABLE),
+    "BUG_PLACE_IGNORED": {"BREAKS": 0, "LATES": 1},
+}
+BUGS = (*_bugs(HANDOFF, _SMALL), *_bugs(FAILOVER, {}), *_bugs(HEARING, _BREAKS))
 
 
 class CannotRunError(Exception):
@@ -109,14 +148,14 @@ def verify(case: Case, *, memory_mb: int) -> Result:
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="matchkeeper-model-") as name:
         folder = Path(name)
-        shutil.copy(MODEL, folder)
-        _run(["spin", *case.defines, "-a", MODEL.name], folder)
+        shutil.copy(case.model, folder)
+        _run(["spin", *case.defines, "-a", case.model.name], folder)
         options = ["-w", "-O2", "-DSAFETY", "-DCOLLAPSE", f"-DMEMLIM={memory_mb}"]
         _run(["cc", *options, "-o", "pan", "pan.c"], folder)
         report = _run([str(folder / "pan"), "-n", "-m1000000"], folder)
         trail = ""
-        if (folder / f"{MODEL.name}.trail").exists():
-            replay = _run(["spin", *case.defines, "-t", "-p", MODEL.name], folder)
+        if (folder / f"{case.model.name}.trail").exists():
+            replay = _run(["spin", *case.defines, "-t", "-p", case.model.name], folder)
             trail = "\n".join(replay.splitlines()[-150:])
     return parse(report, seconds=time.monotonic() - begun, trail=trail)
 

@@ -6,6 +6,9 @@
  * every state. Servers and pods keep local variables only, and lose them in a crash. A lost reply
  * is a call that was applied and is made again. Time is a flag: the deadline of a match has passed.
  *
+ * With DURABLE a confirmed start is settled only once it is durable: by its pod or, when its lease
+ * has ended, by a server; or it is declined.
+ *
  * Sizes and switches are set with -D. A BUG_ switch breaks one rule: the verifier must find it.
  */
 #ifndef PLAYERS
@@ -40,6 +43,7 @@
 #define CLAIMED    2
 #define STARTED    3
 #define GIVEN_BACK 4
+#define CONFIRMED  5
 
 #define STRANGER   9  /* the token of a pod that has crashed: nobody knows it any more */
 #define WRONG_PLACE 15
@@ -70,7 +74,8 @@ byte battle[MATCHES + 1];   /* pod + 1 that really started the match */
 
 byte held[ROUNDS];         /* the match id a server has made up and not yet committed */
 
-#define PENDING(m) (match[m].state == OFFERED || match[m].state == CLAIMED)
+#define PENDING(m) \
+  (match[m].state == OFFERED || match[m].state == CLAIMED || match[m].state == CONFIRMED)
 #define IN(m, p)   (PENDING(m) && match[m].place[p] != 0)
 
 byte x;  /* counts within one step */
@@ -108,6 +113,18 @@ inline promises() {
 #endif
   }
 }
+
+/* What must be reachable, where it shows in one step; the rest stands at the end. */
+#ifdef REACH_SETTLED
+#define reached_settled() assert(false)
+#else
+#define reached_settled() skip
+#endif
+#ifdef REACH_DECLINED
+#define reached_declined(m) assert(match[m].state != CONFIRMED)
+#else
+#define reached_declined(m) skip
+#endif
 
 /* ---- The scripts ---- */
 
@@ -223,10 +240,10 @@ inline claim(m, e, pod) {
   (match[m].state == CLAIMED && EPOCH_HOLDS(m, e) && match[m].token == pod + 1 && !match[m].due)
 #endif
 
-#define CONFIRMED(m, e, pod) \
+#define TO_START(m, e, pod) \
   (match[m].state == STARTED && EPOCH_HOLDS(m, e) && match[m].token == pod + 1)
 
-inline confirm(m) {
+inline start(m) {
   match[m].state = STARTED;
   for (x : 0 .. PLAYERS - 1) {
     if
@@ -242,8 +259,27 @@ inline confirm(m) {
   ended(m)
 }
 
+#ifdef DURABLE
+inline confirm(m) {
+  match[m].state = CONFIRMED;
+  match[m].due = 0
+}
+#else
+#define confirm(m) start(m)
+#endif
+
+/* settle.lua, by the pod that waited until the confirm was durable */
+#ifdef BUG_SETTLE_ANY
+#define SETTLEABLE(m, e, pod) \
+  ((match[m].state == CONFIRMED || match[m].state == OFFERED) && EPOCH_HOLDS(m, e))
+#else
+#define SETTLEABLE(m, e, pod) \
+  (match[m].state == CONFIRMED && EPOCH_HOLDS(m, e) && match[m].token == pod + 1)
+#endif
+
 /* decline.lua; the answer it remembers changes nothing, and is left out. */
 inline decline(m) {
+  reached_declined(m);
   match[m].state = OFFERED;
   match[m].token = 0;
   match[m].due = 1
@@ -263,7 +299,8 @@ inline redeliver(m, e, answer) {
 #ifdef BUG_GIVE_BACK_STARTED
 #define MAY_GIVE_BACK(m, e) (match[m].state != NONE && match[m].state != GIVEN_BACK)
 #else
-#define MAY_GIVE_BACK(m, e) (PENDING(m) && match[m].epoch == e)
+#define MAY_GIVE_BACK(m, e) \
+  ((match[m].state == OFFERED || match[m].state == CLAIMED) && match[m].epoch == e)
 #endif
 #ifdef BUG_GIVE_BACK_EARLY
 #define OVER(m, force) true
@@ -383,11 +420,12 @@ end:
 #define REDELIVER  1
 #define GIVE_BACK  2
 #define FORCE      3
+#define SETTLE     4
 
 #if defined(BUG_GIVE_BACK_EARLY) || defined(BUG_GIVE_BACK_STARTED)
 #define TO_REAP(m) KNOWN(m)
 #else
-#define TO_REAP(m) PENDING(m)
+#define TO_REAP(m) (PENDING(m) && (match[m].state != CONFIRMED || match[m].due))
 #endif
 
 inline reaper_idle() {
@@ -405,6 +443,7 @@ end:
        e = match[m].epoch;
        if
        :: match[m].state == OFFERED && e < OFFERS -> step = REDELIVER
+       :: match[m].state == CONFIRMED -> step = SETTLE
        :: else -> step = GIVE_BACK
        fi
      }
@@ -430,17 +469,38 @@ end:
        :: answer != HEARD  /* the reply is lost: the same call again; once done, it does nothing */
        fi
      }
+  :: atomic {  /* settle.lua, by a server; under one epoch there is one token */
+       step == SETTLE ->
+       if
+       :: match[m].state == CONFIRMED && match[m].epoch == e ->
+            reached_settled();
+            start(m); promises()
+       :: else
+       fi;
+       reaper_idle()
+     }
   :: atomic { step != IDLE -> reaper_idle() }  /* a crash */
   od
 }
 
 /* What a pod may do with the offer (m, e). Refused calls change nothing, and are left out. */
+#ifdef BUG_DECLINE_STARTED
+#define MAY_DECLINE(m) (match[m].state == CLAIMED || match[m].state == CONFIRMED \
+  || match[m].state == STARTED)
+#else
+#define MAY_DECLINE(m) (match[m].state == CLAIMED || match[m].state == CONFIRMED)
+#endif
 #define DECLINABLE(m, e, pod) \
-  (match[m].state == CLAIMED && EPOCH_HOLDS(m, e) && match[m].token == pod + 1)
+  (MAY_DECLINE(m) && EPOCH_HOLDS(m, e) && match[m].token == pod + 1)
 #ifdef BUG_CLAIM_NOT_ATOMIC
 #define CLAIM(m, e, pod) seen = m
 #else
 #define CLAIM(m, e, pod) claim(m, e, pod)
+#endif
+#if !defined(DURABLE) || defined(BUG_START_UNSETTLED)
+#define TELL(m) if :: told = m :: true fi  /* or the reply is lost */
+#else
+#define TELL(m) skip
 #endif
 
 inline act(m, e, pod) {
@@ -450,14 +510,25 @@ inline act(m, e, pod) {
   :: told == 0 && CONFIRMABLE(m, e, pod) ->
        promised(old_epoch_refused, (match[m].epoch == e));
        confirm(m);
+       TELL(m)
+#ifdef DURABLE
+  :: told == 0 && SETTLEABLE(m, e, pod) ->
+       start(m);
        if :: told = m :: true fi  /* or the reply is lost */
-  :: told == 0 && CONFIRMED(m, e, pod) && battle[m] != pod + 1 -> told = m  /* the same answer */
+  :: SETTLEABLE(m, e, pod) && match[m].due -> match[m].due = 0  /* confirms again */
+#endif
+  :: told == 0 && TO_START(m, e, pod) && battle[m] != pod + 1 -> told = m  /* the same answer */
   fi
 }
 
+#ifdef DURABLE
+#define MAY_SETTLE(m, e) (told == 0 && SETTLEABLE(m, e, i))
+#else
+#define MAY_SETTLE(m, e) false
+#endif
 #define MAY_ACT(m, e) \
-  (match[m].epoch >= e && (CLAIMABLE(m, e) || DECLINABLE(m, e, i) \
-   || (told == 0 && (CONFIRMABLE(m, e, i) || (CONFIRMED(m, e, i) && battle[m] != i + 1)))))
+  (match[m].epoch >= e && (CLAIMABLE(m, e) || DECLINABLE(m, e, i) || MAY_SETTLE(m, e) \
+   || (told == 0 && (CONFIRMABLE(m, e, i) || (TO_START(m, e, i) && battle[m] != i + 1)))))
 
 #define MINE(m) (match[m].token == i + 1)
 
