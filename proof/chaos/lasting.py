@@ -16,10 +16,8 @@ _CALM_SECONDS = 4.0
 _AWAKE_SECONDS = 2.0
 _HEARD_SECONDS = 5.0
 """By then servers know of each other's settings, and what they matched before has been heard."""
-_SLOW_AND_QUIET, _FROZEN_AND_QUIET = 0.4, 0.2
+_SLOW_AND_QUIET, _FROZEN_AND_QUIET, _ROLLED_OUT_AND_QUIET = 0.4, 0.2, 0.4
 """The shares in which nothing else happens: connections hold, and bring what is late."""
-_SLOW_ROLLOUTS = 0.7
-"""The share of those in which servers with older settings run on for so long."""
 
 
 class Lasting:
@@ -89,10 +87,14 @@ class Lasting:
         site.allow_matches_of(new - 1, new)
         site.rolls_out = True
         await site.replace(first, newer=True)
-        if self._rng.random() < _SLOW_ROLLOUTS:
+        await self._perhaps_quiet(_ROLLED_OUT_AND_QUIET)
+        if site.quiet:
             await self._pause(_HEARD_SECONDS)
             site.allow_matches_of(new)
             await self._pause(_HEARD_SECONDS)
+            # Who cannot reach Redis hears of nobody.
+            site.allow_matches_of(new - 1, new)
+            site.quiet = False
         for server in others:
             await site.replace(server, newer=True)
         await site.all_gone()
