@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.loops.queue_loop import QueueLoop
+from matchkeeper.loops.queues import Queues
 from matchkeeper.loops.round import RoundResult
+from matchkeeper.observe.events import Throttle
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.resilience.breaker import BreakerState
 from tests.conftest import wait_until
@@ -29,13 +32,23 @@ class World:
         self.stop = asyncio.Event()
         world: Any = self
         round_: Any = SimpleNamespace(mode=GameMode(name="Normal"), run=self._run, view=world)
-        self.loop = QueueLoop(
+        queues: dict[str, QueueLoop] = {}
+        self.queues = Queues(
+            queues,
+            world,
+            tick=timedelta(seconds=TICK_SECONDS),
+            rng=Random(1),
+            stop=self.stop,
+            throttle=Throttle(interval=timedelta(minutes=1), clock=lambda: self.now),
+        )
+        queues["normal"] = QueueLoop(
             round_,
             tick=timedelta(seconds=TICK_SECONDS),
             breaker=world,
             game_servers=world,
             fleet=world,
             metrics=self.metrics,
+            when_due=self.queues.begin,
             clock=lambda: self.now,
             stop=self.stop,
         )
@@ -50,9 +63,16 @@ class World:
         """Of the fleet."""
         return bool(tag)
 
+    knows_somebody = True
+    """Of the view."""
+
     async def somebody_waits(self) -> bool:
         """Of the view."""
         return True
+
+    async def present(self) -> set[str]:
+        """Of the tickets."""
+        return {"normal"}
 
     async def _run(self) -> RoundResult:
         self.rounds += 1
@@ -76,8 +96,8 @@ async def _soon(holds: bool) -> bool:
 async def test_a_round_that_merely_runs_at_a_tick_is_not_told_as_slow() -> None:
     world = World()
     async with asyncio.TaskGroup() as group:
-        group.create_task(world.loop.ticks())
-        group.create_task(world.loop.rounds())
+        group.create_task(world.queues.ticks())
+        group.create_task(world.queues.run())
         await wait_until(lambda: _soon(world.rounds == 1))
         world.now += 0.9 * TICK_SECONDS
         await world.ticks(3)

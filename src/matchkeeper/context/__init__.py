@@ -40,6 +40,7 @@ from matchkeeper.loops.hearing import PubSubIntake
 from matchkeeper.loops.intake import StreamIntake
 from matchkeeper.loops.queue_loop import QueueLoop
 from matchkeeper.loops.queue_view import QueueView
+from matchkeeper.loops.queues import Queues
 from matchkeeper.loops.reaper import Reaper
 from matchkeeper.loops.redis_events import RedisEvents
 from matchkeeper.loops.round import Round, RoundRules
@@ -186,9 +187,12 @@ class _Wiring:
         game_servers = self._game_servers(on_recovery=lambda: wake(*queues))
         fleet = fleet_for(settings, self.stores, wake, metrics=self.metrics, stop=self.stopping)
         committed = CommittedMatches(pods, self.metrics, self.board)
+        rounds = self._rounds(queues)
         for mode in modes:
             self.metrics.mode(mode.name, required_players=mode.required_players)
-            queues[mode.tag] = self._queue(mode, pods, game_servers, fleet, committed)
+            queues[mode.tag] = self._queue(
+                mode, pods, game_servers, fleet, committed, when_due=rounds.begin
+            )
         self.redis_events.on_recovery = lambda: wake(*queues)
         intakes = self._intakes(queues, fleet)
         claimers = claimers_for(settings, alerter=self.alerter, metrics=self.metrics)
@@ -202,8 +206,8 @@ class _Wiring:
         )
         tasks = [
             *intakes.tasks(watches.clock),
-            *(Task(name=f"rounds of {tag}", run=queue.rounds) for tag, queue in queues.items()),
-            *(Task(name=f"ticks of {tag}", run=queue.ticks) for tag, queue in queues.items()),
+            Task(name="rounds", run=rounds.run),
+            Task(name="ticks", run=rounds.ticks),
             Task(name="reaper", run=reaper.run),
             Task(name="watch", run=watch.run),
             Task(name="redis probe", run=probe.run),
@@ -285,6 +289,20 @@ class _Wiring:
             self.stores.history, committed, self.traces, tags=tags, stop=self.stopping
         )
 
+    @property
+    def _tick(self) -> timedelta:
+        return timedelta(seconds=self.settings.matchmaking.try_match_tick_interval_seconds)
+
+    def _rounds(self, queues: Mapping[str, QueueLoop]) -> Queues:
+        return Queues(
+            queues,
+            self.stores.tickets,
+            tick=self._tick,
+            rng=self.rng,
+            stop=self.stopping,
+            throttle=self.throttle,
+        )
+
     def _queue(
         self,
         mode: GameMode,
@@ -292,6 +310,8 @@ class _Wiring:
         game_servers: GameServers,
         fleet: Fleet,
         committed: CommittedMatches,
+        *,
+        when_due: Callable[[QueueLoop], None],
     ) -> QueueLoop:
         matchmaking = self.settings.matchmaking
         round_ = Round(
@@ -332,11 +352,12 @@ class _Wiring:
         )
         return QueueLoop(
             round_,
-            tick=timedelta(seconds=matchmaking.try_match_tick_interval_seconds),
+            tick=self._tick,
             breaker=self.breaker,
             game_servers=game_servers,
             fleet=fleet,
             metrics=self.metrics,
+            when_due=when_due,
             clock=self.clock,
             stop=self.stopping,
         )

@@ -97,8 +97,9 @@ class Fleet:
                 emit(Event.SETTINGS_DIFFER, differences="; ".join(found.differences))
             else:
                 emit(Event.SETTINGS_AGREE)
-        for tag, name in self._names.items():
-            self._tell(tag, name, states_before)
+        concerned = states.keys() | states_before.keys() | before.others
+        for tag in sorted(self._names.keys() & concerned):
+            self._tell(tag, self._names[tag], states_before)
             freed = ModeState.PAUSED in states_before.get(tag, ()) and not self.paused(tag)
             if self.matches(tag) and (freed or tag in before.others):
                 self._wake(tag)

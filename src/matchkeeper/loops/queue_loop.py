@@ -11,7 +11,7 @@ from matchkeeper.errors import CircuitOpenError, StoreError
 from matchkeeper.loops.fleet import Fleet
 from matchkeeper.loops.game_servers import GameServers
 from matchkeeper.loops.round import Round, RoundResult
-from matchkeeper.loops.waiting import pause, unless
+from matchkeeper.loops.waiting import pause
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.resilience.breaker import BreakerState, CircuitBreaker
@@ -26,7 +26,7 @@ class QueueLoop:
     A tick that finds a round running for a whole tick is skipped. Arrivals start a round early, but
     not sooner after the last one than its looking took, so that a long queue which cannot be
     matched is not read without pause; and not while no game server hears the offers: then only
-    ticks try.
+    ticks try. `when_due` sees to it that `rounds` runs, once at a time.
     """
 
     def __init__(
@@ -38,11 +38,12 @@ class QueueLoop:
         game_servers: GameServers,
         fleet: Fleet,
         metrics: Metrics,
+        when_due: Callable[[QueueLoop], None],
         clock: Callable[[], float],
         stop: asyncio.Event,
     ) -> None:
         self._round = round_
-        self._mode = round_.mode
+        self.mode = round_.mode
         self._tick_seconds = tick.total_seconds()
         self._breaker = breaker
         self._game_servers = game_servers
@@ -50,7 +51,8 @@ class QueueLoop:
         self._metrics = metrics
         self._clock = clock
         self._stop = stop
-        self._due = asyncio.Event()
+        self._when_due = when_due
+        self.due = False
         self._flight = SingleFlight()
         self._gap_seconds = _SHORTEST_GAP_SECONDS
         self._begun_at = 0.0
@@ -59,8 +61,8 @@ class QueueLoop:
     def arrived(self, queue_length: int, tickets: Sequence[Ticket]) -> None:
         """Players came; enough for a match starts a round."""
         self._round.view.arrived(tickets)
-        if queue_length >= self._mode.required_players and not self._game_servers.missing:
-            self._due.set()
+        if queue_length >= self.mode.required_players and not self._game_servers.missing:
+            self.try_now()
 
     def left(self, players: Sequence[str]) -> None:
         """These asked to leave, and have left."""
@@ -68,22 +70,29 @@ class QueueLoop:
 
     def try_now(self) -> None:
         """Something changed for the better: do not wait for the tick."""
-        self._due.set()
+        self.due = True
+        self._when_due(self)
 
-    async def ticks(self) -> None:
-        """Makes a round due at every tick, until the server stops."""
-        while not await pause(self._stop, self._tick_seconds):
-            if self._breaker.state in (BreakerState.OPEN, BreakerState.FORCED_OPEN):
-                emit(Event.CIRCUIT_OPEN_SKIP, mode=self._mode.name)
-                self._metrics.skipped_tick(self._mode.name, "circuit_open")
-            elif not self._fleet.matches(self._mode.tag):
-                self._metrics.skipped_tick(self._mode.name, "other_settings")
-            elif self._flight.running and self._clock() - self._begun_at >= self._tick_seconds:
-                emit(Event.TICK_SKIPPED, mode=self._mode.name)
-                self._metrics.skipped_tick(self._mode.name, "running")
-            elif await self._somebody_waits():
-                # A round that began early and runs still is no reason to leave one out.
-                self._due.set()
+    def skips_tick(self) -> bool:
+        """Whether this tick makes no round, whoever waits; tells why."""
+        why = ""
+        if self._breaker.state in (BreakerState.OPEN, BreakerState.FORCED_OPEN):
+            emit(Event.CIRCUIT_OPEN_SKIP, mode=self.mode.name)
+            why = "circuit_open"
+        elif not self._fleet.matches(self.mode.tag):
+            why = "other_settings"
+        elif self._flight.running and self._clock() - self._begun_at >= self._tick_seconds:
+            # A round that began early and runs still is no reason to leave one out.
+            emit(Event.TICK_SKIPPED, mode=self.mode.name)
+            why = "running"
+        if why:
+            self._metrics.skipped_tick(self.mode.name, why)
+        return bool(why)
+
+    @property
+    def knows_somebody(self) -> bool:
+        """Whether somebody waited, as far as this server has seen."""
+        return self._round.view.knows_somebody
 
     async def _somebody_waits(self) -> bool:
         try:
@@ -92,14 +101,13 @@ class QueueLoop:
             return True
 
     async def rounds(self) -> None:
-        """Runs what is due; returns when the server stops, after the round that runs then."""
-        while not self._stop.is_set():
-            await unless(self._stop, self._due.wait())
-            if self._stop.is_set():
-                return
-            self._due.clear()
-            if not self._fleet.matches(self._mode.tag):
-                continue  # made due again when it does
+        """Runs what is due, until nothing is, or the server stops. What a defect ended is due
+        again.
+        """
+        while self.due and not self._stop.is_set():
+            self.due = False
+            if not self._fleet.matches(self.mode.tag):
+                return  # made due again when it does
             if not await self._somebody_waits():
                 continue
             with self._flight.hold() as mine:
@@ -119,14 +127,17 @@ class QueueLoop:
         except CircuitOpenError:
             outcome = "circuit_open"
         except StoreError as error:
-            emit(Event.ROUND_FAILED, mode=self._mode.name, error=error.message)
+            emit(Event.ROUND_FAILED, mode=self.mode.name, error=error.message)
+        except Exception:
+            self.due = True
+            raise
         finally:
-            self._metrics.round(self._mode.name, outcome, self._clock() - begun)
+            self._metrics.round(self.mode.name, outcome, self._clock() - begun)
 
     def _after(self, result: RoundResult) -> None:
         self._gap_seconds = max(_SHORTEST_GAP_SECONDS, result.looking_seconds)
         if result.bound_hit:
-            emit(Event.ROUND_BOUND_HIT, mode=self._mode.name)
+            emit(Event.ROUND_BOUND_HIT, mode=self.mode.name)
         # There is more to read, and reading it pays.
         if result.bound_hit and result.matches and not result.no_server:
-            self._due.set()
+            self.due = True

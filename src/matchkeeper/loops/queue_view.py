@@ -82,12 +82,16 @@ class QueueView:
         for ticket in tickets:
             self._known[keys.raw(ticket.player_id)] = ticket
 
+    @property
+    def knows_somebody(self) -> bool:
+        """Whether somebody waited, as far as this server has seen."""
+        return bool(self._known or self._last.tickets)
+
     async def somebody_waits(self) -> bool:
         """Whether there is a queue to read. Views that ask at one moment share one command.
         Raises StoreError.
         """
-        known = self._known or self._last.tickets
-        return bool(known) or self._mode.tag in await self._tickets.present()
+        return self.knows_somebody or self._mode.tag in await self._tickets.present()
 
     def forget(self, player_id: str) -> None:
         """What was known of this player was wrong."""
@@ -168,7 +172,7 @@ class QueueView:
         took_seconds = view.now - begun
         self._scan_at = view.now + max(self._scan_every_seconds, _SCAN_SHARE * took_seconds)
         self._stands(view, places)
-        if len(self._known) > 2 * view.queue_length + _SPARE:
+        if not view.queue_length or len(self._known) > 2 * view.queue_length + _SPARE:
             self._known = dict(view.tickets)
         return view
 

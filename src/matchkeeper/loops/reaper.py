@@ -15,7 +15,7 @@ from matchkeeper.handoff.decide import Cause, Step, next_step
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.loops.claimers import RefusedClaimers
 from matchkeeper.loops.traces import Traces
-from matchkeeper.loops.waiting import pause
+from matchkeeper.loops.waiting import MODES_AT_ONCE, Behind, pause
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.protocol import answers
@@ -62,7 +62,7 @@ class Reaper:
         new_token: Callable[[], str],
         stop: asyncio.Event,
     ) -> None:
-        self._modes = modes
+        self._modes = {mode.tag: mode for mode in modes}
         self._matches = matches
         self._connection = connection
         self._pods = pods
@@ -79,23 +79,28 @@ class Reaper:
     async def run(self) -> None:
         """Until the server stops. Raises StoreError; starting again is safe."""
         turn = 0
-        seen = {mode.tag for mode in self._modes}
+        seen = set(self._modes)
         while not await pause(self._stop, _EVERY_SECONDS):
             turn += 1
             there = await self._matches.present()
-            for mode in self._modes:
-                if mode.handoff is not Handoff.CLAIM and turn % _SELDOM:
-                    continue
-                if mode.tag in there:
-                    seen.add(mode.tag)
-                    # Told by the connection; the other modes are looked after all the same.
-                    with suppress(StoreRefusedError):
-                        await self.sweep(mode)
-                elif mode.tag in seen:  # and told once that there is nothing any more
-                    seen.remove(mode.tag)
-                    self._passed_over.pop(mode.tag, None)
-                    self._metrics.pending_handoffs(mode.name, 0)
-                    self._claimers.look(mode, ())
+            async with Behind[None](at_once=MODES_AT_ONCE) as behind:
+                for mode in [self._modes[tag] for tag in sorted(there | seen)]:
+                    if mode.handoff is not Handoff.CLAIM and turn % _SELDOM:
+                        continue
+                    if mode.tag in there:
+                        seen.add(mode.tag)
+                        await behind.start(self._sweep(mode))
+                    else:  # told once that there is nothing any more
+                        seen.remove(mode.tag)
+                        self._passed_over.pop(mode.tag, None)
+                        self._metrics.pending_handoffs(mode.name, 0)
+                        self._claimers.look(mode, ())
+                await behind.rest()
+
+    async def _sweep(self, mode: GameMode) -> None:
+        # Told by the connection; the other modes are looked after all the same.
+        with suppress(StoreRefusedError):
+            await self.sweep(mode)
 
     async def sweep(self, mode: GameMode) -> None:
         """Deals with overdue matches of one mode. Those that Redis refuses to deal with are passed

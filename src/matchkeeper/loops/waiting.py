@@ -13,6 +13,8 @@ from matchkeeper.observe.events import Event, Throttle, emit
 
 T = TypeVar("T")
 
+MODES_AT_ONCE = 8
+"""Of those looked at one after the other, far from Redis: a part of its connections."""
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 _LONGEST_PAUSE_IN_OUTAGE_SECONDS = 0.5

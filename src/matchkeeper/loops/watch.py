@@ -10,7 +10,7 @@ from matchkeeper.domain.mode import GameMode
 from matchkeeper.errors import StoreRefusedError
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.loops.game_servers import GameServers
-from matchkeeper.loops.waiting import pause
+from matchkeeper.loops.waiting import MODES_AT_ONCE, Behind, pause
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.store.coordination import Coordination
@@ -67,19 +67,21 @@ class Watch:
         there = await self._tickets.present() | await self._dead_letters.present()
         # Once more where there is nothing any more, so that this is told.
         looked_at, self._there = there | self._there, there
-        for mode in self._modes:
-            if mode.tag not in looked_at:
-                self._metrics.queue_length(mode.name, 0)
-                continue
-            # Told by the connection; the other modes are looked at all the same.
-            with suppress(StoreRefusedError):
-                await self._look_at_queue(mode)
+        async with Behind[None](at_once=MODES_AT_ONCE) as behind:
+            for mode in self._modes:
+                if mode.tag in looked_at:
+                    await behind.start(self._look_at_queue(mode))
+                else:
+                    self._metrics.queue_length(mode.name, 0)
+            await behind.rest()
 
     async def _look_at_queue(self, mode: GameMode) -> None:
-        length, oldest = await self._tickets.length_and_oldest(mode.tag)
-        self._metrics.queue_length(mode.name, length)
-        self._metrics.oldest_wait(mode.name, oldest or 0.0)
-        self._metrics.dead_letters(mode.name, *await self._dead_letters.look(mode.tag))
+        # Told by the connection; the other modes are looked at all the same.
+        with suppress(StoreRefusedError):
+            length, oldest = await self._tickets.length_and_oldest(mode.tag)
+            self._metrics.queue_length(mode.name, length)
+            self._metrics.oldest_wait(mode.name, oldest or 0.0)
+            self._metrics.dead_letters(mode.name, *await self._dead_letters.look(mode.tag))
 
     async def _look_at_pods(self) -> None:
         subscribers = await self._coordination.subscribers(self._channel)

@@ -38,6 +38,7 @@ class Metrics(Registry):
 
     def _queue_metrics(self) -> None:
         self._queue_length = self._gauge("queue_length", "Players waiting", "mode")
+        self._lengths: dict[str, int] = {}
         self._required = self._gauge("required_players", "Players that a match needs", "mode")
         self._oldest_wait = self._gauge("oldest_wait_seconds", "Longest wait in a queue", "mode")
         self._wait = self._histogram(
@@ -201,7 +202,9 @@ class Metrics(Registry):
 
     def queue_length(self, mode: str, length: int) -> None:
         """Players waiting now."""
-        self._queue_length.labels(mode).set(length)
+        if self._lengths.get(mode) != length:  # most queues are empty, and stay so
+            self._lengths[mode] = length
+            self._queue_length.labels(mode).set(length)
 
     def oldest_wait(self, mode: str, seconds: float) -> None:
         """Longest wait now."""

@@ -28,6 +28,8 @@ from matchkeeper.store.tickets import pack
 
 _SET_ASIDE_KEPT = timedelta(days=1)
 
+_OTHERS_EVERY = timedelta(seconds=2)
+
 
 class CommitReply(StrEnum):
     """What came of a proposal."""
@@ -118,7 +120,9 @@ class MatchStore:
     ) -> None:
         self._connection = connection
         self._tags = tuple(tags)
-        self._present = Present(connection, keys.pending, keys.claimers, tags=tags)
+        self._present = Present(
+            connection, keys.pending, keys.claimers, tags=tags, others_every=_OTHERS_EVERY
+        )
         self._several = several_queues
         self._refusals = refusals
 
@@ -172,11 +176,14 @@ class MatchStore:
         )
         args = [call, *(pack(match.notices) for match in matches)]
         reply = await self._connection.script(Script.COMMIT, names, args, durable=True)
+        self._present.written(tag)
         pairs = zip(matches, reply[::2], reply[1::2], strict=True)
         return [_committed(match, _commit_replies[code], detail) for match, code, detail in pairs]
 
     async def present(self) -> set[str]:
-        """The tags with pending matches, or with game servers that start nothing."""
+        """The tags with pending matches, or with game servers that start nothing; those where only
+        other servers make matches two seconds later.
+        """
         return await self._present.look()
 
     async def overdue(self, tag: str, *, start: int = 0, count: int) -> Overdue:

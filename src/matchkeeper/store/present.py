@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import partial
 
 from redis.asyncio import Redis
 
@@ -15,13 +17,26 @@ class Present:
     """Tells for which tags one of some keys exists. Redis drops a queue with its last entry."""
 
     def __init__(
-        self, connection: Connection, *keys_of: Callable[[str], str], tags: Sequence[str]
+        self,
+        connection: Connection,
+        *keys_of: Callable[[str], str],
+        tags: Sequence[str],
+        others_every: timedelta = timedelta(0),
     ) -> None:
+        """`others_every`: how often those are looked at of which nothing was there or `written`."""
         self._connection = connection
+        self._keys_of = keys_of
         self._tags = {key_of(tag): tag for key_of in keys_of for tag in tags}
+        self._others_every_seconds = others_every.total_seconds()
+        self._others_at = -math.inf
+        self._written: set[str] = set()
         self._there: frozenset[str] = frozenset()
         self._looked_at = -math.inf
         self._looking = asyncio.Lock()
+
+    def written(self, tag: str) -> None:
+        """This server has put something there."""
+        self._written.add(tag)
 
     async def look(self) -> set[str]:
         """The tags, as they are after this call. Who asks while others look shares the next look;
@@ -32,12 +47,25 @@ class Present:
         async with self._looking:
             if self._looked_at <= asked_at:
                 self._looked_at = clock()
-                self._there = await self._connection.run("look at keys", self._look)
+                await self._look_again()
         return {self._tags[name] for name in self._there}
 
-    async def _look(self, redis: Redis) -> frozenset[str]:
+    async def _look_again(self) -> None:
+        written, self._written = self._written, set()
+        others_at, self._others_at = self._others_at, -math.inf  # at once, where this look fails
+        if self._looked_at - others_at >= self._others_every_seconds:
+            names, others_at = list(self._tags), self._looked_at
+        else:
+            tags = sorted(written | {self._tags[name] for name in self._there})
+            names = [key_of(tag) for tag in tags for key_of in self._keys_of]
+        if names:
+            look = partial(self._look, names)
+            self._there = await self._connection.run("look at keys", look)
+        self._others_at = others_at
+
+    async def _look(self, names: Sequence[str], redis: Redis) -> frozenset[str]:
         found: set[str] = set()
-        groups = [sorted(self._there), [name for name in self._tags if name not in self._there]]
+        groups = [sorted(self._there), [name for name in names if name not in self._there]]
         while groups := [group for group in groups if group]:
             async with redis.pipeline(transaction=False) as pipe:
                 for group in groups:
