@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
-from matchkeeper.errors import StoreUnavailableError
+from matchkeeper.domain.mode import GameMode, Handoff
+from matchkeeper.errors import StoreRefusedError, StoreUnavailableError
+from matchkeeper.handoff.pods import HoldRules, PodRecords
 from matchkeeper.loops import waiting
 from matchkeeper.loops.intake import StreamIntake
+from matchkeeper.loops.reaper import Reaper
+from matchkeeper.loops.watch import Watch
 from matchkeeper.observe.events import Throttle
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.store.pending import Overdue
 from matchkeeper.store.stream import Part
+from tests.conftest import wait_until
+
+MANY = [GameMode(name=f"Mode{number}", handoff=Handoff.CLAIM) for number in range(30)]
 
 
 class Even(random.Random):
@@ -110,3 +121,74 @@ async def test_requests_of_dead_servers_are_looked_for_although_reads_fail() -> 
         with pytest.raises(StoreUnavailableError):
             await intake.run()
     assert stream.took_over == 1, "at once, and then at its interval"
+
+
+class Far:
+    """A Redis far away, where all modes are busy: each look takes a round trip of its own."""
+
+    def __init__(self) -> None:
+        self.looked_at = 0
+        self.at_once = 0
+        self.most_at_once = 0
+
+    async def present(self) -> set[str]:
+        return {mode.tag for mode in MANY}
+
+    async def overdue(self, tag: str, **_: int) -> Overdue:
+        await self._round_trip()
+        return Overdue(pending=0, match_ids=(), claimers=())
+
+    async def length_and_oldest(self, tag: str) -> tuple[int, float | None]:
+        await self._round_trip()
+        return 0, None
+
+    async def look(self, tag: str) -> tuple[int, tuple[float, ...]]:
+        return 0, ()
+
+    async def pods(self) -> dict[str, float]:
+        return {}
+
+    async def subscribers(self, channel: str) -> int:
+        return 0
+
+    async def _round_trip(self) -> None:
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        await asyncio.sleep(0.001)
+        self.at_once -= 1
+        self.looked_at += 1
+        if self.looked_at == len(MANY) // 2:
+            raise StoreRefusedError("of this mode alone")
+
+
+def _watch(far: Any, stop: asyncio.Event) -> Watch:
+    pods = PodRecords(HoldRules(), clock=lambda: 0.0)
+    nothing: Any = MagicMock()
+    return Watch(
+        MANY, channel="", tickets=far, dead_letters=far, coordination=far, pods=pods,
+        game_servers=nothing, metrics=Metrics(), stop=stop,
+    )  # fmt: skip
+
+
+def _reaper(far: Any, stop: asyncio.Event) -> Reaper:
+    nothing: Any = MagicMock()
+    return Reaper(
+        MANY, matches=far, connection=nothing, pods=nothing, claimers=nothing, rules=nothing,
+        traces=nothing, wake=nothing, metrics=Metrics(), new_token=nothing, stop=stop,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("loop_of", [_watch, _reaper])
+async def test_busy_modes_are_looked_at_several_at_once(
+    loop_of: Callable[[Any, asyncio.Event], Watch | Reaper],
+) -> None:
+    far, stop = Far(), asyncio.Event()
+
+    async def all_seen() -> bool:
+        return far.looked_at >= len(MANY)
+
+    running = asyncio.ensure_future(loop_of(far, stop).run())
+    await wait_until(all_seen)
+    stop.set()
+    await running
+    assert far.most_at_once == waiting.MODES_AT_ONCE

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from redis.asyncio import Redis
 
+from matchkeeper.config import load
+from matchkeeper.context import build
+from matchkeeper.errors import StoreError
 from matchkeeper.store import keys
 from matchkeeper.store.present import Present
 from tests.conftest import RealServer, wait_until
@@ -45,6 +51,54 @@ async def test_what_exists_is_found_and_what_goes_is_noticed(any_server: RealSer
         for tag in TAGS:
             await redis.zadd(f"queue:{{{tag}}}", {"p1": 1})
         assert await present.look() == set(TAGS)
+
+
+async def test_where_nothing_was_there_is_looked_at_seldom_unless_something_is_written(
+    any_server: RealServer,
+) -> None:
+    async with (
+        open_stores(any_server.url) as stores,
+        Redis.from_url(any_server.url, decode_responses=True) as redis,
+    ):
+        keys_of, hour = (keys.pending, keys.claimers), timedelta(hours=1)
+        present = Present(stores.connection, *keys_of, tags=TAGS, others_every=hour)
+        assert await present.look() == set()
+        before = await calls(redis)
+        assert await present.look() == set()
+        assert await calls(redis) == before
+        await redis.zadd("pending:{mode7}", {"m1": 1})
+        await redis.zadd("pending:{mode8}", {"m2": 1})
+        present.written("mode7")
+        assert await present.look() == {"mode7"}
+        # What gives back a match writes the other key, and nobody says so.
+        await redis.delete("pending:{mode7}")
+        await redis.hset("claimers:{mode7}", "pod-a", "1 2 3")
+        assert await present.look() == {"mode7"}
+        any_server.kill()
+        with pytest.raises(StoreError):
+            await present.look()
+        any_server.start()
+        await redis.connection_pool.disconnect()
+        await redis.zadd("pending:{mode8}", {"m2": 1})
+        assert "mode8" in await present.look(), "a look that failed is made up for"
+
+
+async def test_a_mode_without_players_has_no_task_of_its_own(valkey: RealServer) -> None:
+    modes = [{"game_mode": f"Mode{number}"} for number in range(200)]
+    context = build(load(None, {"matchmaking.game_modes": modes}, {}), valkey.url)
+
+    async def is_idle() -> bool:
+        agreed = all(context.fleet.matches(mode.tag) for mode in context.modes)
+        return agreed and len(asyncio.all_tasks()) < len(modes) / 2
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(context.server.run())
+        try:
+            await wait_until(is_idle)
+        finally:
+            context.server.stop()
+    await context.stores.connection.close()
+    await context.people.connection.close()
 
 
 async def test_modes_without_players_cost_redis_nothing_and_the_others_are_served(

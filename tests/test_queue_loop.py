@@ -27,6 +27,7 @@ class World:
         self.now = 0.0
         self.looks = 0
         self.rounds = 0
+        self.defects: list[Exception] = []
         self.go = asyncio.Event()
         self.metrics = Metrics()
         self.stop = asyncio.Event()
@@ -52,6 +53,7 @@ class World:
             clock=lambda: self.now,
             stop=self.stop,
         )
+        self.loop = queues["normal"]
 
     @property
     def state(self) -> BreakerState:
@@ -76,6 +78,8 @@ class World:
 
     async def _run(self) -> RoundResult:
         self.rounds += 1
+        if self.defects:
+            raise self.defects.pop()
         await self.go.wait()
         return RoundResult()
 
@@ -111,3 +115,20 @@ async def test_a_round_that_merely_runs_at_a_tick_is_not_told_as_slow() -> None:
         await world.ticks(3)
         assert world.skipped() <= told + 1
         world.stop.set()
+
+
+async def test_what_is_due_before_the_start_or_ended_by_a_defect_is_done() -> None:
+    world = World()
+    world.go.set()
+    world.defects.append(ValueError("of one strategy"))
+    world.loop.try_now()
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(world.queues.run())
+        await wait_until(lambda: _soon(world.rounds == 2))
+        world.loop.try_now()
+        world.loop.try_now()
+        await wait_until(lambda: _soon(world.rounds == 3))
+        world.stop.set()
+        await running
+        world.loop.try_now()
+    assert world.rounds == 3, "none begins once the server stops"

@@ -67,6 +67,24 @@ async def test_what_was_read_once_is_not_read_again(any_server: RealServer, redi
     assert fetches(stores) == read == 1
 
 
+async def test_who_was_taken_out_by_others_is_forgotten_with_the_queue(
+    any_server: RealServer, redis: Redis
+) -> None:
+    async with open_stores(any_server.url) as stores:
+        view = view_of(stores, scan_every=timedelta(0))
+        queued = await stores.enqueue("p1", RANKED)
+        known = Ticket(
+            player_id="p1", enqueued_at=float(queued.detail), pod_id="a", metadata_sum=""
+        )
+        view.arrived([known])
+        assert await view.somebody_waits()
+        await redis.delete("queue:{ranked}")
+        assert await view.somebody_waits(), "as far as it knows"
+        await view.read()
+        assert not view.knows_somebody
+        assert not await view.somebody_waits()
+
+
 async def test_who_was_queued_by_this_server_is_not_read_at_all(any_server: RealServer) -> None:
     async with open_stores(any_server.url) as stores:
         view = view_of(stores)
