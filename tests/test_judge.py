@@ -84,6 +84,19 @@ GOOD: dict[str, Callable[[], Story]] = {
     "asked to leave and to come in one moment, and nobody heard that it left": lambda: (
         story().asked("a", "dequeue").asked("a").told("a").looked()
     ),
+    "left and came twice by requests of long ago, and nobody heard of the second time": lambda: (
+        story()
+        .asked("a")
+        .asked("a", "dequeue")
+        .asked("a")
+        .asked("a", "dequeue")
+        .asked("a")
+        .told("a")
+        .told("a", "DeQueued")
+        .looked({"a": 105.5})
+        .looked()
+        .looked({"a": 106.5})
+    ),
     "among the dead letters": lambda: story().queued("a").looked(more=State(dead=("a",))),
     "too late to leave, and the match starts": lambda: (
         story()
@@ -343,6 +356,18 @@ BAD: dict[str, tuple[Fault, Callable[[], Story]]] = {
             .add(What.ASKED, who="pod", player="a", mode="squad", word="enqueue", by_stream=True)
             .told("a", "Error", "internal_error")
             .looked()
+        ),
+    ),
+    "another place by a request of long ago, and nobody asked to leave": (
+        Fault.OUT_OF_PLACE,
+        lambda: (
+            story()
+            .queued("a", "b")
+            .asked("a")
+            .asked("a")
+            .played("m", "a", "b")
+            .looked({"a": 105.5})
+            .looked({"a": 106.5})
         ),
     ),
     "a match of too many": (

@@ -198,6 +198,8 @@ def _open_spare(stays: dict[str, list[Stay]], player: str) -> None:
                 modes=set(last.modes),
                 asked_at=last.asked_at,
                 spare=last.spare - 1,
+                # As often as it asked to leave and to come, and nobody heard of either.
+                renewals=(last.spare - 1) * last.may_be_over,
             )
         )
 
