@@ -34,6 +34,11 @@ from tests.stores import NORMAL, Stores, open_stores
 
 _LIBRARY = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
 HOUR = 3600.0
+_ADDED = """
+local held = {struct.unpack('<ddd', redis.call('HGET', KEYS[1], 'belief'))}
+for i = 1, 3 do held[i] = held[i] + ARGV[i] end
+redis.call('HSET', KEYS[1], 'belief', struct.pack('<ddd', held[1], held[2], held[3]))
+"""
 MODES = [
     {"game_mode": "Brief", "max_wait_seconds": 8},
     {"game_mode": "Patient", "required_players": 3, "max_wait_seconds": 600},
@@ -137,9 +142,12 @@ async def _beats(wire: Outside) -> bool:
 
 async def _moved(redis: Redis, seconds: float) -> None:
     """As if the clock had stepped by so much."""
-    for field in ("from", "until"):
-        await redis.hincrbyfloat(keys.CLOCK, field, -seconds)
-    await redis.hincrbyfloat(keys.CLOCK, "offset", seconds)
+    await _believed(redis, -seconds, -seconds, seconds)
+
+
+async def _believed(redis: Redis, *more: float) -> None:
+    """Adds to from when and until when the clock is believed, and to how far off it is taken to be."""
+    await redis.eval(_ADDED, 1, keys.CLOCK, *more)
 
 
 async def _now(stores: Stores) -> float:
@@ -210,8 +218,7 @@ async def test_an_outage_is_no_step(any_server: RealServer) -> None:
     async with _clocks(any_server) as (redis, stores, clock):
         await clock.look()
         raw = await _now(stores)
-        await redis.hincrbyfloat(keys.CLOCK, "from", -HOUR)
-        await redis.hincrbyfloat(keys.CLOCK, "until", -HOUR)
+        await _believed(redis, -HOUR, -HOUR, 0)
         assert await _now(stores) < raw - HOUR + TRUST_SECONDS + 1
         look = await clock.bridge(0, await clock.look())
         assert (look.astray, look.offset, look.steps) == (False, 0, 0)
@@ -235,7 +242,7 @@ async def test_time_never_goes_back_although_nobody_knows_by_how_much(
 async def test_a_step_is_made_up_for_slowly(any_server: RealServer) -> None:
     async with _clocks(any_server) as (redis, _, clock):
         await clock.look()
-        await redis.hset(keys.CLOCK, "offset", "0.01")
+        await _believed(redis, 0, 0, 0.01)
         looks = [await clock.look()]
 
         async def made_up() -> bool:

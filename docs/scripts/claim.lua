@@ -9,31 +9,23 @@
 -- The clock of Redis, the only one that two servers share, in Unix seconds.
 local function redis_seconds()
   local time = redis.call('TIME')
-  return tonumber(time[1]) + tonumber(time[2]) / 1000000
+  return time[1] + time[2] / 1000000
 end
 
 -- Between which moments that clock is believed, and how far off it is taken to be; nil where nobody has
--- said so. The key is not among KEYS: it is the same for all scripts.
-local function bounds()
-  local held = redis.pcall('HMGET', 'clock', 'from', 'until', 'offset', 'place')
-  local from, to, offset = tonumber(held[1]), tonumber(held[2]), tonumber(held[3])
-  if from and to and offset then return from, to, offset, tonumber(held[4]) or 0 end
-end
-
-local function bridged(now, from, to, offset)
-  return math.min(math.max(now, from), to) + offset
+-- said so. One packed field, since every script reads it. The key is not among KEYS: it is the same for
+-- all scripts.
+local function belief()
+  local held = redis.pcall('HGET', 'clock', 'belief')
+  if type(held) == 'string' and #held == 24 then return struct.unpack('<ddd', held) end
 end
 
 -- The time that counts: that clock with its steps bridged. It stands still between a step and the
--- moment in which a server has noticed it (clock.lua), and is never before a place that was given.
+-- moment in which a server has noticed it (clock.lua).
 local function unix_seconds()
-  local now, from, to, offset, place = redis_seconds(), bounds()
-  return from and math.max(bridged(now, from, to, offset), place) or now
-end
-
--- Nobody who comes later, while time stands still, is to have a place before this one.
-local function place_given(microseconds)
-  redis.pcall('HSET', 'clock', 'place', string.format('%.6f', (microseconds + 1) / 1000000))
+  local now, from, to, offset = redis_seconds(), belief()
+  if not from then return now end
+  return (now < from and from or now > to and to or now) + offset
 end
 
 -- The number that a text says; nil where it says none, none that is finite, or one out of bounds.
@@ -76,48 +68,11 @@ local function note(history, now, what, ...)
   end
 end
 
--- Calls `tell` with the first and last index of each portion of `texts` that fits into an entry;
--- `more` bytes come with each text. A text that does not fit is a portion of its own.
-local function in_portions(texts, more, tell)
-  local first, size = 1, OVERHEAD_BYTES
-  for i, text in ipairs(texts) do
-    size = size + #text + more
-    if size > ENTRY_BYTES and i > first then
-      tell(first, i - 1)
-      first, size = i, OVERHEAD_BYTES + #text + more
-    end
-  end
-  if texts[first] then tell(first, #texts) end
-end
-
--- Many players at once.
-local function note_players(history, now, what, players, ...)
-  local about = {...}
-  in_portions(players, 1, function(first, last)
-    note(history, now, what, 'players', table.concat(players, '\n', first, last), unpack(about))
-  end)
-end
-
--- Many matches at once: `matches` are their ids, `players` those of each as text.
-local function note_matches(history, now, what, matches, players)
-  in_portions(players, 2 + #(matches[1] or '') + 1, function(first, last)
-    if first < last or #players[first] <= ENTRY_BYTES then
-      note(history, now, what, 'players', table.concat(players, '\n\n', first, last),
-        'match', table.concat(matches, '\n', first, last))
-    else
-      local lines = {}
-      for line in string.gmatch(players[first], '[^\n]+') do lines[#lines + 1] = line end
-      note_players(history, now, what, lines, 'match', matches[first])
-    end
-  end)
-end
-
 -- claimers:{tag} remembers game servers that claimed matches and did not start them: pod -> "<matches
 -- in a row> <since> <until>", between which its claims are refused, in Unix seconds; 0 and 0 while they
 -- are not. What cannot be read counts as unknown.
-local function failures_of(claimers, pod)
-  local held = redis.pcall('HMGET', claimers, pod)[1]
-  local count, since, till = string.match(held or '', '^(%d+) ([%d.]+) ([%d.]+)$')
+local function failures_in(held)
+  local count, since, till = string.match(type(held) == 'string' and held or '', '^(%d+) ([%d.]+) ([%d.]+)$')
   return tonumber(count) or 0, tonumber(since) or 0, tonumber(till) or 0
 end
 
@@ -130,7 +85,9 @@ local now = unix_seconds()
 -- When the time is over one claim is let through, and others only once it is known what came of it. A
 -- clock that has gone back refuses nobody.
 local function is_refused(claimers, pod, lease)
-  local count, since, till = failures_of(claimers, pod)
+  local held = redis.pcall('HGET', claimers, pod)
+  if not held then return false end
+  local count, since, till = failures_in(held)
   if till == 0 or now < since then return false end
   if now < till then return true end
   write_failures(claimers, pod, count, since, now + lease)
@@ -152,8 +109,7 @@ local function claim()
   if state ~= 'offered' or not deadline or now > tonumber(deadline) then return 'too_late' end
   local lease = number_in(match[4], 0, HOUR) or 10
   if is_refused(KEYS[4], ARGV[3], lease) then return 'refused' end
-  redis.call('HSET', KEYS[1], 'state', 'claimed', 'claimed_by', ARGV[3], 'token', ARGV[4],
-    'claimed_at', string.format('%.6f', now))
+  redis.call('HSET', KEYS[1], 'state', 'claimed', 'claimed_by', ARGV[3], 'token', ARGV[4])
   redis.call('ZADD', KEYS[2], string.format('%.6f', now + lease), ARGV[1])
   note(KEYS[3], now, 'claimed', 'match', ARGV[1], 'pod', ARGV[3])
   return 'claimed'

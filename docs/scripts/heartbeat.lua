@@ -7,31 +7,23 @@
 -- The clock of Redis, the only one that two servers share, in Unix seconds.
 local function redis_seconds()
   local time = redis.call('TIME')
-  return tonumber(time[1]) + tonumber(time[2]) / 1000000
+  return time[1] + time[2] / 1000000
 end
 
 -- Between which moments that clock is believed, and how far off it is taken to be; nil where nobody has
--- said so. The key is not among KEYS: it is the same for all scripts.
-local function bounds()
-  local held = redis.pcall('HMGET', 'clock', 'from', 'until', 'offset', 'place')
-  local from, to, offset = tonumber(held[1]), tonumber(held[2]), tonumber(held[3])
-  if from and to and offset then return from, to, offset, tonumber(held[4]) or 0 end
-end
-
-local function bridged(now, from, to, offset)
-  return math.min(math.max(now, from), to) + offset
+-- said so. One packed field, since every script reads it. The key is not among KEYS: it is the same for
+-- all scripts.
+local function belief()
+  local held = redis.pcall('HGET', 'clock', 'belief')
+  if type(held) == 'string' and #held == 24 then return struct.unpack('<ddd', held) end
 end
 
 -- The time that counts: that clock with its steps bridged. It stands still between a step and the
--- moment in which a server has noticed it (clock.lua), and is never before a place that was given.
+-- moment in which a server has noticed it (clock.lua).
 local function unix_seconds()
-  local now, from, to, offset, place = redis_seconds(), bounds()
-  return from and math.max(bridged(now, from, to, offset), place) or now
-end
-
--- Nobody who comes later, while time stands still, is to have a place before this one.
-local function place_given(microseconds)
-  redis.pcall('HSET', 'clock', 'place', string.format('%.6f', (microseconds + 1) / 1000000))
+  local now, from, to, offset = redis_seconds(), belief()
+  if not from then return now end
+  return (now < from and from or now > to and to or now) + offset
 end
 
 -- The number that a text says; nil where it says none, none that is finite, or one out of bounds.

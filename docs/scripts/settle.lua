@@ -8,31 +8,23 @@
 -- The clock of Redis, the only one that two servers share, in Unix seconds.
 local function redis_seconds()
   local time = redis.call('TIME')
-  return tonumber(time[1]) + tonumber(time[2]) / 1000000
+  return time[1] + time[2] / 1000000
 end
 
 -- Between which moments that clock is believed, and how far off it is taken to be; nil where nobody has
--- said so. The key is not among KEYS: it is the same for all scripts.
-local function bounds()
-  local held = redis.pcall('HMGET', 'clock', 'from', 'until', 'offset', 'place')
-  local from, to, offset = tonumber(held[1]), tonumber(held[2]), tonumber(held[3])
-  if from and to and offset then return from, to, offset, tonumber(held[4]) or 0 end
-end
-
-local function bridged(now, from, to, offset)
-  return math.min(math.max(now, from), to) + offset
+-- said so. One packed field, since every script reads it. The key is not among KEYS: it is the same for
+-- all scripts.
+local function belief()
+  local held = redis.pcall('HGET', 'clock', 'belief')
+  if type(held) == 'string' and #held == 24 then return struct.unpack('<ddd', held) end
 end
 
 -- The time that counts: that clock with its steps bridged. It stands still between a step and the
--- moment in which a server has noticed it (clock.lua), and is never before a place that was given.
+-- moment in which a server has noticed it (clock.lua).
 local function unix_seconds()
-  local now, from, to, offset, place = redis_seconds(), bounds()
-  return from and math.max(bridged(now, from, to, offset), place) or now
-end
-
--- Nobody who comes later, while time stands still, is to have a place before this one.
-local function place_given(microseconds)
-  redis.pcall('HSET', 'clock', 'place', string.format('%.6f', (microseconds + 1) / 1000000))
+  local now, from, to, offset = redis_seconds(), belief()
+  if not from then return now end
+  return (now < from and from or now > to and to or now) + offset
 end
 
 -- The number that a text says; nil where it says none, none that is finite, or one out of bounds.
@@ -70,7 +62,7 @@ local function start(match_id, pod, ids, notices, memory, now)
   local some_leave = redis.call('HLEN', KEYS[4]) > 0
   local players = cmsgpack.unpack(ids)
   redis.call('HDEL', KEYS[3], unpack(players))
-  redis.call('HSET', KEYS[1], 'state', 'started', 'started_at', string.format('%.0f', math.floor(now * 1000)))
+  redis.call('HSET', KEYS[1], 'state', 'started', 'started_at', math.floor(now * 1000))
   redis.call('HDEL', KEYS[1], 'tickets', 'notices', 'elsewhere')
   redis.call('PEXPIRE', KEYS[1], number_in(memory, 1, DAY * 1000) or 120000)
   redis.call('ZREM', KEYS[2], match_id)
@@ -98,42 +90,6 @@ local function note(history, now, what, ...)
   if type(added) == 'table' and added.err then -- the clock has gone back
     redis.pcall('XADD', history, 'MAXLEN', '~', most, '*', 'what', what, ...)
   end
-end
-
--- Calls `tell` with the first and last index of each portion of `texts` that fits into an entry;
--- `more` bytes come with each text. A text that does not fit is a portion of its own.
-local function in_portions(texts, more, tell)
-  local first, size = 1, OVERHEAD_BYTES
-  for i, text in ipairs(texts) do
-    size = size + #text + more
-    if size > ENTRY_BYTES and i > first then
-      tell(first, i - 1)
-      first, size = i, OVERHEAD_BYTES + #text + more
-    end
-  end
-  if texts[first] then tell(first, #texts) end
-end
-
--- Many players at once.
-local function note_players(history, now, what, players, ...)
-  local about = {...}
-  in_portions(players, 1, function(first, last)
-    note(history, now, what, 'players', table.concat(players, '\n', first, last), unpack(about))
-  end)
-end
-
--- Many matches at once: `matches` are their ids, `players` those of each as text.
-local function note_matches(history, now, what, matches, players)
-  in_portions(players, 2 + #(matches[1] or '') + 1, function(first, last)
-    if first < last or #players[first] <= ENTRY_BYTES then
-      note(history, now, what, 'players', table.concat(players, '\n\n', first, last),
-        'match', table.concat(matches, '\n', first, last))
-    else
-      local lines = {}
-      for line in string.gmatch(players[first], '[^\n]+') do lines[#lines + 1] = line end
-      note_players(history, now, what, lines, 'match', matches[first])
-    end
-  end)
 end
 
 local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token', 'claimed_by', 'ids', 'notices', 'memory')

@@ -114,7 +114,7 @@ def trials(
     found += _on(keys.HEARD, _STREAM[:4])
     for key in (keys.SERVERS, keys.settings("x"), keys.MODES):
         found += _on(key, (*_HASH[:3], ("HGETALL",), ("HINCRBY", "x", 1), ("EXPIRE", 1)))
-    found += _on(keys.CLOCK, (("HMGET", "x"), ("HSET", "x", "x"), ("HINCRBY", "x", 1)))
+    found += _on(keys.CLOCK, (("HGET", "x"), ("HSET", "x", "x"), ("HINCRBY", "x", 1)))
     found += _on(keys.alert("x", "sent"), (*_STRING[:2], ("DEL",)))
     found += _on(keys.text(keys.hand_made_metadata("x")), (("MGET",), ("UNLINK",)))
     traces = [trial for tag in tags for trial in _of_traces(tag)] if traced else []

@@ -15,7 +15,9 @@ local now = unix_seconds()
 -- When the time is over one claim is let through, and others only once it is known what came of it. A
 -- clock that has gone back refuses nobody.
 local function is_refused(claimers, pod, lease)
-  local count, since, till = failures_of(claimers, pod)
+  local held = redis.pcall('HGET', claimers, pod)
+  if not held then return false end
+  local count, since, till = failures_in(held)
   if till == 0 or now < since then return false end
   if now < till then return true end
   write_failures(claimers, pod, count, since, now + lease)
@@ -37,8 +39,7 @@ local function claim()
   if state ~= 'offered' or not deadline or now > tonumber(deadline) then return 'too_late' end
   local lease = number_in(match[4], 0, HOUR) or 10
   if is_refused(KEYS[4], ARGV[3], lease) then return 'refused' end
-  redis.call('HSET', KEYS[1], 'state', 'claimed', 'claimed_by', ARGV[3], 'token', ARGV[4],
-    'claimed_at', string.format('%.6f', now))
+  redis.call('HSET', KEYS[1], 'state', 'claimed', 'claimed_by', ARGV[3], 'token', ARGV[4])
   redis.call('ZADD', KEYS[2], string.format('%.6f', now + lease), ARGV[1])
   note(KEYS[3], now, 'claimed', 'match', ARGV[1], 'pod', ARGV[3])
   return 'claimed'

@@ -21,15 +21,14 @@ if ARGV[3] ~= '' then
   stepped, known_steps = bounded('step', ARGV[3], -CENTURY, CENTURY), bounded('steps', ARGV[4], 0, 2 ^ 53)
   looked_at = bounded('look', ARGV[5], 0, 2 * CENTURY)
 end
-local now, from, to, offset = redis_seconds(), bounds()
+local now, from, to, offset = redis_seconds(), belief()
 if not from then from, to, offset = now, now, 0 end
 local steps = tonumber(redis.call('HGET', KEYS[1], 'steps') or 0)
 local astray = now < from or now > to
 
 local function believe(shift)
   offset, astray = offset + shift, false
-  redis.call('HSET', KEYS[1], 'from', string.format('%.6f', now), 'until', string.format('%.6f', now + trust),
-    'offset', string.format('%.6f', offset))
+  redis.call('HSET', KEYS[1], 'belief', struct.pack('<ddd', now, now + trust, offset))
 end
 
 local function in_order(stream, id)
@@ -44,7 +43,7 @@ end
 
 -- Never back behind what scripts have seen, and never on by more than the time that has passed.
 local function bridge(step)
-  local shift = math.max(-step, bridged(now, from, to, 0) - now)
+  local shift = math.max(-step, math.min(math.max(now, from), to) - now)
   if step ~= 0 or shift ~= 0 then
     local told = step ~= 0 and step or -shift
     redis.call('HSET', KEYS[1], 'steps', steps + 1, 'step', string.format('%.6f', told))

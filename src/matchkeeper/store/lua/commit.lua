@@ -34,6 +34,7 @@
 -- include: sound
 -- include: hand_made
 -- include: history
+-- include: history_of_many
 local call = cmsgpack.unpack(ARGV[1])
 local queue, metadata, pending, history = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local ids, matched = call.ids, KEYS[call.places[1][2]]
@@ -112,19 +113,18 @@ end
 local heard = '1' -- how many heard the last offer
 
 local function write_match(key, sizes, first, last, notices)
-  local fields = {'state', call.claim and 'offered' or 'started', 'epoch', 1, 'offers', 1, 'created', created,
-    'subscribers', heard, 'ids', cmsgpack.pack({unpack(ids, first, last)})}
-  local function add(name, value)
-    if value then fields[#fields + 1], fields[#fields + 2] = name, value end
+  local packed = cmsgpack.pack({unpack(ids, first, last)})
+  if not call.claim then
+    return redis.pcall('HSET', key, 'state', 'started', 'epoch', 1, 'offers', 1, 'created', created,
+      'subscribers', heard, 'ids', packed)
   end
+  local fields = {'state', 'offered', 'epoch', 1, 'offers', 1, 'created', created, 'subscribers', heard,
+    'ids', packed, 'tickets', tickets_of(sizes, first, last), 'notices', notices, 'lease', lease_seconds,
+    'memory', memory}
   local left = left_elsewhere(first, last)
-  if call.claim then
-    add('tickets', tickets_of(sizes, first, last))
-    add('notices', notices)
-    add('lease', lease_seconds)
-    add('memory', memory)
-    add('durability', call.durability ~= 'none' and call.durability)
-    add('elsewhere', left)
+  if left then fields[#fields + 1], fields[#fields + 2] = 'elsewhere', left end
+  if call.durability ~= 'none' then
+    fields[#fields + 1], fields[#fields + 2] = 'durability', call.durability
   end
   return redis.pcall('HSET', key, unpack(fields))
 end

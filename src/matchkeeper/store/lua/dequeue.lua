@@ -22,6 +22,7 @@
 -- include: hand_made
 -- include: leaving
 -- include: history
+-- include: history_of_many
 local call = cmsgpack.unpack(ARGV[1])
 local queue, metadata, matched, leaving, ids = KEYS[1], KEYS[2], KEYS[4], KEYS[5], call.players
 call.stream, call.memory_ms = KEYS[3], memory_ms(call.memory_ms)

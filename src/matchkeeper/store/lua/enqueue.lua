@@ -11,7 +11,7 @@
 --          places    [[tag, index of matched key, index of queue key or 0]]
 --          last_match  index of the first key that says when a player was matched, or 0
 --          longest   how long the queue may become; 0 = as long as it will
---          entries   '' = it stands in no stream
+--          entries   in the order of their stream; '' = it stands in none
 --          repeats   {place of a request: entry of the same request when it was sent first}
 --          channels  where to publish the answers to players who are queued, before anybody can
 --                    match them; '' = the caller does so, once the write is durable
@@ -31,6 +31,7 @@
 -- include: places
 -- include: sound
 -- include: history
+-- include: history_of_many
 local call = cmsgpack.unpack(ARGV[1])
 local queue, metadata, history = KEYS[1], KEYS[2], KEYS[4]
 call.stream, call.memory_ms = KEYS[3], memory_ms(call.memory_ms)
@@ -49,9 +50,10 @@ for i, score in ipairs(ask_all(redis.call, 'ZMSCORE', queue, ids)) do waiting[id
 
 -- The place of the next player, in microseconds: never before those who came earlier, although a
 -- batch is spread over more microseconds than it took. A score from the future, put there by hand,
--- does not draw the others after it.
+-- does not draw the others after it. `place` is the last one given in any queue: time may stand still.
 local last = redis.call('ZRANGE', queue, -1, -1, 'WITHSCORES')[2]
-local place_us = math.floor(now * 1000000)
+local given = tonumber(redis.pcall('HGET', 'clock', 'place') or nil) or 0
+local place_us = math.max(math.floor(now * 1000000), given)
 if last and tonumber(last) - now < 1 then
   place_us = math.max(place_us, math.floor(tonumber(last) * 1000000 + 0.5))
 end
@@ -96,8 +98,11 @@ local function matched_since(i)
   local mark = ms and redis.pcall('GET', KEYS[call.last_match + i - 1])
   local at, match = string.match(type(mark) == 'string' and mark or '', '^(%d+) (.+)$')
   if not at then return false end
-  local started_at = tonumber(redis.pcall('HGET', match, 'started_at'))
-  return ms <= math.max(tonumber(at), started_at or 0)
+  if ms <= tonumber(at) then return true end
+  local found = redis.pcall('HMGET', match, 'state', 'memory')
+  local memory = found[1] == 'started' and number_in(found[2], 1, DAY * 1000)
+  -- Since its start its memory has become shorter.
+  return memory and ms <= redis_seconds() * 1000 - (memory - redis.pcall('PTTL', match))
 end
 
 local mine, too_old = still_there(call)
@@ -130,7 +135,7 @@ local answers = {0}
 for i = 1, #ids do answers[2 * i], answers[2 * i + 1] = handle(i) end
 tell_all('HSET', metadata, described)
 tell_all('ZADD', queue, standing)
-if #queued > 0 then place_given(place_us) end
+if #queued > 0 then redis.pcall('HSET', 'clock', 'place', string.format('%.0f', place_us)) end
 write_kept(call)
 acknowledge(call)
 for _, i in ipairs(told) do redis.call('PUBLISH', call.channels[i], call.answers[i]) end

@@ -10,6 +10,7 @@
 -- include: sound
 -- include: hand_made
 -- include: history
+-- include: history_of_many
 local answer = replayed()
 if answer then return answer end
 must_be_sound({KEYS[2]}, {KEYS[3]})

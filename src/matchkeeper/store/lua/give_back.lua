@@ -21,7 +21,7 @@ local answer = replayed()
 if answer then return answer end
 local threshold = bounded('leases in a row', ARGV[6], 1, 1e4)
 local hold, longest_hold = bounded('refused for', ARGV[7], 0, DAY), bounded('refused for', ARGV[8], 0, DAY)
-local match = redis.call('HMGET', KEYS[2], 'state', 'epoch', 'tickets', 'elsewhere', 'claimed_by', 'claimed_at')
+local match = redis.call('HMGET', KEYS[2], 'state', 'epoch', 'tickets', 'elsewhere', 'claimed_by', 'lease')
 local deadline = redis.call('ZSCORE', KEYS[3], ARGV[2])
 if (match[1] ~= 'offered' and match[1] ~= 'claimed') or match[2] ~= ARGV[3] or not deadline then
   return {'gone', 0, {}}
@@ -43,7 +43,7 @@ local function count_failure(claimers, pod, claimed_at, threshold, first, longes
   local pods = redis.pcall('HLEN', claimers)
   if type(pods) ~= 'number' then return end
   if pods >= 1000 then redis.call('UNLINK', claimers) end
-  local count, since, till = failures_of(claimers, pod)
+  local count, since, till = failures_in(redis.pcall('HGET', claimers, pod))
   if till > 0 and claimed_at <= since then return end
   count = count + 1
   if count >= threshold then
@@ -83,7 +83,7 @@ redis.call('HSET', KEYS[2], 'state', 'given_back', 'cause', ARGV[4])
 redis.call('HDEL', KEYS[2], 'tickets', 'notices', 'elsewhere')
 redis.call('PEXPIRE', KEYS[2], remembered_ms)
 if ARGV[4] == 'lease_expired' and match[5] then
-  count_failure(KEYS[7], match[5], tonumber(match[6]) or 0, threshold, hold, longest_hold)
+  count_failure(KEYS[7], match[5], deadline - (number_in(match[6], 0, HOUR) or 0), threshold, hold, longest_hold)
 end
 note(KEYS[6], now, 'given_back', 'match', ARGV[2], 'detail', ARGV[4])
 for i = 1, #left, 2 do note(KEYS[6], now, 'dequeued', 'players', left[i], 'match', ARGV[2]) end

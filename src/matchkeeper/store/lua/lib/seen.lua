@@ -42,9 +42,8 @@ end
 local function write_kept(call)
   for _, key in ipairs(changed) do
     local player = players[key]
-    local text = player and table.concat({
-      player.id, player.stream, player.tag, player.name, player.first, player.known,
-    }, ' ')
+    local text = player and player.id .. ' ' .. player.stream .. ' ' .. player.tag .. ' '
+      .. player.name .. ' ' .. player.first .. ' ' .. player.known
     redis.call('SET', key, text or texts[key], 'PX', call.memory_ms)
   end
 end
@@ -88,16 +87,26 @@ local function asked(call, i)
   return call.repeats[i] or call.entries[i]
 end
 
+-- Of two entries of one stream.
+local function is_before(one, other)
+  local ms, number = string.match(one, '^(%d+)-(%d+)$')
+  local other_ms, other_number = string.match(other, '^(%d+)-(%d+)$')
+  if ms ~= other_ms then return tonumber(ms) < tonumber(other_ms) end
+  return tonumber(number) < tonumber(other_number)
+end
+
+local function milliseconds_of(entry)
+  return tonumber(string.match(entry, '^(%d+)-'))
+end
+
 -- A request may come late, because the server that had read it died, and its repetition may come
 -- after a newer one: then what the player has asked for since holds. In one millisecond two streams
 -- have no order.
 local function older_than_latest(latest, call, i)
-  local player = latest_request(latest)
-  local ms, number = string.match(asked(call, i), '^(%d+)-(%d+)$')
-  if not player or not ms then return false end
-  local latest_ms, latest_number = string.match(player.id, '^(%d+)-(%d+)$')
-  if ms ~= latest_ms then return tonumber(ms) < tonumber(latest_ms) end
-  return player.stream == call.stream and tonumber(number) < tonumber(latest_number)
+  local player, entry = latest_request(latest), asked(call, i)
+  if not player or entry == '' then return false end
+  if player.stream == call.stream then return is_before(entry, player.id) end
+  return milliseconds_of(entry) < milliseconds_of(player.id)
 end
 
 local function latest_is_elsewhere(latest, call)
@@ -135,31 +144,46 @@ end
 -- repeats one that is so old: what the player has asked for since, and whether it came true, nobody knows
 -- any more. A request that only waited to be read is done, however old it is: those of its player stand
 -- behind it.
-local function forgotten(call, i, now)
-  local ms, entry = string.match(asked(call, i), '^(%d+)-%d+$'), call.entries[i]
-  if not ms or now * 1000 - tonumber(ms) <= call.memory_ms then return false end
+local function forgotten(call, i, now_ms)
+  local first, entry = asked(call, i), call.entries[i]
+  if first == '' or now_ms - milliseconds_of(first) <= call.memory_ms then return false end
   if call.repeats[i] then return true end
   local given = redis.pcall('XPENDING', call.stream, call.group, entry, entry, 1)[1]
   return given == nil or given[4] > 1 or given[3] > call.memory_ms
 end
 
--- For each request whether it is still to be done (else somebody has done it: it leaves its stream in
--- the same step), and whether it is too old for that.
-local function still_there(call)
-  local entries, there, mine, too_old = {}, {}, {}, {}
+local function entries_of(call)
+  local entries = {}
   for _, entry in ipairs(call.entries) do
     if entry ~= '' then entries[#entries + 1] = entry end
   end
-  if #entries > 0 then
-    local first, last = entries[1], entries[#entries]
-    for _, found in ipairs(redis.call('XRANGE', call.stream, first, last, 'COUNT', #entries)) do
+  return entries
+end
+
+-- Whether a stream has all its entries from this one on, since none was taken out there so far.
+local function is_whole_from(stream, entry)
+  local info, facts = redis.pcall('XINFO', 'STREAM', stream), {}
+  for i = 1, #info, 2 do facts[info[i]] = info[i + 1] end
+  local first, deleted = facts['first-entry'], facts['max-deleted-entry-id']
+  return first and deleted and not is_before(entry, first[1]) and is_before(deleted, entry)
+end
+
+-- For each request whether it is still to be done (else somebody has done it: it leaves its stream in
+-- the same step), and whether it is too old for that.
+local function still_there(call)
+  local entries, there, mine, too_old = entries_of(call), {}, {}, {}
+  local oldest = entries[1]
+  local is_whole = not oldest or is_whole_from(call.stream, oldest)
+  if not is_whole then
+    for _, found in ipairs(redis.call('XRANGE', call.stream, oldest, entries[#entries], 'COUNT', #entries)) do
       there[found[1]] = true
     end
   end
-  local now = call.group ~= '' and redis_seconds() -- by which the stream names its entries
+  local now_ms = call.group ~= '' and redis_seconds() * 1000 -- by which the stream names its entries
+  local some_old = now_ms and oldest and now_ms - milliseconds_of(oldest) > call.memory_ms
   for i, entry in ipairs(call.entries) do
-    mine[i] = entry == '' or there[entry] or #redis.call('XRANGE', call.stream, entry, entry) > 0
-    too_old[i] = now and forgotten(call, i, now)
+    mine[i] = is_whole or entry == '' or there[entry] or #redis.call('XRANGE', call.stream, entry, entry) > 0
+    too_old[i] = (some_old or (now_ms and call.repeats[i])) and forgotten(call, i, now_ms)
   end
   return mine, too_old
 end
@@ -167,10 +191,7 @@ end
 -- Takes the requests of a call out of their stream. It comes last: Redis does not take back what an
 -- interrupted script has done, and what was not done must stay.
 local function acknowledge(call)
-  local entries = {}
-  for _, entry in ipairs(call.entries) do
-    if entry ~= '' then entries[#entries + 1] = entry end
-  end
+  local entries = entries_of(call)
   for first = 1, #entries, 1000 do
     local last = math.min(first + 999, #entries)
     if call.group ~= '' then redis.call('XACK', call.stream, call.group, unpack(entries, first, last)) end

@@ -12,7 +12,7 @@ local function start(match_id, pod, ids, notices, memory, now)
   local some_leave = redis.call('HLEN', KEYS[4]) > 0
   local players = cmsgpack.unpack(ids)
   redis.call('HDEL', KEYS[3], unpack(players))
-  redis.call('HSET', KEYS[1], 'state', 'started', 'started_at', string.format('%.0f', math.floor(now * 1000)))
+  redis.call('HSET', KEYS[1], 'state', 'started')
   redis.call('HDEL', KEYS[1], 'tickets', 'notices', 'elsewhere')
   redis.call('PEXPIRE', KEYS[1], number_in(memory, 1, DAY * 1000) or 120000)
   redis.call('ZREM', KEYS[2], match_id)

@@ -1,0 +1,37 @@
+-- Many players or matches at once, in entries of a bounded size. Needs: history
+
+-- Calls `tell` with the first and last index of each portion of `texts` that fits into an entry;
+-- `more` bytes come with each text. A text that does not fit is a portion of its own.
+local function in_portions(texts, more, tell)
+  local first, size = 1, OVERHEAD_BYTES
+  for i, text in ipairs(texts) do
+    size = size + #text + more
+    if size > ENTRY_BYTES and i > first then
+      tell(first, i - 1)
+      first, size = i, OVERHEAD_BYTES + #text + more
+    end
+  end
+  if texts[first] then tell(first, #texts) end
+end
+
+-- Many players at once.
+local function note_players(history, now, what, players, ...)
+  local about = {...}
+  in_portions(players, 1, function(first, last)
+    note(history, now, what, 'players', table.concat(players, '\n', first, last), unpack(about))
+  end)
+end
+
+-- Many matches at once: `matches` are their ids, `players` those of each as text.
+local function note_matches(history, now, what, matches, players)
+  in_portions(players, 2 + #(matches[1] or '') + 1, function(first, last)
+    if first < last or #players[first] <= ENTRY_BYTES then
+      note(history, now, what, 'players', table.concat(players, '\n\n', first, last),
+        'match', table.concat(matches, '\n', first, last))
+    else
+      local lines = {}
+      for line in string.gmatch(players[first], '[^\n]+') do lines[#lines + 1] = line end
+      note_players(history, now, what, lines, 'match', matches[first])
+    end
+  end)
+end
