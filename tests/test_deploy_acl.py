@@ -302,6 +302,9 @@ def _granted(user: str) -> set[str]:
     return set(re.findall(r"[( ]\+(\S+?)(?=[) ]|$)", f" {users()[user]}"))
 
 
+_CALLED = r"redis\.p?call\('(\w+)'(?:, '(STREAM)')?"
+
+
 def _in_lua(*names: str) -> set[str]:
     folder = files("matchkeeper.store") / "lua"
     texts = [
@@ -310,7 +313,8 @@ def _in_lua(*names: str) -> set[str]:
         for each in part.iterdir()
         if each.name.endswith(".lua") and (not names or each.name in names)
     ]
-    return {name.lower() for text in texts for name in re.findall(r"redis\.p?call\('(\w+)'", text)}
+    called = [call for text in texts for call in re.findall(_CALLED, text)]
+    return {"|".join(filter(None, call)).lower() for call in called}
 
 
 def test_the_server_may_do_what_it_does_and_no_more() -> None:

@@ -67,7 +67,7 @@ local function start(match_id, pod, ids, notices, memory, now)
   local some_leave = redis.call('HLEN', KEYS[4]) > 0
   local players = cmsgpack.unpack(ids)
   redis.call('HDEL', KEYS[3], unpack(players))
-  redis.call('HSET', KEYS[1], 'state', 'started', 'started_at', math.floor(now * 1000))
+  redis.call('HSET', KEYS[1], 'state', 'started')
   redis.call('HDEL', KEYS[1], 'tickets', 'notices', 'elsewhere')
   redis.call('PEXPIRE', KEYS[1], number_in(memory, 1, DAY * 1000) or 120000)
   redis.call('ZREM', KEYS[2], match_id)
@@ -87,9 +87,9 @@ end
 local HISTORY_BYTES, ENTRY_BYTES, OVERHEAD_BYTES = 32 * 1024 * 1024, 512, 64
 
 local function note(history, now, what, ...)
-  local size = OVERHEAD_BYTES
-  for _, text in ipairs({...}) do size = size + #text end
-  local most = math.floor(HISTORY_BYTES / math.max(ENTRY_BYTES, size))
+  local _, one, _, two, _, three = ...
+  local size, most = OVERHEAD_BYTES + #one + #(two or '') + #(three or ''), HISTORY_BYTES / ENTRY_BYTES
+  if size > ENTRY_BYTES then most = math.floor(HISTORY_BYTES / size) end
   local id = string.format('%d-*', now * 1000)
   local added = redis.pcall('XADD', history, 'MAXLEN', '~', most, id, 'what', what, ...)
   if type(added) == 'table' and added.err then -- the clock has gone back

@@ -36,9 +36,9 @@ end
 local HISTORY_BYTES, ENTRY_BYTES, OVERHEAD_BYTES = 32 * 1024 * 1024, 512, 64
 
 local function note(history, now, what, ...)
-  local size = OVERHEAD_BYTES
-  for _, text in ipairs({...}) do size = size + #text end
-  local most = math.floor(HISTORY_BYTES / math.max(ENTRY_BYTES, size))
+  local _, one, _, two, _, three = ...
+  local size, most = OVERHEAD_BYTES + #one + #(two or '') + #(three or ''), HISTORY_BYTES / ENTRY_BYTES
+  if size > ENTRY_BYTES then most = math.floor(HISTORY_BYTES / size) end
   local id = string.format('%d-*', now * 1000)
   local added = redis.pcall('XADD', history, 'MAXLEN', '~', most, id, 'what', what, ...)
   if type(added) == 'table' and added.err then -- the clock has gone back
