@@ -146,7 +146,7 @@ async def _moved(redis: Redis, seconds: float) -> None:
 
 
 async def _believed(redis: Redis, *more: float) -> None:
-    """Adds to from when and until when the clock is believed, and to how far off it is taken to be."""
+    """Adds to from when and until when the clock is believed, and to its offset."""
     await redis.eval(_ADDED, 1, keys.CLOCK, *more)
 
 

@@ -41,7 +41,7 @@ _IN = (
         edits=(
             Edit(
                 file="store/lua/lib/seen.lua",
-                old="  if not ms then return false end\n",
+                old="  if not player or entry == '' then return false end\n",
                 new="  if true then return false end\n",
             ),
             Edit(
