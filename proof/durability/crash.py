@@ -139,6 +139,7 @@ class Scene:
             "MATCHKEEPER_MATCHMAKING__TRY_MATCH_TICK_INTERVAL_SECONDS": "60",
             "MATCHKEEPER_MATCHMAKING__REDIS_OPERATION_TIMEOUT_SECONDS": "10",
             "MATCHKEEPER_REDIS__DURABILITY_TIMEOUT_SECONDS": "5",
+            "MATCHKEEPER_RETRY__REQUEST_MEMORY_SECONDS": "120",  # longer than all attempts
         }
         return ["matchkeeper", "serve"], environment
 
