@@ -12,11 +12,13 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as replace_
 from redis.asyncio import Redis
 
 from matchkeeper.client import GameServer
@@ -28,9 +30,10 @@ from matchkeeper.store.clock import TRUST_SECONDS, Look, RedisClock
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.embedded import executable
 from matchkeeper.store.facts import ServerFacts
+from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer, wait_until
 from tests.harness import Outside, Server, outside, serving
-from tests.stores import NORMAL, Stores, open_stores
+from tests.stores import NORMAL, Stores, enqueue_request, heard, open_stores, token
 
 _LIBRARY = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
 HOUR = 3600.0
@@ -212,6 +215,32 @@ async def test_requests_after_a_step_back_come_after_those_before(any_server: Re
         after = await redis.xadd(stream, {"kind": "enqueue", "body": ""})
         assert int(str(after).split("-")[0]) >= int(str(entry).split("-")[0]) + 1000 * HOUR
         assert await redis.xlen(stream) == 2
+
+
+async def test_what_was_asked_before_a_step_forward_is_not_done_once_more(
+    any_server: RealServer,
+) -> None:
+    """What Redis keeps for a time is over with the step, noticed or not; so the memory of it."""
+    async with _clocks(any_server) as (redis, stores, clock):
+
+        async def ask(repeats: str) -> Reply:
+            await stores.stream.submit("enqueue", b"{}", limit=100)
+            (entry,) = await stores.stream.read(count=1, block=timedelta(seconds=1))
+            request = replace_(enqueue_request("p1", request_id=token()), repeats=repeats)
+            _, (outcome,) = await stores.tickets.enqueue("normal", [heard(request, entry=entry)])
+            first.append(entry.entry_id)
+            return outcome.reply
+
+        first: list[str] = []
+        await stores.stream.prepare()
+        await clock.look()
+        assert await ask("") is Reply.QUEUED
+        await redis.delete(keys.queue("normal"), keys.latest("p1"))  # matched, and then the step
+        await _moved(redis, HOUR)
+        assert await ask(first[0]) is Reply.REQUEST_EXPIRED
+        await clock.bridge(HOUR, await clock.look())
+        assert await ask(first[0]) is Reply.REQUEST_EXPIRED
+        assert await ask("") is Reply.QUEUED
 
 
 async def test_an_outage_is_no_step(any_server: RealServer) -> None:

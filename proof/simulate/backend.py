@@ -31,6 +31,8 @@ _SIM_ENTRY_IDS = (
 EPOCH = 1_700_000_000.0
 """Unix time at the start of a simulation."""
 _TTL_STEP_MS = 10_000
+_NOTICED_SECONDS = 3.0
+"""Within this some server has looked at the clock."""
 _OK = b"+OK\r\n"
 _BARRIER = (b"PING", b"sim")
 _PONG, _ECHO = b"*2\r\n$4\r\npong\r\n", b"$3\r\nsim\r\n"
@@ -141,6 +143,7 @@ class Backend:
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self._clock = Clock()
+        self._stepped = (0.0, 0.0)
         self._admin = self._connected(time.monotonic() + 10)
         self._opened: list[Raw] = []
         self._shas: dict[bytes, bytes] = {}
@@ -164,6 +167,7 @@ class Backend:
         self._admin.call(b"FLUSHALL")
         self.forget_scripts()
         self._clock.ahead_seconds = self._clock.latest = 0.0
+        self._stepped = (0.0, 0.0)
         self._deadlines.clear()
         self._swept_at = 0.0
 
@@ -216,8 +220,16 @@ class Backend:
         args = (tag.encode() for tag in tags)
         return read(self._admin.call(b"EVAL", SCRIPT.encode(), b"0", *args), tags)
 
-    def step_clock(self, seconds: float) -> None:
-        """Sets the wall clock of Redis. What has a time to live lives by it."""
+    def step_clock(self, now: float, seconds: float) -> None:
+        """Sets the wall clock of Redis. What has a time to live lives by it.
+
+        Not where servers have not yet noticed the opposite step: what was kept for a time in
+        between may be over at once, and nobody can know.
+        """
+        at, last = self._stepped
+        if seconds * last < 0 and now - at < _NOTICED_SECONDS:
+            return
+        self._stepped = (now, seconds)
         self._clock.ahead_seconds += seconds
 
     def pass_time(self, now: float) -> None:

@@ -269,7 +269,7 @@ class Network:
         elif fault is Fault.SUBSCRIBER_DROPPED and (listening := self._listening()):
             self.reset(self.rng.choice(listening))
         elif fault is not None and fault in STEPS:
-            self.backend.step_clock(STEPS[fault])
+            self.backend.step_clock(self.loop.time(), STEPS[fault])
 
     def _before(self, link: Link, fault: Fault | None) -> None:
         if fault is Fault.REDIS_RESTARTED:

@@ -41,6 +41,18 @@ local function in_order(stream, id)
   end
 end
 
+-- What Redis keeps for a time may have ended with a step forward: what was asked before is forgotten.
+local function forget()
+  local newest = 0
+  for i = 2, #KEYS do
+    local last = redis.pcall('XINFO', 'STREAM', KEYS[i])
+    for k = 1, #last, 2 do
+      if last[k] == 'last-generated-id' then newest = math.max(newest, tonumber(string.match(last[k + 1], '^%d+'))) end
+    end
+  end
+  redis.call('HSET', KEYS[1], 'forgot', string.format('%.0f', newest + 1))
+end
+
 -- Never back behind what scripts have seen, and never on by more than the time that has passed.
 local function bridge(step)
   local shift = math.max(-step, math.min(math.max(now, from), to) - now)
@@ -50,6 +62,7 @@ local function bridge(step)
     steps = steps + 1
     local id = string.format('%.0f-0', (now - told + 1) * 1000)
     for i = 2, #KEYS do in_order(KEYS[i], id) end
+    if told > 0 then forget() end
   end
   believe(shift)
 end

@@ -144,9 +144,9 @@ end
 -- repeats one that is so old: what the player has asked for since, and whether it came true, nobody knows
 -- any more. A request that only waited to be read is done, however old it is: those of its player stand
 -- behind it.
-local function forgotten(call, i, now_ms)
+local function forgotten(call, i, since_ms)
   local first, entry = asked(call, i), call.entries[i]
-  if first == '' or now_ms - milliseconds_of(first) <= call.memory_ms then return false end
+  if first == '' or milliseconds_of(first) >= since_ms then return false end
   if call.repeats[i] then return true end
   local given = redis.pcall('XPENDING', call.stream, call.group, entry, entry, 1)[1]
   return given == nil or given[4] > 1 or given[3] > call.memory_ms
@@ -168,6 +168,15 @@ local function is_whole_from(stream, entry)
   return first and deleted and not is_before(entry, first[1]) and is_before(deleted, entry)
 end
 
+-- Since when all is remembered, in the milliseconds by which the stream names its entries. A step of
+-- the clock forward ends what Redis keeps for a time, and servers may not have noticed it yet.
+local function remembered_since(call)
+  local now, _, to = redis_seconds(), belief()
+  if to and now > to then return math.huge end
+  local stepped_at = tonumber(redis.pcall('HGET', 'clock', 'forgot') or nil) or 0
+  return math.max(now * 1000 - call.memory_ms, stepped_at)
+end
+
 -- For each request whether it is still to be done (else somebody has done it: it leaves its stream in
 -- the same step), and whether it is too old for that.
 local function still_there(call)
@@ -179,11 +188,11 @@ local function still_there(call)
       there[found[1]] = true
     end
   end
-  local now_ms = call.group ~= '' and redis_seconds() * 1000 -- by which the stream names its entries
-  local some_old = now_ms and oldest and now_ms - milliseconds_of(oldest) > call.memory_ms
+  local since_ms = call.group ~= '' and remembered_since(call)
+  local some_old = since_ms and oldest and milliseconds_of(oldest) < since_ms
   for i, entry in ipairs(call.entries) do
     mine[i] = is_whole or entry == '' or there[entry] or #redis.call('XRANGE', call.stream, entry, entry) > 0
-    too_old[i] = (some_old or (now_ms and call.repeats[i])) and forgotten(call, i, now_ms)
+    too_old[i] = (some_old or (since_ms and call.repeats[i])) and forgotten(call, i, since_ms)
   end
   return mine, too_old
 end
