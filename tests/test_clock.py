@@ -236,8 +236,9 @@ async def test_what_was_asked_before_a_step_forward_is_not_done_once_more(
         await clock.look()
         assert await ask("") is Reply.QUEUED
         await redis.delete(keys.queue("normal"), keys.latest("p1"))  # matched, and then the step
-        await _moved(redis, HOUR)
+        await _believed(redis, 0, 0, HOUR)  # as it is after a step back
         assert await ask(first[0]) is Reply.REQUEST_EXPIRED
+        await _believed(redis, -HOUR, -HOUR, 0)
         await clock.bridge(HOUR, await clock.look())
         assert await ask(first[0]) is Reply.REQUEST_EXPIRED
         assert await ask("") is Reply.QUEUED

@@ -226,11 +226,15 @@ class Backend:
         Not where servers have not yet noticed the opposite step: what was kept for a time in
         between may be over at once, and nobody can know.
         """
-        at, last = self._stepped
-        if seconds * last < 0 and now - at < _NOTICED_SECONDS:
+        if self.has_just_stepped(now) and seconds * self._stepped[1] < 0:
             return
         self._stepped = (now, seconds)
         self._clock.ahead_seconds += seconds
+
+    def has_just_stepped(self, now: float) -> bool:
+        """Whether some server may not have noticed it yet."""
+        at, last = self._stepped
+        return last != 0 and now - at < _NOTICED_SECONDS
 
     def pass_time(self, now: float) -> None:
         """Ends what has lived its time, looked at once a simulated second."""

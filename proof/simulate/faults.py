@@ -46,6 +46,7 @@ ERRORS: Mapping[Fault, bytes] = {
     Fault.NOAUTH: b"-NOAUTH Authentication required.\r\n",
 }
 FREEZES = (Fault.FROZEN_BEFORE, Fault.FROZEN_AFTER)
+KILLS = (Fault.KILLED_BEFORE, Fault.KILLED_AFTER)
 STEPS: Mapping[Fault, float] = {Fault.CLOCK_FORWARD: 3600.0, Fault.CLOCK_BACK: -3600.0}
 """Seconds."""
 READS = (

@@ -15,7 +15,7 @@ import hiredis
 from matchkeeper.store import keys
 from proof.judge import What
 from proof.simulate.backend import Backend, Raw
-from proof.simulate.faults import ERRORS, FREEZES, READS, STEPS, Fault, Operation, Plan
+from proof.simulate.faults import ERRORS, FREEZES, KILLS, READS, STEPS, Fault, Operation, Plan
 from proof.simulate.loop import Pace, SimLoop
 
 _QUIET = (b"CLIENT", b"SELECT", b"HELLO", b"AUTH")
@@ -242,6 +242,8 @@ class Network:
 
     def _arrive(self, link: Link, args: tuple[bytes, ...], fault: Fault | None) -> None:
         """The command is at Valkey."""
+        if fault in KILLS and self.backend.has_just_stepped(self.loop.time()):
+            fault = None  # the next server could not tell a step from the time that it did not see
         if link.raw is None:
             if fault is Fault.SLOW_APPLY:
                 self._run_for_nobody(args)

@@ -168,13 +168,12 @@ local function is_whole_from(stream, entry)
   return first and deleted and not is_before(entry, first[1]) and is_before(deleted, entry)
 end
 
--- Since when all is remembered, in the milliseconds by which the stream names its entries. A step of
--- the clock forward ends what Redis keeps for a time, and servers may not have noticed it yet.
+-- Since when all is remembered, in the milliseconds by which the stream names its entries: by the clock
+-- or, where that has gone back, as if it had not. A step forward ends what Redis keeps for a time.
 local function remembered_since(call)
-  local now, _, to = redis_seconds(), belief()
-  if to and now > to then return math.huge end
+  local now, _, _, offset = redis_seconds(), belief()
   local stepped_at = tonumber(redis.pcall('HGET', 'clock', 'forgot') or nil) or 0
-  return math.max(now * 1000 - call.memory_ms, stepped_at)
+  return math.max((now + math.max(offset or 0, 0)) * 1000 - call.memory_ms, stepped_at)
 end
 
 -- For each request whether it is still to be done (else somebody has done it: it leaves its stream in
