@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check install clean model simulate chaos mutants fuzz durability starts bench docs
+.PHONY: help demo test check install clean model simulate chaos mutants fuzz durability starts bench docs release
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -69,6 +69,9 @@ docs: $(STAMP)  ## The documentation as a site, in site/; a dead link is an erro
 	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --quiet --inexact --group docs \
 		--python $(BIN)/python
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+release: $(STAMP)  ## sdist, wheel and SBOM in dist/, and all tests against that wheel
+	.ci/release $(ARGS)
 
 clean:  ## Remove .venv, the site and caches
 	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

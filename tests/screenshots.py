@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, FloatRect, Page, async_playwright
 
 from matchkeeper.store.embedded import executable
 from tests.browser import CHROMIUM, launched
@@ -21,6 +21,8 @@ from tests.harness import serving
 from tests.live_world import MODES, World
 
 DESKTOP, PHONE = (1280, 900), (390, 844)
+_TOP = FloatRect(x=0, y=0, width=DESKTOP[0], height=577)
+"""What README.md shows: wide, and ends where the cards have told how long players wait."""
 _PATIENCE_MS = 600_000
 """On a busy machine the page says so; the picture is of a quiet one."""
 _OUTAGE_MS = 40_000
@@ -75,6 +77,8 @@ async def _scenes(url: str, valkey: RealServer, folder: Path, minutes: float) ->
             page = await _open(browser, url, DESKTOP, scheme)
             await page.locator("#calm").wait_for()
             await page.screenshot(path=folder / f"live-page-{scheme}.png", full_page=True)
+            if scheme == "light":
+                await page.screenshot(path=folder / "live-page-top.png", clip=_TOP)
         await _player(page, world, folder)
         await world.spoil("ranked", "frost-3310", '{"mmr": "gold", "pod_id": "eu-west-1"}')
         phone = await _open(browser, url, PHONE)

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 import yaml
 
+from matchkeeper.api.pages import FOLDER as PAGE
 from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.mode import GameMode, RatingRules
 from matchkeeper.domain.ticket import Ticket
@@ -380,13 +381,13 @@ def test_facts_come_from_the_board() -> None:
 
 
 def test_the_page_has_words_for_all_that_can_happen_to_a_player() -> None:
-    words = (ROOT / "src/matchkeeper/api/page/search.js").read_text("utf-8")
+    words = (PAGE / "search.js").read_text("utf-8")
     for each in Happening:
         assert f"  {each.value}: (e) =>" in words
 
 
 def test_the_page_has_words_for_every_cause() -> None:
-    words = (ROOT / "src/matchkeeper/api/page/queues.js").read_text("utf-8")
+    words = (PAGE / "queues.js").read_text("utf-8")
     for cause in Cause:
         assert (f"  {cause.value}: " in words) is (cause is not Cause.ODD_PLAYER)
     world = World()

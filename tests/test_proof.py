@@ -30,6 +30,11 @@ REPLIES = (
 )  # fmt: skip
 
 
+needs_source = pytest.mark.skipif(
+    not (ROOT / "src").exists(), reason="a wheel is tested: there is no source to put bugs into"
+)
+
+
 def run(*arguments: str, seconds: float = 100) -> subprocess.CompletedProcess[str]:
     """One of the proof's commands."""
     return subprocess.run(
@@ -92,6 +97,7 @@ def test_recovery_is_counted_to_the_first_start_of_a_match_made_afterwards() -> 
     assert recoveries(events, [calm, busy]) == {Kind.CUT: [4.0]}
 
 
+@needs_source
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: str(mutant.name))
 def test_every_deliberate_bug_still_fits_the_code(mutant: Mutant, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "src", tmp_path / "src")
@@ -99,6 +105,7 @@ def test_every_deliberate_bug_still_fits_the_code(mutant: Mutant, tmp_path: Path
         edit.apply(tmp_path)  # raises where it does not
 
 
+@needs_source
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_deliberate_bug_is_caught_and_says_by_what() -> None:

@@ -18,6 +18,7 @@ ROOT_PAGES = {
     "README.md": "index.md",
     "CHANGELOG.md": "CHANGELOG.md",
     "CONTRIBUTING.md": "CONTRIBUTING.md",
+    "SECURITY.md": "SECURITY.md",
 }
 """Pages that stand outside of docs/, and what they are called in the site."""
 RUNBOOKS = "Runbooks"
