@@ -37,8 +37,12 @@ class Crowd:
     rng: random.Random
     accepted: set[str] = field(default_factory=set)
     asked_anew: Counter[str] = field(default_factory=Counter)
-    """By players who heard nothing for so long that they gave up: what they had asked counts, too."""
+    """Players who heard nothing for so long that they gave up: what they had asked counts, too."""
     started: Counter[str] = field(default_factory=Counter)
+
+    def too_often(self, times: Counter[str]) -> list[str]:
+        """Players to whom it happened more often than they asked for it."""
+        return [player for player, count in times.items() if count > 1 + self.asked_anew[player]]
 
     async def run(self) -> None:
         """All players come, and all offers are taken, until cancelled."""
@@ -90,9 +94,8 @@ async def judge(wire: Outside, crowd: Crowd) -> None:
         if isinstance(answer["result_type"], dict) and "MatchFound" in answer["result_type"]
     )
     assert crowd.accepted - set(found) - waiting == set(), "lost"
-    told_twice = [player for player, n in found.items() if n > 1 + crowd.asked_anew[player]]
-    assert told_twice == []
-    assert [player for player, times in crowd.started.items() if times > 1] == [], "started twice"
+    assert crowd.too_often(found) == [], "told twice"
+    assert crowd.too_often(crowd.started) == [], "started twice"
     assert waiting & set(found) <= set(crowd.asked_anew), "matched and still waiting"
 
 
