@@ -72,12 +72,12 @@ def examine_use(facts: UseFacts) -> list[Finding]:
 
 
 def examine_modes(modes: Sequence[GameMode]) -> list[Finding]:
-    """What they are, and what whoever chose their handoff should know."""
+    """What they are, and what people who chose their handoff should know."""
     findings = [_good("configuration", f"modes {', '.join(mode.name for mode in modes)}")]
     announced = [mode.name for mode in modes if mode.handoff is Handoff.PUBLISH]
     if announced:
         found = (
-            f"{', '.join(announced)}: announced to whoever listens, and nobody confirms the start. "
+            f"{', '.join(announced)}: announced to all who listen, and nobody confirms the start. "
             "If the pod of the first player dies or hangs just then, the match is lost"
         )
         mend = 'Set handoff = "claim" where your game servers can claim matches (docs/wire.md).'

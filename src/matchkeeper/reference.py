@@ -43,7 +43,7 @@ _CLIENT_SCRIPTS = (
 _BY_HAND = "<!-- Made by `python -m matchkeeper.reference docs`; do not edit. -->"
 
 _HISTORY = """\
-What happened to players and matches lately, for whoever looks somebody up: the search of
+What happened to players and matches lately, for people who look somebody up: the search of
 [the live page](live-page.md) shows it, and so do
 
 ```
@@ -54,7 +54,7 @@ redis-cli XREVRANGE 'history:{normal}' + - COUNT 10
 The scripts write it in the same step as the change itself: a stream for each mode, of about the
 last 100,000 entries, which goes an hour after the last enqueue. An entry has `what` (`event` at the
 API) and, where they say something, `players` (one a line), `match`, `pod` (`pod_id` at the API) and
-`detail`. What follows on `committed` names the match and no players. Matches made at once are one
+`detail`. Events after `committed` name the match and no players. Matches made at once are one
 entry: their ids are one a line, and an empty line stands between the players of two.
 
 It is for people: game servers learn everything from their [answers](wire.md#answers). A new version

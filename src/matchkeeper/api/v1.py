@@ -138,7 +138,7 @@ def _hold_routes(context: Context, guard: list[Any]) -> list[Any]:
 
     @post(
         "/queues/{mode:str}/drain",
-        summary="No new players on any server; who waits is matched",
+        summary="No new players on any server; those who wait are matched",
         **described,
     )
     async def drain(mode: str) -> models.Done:
@@ -146,7 +146,7 @@ def _hold_routes(context: Context, guard: list[Any]) -> list[Any]:
 
     @post(
         "/queues/{mode:str}/pause",
-        summary="Nobody is matched on any server; who asks waits",
+        summary="Nobody is matched on any server; newcomers wait",
         **described,
     )
     async def pause(mode: str) -> models.Done:

@@ -72,7 +72,7 @@ def list_queues(
 @app.command("show")
 def show_queue(
     mode: ModeArgument,
-    start: Annotated[int, typer.Option(min=0, help="Skip so many who wait longest.")] = 0,
+    start: Annotated[int, typer.Option(min=0, help="Skip so many of those who wait longest.")] = 0,
     count: Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")] = 50,
     config: ConfigOption = None,
     redis_url: UrlOption = None,
@@ -153,7 +153,7 @@ def remove(
 
 @app.command("drain")
 def drain(mode: ModeArgument, config: ConfigOption = None, redis_url: UrlOption = None) -> None:
-    """Let no new players into a queue, on all servers. Who waits there is matched.
+    """Let no new players into a queue, on all servers. Those who wait there are matched.
 
     Example: matchkeeper queue drain Normal
     """
@@ -167,7 +167,7 @@ def drain(mode: ModeArgument, config: ConfigOption = None, redis_url: UrlOption 
 
 @app.command("pause")
 def pause(mode: ModeArgument, config: ConfigOption = None, redis_url: UrlOption = None) -> None:
-    """Match nobody in a queue, on all servers. Who asks waits, and expires as usual.
+    """Match nobody in a queue, on all servers. Newcomers wait, and expire as usual.
 
     Example: matchkeeper queue pause Normal
     """

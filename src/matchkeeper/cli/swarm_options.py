@@ -45,7 +45,7 @@ Ratings = Annotated[str, _player("Mean and deviation of the ratings.")]
 Timeout = Annotated[
     float,
     _player(
-        "Who is not matched after so many seconds counts as unmatched, and leaves.",
+        "Players not matched after so many seconds count as unmatched, and leave.",
         min=0.1,
         max=_DAY,
     ),

@@ -39,7 +39,7 @@ class GameModeSettings(Section):
         default="publish",
         description="`claim`, the safe way: offered until one game server has claimed it and "
         "confirmed the start. `publish`, for game servers that only listen: announced once to "
-        "whoever listens; the pod of the first player starts it, and if that pod dies or hangs, "
+        "all who listen; the pod of the first player starts it, and if that pod dies or hangs, "
         "the match is lost.",
     )
     claim_lease_seconds: float = Field(

@@ -21,9 +21,9 @@ class ModeState(StrEnum):
     """What an operator decided for a mode; both may hold."""
 
     DRAINED = "drained"
-    """No new players; who waits is matched."""
+    """No new players; those who wait are matched."""
     PAUSED = "paused"
-    """Nobody is matched; who asks waits."""
+    """Nobody is matched; newcomers wait."""
 
 
 class Shared(msgspec.Struct, frozen=True, kw_only=True):

@@ -325,7 +325,7 @@ class Ingest:
                 ]
             )
         except StoreError as error:
-            # The requests are done; Pub/Sub promises no more. Who asks again is told again.
+            # The requests are done; Pub/Sub promises no more. Players who ask again are told again.
             emit(Event.ANSWERS_LOST, count=len(to_tell), error=error.message)
 
     def _mode_name(self, game_mode: str) -> str:

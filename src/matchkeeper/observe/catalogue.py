@@ -118,7 +118,7 @@ CATALOGUE: dict[Event, Entry] = {
         _E, "The data in Redis went back: look {found} at its clock comes after look {seen}",
         "Redis was emptied, has loaded an older data set, or is a replica that was behind until "
         "now. Players and matches since then may be gone; each look is a second of one server.",
-        "Find out what happened to Redis. Who asks again is served.",
+        "Find out what happened to Redis. Players who ask again are served.",
     ),
     Event.CLOCK_STEPPED: Entry(
         _W, "The clock of Redis has stepped by {seconds} s; it is bridged",
@@ -303,7 +303,7 @@ CATALOGUE: dict[Event, Entry] = {
     ),
     Event.ANSWERS_LOST: Entry(
         _W, "{count} answer(s) not sent: {error}",
-        "The requests were done, but the pods do not know. Who asks again is told.", _REDIS,
+        "The requests were done, but the pods do not know. Players who ask again are told.", _REDIS,
     ),
     Event.BACKLOG_FULL: Entry(
         _E, "More requests on {channel} than can be handled; dropping beyond {limit}",
@@ -363,7 +363,7 @@ CATALOGUE: dict[Event, Entry] = {
     ),
     Event.LOG_LINES_DROPPED: Entry(
         _W, "{count} log line(s) dropped",
-        "Whoever reads the log was too slow, or its disk is full. The server does not wait for it.",
+        "The reader of the log was too slow, or its disk is full. The server does not wait for it.",
         "Look at what takes the log; log less (`logging.level`).",
     ),
 }  # fmt: skip

@@ -151,7 +151,7 @@ class Metrics(Registry):
             "game_server_available", "1 unless the last offer was unheard"
         )
         self._available.set(1)
-        self._subscribers = self._gauge("game_server_subscribers", "Who hears battle requests")
+        self._subscribers = self._gauge("game_server_subscribers", "Subscribers of battle requests")
         self._failures = self._gauge("game_server_failures", "Unheard offers in a row")
         self._pods_silent = self._gauge("pods_silent", "Pods whose heartbeats stopped")
         self._pods_refused = self._gauge(
@@ -171,7 +171,7 @@ class Metrics(Registry):
             "http_closed_total", "HTTP connections closed because they kept us waiting", "why"
         )
         self._log_dropped = self._counter(
-            "log_lines_dropped_total", "Log lines that whoever reads the log did not take in time"
+            "log_lines_dropped_total", "Log lines that the reader of the log did not take in time"
         )
         self._log_dropped_before = 0
         build = self._gauge("build_info", "Always 1", "version")
@@ -392,7 +392,7 @@ class Metrics(Registry):
         self._failures.set(failures)
 
     def subscribers(self, count: int) -> None:
-        """Who hears battle requests."""
+        """Subscribers of battle requests."""
         self._subscribers.set(count)
 
     def pods_silent(self, count: int) -> None:

@@ -8,7 +8,7 @@ const LOST = {
   name: "disconnected",
   severity: "critical",
   title: "This page has lost the server",
-  meaning: "What you see below is old. If the server is down and no other runs, no matches are made; who is in the queue stays there, at their place. The page comes back by itself. "
+  meaning: "What you see below is old. If the server is down and no other runs, no matches are made; players in the queue stay there, at their place. The page comes back by itself. "
     + "On the machine of the server: is the process there, and what is the last line of its log?",
   runbook: LOST_RUNBOOK,
 };

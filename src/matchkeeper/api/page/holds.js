@@ -4,8 +4,8 @@ import { change, segment } from "./api.js";
 import { ask, byId, h, setText, show } from "./dom.js";
 
 const MEANS = {
-  Pause: "Nobody in it is matched, on all servers, until it is resumed. Who asks waits.",
-  Drain: "Who asks for it is refused, on all servers, until it is resumed. Who waits is matched.",
+  Pause: "Nobody in it is matched, on all servers, until it is resumed. Newcomers wait.",
+  Drain: "Newcomers are refused, on all servers, until it is resumed. Those who wait are matched.",
   Resume: "Players are let in and matched again, on all servers.",
 };
 

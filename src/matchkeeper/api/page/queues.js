@@ -15,7 +15,7 @@ const CAUSES = {
   shutdown: "this server was stopping",
 };
 
-const ANNOUNCED = "handoff = \"publish\": a match is announced to whoever listens. Whether it started, nobody says; "
+const ANNOUNCED = "handoff = \"publish\": a match is announced to all who listen. Whether it started, nobody says; "
   + "if the pod of its first player is gone, it is lost.";
 
 const hours = new Map();

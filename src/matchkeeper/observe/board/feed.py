@@ -56,7 +56,7 @@ class BoardMetrics(Metrics):
             self._board.queues[mode].back[cause] += players
 
     def subscribers(self, count: int) -> None:
-        """Who hears battle requests."""
+        """Subscribers of battle requests."""
         super().subscribers(count)
         self._board.subscribers = count
 

@@ -31,7 +31,7 @@ class Severity(StrEnum):
 
 
 class Problem(msgspec.Struct, kw_only=True, frozen=True):
-    """One sentence for players, one page for who mends it. Its text changes only when the
+    """One sentence for players, one page for those who mend it. Its text changes only when the
     situation does: screen readers read every change aloud.
     """
 
@@ -82,7 +82,7 @@ class Facts:
     differences: Sequence[str] = ()
     """Settings in which other servers differ."""
     noticed: Sequence[Problem] = ()
-    """What those have to tell who look at something by themselves."""
+    """What those who look at something by themselves have to tell."""
 
 
 def problems(facts: Facts) -> list[Problem]:
@@ -111,23 +111,23 @@ def _redis(facts: Facts) -> Iterator[Problem]:
         yield problem(
             "breaker_forced", Severity.CRITICAL,
             "An operator holds the circuit breaker open",
-            "This server makes no matches and answers no requests until it is released. Who is in "
-            "the queue stays there, at their place.",
+            "This server makes no matches and answers no requests until it is released. Players in "
+            "the queue stay there, at their place.",
             "breaker-open",
         )  # fmt: skip
     elif facts.redis_problem:
         yield problem(
             "redis_unusable", Severity.CRITICAL,
             "Redis answers, but does not do its work",
-            f"{facts.redis_problem}. This server makes no matches until that is mended. Who is in "
-            "the queue stays there, at their place; requests in streams wait.",
+            f"{facts.redis_problem}. This server makes no matches until that is mended. Players in "
+            "the queue stay there, at their place; requests in streams wait.",
             "breaker-open",
         )  # fmt: skip
     elif facts.breaker != "closed":
         yield problem(
             "breaker_open", Severity.CRITICAL,
             "Redis is out of reach",
-            "This server makes no matches and answers no requests. Who is in the queue stays "
+            "This server makes no matches and answers no requests. Players in the queue stay "
             "there, at their place, and matching goes on by itself when Redis is back.",
             "breaker-open",
         )  # fmt: skip
@@ -184,7 +184,7 @@ def _game_servers(facts: Facts) -> Iterator[Problem]:
         yield problem(
             "no_subscriber", Severity.WARNING,
             "No game server listens for matches",
-            "Who asks for a match will wait until a game server listens. Nobody loses their place.",
+            "Players who ask for a match wait until a game server listens. Nobody loses a place.",
             "no-game-server",
         )  # fmt: skip
 
@@ -248,7 +248,7 @@ def _held(queue: QueueFacts) -> Iterator[Problem]:
             f"drained {mode}", Severity.WARNING,
             f"An operator has drained {mode}",
             f"Players who ask for it are refused (`mode_drained`), until somebody runs "
-            f"`matchkeeper queue resume {mode}`. Who waits already is matched.",
+            f"`matchkeeper queue resume {mode}`. Those who wait already are matched.",
             "mode-held",
         )  # fmt: skip
 
