@@ -14,12 +14,17 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 from playwright.async_api import Browser, async_playwright
 from redis.asyncio import Redis
 
 from matchkeeper.store.embedded import executable
 from proof.ports import Port
 from tests.browser import launched
+
+# An example may take long where machines are shared; a test that hangs has pytest's timeout.
+settings.register_profile("shared machines", deadline=None)
+settings.load_profile("shared machines")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -204,4 +204,4 @@ class BreakerModel(RuleBasedStateMachine):
 
 TestBreakerModel = BreakerModel.TestCase
 # The same examples every time: a run of the tests says something about the code, not about luck.
-TestBreakerModel.settings = settings(max_examples=150, derandomize=True, deadline=None)
+TestBreakerModel.settings = settings(max_examples=150, derandomize=True)

@@ -8,7 +8,7 @@ from collections import Counter
 from itertools import islice, pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from matchkeeper.errors import ConfigError, MatchkeeperError
@@ -37,7 +37,6 @@ def options(**changes: object) -> CrowdOptions:
     return CrowdOptions(**{**given_, **changes})  # type: ignore[arg-type]
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(Behaviour), WEIGHTS, min_size=1))
 def test_a_mix_is_read_as_it_is_written(weights: dict[Behaviour, float]) -> None:
     text = ",".join(f"{each} = {weight!r}" for each, weight in weights.items())
@@ -80,7 +79,6 @@ def test_modes_have_names_and_weights() -> None:
             parse_modes(wrong)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(PodBehaviour), WEIGHTS, min_size=1), st.integers(0, 200))
 def test_a_mix_spread_over_servers_keeps_its_proportions(
     weights: dict[PodBehaviour, float], count: int
@@ -105,7 +103,6 @@ def test_what_has_no_weight_is_never_picked() -> None:
     assert mix.picker(Last())() is Behaviour.NORMAL
 
 
-@settings(deadline=None)
 @given(
     rate=st.floats(0.1, 5000),
     ramp=st.floats(0, 600),
@@ -116,7 +113,6 @@ def test_until_is_the_inverse_of_after(rate: float, ramp: float, players: float)
     assert pace.after(pace.until(players)) == pytest.approx(players, rel=1e-6, abs=1e-6)
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 2**32), ramp=st.floats(0, 100), rate=st.floats(0.1, 1000))
 def test_the_crowd_comes_in_order_and_the_same_with_the_same_seed(
     seed: int, ramp: float, rate: float
@@ -196,7 +192,6 @@ def test_two_requests_of_one_player_are_two_and_a_dequeue_sent_again_is_one() ->
     decode(RequestKind.DEQUEUE, writer.dequeue(1, "m", 0).body, max_bytes=4096)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 10_000), min_size=1), st.floats(0.01, 1))
 def test_a_quantile_is_within_a_bucket(values: list[float], share: float) -> None:
     durations = Durations()
@@ -217,7 +212,6 @@ def test_of_nothing_there_is_no_quantile() -> None:
     assert Durations().bars(5) == []
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 5000), min_size=1, max_size=60))
 def test_a_long_timeline_loses_nothing_and_stays_short(moments: list[float]) -> None:
     timeline = Timeline(slots=8, slot_seconds=0.5)

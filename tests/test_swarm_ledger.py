@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from matchkeeper.swarm.behaviours import Behaviour
@@ -266,7 +266,6 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(deadline=None)  # machines are shared
 @given(
     behaviour=st.sampled_from(Behaviour),
     history=st.lists(st.one_of(WORDS, st.sampled_from(["leave", "late", "look", "gap"]))),

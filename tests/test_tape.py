@@ -243,7 +243,7 @@ _steps = st.lists(
 
 
 @given(steps=_steps, breaking=st.integers(0, 3), careful=st.booleans())
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_every_message_is_moved_once_whoever_holds_the_lease(
     steps: list[tuple[str, int, int]], breaking: int, careful: bool
 ) -> None:
