@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.loops.hearing import PubSubIntake
-from matchkeeper.loops.ingest import Ingest, IngestRules
+from matchkeeper.loops.ingest import Ingest
 from matchkeeper.loops.traces import Untraced
 from matchkeeper.loops.waiting import supervised
 from matchkeeper.observe.events import Throttle
@@ -45,11 +46,7 @@ def ingest(
         tickets=stores.tickets,
         stream=stores.stream,
         connection=stores.connection,
-        rules=IngestRules(
-            max_bytes=65536,
-            max_dead_letters=100,
-            result_channel=lambda pod: f"pod:{pod}:match_result",
-        ),
+        settings=MatchmakingSettings(max_dead_letters=100),
         queues=defaultdict(_NoLoop),
         traces=Untraced(),
         metrics=metrics or Metrics(),

@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.ticket import Ticket
@@ -39,6 +40,7 @@ RANKED = GameMode(name="Ranked")
 CLAIMED = GameMode(name="Squad", handoff=Handoff.CLAIM)
 TAGS = ("normal", "ranked", "squad")
 CHANNEL = "battle:request"
+SETTINGS = MatchmakingSettings()
 
 _numbers = count(1)
 

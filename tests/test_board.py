@@ -13,11 +13,12 @@ import pytest
 import yaml
 
 from matchkeeper.api.pages import FOLDER as PAGE
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.mode import GameMode, RatingRules
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.decide import Cause
-from matchkeeper.handoff.pods import HoldRules, PodRecords
+from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.observe.board import figures
 from matchkeeper.observe.board.feed import BoardMetrics
 from matchkeeper.observe.board.problems import (
@@ -184,7 +185,7 @@ def test_a_pod_with_all_that_is_known_of_it() -> None:
 
 def test_pods_that_said_bye_have_left_and_make_room() -> None:
     at = [0.0]
-    pods = PodRecords(HoldRules(), clock=lambda: at[0])
+    pods = PodRecords(MatchmakingSettings(), clock=lambda: at[0])
     world = World()
     for number in range(200):
         world.board.claimed(f"pod-{number:03}", 0.1)

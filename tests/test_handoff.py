@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 import pytest
 
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.match import MatchState
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.decide import Cause, Step, next_step
-from matchkeeper.handoff.pods import Hold, HoldRules, PodRecords
+from matchkeeper.handoff.pods import Hold, PodRecords
 from matchkeeper.store.pending import PendingMatch
 
 
@@ -53,11 +53,13 @@ def of_pod(pod_id: str) -> Ticket:
     return Ticket(player_id="p", enqueued_at=0.0, pod_id=pod_id, metadata_sum="")
 
 
-RULES = HoldRules(unclaimed_threshold=2, hold=timedelta(seconds=5), hold_max=timedelta(seconds=12))
+SETTINGS = MatchmakingSettings(
+    unclaimed_threshold=2, unclaimed_hold_seconds=5, unclaimed_hold_max_seconds=12
+)
 
 
 def test_tickets_of_a_silent_pod_are_held_until_it_is_back() -> None:
-    records = PodRecords(RULES, clock=Clock())
+    records = PodRecords(SETTINGS, clock=Clock())
     assert records.heard({"a": 14.0, "b": 16.0}) == (frozenset({"b"}), frozenset())
     assert records.hold(of_pod("a")) is None
     assert records.hold(of_pod("b")) is Hold.POD_SILENT
@@ -68,7 +70,7 @@ def test_tickets_of_a_silent_pod_are_held_until_it_is_back() -> None:
 
 def test_tickets_of_a_pod_that_is_never_claimed_are_held_longer_each_time() -> None:
     clock = Clock()
-    records = PodRecords(RULES, clock=clock)
+    records = PodRecords(SETTINGS, clock=clock)
     assert records.unclaimed(["a", "a"]) == {}
     assert records.hold(of_pod("a")) is None
     for seconds in (5, 10, 12, 12):
@@ -84,7 +86,7 @@ def test_tickets_of_a_pod_that_is_never_claimed_are_held_longer_each_time() -> N
 
 
 def test_records_are_bounded() -> None:
-    records = PodRecords(RULES, clock=Clock())
+    records = PodRecords(SETTINGS, clock=Clock())
     for number in range(10_050):
         records.unclaimed([f"pod-{number}"])
     assert len(records.unclaimed_in_a_row()) == 10_000

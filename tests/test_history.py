@@ -19,6 +19,7 @@ from tests.stores import (
     CHANNEL,
     CLAIMED,
     NORMAL,
+    SETTINGS,
     TAGS,
     Stores,
     enqueue_request,
@@ -37,7 +38,7 @@ async def whole_life(stores: Stores) -> str:
     first = await stores.new_match(CLAIMED)
     await stores.commit(CLAIMED, first, offer_timeout=0.01)
     await stores.matches.give_back(
-        "squad", first.match_id, epoch=1, cause="declined", token=token(), when=When.NOW
+        "squad", first.match_id, SETTINGS, epoch=1, cause="declined", token=token(), when=When.NOW
     )
     second = await stores.new_match(CLAIMED)
     await stores.commit(CLAIMED, second)

@@ -11,9 +11,10 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.errors import StoreRefusedError, StoreUnavailableError
-from matchkeeper.handoff.pods import HoldRules, PodRecords
+from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.loops import waiting
 from matchkeeper.loops.intake import StreamIntake
 from matchkeeper.loops.reaper import Reaper
@@ -162,7 +163,7 @@ class Far:
 
 
 def _watch(far: Any, stop: asyncio.Event) -> Watch:
-    pods = PodRecords(HoldRules(), clock=lambda: 0.0)
+    pods = PodRecords(MatchmakingSettings(), clock=lambda: 0.0)
     nothing: Any = MagicMock()
     return Watch(
         MANY, channel="", tickets=far, dead_letters=far, coordination=far, pods=pods,
@@ -173,7 +174,7 @@ def _watch(far: Any, stop: asyncio.Event) -> Watch:
 def _reaper(far: Any, stop: asyncio.Event) -> Reaper:
     nothing: Any = MagicMock()
     return Reaper(
-        MANY, matches=far, connection=nothing, pods=nothing, claimers=nothing, rules=nothing,
+        MANY, matches=far, connection=nothing, pods=nothing, claimers=nothing, settings=nothing,
         traces=nothing, wake=nothing, metrics=Metrics(), new_token=nothing, stop=stop,
     )  # fmt: skip
 

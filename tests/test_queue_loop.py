@@ -8,6 +8,7 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.loops.queue_loop import QueueLoop
 from matchkeeper.loops.queues import Queues
@@ -18,6 +19,7 @@ from matchkeeper.resilience.breaker import BreakerState
 from tests.conftest import wait_until
 
 TICK_SECONDS = 0.01
+SETTINGS = MatchmakingSettings(try_match_tick_interval_seconds=TICK_SECONDS)
 
 
 class World:
@@ -37,14 +39,14 @@ class World:
         self.queues = Queues(
             queues,
             world,
-            tick=timedelta(seconds=TICK_SECONDS),
+            SETTINGS,
             rng=Random(1),
             stop=self.stop,
             throttle=Throttle(interval=timedelta(minutes=1), clock=lambda: self.now),
         )
         queues["normal"] = QueueLoop(
             round_,
-            tick=timedelta(seconds=TICK_SECONDS),
+            SETTINGS,
             breaker=world,
             game_servers=world,
             fleet=world,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode, RatingRules
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.loops.queue_view import QueueView
@@ -32,8 +33,7 @@ def view_of(
     return QueueView(
         mode,
         stores.tickets,
-        max_tickets=max_tickets,
-        grace=timedelta(seconds=10),
+        MatchmakingSettings(max_tickets_per_round=max_tickets),
         rng=random.Random(1),
         again_every=again_every,
         scan_every=scan_every,

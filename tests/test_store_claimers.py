@@ -14,7 +14,7 @@ from redis.asyncio.client import PubSub
 from matchkeeper.store.claimers import Claimer
 from matchkeeper.store.matches import HandoffReply, NewMatch
 from tests.conftest import RealServer, wait_until
-from tests.stores import CHANNEL, CLAIMED, Stores, open_stores, token
+from tests.stores import CHANNEL, CLAIMED, SETTINGS, Stores, open_stores, token
 
 KEY = "claimers:{squad}"
 
@@ -52,7 +52,7 @@ async def end(stores: Stores, match: NewMatch) -> None:
 
     async def given_back() -> bool:
         done = await stores.matches.give_back(
-            "squad", match.match_id, epoch=1, cause="lease_expired", token=token()
+            "squad", match.match_id, SETTINGS, epoch=1, cause="lease_expired", token=token()
         )
         return done is not None
 
@@ -139,7 +139,7 @@ async def test_the_same_give_back_again_counts_once(stores: Stores) -> None:
     await end(stores, match)
     same = {"epoch": 1, "cause": "lease_expired", "token": token()}
     for _ in range(3):
-        await stores.matches.give_back("squad", match.match_id, **same)  # type: ignore[arg-type]  # one dict for all
+        await stores.matches.give_back("squad", match.match_id, SETTINGS, **same)  # type: ignore[arg-type]  # one dict for all
     assert (await failing(stores))["hole"].not_started == 1
 
 

@@ -14,7 +14,7 @@ from matchkeeper.store.matches import NewMatch, When
 from matchkeeper.store.pending import PendingMatch
 from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer
-from tests.stores import CHANNEL, CLAIMED, RANKED, Stores, open_stores, token
+from tests.stores import CHANNEL, CLAIMED, RANKED, SETTINGS, Stores, open_stores, token
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ async def _pending(stores: Stores) -> NewMatch:
 async def _give_back(stores: Stores, match: NewMatch) -> list[str]:
     """The players who left, in the order in which they are told."""
     back = await stores.matches.give_back(
-        "squad", match.match_id, epoch=1, cause="unclaimed", token=token(), when=When.NOW
+        "squad", match.match_id, SETTINGS, epoch=1, cause="unclaimed", token=token(), when=When.NOW
     )
     assert back is not None
     return [player for player, _ in back.left]

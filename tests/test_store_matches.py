@@ -19,7 +19,7 @@ from matchkeeper.store.pending import PendingMatch
 from matchkeeper.store.scripts import Script
 from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer, wait_until
-from tests.stores import CHANNEL, CLAIMED, NORMAL, RANKED, Stores, open_stores, token
+from tests.stores import CHANNEL, CLAIMED, NORMAL, RANKED, SETTINGS, Stores, open_stores, token
 
 
 @pytest.fixture
@@ -237,7 +237,7 @@ async def test_neither_offered_again_nor_given_back_before_it_is_due_or_for_an_e
         offer_timeout=timedelta(seconds=5),
     ) is None, "not due"  # fmt: skip
     assert await stores.matches.give_back(
-        "squad", match.match_id, epoch=2, cause="unclaimed", token=token(), when=When.NOW
+        "squad", match.match_id, SETTINGS, epoch=2, cause="unclaimed", token=token(), when=When.NOW
     ) is None, "of another epoch"  # fmt: skip
     assert await claim(stores, match, as_token="one", epoch=1) is HandoffReply.CLAIMED
 
@@ -253,12 +253,12 @@ async def test_given_back_with_the_place_and_the_metadata_they_had(
     same = token()
     for _ in range(2):
         back = await stores.matches.give_back(
-            "squad", match.match_id, epoch=1, cause="unclaimed", token=same
+            "squad", match.match_id, SETTINGS, epoch=1, cause="unclaimed", token=same
         )
         assert back is not None
         assert (back.put_back, back.left) == (2, ())
     assert await stores.matches.give_back(
-        "squad", match.match_id, epoch=1, cause="unclaimed", token=token()
+        "squad", match.match_id, SETTINGS, epoch=1, cause="unclaimed", token=token()
     ) is None  # fmt: skip
     page = await stores.tickets.read(CLAIMED, start=0, count=10)
     waiting = [(ticket.player_id, ticket.enqueued_at) for ticket in page.tickets]
@@ -323,7 +323,7 @@ async def test_who_leaves_a_pending_match_does_not_go_back(
     assert (await stores.dequeue("p1", CLAIMED)).reply is Reply.MATCH_PENDING
     await overdue(stores, match)
     back = await stores.matches.give_back(
-        "squad", match.match_id, epoch=1, cause="unclaimed", token=token()
+        "squad", match.match_id, SETTINGS, epoch=1, cause="unclaimed", token=token()
     )
     assert back is not None
     assert [player for player, _ in back.left] == ["p1"]
@@ -354,11 +354,11 @@ async def test_a_match_that_is_ended_before_its_deadline(
     assert await claim(stores, match, as_token="one") is HandoffReply.CLAIMED
     same, cause = token(), "operator"
     assert await stores.matches.give_back(
-        "squad", match.match_id, epoch=1, cause=cause, token=token()
+        "squad", match.match_id, SETTINGS, epoch=1, cause=cause, token=token()
     ) is None, "not due"  # fmt: skip
     for _ in range(2):
         back = await stores.matches.give_back(
-            "squad", match.match_id, epoch=1, cause=cause, token=same, when=when
+            "squad", match.match_id, SETTINGS, epoch=1, cause=cause, token=same, when=when
         )
         assert back is not None
         put_back = back.put_back

@@ -17,6 +17,7 @@ from tests.stores import (
     CLAIMED,
     NORMAL,
     RANKED,
+    SETTINGS,
     dequeue_request,
     enqueue_request,
     heard,
@@ -176,7 +177,7 @@ async def test_several_queues_where_a_setting_allows_it(
         assert (await stores.enqueue("p1", RANKED)).reply is Reply.MATCH_PENDING
         _, [match_id] = await _pending_ids(redis)
         back = await stores.matches.give_back(
-            "squad", match_id, epoch=1, cause="unclaimed", token=token(), when=When.NOW
+            "squad", match_id, SETTINGS, epoch=1, cause="unclaimed", token=token(), when=When.NOW
         )
         assert back is not None
         assert back.put_back == 2

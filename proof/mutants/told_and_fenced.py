@@ -45,9 +45,9 @@ TOLD_AND_FENCED = (
         edits=(
             Edit(
                 file="loops/departures.py",
-                old="                        self._result_channel(ticket.pod_id),\n"
+                old="                        self._settings.result_channel(ticket.pod_id),\n"
                 "                        answers.plain(",
-                new="                        self._result_channel(tickets[-1].pod_id),\n"
+                new="                        self._settings.result_channel(tickets[-1].pod_id),\n"
                 "                        answers.plain(",
             ),
         ),

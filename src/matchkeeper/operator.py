@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 import msgspec
 
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.match import MatchState
 from matchkeeper.domain.mode import GameMode
@@ -84,7 +85,7 @@ class Operator:
 
     def __init__(
         self,
-        modes: Sequence[GameMode],
+        settings: MatchmakingSettings,
         *,
         connection: Connection,
         tickets: TicketStore,
@@ -92,19 +93,16 @@ class Operator:
         dead_letters: DeadLetterStore,
         history: History,
         servers: Servers,
-        result_channel: Callable[[str], str],
-        max_dead_letters: int,
         new_token: Callable[[], str],
     ) -> None:
-        self.modes = tuple(modes)
+        self.modes = settings.modes()
+        self._settings = settings
         self._connection = connection
         self._tickets = tickets
         self._matches = matches
         self._dead_letters = dead_letters
         self._history = history
         self._servers = servers
-        self._result_channel = result_channel
-        self._max_dead_letters = max_dead_letters
         self._new_token = new_token
 
     def mode(self, name: str) -> GameMode:
@@ -187,7 +185,9 @@ class Operator:
             )
         if outcome.detail:
             payload = answers.plain(player_id, answers.DEQUEUED)
-            await self._connection.publish([(self._result_channel(outcome.detail), payload)])
+            await self._connection.publish(
+                [(self._settings.result_channel(outcome.detail), payload)]
+            )
 
     async def pending(
         self, mode: GameMode, *, count: int, most_bytes: float = math.inf
@@ -232,19 +232,20 @@ class Operator:
             back = await self._matches.give_back(
                 mode.tag,
                 match_id,
+                self._settings,
                 epoch=match.epoch,
                 cause="operator",
                 token=self._new_token(),
                 when=When.LEAVE if leave else When.NOW,
             )
             if back is not None:
-                await self._connection.publish(back.news(self._result_channel))
+                await self._connection.publish(back.news(self._settings.result_channel))
                 return EndedMatch(put_back=back.put_back, left=len(back.left), set_aside=0)
         raise _no_match(mode, match_id)
 
     async def _set_aside(self, mode: GameMode, match: UnreadableMatch) -> EndedMatch:
         done, players = await self._matches.set_aside(
-            mode.tag, [match], token=self._new_token(), kept=self._max_dead_letters
+            mode.tag, [match], token=self._new_token(), kept=self._settings.max_dead_letters
         )
         if not done:
             raise _no_match(mode, match.match_id)

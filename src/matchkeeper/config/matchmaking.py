@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from matchkeeper.config.checks import Channel, ModeName, ResultChannel
+from matchkeeper.config.checks import POD_ID, Channel, ModeName, ResultChannel
 from matchkeeper.config.section import DAY, HOUR, Section, allowed
 from matchkeeper.domain.mode import GameMode, Handoff, RatingRules
 
@@ -264,6 +264,10 @@ class MatchmakingSettings(Section):
             default="`Normal`; `Ranked` with `use_mmr_matching = true`",
         ),
     )
+
+    def result_channel(self, pod_id: str) -> str:
+        """The channel of the answers to one game server."""
+        return self.match_result_channel.replace(POD_ID, pod_id)
 
     def modes(self) -> tuple[GameMode, ...]:
         """The game modes, in the order of the file."""

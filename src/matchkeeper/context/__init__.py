@@ -12,10 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from matchkeeper.config import Settings
-from matchkeeper.context.alerting import alerter_for, claimers_for, hold_rules
+from matchkeeper.context.alerting import alerter_for, claimers_for
 from matchkeeper.context.fleet import fleet_for
 from matchkeeper.context.intakes import Intakes, intakes_for
-from matchkeeper.context.rules import handoff_rules
 from matchkeeper.context.stores import (
     Clock,
     Stores,
@@ -43,7 +42,7 @@ from matchkeeper.loops.queue_view import QueueView
 from matchkeeper.loops.queues import Queues
 from matchkeeper.loops.reaper import Reaper
 from matchkeeper.loops.redis_events import RedisEvents
-from matchkeeper.loops.round import Round, RoundRules
+from matchkeeper.loops.round import Round
 from matchkeeper.loops.server import MatchServer, Task
 from matchkeeper.loops.traces import Traces
 from matchkeeper.loops.watch import Watch, watch_lag
@@ -177,7 +176,7 @@ class _Wiring:
     def context(self) -> Context:
         settings = self.settings
         modes = settings.modes()
-        pods = PodRecords(hold_rules(settings), clock=self.clock)
+        pods = PodRecords(settings.matchmaking, clock=self.clock)
         queues: dict[str, QueueLoop] = {}
 
         def wake(*tags: str) -> None:
@@ -270,7 +269,6 @@ class _Wiring:
             self.stores,
             queues,
             fleet,
-            result_channel=self._result_channel,
             traces=self.traces,
             metrics=self.metrics,
             throttle=self.throttle,
@@ -289,15 +287,11 @@ class _Wiring:
             self.stores.history, committed, self.traces, tags=tags, stop=self.stopping
         )
 
-    @property
-    def _tick(self) -> timedelta:
-        return timedelta(seconds=self.settings.matchmaking.try_match_tick_interval_seconds)
-
     def _rounds(self, queues: Mapping[str, QueueLoop]) -> Queues:
         return Queues(
             queues,
             self.stores.tickets,
-            tick=self._tick,
+            self.settings.matchmaking,
             rng=self.rng,
             stop=self.stopping,
             throttle=self.throttle,
@@ -313,23 +307,21 @@ class _Wiring:
         *,
         when_due: Callable[[QueueLoop], None],
     ) -> QueueLoop:
-        matchmaking = self.settings.matchmaking
+        settings = self.settings.matchmaking
         round_ = Round(
             mode,
             strategy_for(mode),
             view=QueueView(
                 mode,
                 self.stores.tickets,
-                max_tickets=matchmaking.max_tickets_per_round,
-                grace=timedelta(seconds=matchmaking.metadata_grace_seconds),
+                settings,
                 rng=self.rng,
             ),
             matches=self.stores.matches,
             departures=Departures(
                 self.stores.tickets,
                 self.stores.connection,
-                result_channel=self._result_channel,
-                max_dead_letters=matchmaking.max_dead_letters,
+                settings=settings,
                 metrics=self.metrics,
                 new_token=self.token,
             ),
@@ -338,13 +330,7 @@ class _Wiring:
             fleet=fleet,
             committed=committed,
             traces=self.traces,
-            rules=RoundRules(
-                channel=matchmaking.battle_request_channel,
-                result_channel=self._result_channel,
-                commit_batch=matchmaking.commit_batch_size,
-                offer_timeout=timedelta(seconds=matchmaking.offer_timeout_seconds),
-                memory=timedelta(seconds=matchmaking.match_memory_seconds),
-            ),
+            settings=settings,
             metrics=self.metrics,
             new_id=self.token,
             clock=self.clock,
@@ -352,7 +338,7 @@ class _Wiring:
         )
         return QueueLoop(
             round_,
-            tick=self._tick,
+            settings,
             breaker=self.breaker,
             game_servers=game_servers,
             fleet=fleet,
@@ -375,7 +361,7 @@ class _Wiring:
             connection=self.stores.connection,
             pods=pods,
             claimers=claimers,
-            rules=handoff_rules(self.settings.matchmaking, self._result_channel),
+            settings=self.settings.matchmaking,
             traces=self.traces,
             wake=wake,
             metrics=self.metrics,
@@ -397,6 +383,3 @@ class _Wiring:
             metrics=self.metrics,
             stop=self.stopping,
         )
-
-    def _result_channel(self, pod_id: str) -> str:
-        return self.settings.matchmaking.match_result_channel.replace("{pod_id}", pod_id)

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from matchkeeper.config import Settings
 from matchkeeper.context.stores import Clock
-from matchkeeper.handoff.pods import HoldRules
 from matchkeeper.loops.claimers import RefusedClaimers
 from matchkeeper.observe.alert_channels import channels_from
 from matchkeeper.observe.alerts import Alerter
@@ -35,15 +34,4 @@ def alerter_for(settings: Settings, *, metrics: Metrics, clock: Clock) -> Alerte
         send_timeout=timedelta(seconds=alerts.send_timeout_seconds),
         metrics=metrics,
         clock=clock,
-    )
-
-
-def hold_rules(settings: Settings) -> HoldRules:
-    """When tickets of a pod are held."""
-    matchmaking = settings.matchmaking
-    return HoldRules(
-        silent_after=timedelta(seconds=matchmaking.pod_heartbeat_timeout_seconds),
-        unclaimed_threshold=matchmaking.unclaimed_threshold,
-        hold=timedelta(seconds=matchmaking.unclaimed_hold_seconds),
-        hold_max=timedelta(seconds=matchmaking.unclaimed_hold_max_seconds),
     )

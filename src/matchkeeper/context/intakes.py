@@ -14,7 +14,7 @@ from matchkeeper.context.stores import Clock, Stores
 from matchkeeper.loops.clock import ClockWatch
 from matchkeeper.loops.fleet import Fleet
 from matchkeeper.loops.hearing import PubSubIntake
-from matchkeeper.loops.ingest import Ingest, IngestRules
+from matchkeeper.loops.ingest import Ingest
 from matchkeeper.loops.intake import StreamIntake
 from matchkeeper.loops.queue_loop import QueueLoop
 from matchkeeper.loops.server import Task
@@ -49,7 +49,6 @@ def intakes_for(
     queues: Mapping[str, QueueLoop],
     fleet: Fleet,
     *,
-    result_channel: Callable[[str], str],
     traces: Traces,
     metrics: Metrics,
     throttle: Throttle,
@@ -64,11 +63,7 @@ def intakes_for(
         tickets=stores.tickets,
         stream=stores.stream,
         connection=stores.connection,
-        rules=IngestRules(
-            max_bytes=matchmaking.max_message_bytes,
-            max_dead_letters=matchmaking.max_dead_letters,
-            result_channel=result_channel,
-        ),
+        settings=matchmaking,
         queues=queues,
         traces=traces,
         metrics=metrics,

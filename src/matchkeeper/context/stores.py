@@ -13,7 +13,6 @@ from datetime import timedelta
 from itertools import count
 
 from matchkeeper.config import Settings
-from matchkeeper.context.rules import refusal_rules
 from matchkeeper.loops.redis_events import RedisEvents
 from matchkeeper.loops.redis_probe import RedisProbe
 from matchkeeper.operator import Operator
@@ -174,12 +173,7 @@ def stores_for(
             several_queues=matchmaking.allow_multiple_queues,
             longest={mode.tag: mode.max_queue_length or 0 for mode in settings.modes()},
         ),
-        matches=MatchStore(
-            connection,
-            tags=tags,
-            several_queues=matchmaking.allow_multiple_queues,
-            refusals=refusal_rules(matchmaking),
-        ),
+        matches=MatchStore(connection, tags=tags, several_queues=matchmaking.allow_multiple_queues),
         dead_letters=DeadLetterStore(connection, tags=tags),
         stream=RequestStream(connection, me=me),
         coordination=Coordination(connection, new_token=token),
@@ -197,7 +191,7 @@ def channels_of(settings: Settings) -> Channels:
         heard=(matchmaking.enqueue_request_channel, matchmaking.dequeue_request_channel),
         told=(
             matchmaking.battle_request_channel,
-            matchmaking.match_result_channel.replace("{pod_id}", "*"),
+            matchmaking.result_channel("*"),
         ),
     )
 
@@ -220,16 +214,13 @@ def probe_for(
 
 def operator_for(settings: Settings, stores: Stores) -> Operator:
     """What an operator can do with these stores."""
-    channel = settings.matchmaking.match_result_channel
     return Operator(
-        settings.modes(),
+        settings.matchmaking,
         connection=stores.connection,
         tickets=stores.tickets,
         matches=stores.matches,
         dead_letters=stores.dead_letters,
         history=stores.history,
         servers=stores.servers,
-        result_channel=lambda pod_id: channel.replace("{pod_id}", pod_id),
-        max_dead_letters=settings.matchmaking.max_dead_letters,
         new_token=new_token,
     )

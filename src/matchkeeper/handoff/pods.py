@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.ticket import Ticket
 
 _FORGET_LEFT = 1_000
@@ -21,16 +21,6 @@ class Hold(StrEnum):
     POD_UNCLAIMED = "pod_unclaimed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldRules:
-    """When a pod's tickets are held. Holds double with each further unclaimed match."""
-
-    silent_after: timedelta = timedelta(seconds=15)
-    unclaimed_threshold: int = 3
-    hold: timedelta = timedelta(seconds=5)
-    hold_max: timedelta = timedelta(seconds=60)
-
-
 @dataclass(slots=True)
 class _Record:
     unclaimed: int = 0
@@ -40,8 +30,8 @@ class _Record:
 class PodRecords:
     """What this server has seen of the pods. Forgotten with the process, and learnt again."""
 
-    def __init__(self, rules: HoldRules, *, clock: Callable[[], float]) -> None:
-        self._rules = rules
+    def __init__(self, settings: MatchmakingSettings, *, clock: Callable[[], float]) -> None:
+        self._settings = settings
         self._clock = clock
         self._records: dict[str, _Record] = {}
         self._silent: frozenset[str] = frozenset()
@@ -66,7 +56,7 @@ class PodRecords:
         while len(self._left) > _FORGET_LEFT:
             self._left.pop(next(iter(self._left)))
         self._heartbeats, self._heard_at = seconds_ago, self._clock()
-        limit = self._rules.silent_after.total_seconds()
+        limit = self._settings.pod_heartbeat_timeout_seconds
         now_silent = frozenset(pod for pod, seconds in seconds_ago.items() if seconds > limit)
         fell, came_back = now_silent - self._silent, self._silent - now_silent
         self._silent = now_silent
@@ -84,17 +74,17 @@ class PodRecords:
 
     def unclaimed(self, pods: Iterable[str]) -> dict[str, int]:
         """A match with players of these pods was claimed by nobody. Returns those whose tickets
-        are held from now on, with the number of matches in a row.
+        are held from now on, with the number of matches in a row. Holds double with each further.
         """
         held = {}
         for pod in set(pods):
             record = self._records.setdefault(pod, _Record())
             record.unclaimed += 1
-            beyond = record.unclaimed - self._rules.unclaimed_threshold
+            beyond = record.unclaimed - self._settings.unclaimed_threshold
             if beyond >= 0:
                 seconds = min(
-                    self._rules.hold.total_seconds() * 2 ** min(beyond, 30),
-                    self._rules.hold_max.total_seconds(),
+                    self._settings.unclaimed_hold_seconds * 2 ** min(beyond, 30),
+                    self._settings.unclaimed_hold_max_seconds,
                 )
                 record.held_until = self._clock() + seconds
                 held[pod] = record.unclaimed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket
 from matchkeeper.errors import StoreError
@@ -28,15 +29,13 @@ class Departures:
         tickets: TicketStore,
         connection: Connection,
         *,
-        result_channel: Callable[[str], str],
-        max_dead_letters: int,
+        settings: MatchmakingSettings,
         metrics: Metrics,
         new_token: Callable[[], str],
     ) -> None:
         self._tickets = tickets
         self._connection = connection
-        self._result_channel = result_channel
-        self._max_dead_letters = max_dead_letters
+        self._settings = settings
         self._metrics = metrics
         self._new_token = new_token
 
@@ -48,7 +47,7 @@ class Departures:
                 mode.tag,
                 batch,
                 token=self._new_token(),
-                kept=self._max_dead_letters,
+                kept=self._settings.max_dead_letters,
                 raw_limit=_RAW_LIMIT,
             )
             told = []
@@ -65,7 +64,7 @@ class Departures:
                 if ticket.pod_id is not None:
                     text = f"Set aside: {ticket.reason}"
                     payload = answers.error(ticket.player_id, ErrorCode.INVALID_METADATA, text)
-                    told.append((self._result_channel(ticket.pod_id), payload))
+                    told.append((self._settings.result_channel(ticket.pod_id), payload))
             await self._tell(told, "Error")
 
     async def expire(
@@ -86,7 +85,7 @@ class Departures:
             await self._tell(
                 [
                     (
-                        self._result_channel(ticket.pod_id),
+                        self._settings.result_channel(ticket.pod_id),
                         answers.plain(ticket.player_id, answers.EXPIRED),
                     )
                     for ticket in batch

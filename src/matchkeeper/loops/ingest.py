@@ -10,6 +10,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreError, StoreRefusedError
@@ -45,15 +46,6 @@ class Batch:
     """Of modes that only other servers know, by key of the stream."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IngestRules:
-    """The limits of requests."""
-
-    max_bytes: int
-    max_dead_letters: int
-    result_channel: Callable[[str], str]
-
-
 class Queue(Protocol):
     """Is told who came and who left, by tag."""
 
@@ -81,7 +73,7 @@ class Ingest:
         tickets: TicketStore,
         stream: RequestStream,
         connection: Connection,
-        rules: IngestRules,
+        settings: MatchmakingSettings,
         queues: Mapping[str, Queue],
         traces: Traces,
         metrics: Metrics,
@@ -94,7 +86,7 @@ class Ingest:
         self._tickets = tickets
         self._stream = stream
         self._connection = connection
-        self._rules = rules
+        self._settings = settings
         self._queues = queues
         self._traces = traces
         self._metrics = metrics
@@ -172,7 +164,7 @@ class Ingest:
     def _heard(self, entry: Entry) -> Heard:
         """The checked request; its `game_mode` is the mode's tag. Raises WireError."""
         kind = kind_of(entry.kind, entry.body)
-        request = decode(kind, entry.body, max_bytes=self._rules.max_bytes)
+        request = decode(kind, entry.body, max_bytes=self._settings.max_message_bytes)
         mode = self._modes.get(request.game_mode.lower())
         if mode is None:
             known = ", ".join(sorted(mode.name for mode in self._modes.values()))
@@ -196,7 +188,7 @@ class Ingest:
         if request.kind is not RequestKind.ENQUEUE or request.pod_id is None:
             return None
         payload = answers.plain(request.player_id, answers.ENQUEUED)
-        return self._rules.result_channel(request.pod_id), payload
+        return self._settings.result_channel(request.pod_id), payload
 
     async def _do(self, mode: GameMode, kind: RequestKind, heard: Sequence[Heard]) -> int:
         """Does requests in one call; returns how many failed by themselves. Raises StoreError."""
@@ -240,7 +232,7 @@ class Ingest:
                 mode.tag,
                 player_id=heard.request.player_id,
                 reason=error.message,
-                kept=self._rules.max_dead_letters,
+                kept=self._settings.max_dead_letters,
             )
         except StoreRefusedError:
             return 1  # the dead letters are no stream: it stays, and keeps out nobody
@@ -319,7 +311,7 @@ class Ingest:
         try:
             await self._connection.publish(
                 [
-                    (self._rules.result_channel(answer.pod_id), answer.payload)
+                    (self._settings.result_channel(answer.pod_id), answer.payload)
                     for answer in to_tell
                     if answer.pod_id
                 ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import CircuitOpenError, StoreError
 from matchkeeper.loops.fleet import Fleet
@@ -32,8 +32,8 @@ class QueueLoop:
     def __init__(
         self,
         round_: Round,
+        settings: MatchmakingSettings,
         *,
-        tick: timedelta,
         breaker: CircuitBreaker,
         game_servers: GameServers,
         fleet: Fleet,
@@ -44,7 +44,7 @@ class QueueLoop:
     ) -> None:
         self._round = round_
         self.mode = round_.mode
-        self._tick_seconds = tick.total_seconds()
+        self._tick_seconds = settings.try_match_tick_interval_seconds
         self._breaker = breaker
         self._game_servers = game_servers
         self._fleet = fleet

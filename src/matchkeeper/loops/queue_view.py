@@ -13,6 +13,7 @@ from datetime import timedelta
 from heapq import nsmallest
 from itertools import islice
 
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket
 from matchkeeper.store import keys
@@ -39,7 +40,7 @@ class View:
 
 
 class QueueView:
-    """Reads one queue. `grace`: for how long a ticket may be without metadata. `again_every`: how
+    """Reads one queue. `again_every`: how
     often a hundred are read again, whose metadata an operator may have changed. `scan_every`: how
     often all places are read, although what is known adds up to the length of the queue; less often
     where that takes long, so that it takes a twentieth of the time at most. `rng` draws lots where
@@ -50,19 +51,18 @@ class QueueView:
         self,
         mode: GameMode,
         tickets: TicketStore,
+        settings: MatchmakingSettings,
         *,
-        max_tickets: int,
-        grace: timedelta,
         rng: random.Random,
         again_every: timedelta = timedelta(seconds=1),
         scan_every: timedelta = timedelta(seconds=5),
     ) -> None:
         self._mode = mode
         self._tickets = tickets
-        self._max_tickets = max_tickets
+        self._max_tickets = settings.max_tickets_per_round
         self._again_every_seconds = again_every.total_seconds()
         self._scan_every_seconds = scan_every.total_seconds()
-        self._grace_seconds = grace.total_seconds()
+        self._grace_seconds = settings.metadata_grace_seconds
         self._known: dict[bytes, Ticket] = {}
         self._standing: dict[bytes, Ticket] | None = None
         """Everybody in the queue, as far as this server knows; None where it has to look."""
@@ -72,7 +72,7 @@ class QueueView:
         self._again_at = 0.0
         self._again_turn = 0
         self._read_from = 0
-        self._room = max(max_tickets // 2, mode.required_players - 1)
+        self._room = max(self._max_tickets // 2, mode.required_players - 1)
         self._lots: dict[bytes, float] = {}
         """Of those who found nobody in the parts read so far, and are looked at with the next."""
         self._rng = rng

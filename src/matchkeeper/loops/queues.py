@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping, Set
-from datetime import timedelta
 
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.errors import StoreError
 from matchkeeper.loops.queue_loop import QueueLoop
 from matchkeeper.loops.waiting import pause, supervised
@@ -23,15 +23,15 @@ class Queues:
         self,
         queues: Mapping[str, QueueLoop],
         tickets: TicketStore,
+        settings: MatchmakingSettings,
         *,
-        tick: timedelta,
         rng: random.Random,
         stop: asyncio.Event,
         throttle: Throttle,
     ) -> None:
         self._queues = queues
         self._tickets = tickets
-        self._tick_seconds = tick.total_seconds()
+        self._tick_seconds = settings.try_match_tick_interval_seconds
         self._rng = rng
         self._stop = stop
         self._throttle = throttle

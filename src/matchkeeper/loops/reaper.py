@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.ticket import Poison
 from matchkeeper.errors import StoreError, StoreRefusedError
@@ -33,17 +34,6 @@ _SETTLE_MS = 100
 """All other matches wait meanwhile."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HandoffRules:
-    """How often and how long a match is offered."""
-
-    channel: str
-    result_channel: Callable[[str], str]
-    offer_timeout: timedelta = timedelta(seconds=5)
-    max_offers: int = 3
-    max_dead_letters: int = 10_000
-
-
 class Reaper:
     """Looks after pending matches of all modes."""
 
@@ -55,7 +45,7 @@ class Reaper:
         connection: Connection,
         pods: PodRecords,
         claimers: RefusedClaimers,
-        rules: HandoffRules,
+        settings: MatchmakingSettings,
         traces: Traces,
         wake: Callable[[str], None],
         metrics: Metrics,
@@ -67,7 +57,7 @@ class Reaper:
         self._connection = connection
         self._pods = pods
         self._claimers = claimers
-        self._rules = rules
+        self._settings = settings
         self._traces = traces
         self._wake = wake
         self._metrics = metrics
@@ -136,7 +126,7 @@ class Reaper:
         if not matches:
             return
         done, players = await self._matches.set_aside(
-            mode.tag, matches, token=self._new_token(), kept=self._rules.max_dead_letters
+            mode.tag, matches, token=self._new_token(), kept=self._settings.max_dead_letters
         )
         for _ in players:
             self._metrics.poisoned(mode.name, Poison.MATCH_UNREADABLE)
@@ -152,7 +142,7 @@ class Reaper:
             )
 
     async def _deal_with(self, mode: GameMode, match: PendingMatch) -> None:
-        step, cause = next_step(match, max_offers=self._rules.max_offers)
+        step, cause = next_step(match, max_offers=self._settings.max_offers)
         if step is Step.SETTLE:
             await self._settle(mode, match)
             return
@@ -176,7 +166,7 @@ class Reaper:
             mode,
             match_id=match.match_id,
             epoch=match.epoch + 1,
-            claim_within_seconds=self._rules.offer_timeout.total_seconds(),
+            claim_within_seconds=self._settings.offer_timeout_seconds,
             durability=str(self._matches.durability),
             traceparent=await self._traces.of_match(mode, match),
         )
@@ -184,9 +174,9 @@ class Reaper:
             mode,
             match,
             token=self._new_token(),
-            channel=self._rules.channel,
+            channel=self._settings.battle_request_channel,
             offer=answers.filled_in(pieces, metadata),
-            offer_timeout=self._rules.offer_timeout,
+            offer_timeout=timedelta(seconds=self._settings.offer_timeout_seconds),
         )
         if heard is not None:
             self._metrics.redelivered(mode.name)
@@ -230,6 +220,7 @@ class Reaper:
         done = await self._matches.give_back(
             mode.tag,
             match.match_id,
+            self._settings,
             epoch=epoch,
             cause=cause.value,
             token=self._new_token(),
@@ -250,7 +241,7 @@ class Reaper:
         )
         self._wake(mode.tag)
         self._metrics.answer(answers.DEQUEUED, len(done.left))
-        messages = done.news(self._rules.result_channel)
+        messages = done.news(self._settings.result_channel)
         try:
             await self._connection.publish(messages)
         except StoreError as error:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Ticket
@@ -33,18 +34,6 @@ _LONG = 10_000
 
 _COMMITS_AT_ONCE = 2
 """One that Redis works on, and one that it finds there when that is done."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoundRules:
-    """The limits of a round."""
-
-    channel: str
-    result_channel: Callable[[str], str]
-    commit_batch: int = 40
-    """Matches of two players in one call; of larger ones fewer."""
-    offer_timeout: timedelta = timedelta(seconds=5)
-    memory: timedelta = timedelta(seconds=120)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +63,7 @@ class Round:
         fleet: Fleet,
         committed: CommittedMatches,
         traces: Traces,
-        rules: RoundRules,
+        settings: MatchmakingSettings,
         metrics: Metrics,
         new_id: Callable[[], str],
         clock: Callable[[], float],
@@ -90,12 +79,12 @@ class Round:
         self._fleet = fleet
         self._committed = committed
         self._traces = traces
-        self._rules = rules
+        self._settings = settings
         self._metrics = metrics
         self._new_id = new_id
         self._clock = clock
         self._stop = stop
-        self._at_once = max(1, 2 * rules.commit_batch // mode.required_players)
+        self._at_once = max(1, 2 * settings.commit_batch_size // mode.required_players)
         self._gone: dict[str, float] = {}
         """Players, by enqueue time, who made a proposal of the last round stale."""
 
@@ -214,9 +203,9 @@ class Round:
             results = await self._matches.commit(
                 self.mode,
                 matches,
-                channel=self._rules.channel,
-                offer_timeout=self._rules.offer_timeout,
-                memory=self._rules.memory,
+                channel=self._settings.battle_request_channel,
+                offer_timeout=timedelta(seconds=self._settings.offer_timeout_seconds),
+                memory=timedelta(seconds=self._settings.match_memory_seconds),
             )
         except StoreError as error:
             self._traces.not_committed([match.match_id for match in matches], error)
@@ -230,8 +219,8 @@ class Round:
             proposal,
             self.mode,
             match_id=match_id,
-            claim_within_seconds=self._rules.offer_timeout.total_seconds(),
-            result_channel=self._rules.result_channel,
+            claim_within_seconds=self._settings.offer_timeout_seconds,
+            result_channel=self._settings.result_channel,
             durability=str(self._matches.durability),
             traceparent=traceparent,
         )

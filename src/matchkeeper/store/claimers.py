@@ -5,21 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from typing import Protocol
 
 from matchkeeper.store import keys
 
 _HELD = re.compile(rb"(\d{1,9}) ([\d.]{1,30}) ([\d.]{1,30})")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefusalRules:
-    """When the claims of a game server are refused: doubled with each further one."""
+class Refusals(Protocol):
+    """When the claims of a game server are refused, as the settings say: doubled with each further
+    one.
+    """
 
-    threshold: int = 3
-    """Leases in a row that end without a start."""
-    first: timedelta = timedelta(seconds=10)
-    longest: timedelta = timedelta(seconds=300)
+    @property
+    def unstarted_threshold(self) -> int:
+        """Leases in a row that end without a start."""
+
+    @property
+    def unstarted_refusal_seconds(self) -> float:
+        """The first one."""
+
+    @property
+    def unstarted_refusal_max_seconds(self) -> float:
+        """The longest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

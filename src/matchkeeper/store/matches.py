@@ -17,7 +17,7 @@ from matchkeeper.domain.ticket import Ticket
 from matchkeeper.protocol import answers
 from matchkeeper.protocol.metadata import pod_of
 from matchkeeper.store import keys
-from matchkeeper.store.claimers import RefusalRules, claimers
+from matchkeeper.store.claimers import Refusals, claimers
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.pending import Overdue, PendingMatch, UnreadableMatch, read_match
@@ -116,7 +116,6 @@ class MatchStore:
         *,
         tags: Sequence[str],
         several_queues: bool = False,
-        refusals: RefusalRules = RefusalRules(),  # noqa: B008  # frozen
     ) -> None:
         self._connection = connection
         self._tags = tuple(tags)
@@ -124,7 +123,6 @@ class MatchStore:
             connection, keys.pending, keys.claimers, tags=tags, others_every=_OTHERS_EVERY
         )
         self._several = several_queues
-        self._refusals = refusals
 
     @property
     def durability(self) -> Durability:
@@ -306,7 +304,15 @@ class MatchStore:
         return int(reply[1]) if reply[0] == b"offered" else None
 
     async def give_back(
-        self, tag: str, match_id: str, *, epoch: int, cause: str, token: str, when: When = When.DUE
+        self,
+        tag: str,
+        match_id: str,
+        refusals: Refusals,
+        *,
+        epoch: int,
+        cause: str,
+        token: str,
+        when: When = When.DUE,
     ) -> GivenBack | None:
         """Ends a pending match; its players keep their place. None when somebody was faster."""
         seen = places(tag, self._tags)
@@ -330,9 +336,9 @@ class MatchStore:
                 epoch,
                 cause,
                 when.value,
-                self._refusals.threshold,
-                self._refusals.first.total_seconds(),
-                self._refusals.longest.total_seconds(),
+                refusals.unstarted_threshold,
+                refusals.unstarted_refusal_seconds,
+                refusals.unstarted_refusal_max_seconds,
                 tag,
                 *seen.others,
             ],
