@@ -18,13 +18,7 @@ from matchkeeper.loops.traces import Untraced
 from matchkeeper.loops.waiting import supervised
 from matchkeeper.observe.events import Throttle
 from matchkeeper.observe.metrics import Metrics
-from matchkeeper.protocol.requests import RequestKind
 from tests.stores import CLAIMED, NORMAL, RANKED, Stores, open_stores, token
-
-CHANNELS = {
-    "match:enqueue:request": RequestKind.ENQUEUE,
-    "match:dequeue:request": RequestKind.DEQUEUE,
-}
 
 
 class _NoLoop:
@@ -67,9 +61,7 @@ async def hearing(
             ingest(stores),
             stores.connection,
             stores.hearing,
-            channels=CHANNELS,
-            backlog=backlog,
-            batch=200,
+            MatchmakingSettings(pubsub_backlog=backlog),
             clock=time.monotonic,
             stop=stores.stop,
             metrics=Metrics(),

@@ -12,7 +12,9 @@ from datetime import timedelta
 
 import pytest
 import stamina
+from pydantic import SecretStr
 
+from matchkeeper.config import AlertSettings
 from matchkeeper.errors import ConfigError, StoreUnavailableError
 from matchkeeper.observe.alert_channels import channels_from
 from matchkeeper.observe.alerts import Alert, Alerter, AlertKind, AlertPermission, Severity
@@ -44,19 +46,16 @@ async def alerter(
     queue_size: int = 10,
 ) -> AsyncIterator[tuple[Alerter, Metrics]]:
     metrics = Metrics()
-    running = Alerter(
-        channels_from(
-            urls=[] if pagerduty else [hook.apprise_url],
-            pagerduty_routing_key=KEY if pagerduty else None,
-            pagerduty_url=hook.url,
-            source="test",
-        ),
-        interval=timedelta(seconds=60),
+    settings = AlertSettings(
+        urls=() if pagerduty else (SecretStr(hook.apprise_url),),
+        pagerduty_routing_key=SecretStr(KEY) if pagerduty else None,
+        pagerduty_url=hook.url,
+        source="test",
+        repeat_interval_seconds=60,
         queue_size=queue_size,
-        send_timeout=timedelta(seconds=timeout),
-        metrics=metrics,
-        clock=time.monotonic,
+        send_timeout_seconds=timeout,
     )
+    running = Alerter(channels_from(settings), settings, metrics=metrics, clock=time.monotonic)
     running.permission = permission
     task = asyncio.ensure_future(running.run())
     try:
@@ -177,11 +176,6 @@ async def test_of_two_servers_one_tells_begin_and_end(valkey: RealServer) -> Non
 
 def test_a_url_that_apprise_does_not_know_is_refused_without_its_secrets() -> None:
     with pytest.raises(ConfigError) as caught:
-        channels_from(
-            urls=["nonsense://user:s3cret@host"],
-            pagerduty_routing_key=None,
-            pagerduty_url="",
-            source="x",
-        )
+        channels_from(AlertSettings(urls=(SecretStr("nonsense://user:s3cret@host"),)))
     assert "alerts.urls[0] (nonsense://…)" in caught.value.message
     assert "s3cret" not in caught.value.message + caught.value.hint

@@ -115,9 +115,7 @@ class Failing:
 async def test_requests_of_dead_servers_are_looked_for_although_reads_fail() -> None:
     stream: Any = Failing()
     nothing: Any = None
-    intake = StreamIntake(
-        nothing, stream, batch=1, take_over_after=timedelta(seconds=1), stop=asyncio.Event()
-    )
+    intake = StreamIntake(nothing, stream, MatchmakingSettings(), stop=asyncio.Event())
     for _ in range(3):
         with pytest.raises(StoreUnavailableError):
             await intake.run()

@@ -19,6 +19,7 @@ import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
+from matchkeeper.config import AlertSettings
 from matchkeeper.domain.ticket import Poison
 from matchkeeper.observe.catalogue import CATALOGUE
 from matchkeeper.observe.events import Event, Throttle, emit, sentence
@@ -227,7 +228,7 @@ async def test_a_closed_standard_stream_is_no_traceback(
 
 def test_alerts_from_the_threshold_on_and_once_an_interval() -> None:
     clock = Clock()
-    monitor = GameServerMonitor(threshold=10, repeat_interval=timedelta(seconds=300), clock=clock)
+    monitor = GameServerMonitor(AlertSettings(), clock=clock)
     due = []
     for attempt in range(1, 201):
         clock.now += 5
@@ -238,7 +239,7 @@ def test_alerts_from_the_threshold_on_and_once_an_interval() -> None:
 
 
 def test_a_short_failure_recovers_without_an_alert() -> None:
-    monitor = GameServerMonitor(clock=Clock())
+    monitor = GameServerMonitor(AlertSettings(), clock=Clock())
     monitor.failed()
     assert monitor.succeeded(1) == Recovered(attempts=1, subscribers=1, resolve_due=False)
     assert monitor.failures == 0
@@ -246,7 +247,7 @@ def test_a_short_failure_recovers_without_an_alert() -> None:
 
 def test_a_game_server_that_comes_and_goes_alerts_no_more_often() -> None:
     clock = Clock()
-    monitor = GameServerMonitor(threshold=1, clock=clock)
+    monitor = GameServerMonitor(AlertSettings(game_server_failure_threshold=1), clock=clock)
     assert monitor.failed().alert_due
     monitor.succeeded(1)
     clock.now += 10

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from time import monotonic
 
 from matchkeeper.cli.common import connected
@@ -95,14 +94,8 @@ class Examination:
 
     async def _alerts(self) -> Finding:
         alerts = self._settings.alerts
-        key = alerts.pagerduty_routing_key
         try:
-            channels = channels_from(
-                urls=[url.get_secret_value() for url in alerts.urls],
-                pagerduty_routing_key=None if key is None else key.get_secret_value(),
-                pagerduty_url=alerts.pagerduty_url,
-                source=alerts.source,
-            )
+            channels = channels_from(alerts)
         except MatchkeeperError as error:
             return Finding(
                 check="alerts", verdict=Verdict.WRONG, found=error.message, mend=error.hint
@@ -117,14 +110,7 @@ class Examination:
             )
         if not self._send_test_alert:
             return _good("alerts", f"{names} (try with --send-test-alert)")
-        alerter = Alerter(
-            channels,
-            interval=timedelta(seconds=alerts.repeat_interval_seconds),
-            queue_size=1,
-            send_timeout=timedelta(seconds=alerts.send_timeout_seconds),
-            metrics=Metrics(),
-            clock=monotonic,
-        )
+        alerter = Alerter(channels, alerts, metrics=Metrics(), clock=monotonic)
         sent = True
         for kind in (AlertKind.TRIGGER, AlertKind.RESOLVE):
             test = Alert(

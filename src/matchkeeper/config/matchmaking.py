@@ -265,6 +265,11 @@ class MatchmakingSettings(Section):
         ),
     )
 
+    @property
+    def take_over_seconds(self) -> float:
+        """For how long a server must have been silent before another does what it had read."""
+        return 3 * self.redis_operation_timeout_seconds
+
     def result_channel(self, pod_id: str) -> str:
         """The channel of the answers to one game server."""
         return self.match_result_channel.replace(POD_ID, pod_id)

@@ -54,11 +54,6 @@ def longest_operation_seconds(
     return retry.max_attempts * attempt + sum(pauses)
 
 
-def take_over_seconds(matchmaking: MatchmakingSettings) -> float:
-    """For how long a server must have been silent before another does the requests it had read."""
-    return 3 * matchmaking.redis_operation_timeout_seconds
-
-
 def _limits(settings: Settings) -> Iterator[Contradiction]:
     pairs = (
         ("redis", "breaker_cooldown_seconds", "breaker_cooldown_max_seconds"),
@@ -119,7 +114,7 @@ def _memories(settings: Settings) -> Iterator[Contradiction]:
 
 
 def _take_over(settings: Settings) -> Iterator[Contradiction]:
-    seconds, retry = take_over_seconds(settings.matchmaking), settings.retry
+    seconds, retry = settings.matchmaking.take_over_seconds, settings.retry
     if settings.matchmaking.read_streams and retry.request_memory_seconds <= seconds:
         yield Contradiction(
             at=("retry", "request_memory_seconds"),

@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from matchkeeper.config import Settings
-from matchkeeper.context.alerting import alerter_for, claimers_for
 from matchkeeper.context.fleet import fleet_for
 from matchkeeper.context.intakes import Intakes, intakes_for
 from matchkeeper.context.stores import (
@@ -47,6 +46,7 @@ from matchkeeper.loops.server import MatchServer, Task
 from matchkeeper.loops.traces import Traces
 from matchkeeper.loops.watch import Watch, watch_lag
 from matchkeeper.matching.strategy import strategy_for
+from matchkeeper.observe.alert_channels import channels_from
 from matchkeeper.observe.alerts import Alerter
 from matchkeeper.observe.board.feed import BoardMetrics
 from matchkeeper.observe.board.recorder import Board
@@ -107,7 +107,7 @@ def build(
     stopping = asyncio.Event()
     board = Board(clock=clock, wall=time.time)
     metrics = BoardMetrics(board)
-    alerter = alerter_for(settings, metrics=metrics, clock=clock)
+    alerter = Alerter(channels_from(settings.alerts), settings.alerts, metrics=metrics, clock=clock)
     throttle = Throttle(
         interval=timedelta(seconds=settings.logging.repeat_interval_seconds), clock=clock
     )
@@ -194,7 +194,7 @@ class _Wiring:
             )
         self.redis_events.on_recovery = lambda: wake(*queues)
         intakes = self._intakes(queues, fleet)
-        claimers = claimers_for(settings, alerter=self.alerter, metrics=self.metrics)
+        claimers = RefusedClaimers(settings.matchmaking, alerter=self.alerter, metrics=self.metrics)
         reaper = self._reaper(modes, pods, claimers, wake)
         watch = self._watch(modes, pods, game_servers)
         heard = self._handoff_events(modes, committed)
@@ -250,13 +250,8 @@ class _Wiring:
         )
 
     def _game_servers(self, *, on_recovery: Callable[[], None]) -> GameServers:
-        alerts = self.settings.alerts
         return GameServers(
-            GameServerMonitor(
-                threshold=alerts.game_server_failure_threshold,
-                repeat_interval=timedelta(seconds=alerts.repeat_interval_seconds),
-                clock=self.clock,
-            ),
+            GameServerMonitor(self.settings.alerts, clock=self.clock),
             channel=self.settings.matchmaking.battle_request_channel,
             alerter=self.alerter,
             metrics=self.metrics,

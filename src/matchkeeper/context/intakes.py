@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 
 from matchkeeper.config import Settings
-from matchkeeper.config.rules import take_over_seconds
 from matchkeeper.context.stores import Clock, Stores
 from matchkeeper.loops.clock import ClockWatch
 from matchkeeper.loops.fleet import Fleet
@@ -21,7 +19,6 @@ from matchkeeper.loops.server import Task
 from matchkeeper.loops.traces import Traces
 from matchkeeper.observe.events import Throttle
 from matchkeeper.observe.metrics import Metrics
-from matchkeeper.protocol.requests import RequestKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +74,7 @@ def intakes_for(
         ingest,
         stores.connection,
         stores.hearing,
-        channels={
-            matchmaking.enqueue_request_channel: RequestKind.ENQUEUE,
-            matchmaking.dequeue_request_channel: RequestKind.DEQUEUE,
-        },
-        backlog=matchmaking.pubsub_backlog,
-        batch=matchmaking.ingest_batch_size,
+        matchmaking,
         clock=clock,
         stop=stop,
         metrics=metrics,
@@ -90,11 +82,5 @@ def intakes_for(
     )
     if not matchmaking.read_streams:
         return Intakes(pubsub=pubsub, stream=None)
-    stream = StreamIntake(
-        ingest,
-        stores.stream,
-        batch=matchmaking.ingest_batch_size,
-        take_over_after=timedelta(seconds=take_over_seconds(matchmaking)),
-        stop=stop,
-    )
+    stream = StreamIntake(ingest, stores.stream, matchmaking, stop=stop)
     return Intakes(pubsub=pubsub, stream=stream)

@@ -47,7 +47,7 @@ def traces_for(
         return Untraced()
     try:
         from matchkeeper.loops.player_traces import PlayerTraces  # noqa: PLC0415  # optional
-        from matchkeeper.observe.tracing import SpanOptions, Spans  # noqa: PLC0415  # optional
+        from matchkeeper.observe.tracing import Spans  # noqa: PLC0415  # optional
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("opentelemetry"):
             raise
@@ -55,13 +55,8 @@ def traces_for(
             f"tracing.enabled is true, and {error.name} is not installed",
             hint="pip install 'matchkeeper[otel]', or set tracing.enabled to false.",
         ) from None
-    options = SpanOptions(
-        endpoint=tracing.endpoint,
-        service_name=tracing.service_name,
-        sample_ratio=tracing.sample_ratio,
-    )
     return PlayerTraces(
-        Spans(options, metrics=metrics, exporter=exporter),
+        Spans(tracing, metrics=metrics, exporter=exporter),
         TraceStore(_connection(settings, url, clock=clock, rng=rng, stop=stop)),
         metrics=metrics,
         throttle=Throttle(

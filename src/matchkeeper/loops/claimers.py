@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.observe.alerts import Alert, Alerter, AlertKind, Severity
 from matchkeeper.observe.events import Event, emit, sentence
@@ -19,13 +19,16 @@ RUNBOOK = "docs/runbooks/claims-refused.md"
 class RefusedClaimers:
     """Is told by the reaper who starts nothing, and tells the people on call.
 
-    A game server that does not claim for `forget_after`, once it may again, is gone.
+    A game server that does not claim for as long as the longest refusal, once it may again, is
+    gone.
     """
 
-    def __init__(self, *, alerter: Alerter, metrics: Metrics, forget_after: timedelta) -> None:
+    def __init__(
+        self, settings: MatchmakingSettings, *, alerter: Alerter, metrics: Metrics
+    ) -> None:
         self._alerter = alerter
         self._metrics = metrics
-        self._forget_seconds = forget_after.total_seconds()
+        self._forget_seconds = settings.unstarted_refusal_max_seconds
         self._of_mode: dict[str, dict[str, int]] = {}
 
     def look(self, mode: GameMode, claimers: Iterable[Claimer]) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.loops.ingest import Ingest
 from matchkeeper.loops.tape import Cut, Tape
 from matchkeeper.loops.waiting import Behind, pause, unless
@@ -39,10 +40,8 @@ class PubSubIntake:
         ingest: Ingest,
         connection: Connection,
         store: HearingStore,
+        settings: MatchmakingSettings,
         *,
-        channels: Mapping[str, RequestKind],
-        backlog: int,
-        batch: int,
         clock: Callable[[], float],
         stop: asyncio.Event,
         metrics: Metrics,
@@ -51,13 +50,16 @@ class PubSubIntake:
         self._ingest = ingest
         self._connection = connection
         self._store = store
-        self._channels = channels
-        self._batch = batch
+        self._channels = {
+            settings.enqueue_request_channel: RequestKind.ENQUEUE,
+            settings.dequeue_request_channel: RequestKind.DEQUEUE,
+        }
+        self._batch = settings.ingest_batch_size
         self._clock = clock
         self._stop = stop
         self._metrics = metrics
         self._throttle = throttle
-        self._tape = Tape(limit=backlog)
+        self._tape = Tape(limit=settings.pubsub_backlog)
         self._subscribed = False
         self._calls = count(1)
         self._held: Lease | None = None

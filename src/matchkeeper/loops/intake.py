@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from datetime import timedelta
 
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.loops.ingest import Ingest
 from matchkeeper.loops.waiting import Behind, unless
 from matchkeeper.observe.events import Event, emit
@@ -25,15 +26,14 @@ class StreamIntake:
         self,
         ingest: Ingest,
         stream: RequestStream,
+        settings: MatchmakingSettings,
         *,
-        batch: int,
-        take_over_after: timedelta,
         stop: asyncio.Event,
     ) -> None:
         self._ingest = ingest
         self._stream = stream
-        self._batch = batch
-        self._take_over_after = take_over_after
+        self._batch = settings.ingest_batch_size
+        self._take_over_after = timedelta(seconds=settings.take_over_seconds)
         self._stop = stop
         self._look_at = 0.0
         """When to look for requests of servers that are gone; a new start does not put it off."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import httpx
 import stamina
 
+from matchkeeper.config import AlertSettings
 from matchkeeper.errors import ConfigError
 from matchkeeper.observe.alerts import Alert, AlertError, AlertKind, Channel, Severity
 
@@ -103,15 +103,18 @@ _NOTIFY: dict[Severity, Any] = {
 }
 
 
-def channels_from(
-    *, urls: Sequence[str], pagerduty_routing_key: str | None, pagerduty_url: str, source: str
-) -> list[Channel]:
+def channels_from(settings: AlertSettings) -> list[Channel]:
     """The channels of the settings. Raises ConfigError for a URL that cannot be used."""
     channels: list[Channel] = [
-        AppriseChannel(url, number=number) for number, url in enumerate(urls)
+        AppriseChannel(url.get_secret_value(), number=number)
+        for number, url in enumerate(settings.urls)
     ]
-    if pagerduty_routing_key:
+    if settings.pagerduty_routing_key is not None:
         channels.append(
-            PagerDuty(routing_key=pagerduty_routing_key, url=pagerduty_url, source=source)
+            PagerDuty(
+                routing_key=settings.pagerduty_routing_key.get_secret_value(),
+                url=settings.pagerduty_url,
+                source=settings.source,
+            )
         )
     return channels

@@ -9,6 +9,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from matchkeeper.config import AlertSettings
 from matchkeeper.errors import MatchkeeperError, StoreError
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
@@ -80,23 +81,21 @@ class Alerter:
     def __init__(
         self,
         channels: Sequence[Channel],
+        settings: AlertSettings,
         *,
-        interval: timedelta,
-        queue_size: int,
-        send_timeout: timedelta,
         metrics: Metrics,
         clock: Callable[[], float],
     ) -> None:
         self.channels = tuple(channels)
         self.permission: AlertPermission | None = None
         """Set once there is a Redis to ask; None: this server is alone."""
-        self._interval = interval
-        self._send_timeout_seconds = send_timeout.total_seconds()
+        self._interval = timedelta(seconds=settings.repeat_interval_seconds)
+        self._send_timeout_seconds = settings.send_timeout_seconds
         self._metrics = metrics
         self._clock = clock
         self._alone: dict[str, float] = {}
         """Alerts that this server sent without asking, because Redis was away, and when."""
-        self._waiting: asyncio.Queue[Alert] = asyncio.Queue(queue_size)
+        self._waiting: asyncio.Queue[Alert] = asyncio.Queue(settings.queue_size)
 
     def submit(self, alert: Alert) -> None:
         """Hands an alert over; returns at once, also when the channels hang."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+
+from matchkeeper.config import AlertSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,19 +28,18 @@ class Recovered:
 
 
 class GameServerMonitor:
-    """Pure bookkeeping. From `threshold` failures in a row on an alert is due, at most one each
-    `repeat_interval`. `clock` gives monotonic seconds.
+    """Pure bookkeeping. From so many failures in a row as the settings say an alert is due, at most
+    one in the time they say. `clock` gives monotonic seconds.
     """
 
     def __init__(
         self,
+        settings: AlertSettings,
         *,
-        threshold: int = 10,
-        repeat_interval: timedelta = timedelta(seconds=300),
         clock: Callable[[], float],
     ) -> None:
-        self._threshold = threshold
-        self._interval_seconds = repeat_interval.total_seconds()
+        self._threshold = settings.game_server_failure_threshold
+        self._interval_seconds = settings.repeat_interval_seconds
         self._clock = clock
         self._failures = 0
         self._alerted_at: float | None = None

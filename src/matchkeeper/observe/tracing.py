@@ -8,7 +8,6 @@ import os
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from opentelemetry.context import Context
@@ -29,36 +28,30 @@ from opentelemetry.trace import (
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from matchkeeper import __version__
+from matchkeeper.config import TracingSettings
 from matchkeeper.observe.metrics import Metrics
 
-__all__ = ["Span", "SpanKind", "SpanOptions", "Spans", "failed", "nanoseconds"]
+__all__ = ["Span", "SpanKind", "Spans", "failed", "nanoseconds"]
 
 _CLOSE_SECONDS = 2.0
 _PATH = "/v1/traces"
 _w3c = TraceContextTextMapPropagator()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpanOptions:
-    """Where spans go. What is None is as the `OTEL_…` variables say."""
-
-    endpoint: str | None = None
-    service_name: str | None = None
-    sample_ratio: float | None = None
-
-
 class Spans:
-    """Makes spans and sends them, from a thread of its own and without ever waiting for it."""
+    """Makes spans and sends them, from a thread of its own and without ever waiting for it. What
+    the settings leave open is as the `OTEL_…` variables say.
+    """
 
     def __init__(
-        self, options: SpanOptions, *, metrics: Metrics, exporter: SpanExporter | None = None
+        self, settings: TracingSettings, *, metrics: Metrics, exporter: SpanExporter | None = None
     ) -> None:
-        self._sender = _Sender(exporter or _otlp(options.endpoint), metrics)
+        self._sender = _Sender(exporter or _otlp(settings.endpoint), metrics)
         sampler = None
-        if options.sample_ratio is not None:
-            sampler = ParentBased(TraceIdRatioBased(options.sample_ratio))
+        if settings.sample_ratio is not None:
+            sampler = ParentBased(TraceIdRatioBased(settings.sample_ratio))
         self._provider = TracerProvider(
-            sampler=sampler, resource=_resource(options.service_name), shutdown_on_exit=False
+            sampler=sampler, resource=_resource(settings.service_name), shutdown_on_exit=False
         )
         self._counted = _Counted(metrics)
         self._provider.add_span_processor(self._counted)
