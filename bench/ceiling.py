@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from bench.players import body
 from bench.raw import Line, replies_while
 from bench.site import TAG, Site
-from matchkeeper.config.matchmaking import MatchmakingSettings
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.offers import new_match

@@ -12,7 +12,7 @@ from bench.ceiling import Ceiling
 from bench.players import body, fill_stream, names
 from bench.raw import Line
 from bench.site import TAG, Site, opened
-from matchkeeper.config.matchmaking import MatchmakingSettings
+from matchkeeper.config import MatchmakingSettings
 from proof.wire import packed
 
 _PATIENCE_SECONDS = 300.0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from matchkeeper.config.models import Settings
+from matchkeeper.config import Settings
 from matchkeeper.doctor import Verdict, examine_offers
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.store.facts import gather_server

@@ -17,7 +17,6 @@ from matchkeeper.config import (
     Settings,
     load,
 )
-from matchkeeper.config.rules import longest_operation_seconds
 from matchkeeper.domain.mode import GameMode, Handoff, RatingRules
 
 MODE = "[[matchmaking.game_modes]]\ngame_mode ="
@@ -96,11 +95,9 @@ def test_a_contradiction_names_who_set_what(tmp_path: Path) -> None:
 
 
 def test_the_longest_operation_counts_attempts_pauses_and_durability() -> None:
-    settings = Settings()
-    parts = (settings.retry, settings.matchmaking)
-    assert longest_operation_seconds(RedisSettings(), *parts) == pytest.approx(30.3)
+    assert Settings().longest_operation_seconds == pytest.approx(30.3)
     fsync = RedisSettings(durability="fsync", durability_timeout_seconds=7)
-    assert longest_operation_seconds(fsync, *parts) == pytest.approx(51.3)
+    assert Settings(redis=fsync).longest_operation_seconds == pytest.approx(51.3)
 
 
 def test_contradictions_are_refused_in_code_as_well() -> None:

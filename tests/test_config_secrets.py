@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from matchkeeper.config import (
+    GameModeSettings,
     InvalidSettingsError,
     RedisSettings,
     Setting,
@@ -24,9 +25,9 @@ from matchkeeper.config import (
     masked_redis_url,
     to_toml,
 )
-from matchkeeper.config.masking import MASK, redis_url_problem
-from matchkeeper.config.matchmaking import GameModeSettings
-from matchkeeper.config.reference import BEGIN, END, updated
+from matchkeeper.config.checks import redis_url_problem
+from matchkeeper.config.masking import MASK
+from matchkeeper.reference import BEGIN, END, configuration
 
 ROOT = Path(__file__).parent.parent
 SECRET = "hunter2"
@@ -307,9 +308,7 @@ def test_the_files_say_the_defaults_or_differ_on_purpose(name: str) -> None:
 
 def test_the_document_is_up_to_date() -> None:
     document = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    assert updated(document) == document, (
-        "run: python -m matchkeeper.config.reference docs/configuration.md"
-    )
+    assert configuration(document) == document, "run: python -m matchkeeper.reference docs"
 
 
 def test_the_document_tells_of_every_key_and_variable() -> None:
@@ -322,11 +321,11 @@ def test_the_document_tells_of_every_key_and_variable() -> None:
 
 def test_a_document_is_updated_between_its_marks() -> None:
     document = f"before\n{BEGIN}\nout of date\n{END}\nafter\n"
-    assert "out of date" not in updated(document)
-    assert updated(document).startswith("before\n")
-    assert updated(updated(document)) == updated(document)
+    assert "out of date" not in configuration(document)
+    assert configuration(document).startswith("before\n")
+    assert configuration(configuration(document)) == configuration(document)
     with pytest.raises(ValueError, match="needs the lines"):
-        updated("no marks")
+        configuration("no marks")
 
 
 def test_the_defaults_of_the_models_are_settings() -> None:

@@ -13,7 +13,6 @@ import pytest
 from redis.asyncio import Redis
 
 from matchkeeper.config import load
-from matchkeeper.config.agreed import agreed_settings
 from matchkeeper.context.stores import channels_of
 from matchkeeper.domain.agreement import Agreement, ModeState, Peer, Shared, agreement
 from matchkeeper.domain.mode import GameMode
@@ -82,7 +81,7 @@ def test_how_fast_a_server_works_is_its_own_affair() -> None:
     settings = load(environ={})
     faster = load(environ={"MATCHKEEPER_MATCHMAKING__COMMIT_BATCH_SIZE": "7"})
     other = load(environ={"MATCHKEEPER_MATCHMAKING__MAX_OFFERS": "7"})
-    digests = [agreed_settings(each).digest() for each in (settings, faster, other)]
+    digests = [each.agreed().digest() for each in (settings, faster, other)]
     assert digests[0] == digests[1] != digests[2]
 
 

@@ -1,4 +1,5 @@
-"""Makes the documents whose contents stand in the code: schemas, log lines, metrics, scripts.
+"""Makes the documents whose contents stand in the code: schemas, log lines, metrics, scripts,
+settings.
 
 `python -m matchkeeper.reference docs` writes them; a test fails when they are out of date.
 """
@@ -6,12 +7,21 @@
 from __future__ import annotations
 
 import sys
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from matchkeeper import __version__
+from matchkeeper.config.catalog import (
+    Setting,
+    allowed_text,
+    catalog,
+    default_text,
+    is_secret,
+    type_text,
+)
 from matchkeeper.observe.catalogue import CATALOGUE
 from matchkeeper.observe.event_names import Event
 from matchkeeper.observe.metrics import Metrics
@@ -41,6 +51,8 @@ _CLIENT_SCRIPTS = (
     Script.SUBMIT,
 )
 _BY_HAND = "<!-- Made by `python -m matchkeeper.reference docs`; do not edit. -->"
+BEGIN = "<!-- The tables: python -m matchkeeper.reference docs -->"
+END = "<!-- End of the tables -->"
 
 _HISTORY = """\
 What happened to players and matches lately, for people who look somebody up: the search of
@@ -181,6 +193,49 @@ def history() -> str:
     return f"# History\n\n{_BY_HAND}\n\n{_HISTORY}\n{head}\n" + "\n".join(rows) + "\n"
 
 
+def settings() -> str:
+    """A Markdown table for each table of the configuration."""
+    parts = []
+    for table, settings in groupby(_in_order(), key=lambda setting: setting.table):
+        array = table.startswith("[[")
+        parts.append(f"### `{table}`\n")
+        head = ["Key", "Type", "Default", "Allowed", "Meaning"]
+        rows = [_row(setting) for setting in settings]
+        if array:
+            parts.append("Set as a whole by `MATCHKEEPER_MATCHMAKING__GAME_MODES`, as JSON.\n")
+        else:
+            head[1:1] = ["Variable"]
+        parts.append("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
+        parts.append("\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+def configuration(document: str) -> str:
+    """The document with the tables between its two marks. Raises ValueError without the marks."""
+    before, begin, rest = document.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"The document needs the lines {BEGIN!r} and {END!r}")
+    return f"{before}{BEGIN}\n\n{settings()}\n{END}{after}"
+
+
+def _in_order() -> list[Setting]:
+    order: dict[str, int] = {}
+    for setting in catalog():
+        order.setdefault(setting.table, len(order))
+    return sorted(catalog(), key=lambda setting: order[setting.table])
+
+
+def _row(setting: Setting) -> str:
+    field = setting.field
+    kind = type_text(field) + (", secret" if is_secret(field) else "")
+    cells = [f"`{setting.name}`", kind, default_text(field), allowed_text(field)]
+    if setting.variable:
+        cells.insert(1, f"`{setting.variable}`")
+    cells.append(field.description or "")
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
 def _json(value: object) -> str:
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
 
@@ -191,6 +246,8 @@ def main(folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
+    document = folder / "configuration.md"
+    document.write_text(configuration(document.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":

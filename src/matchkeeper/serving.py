@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from matchkeeper import __version__
 from matchkeeper.config import Settings, masked_redis_url
-from matchkeeper.config.agreed import agreed_settings
 from matchkeeper.context import Context, build
 from matchkeeper.doctor import Verdict, examine_server
 from matchkeeper.domain.agreement import double_hearing
@@ -175,7 +174,7 @@ async def _refuse_double_hearing(context: Context) -> None:
         others = (await context.stores.servers.look()).others
     except StoreError:
         return  # told by the connection itself
-    if found := double_hearing(agreed_settings(context.settings), others):
+    if found := double_hearing(context.settings.agreed(), others):
         raise ConfigError(found, hint="Let both names be the same on all servers, or neither.")
 
 

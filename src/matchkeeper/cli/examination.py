@@ -8,7 +8,6 @@ from time import monotonic
 
 from matchkeeper.cli.common import connected
 from matchkeeper.config import Settings
-from matchkeeper.config.agreed import agreed_settings
 from matchkeeper.context.stores import channels_of
 from matchkeeper.doctor import (
     Finding,
@@ -63,7 +62,7 @@ class Examination:
                     )
                     findings += examine_use(use)
                     roster = await stores.servers.look()
-                    findings += examine_fleet(agreed_settings(settings), roster)
+                    findings += examine_fleet(settings.agreed(), roster)
         except StoreError as error:
             lost = Finding(
                 check="connection",

@@ -14,8 +14,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from matchkeeper.config.models import ENV_DELIMITER, ENV_PREFIX, Settings
-from matchkeeper.config.rules import Location
+from matchkeeper.config.models import ENV_DELIMITER, ENV_PREFIX, Location, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
-from matchkeeper.config.masking import redis_url_problem
-
 POD_ID = "{pod_id}"
+_REDIS_SCHEMES = ("redis", "rediss", "unix", "valkey", "valkeys")
+_URL_OPTIONS = ("db", "username", "password", "protocol", "socket_keepalive")
+"""What may stand after the `?` of a Redis URL, beside `ssl_…`. Others, such as `socket_timeout` or
+`retry_on_timeout`, would take the place of deadlines and retries that Matchkeeper sets itself."""
 
 
 class ReasonError(ValueError):
@@ -98,6 +100,46 @@ def _folder(path: Path) -> Path:
     if path == Path() or not str(path).isprintable():
         raise ValueError
     return path
+
+
+def redis_url_problem(url: str) -> str | None:
+    """What makes a Redis URL unusable, in words that repeat no part of it; None if it is well."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return "its host or port cannot be read; a special character in a password is written %XX"
+    if not url.isprintable() or " " in url:
+        return "it has blanks or control characters"
+    if not url.startswith(tuple(f"{scheme}://" for scheme in _REDIS_SCHEMES)):
+        known = parts.scheme in ("http", "https", "tcp", *_REDIS_SCHEMES)
+        return f"its scheme is {parts.scheme}" if known else "it has no scheme that is known"
+    if parts.fragment or url.endswith("#"):
+        return "it has a #; a special character in a password is written %XX"
+    return _query_problem(parts) or _place_problem(parts)
+
+
+def _query_problem(parts: SplitResult) -> str | None:
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in _URL_OPTIONS and not re.fullmatch(r"ssl_[a-z_]+", name):
+            return f"after the ? only {', '.join(_URL_OPTIONS)} and ssl_… may stand"
+        if name == "db" and not re.fullmatch(r"[0-9]{1,5}", value):
+            return "db after the ? is not a number"
+    return None
+
+
+def _place_problem(parts: SplitResult) -> str | None:
+    if parts.scheme == "unix":
+        if parts.netloc and not parts.netloc.endswith("@"):
+            return "a unix URL has no host: three slashes come before the path"
+        if parts.netloc and "@" in parts.path:
+            return "its path has an @; a special character in a password is written %XX"
+        return None if len(parts.path) > 1 else "it has no path of a socket"
+    if not parts.hostname:
+        return "it has no host"
+    if parts.path not in ("", "/") and not re.fullmatch(r"/[0-9]{1,5}/?", parts.path):
+        return "what follows the host is not the number of a database"
+    return None
 
 
 Folder = Annotated[Path, AfterValidator(_folder)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,41 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from matchkeeper.config.catalog import catalog
-from matchkeeper.config.errors import InvalidSettingsError, Problem
 from matchkeeper.config.masking import kind_of, nameable
-from matchkeeper.config.models import ENV_PREFIX, Settings
-from matchkeeper.config.rules import Location
+from matchkeeper.config.models import ENV_PREFIX, Location, Settings
+from matchkeeper.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong. Never holds the value of a secret."""
+
+    source: str
+    """The file or the environment variable; `override` for what a caller has set."""
+    key: str = ""
+    """Dotted: `redis.url`, `matchmaking.game_modes[1].teams`. Empty: the source itself."""
+    found: str
+    """What is the matter, beginning with a verb: `is 70000`, `is not a known key`."""
+    allowed: str
+    """What may stand there instead, as a sentence without its full stop."""
+
+    def __str__(self) -> str:
+        place = f"{self.source}: {self.key}" if self.key else self.source
+        return f"{place} {self.found}; {self.allowed}"
+
+
+class InvalidSettingsError(ConfigError):
+    """Nothing starts with this configuration. `problems` has every one of them."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        lines = [str(problem) for problem in problems]
+        if len(lines) > 1:
+            lines = [f"The configuration has {len(lines)} problems:", *(f"  {x}" for x in lines)]
+        super().__init__(
+            "\n".join(lines), hint="docs/configuration.md describes every key and variable."
+        )
+        self.problems = tuple(problems)
+
 
 CONFIG_VARIABLE = "MATCHKEEPER_CONFIG"
 """The variable that names the file."""
@@ -189,7 +220,7 @@ def _put_environment(inputs: Inputs, environ: Mapping[str, str]) -> None:
 
 
 def _read(name: str, text: str, location: tuple[str, str]) -> object:
-    try:
+    try:  # each by itself, so that one that is refused takes no other with it
         value: object = _EnvironmentSource({name.lower(): text})()[location[0]][location[1]]
     except (RecursionError, SettingsError):
         return text  # refused with its variable's name, and without its value

@@ -5,59 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import SecretStr
+import msgspec
+from pydantic import BaseModel, SecretStr
+
+from matchkeeper.config.checks import redis_url_problem
+from matchkeeper.config.models import Settings
 
 MASK = "********"
-REDIS_SCHEMES = ("redis", "rediss", "unix", "valkey", "valkeys")
-URL_OPTIONS = ("db", "username", "password", "protocol", "socket_keepalive")
-"""What may stand after the `?` of a Redis URL, beside `ssl_…`. Others, such as `socket_timeout` or
-`retry_on_timeout`, would take the place of deadlines and retries that Matchkeeper sets itself."""
-
 _MAX_SHOWN = 60
 _USER_INFO = re.compile(r"(?<=://).*@", re.DOTALL)
 _NAMEABLE = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-def redis_url_problem(url: str) -> str | None:
-    """What makes a Redis URL unusable, in words that repeat no part of it; None if it is well."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return "its host or port cannot be read; a special character in a password is written %XX"
-    if not url.isprintable() or " " in url:
-        return "it has blanks or control characters"
-    if not url.startswith(tuple(f"{scheme}://" for scheme in REDIS_SCHEMES)):
-        known = parts.scheme in ("http", "https", "tcp", *REDIS_SCHEMES)
-        return f"its scheme is {parts.scheme}" if known else "it has no scheme that is known"
-    if parts.fragment or url.endswith("#"):
-        return "it has a #; a special character in a password is written %XX"
-    return _query_problem(parts) or _place_problem(parts)
-
-
-def _query_problem(parts: SplitResult) -> str | None:
-    for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        if name not in URL_OPTIONS and not re.fullmatch(r"ssl_[a-z_]+", name):
-            return f"after the ? only {', '.join(URL_OPTIONS)} and ssl_… may stand"
-        if name == "db" and not re.fullmatch(r"[0-9]{1,5}", value):
-            return "db after the ? is not a number"
-    return None
-
-
-def _place_problem(parts: SplitResult) -> str | None:
-    if parts.scheme == "unix":
-        if parts.netloc and not parts.netloc.endswith("@"):
-            return "a unix URL has no host: three slashes come before the path"
-        if parts.netloc and "@" in parts.path:
-            return "its path has an @; a special character in a password is written %XX"
-        return None if len(parts.path) > 1 else "it has no path of a socket"
-    if not parts.hostname:
-        return "it has no host"
-    if parts.path not in ("", "/") and not re.fullmatch(r"/[0-9]{1,5}/?", parts.path):
-        return "what follows the host is not the number of a database"
-    return None
 
 
 def masked_redis_url(url: str) -> str:
@@ -118,3 +78,49 @@ def kind_of(value: object) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+
+
+def masked(settings: Settings) -> dict[str, object]:
+    """All settings as plain values, `********` for secrets. `redis.url` keeps its host."""
+    tables = {name: _table(getattr(settings, name)) for name in Settings.model_fields}
+    if settings.redis.url is not None:
+        tables["redis"]["url"] = masked_redis_url(settings.redis.url.get_secret_value())
+    return dict(tables)
+
+
+def to_toml(settings: Settings) -> str:
+    """All settings as a TOML file, secrets masked; a comment names those that are not set."""
+    unset: list[str] = []
+    tables = _without_unset(masked(settings), "", unset)
+    comment = f"# Not set: {', '.join(unset)}\n\n" if unset else ""
+    return comment + msgspec.toml.encode(tables).decode()
+
+
+def _table(section: BaseModel) -> dict[str, object]:
+    return {name: _plain(getattr(section, name)) for name in type(section).model_fields}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return _table(value)
+    if isinstance(value, SecretStr):
+        return MASK
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    return without_user_info(value) if isinstance(value, str) else value
+
+
+def _without_unset(value: object, key: str, unset: list[str]) -> object:
+    if isinstance(value, dict):
+        unset.extend(f"{key}{name}" for name, item in value.items() if item is None)
+        return {
+            name: _without_unset(item, f"{key}{name}.", unset)
+            for name, item in value.items()
+            if item is not None
+        }
+    if isinstance(value, list):
+        place = key.removesuffix(".")
+        return [_without_unset(item, f"{place}[{i}].", unset) for i, item in enumerate(value)]
+    return value

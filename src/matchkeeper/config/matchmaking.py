@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from matchkeeper.config.checks import POD_ID, Channel, ModeName, ResultChannel
-from matchkeeper.config.section import DAY, HOUR, Section, allowed
+from matchkeeper.config.sections import DAY, HOUR, Section, allowed
 from matchkeeper.domain.mode import GameMode, Handoff, RatingRules
 
 _CHANNEL = allowed("1 to 256 printable characters without blanks")

@@ -1,14 +1,16 @@
-"""All settings, as one frozen object."""
+"""All settings, as one frozen object, and what they must be in relation to each other."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Self
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from matchkeeper.config.matchmaking import MatchmakingSettings
-from matchkeeper.config.rules import Contradiction, contradictions
 from matchkeeper.config.sections import (
     AlertSettings,
     LoggingSettings,
@@ -17,10 +19,37 @@ from matchkeeper.config.sections import (
     ServerSettings,
     TracingSettings,
 )
+from matchkeeper.domain.agreement import Shared
 from matchkeeper.domain.mode import GameMode
 
 ENV_PREFIX = "MATCHKEEPER_"
 ENV_DELIMITER = "__"
+Location = tuple[str | int, ...]
+_MODES: Location = ("matchmaking", "game_modes")
+_EACH_ITS_OWN = frozenset(
+    {
+        "game_modes",  # compared one by one
+        "redis_operation_timeout_seconds",
+        "try_match_tick_interval_seconds",
+        "max_tickets_per_round",
+        "commit_batch_size",
+        "ingest_batch_size",
+        "pubsub_backlog",
+        "read_streams",
+    }
+)
+"""Of [matchmaking]: how fast a server works is its own affair. All other keys must agree."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contradiction:
+    """Settings that are well one by one, and impossible together."""
+
+    at: Location
+    found: str
+    allowed: str
+    others: tuple[Location, ...]
+    """The other settings that take part."""
 
 
 class ContradictionsError(ValueError):
@@ -65,7 +94,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        found = tuple(contradictions(self))
+        found = tuple(_contradictions(self))
         if found:
             raise ContradictionsError(found)
         return self
@@ -73,3 +102,175 @@ class Settings(BaseSettings):
     def modes(self) -> tuple[GameMode, ...]:
         """The game modes, in the order of the file."""
         return self.matchmaking.modes()
+
+    @property
+    def longest_operation_seconds(self) -> float:
+        """How long all attempts at one operation and the pauses between them take at most."""
+        retry, attempt = self.retry, self.matchmaking.redis_operation_timeout_seconds
+        if self.redis.durability != "none":
+            attempt += self.redis.durability_timeout_seconds
+        pauses = (
+            min(retry.max_delay_seconds, retry.base_delay_seconds * float(2**i))
+            for i in range(retry.max_attempts - 1)
+        )
+        return retry.max_attempts * attempt + sum(pauses)
+
+    def agreed(self) -> Shared:
+        """Those that must be the same on all servers of one Redis; none of them is secret."""
+        matchmaking = self.matchmaking.model_dump(mode="json", exclude=set(_EACH_ITS_OWN))
+        return Shared(
+            common={
+                "redis.durability": self.redis.durability,
+                "retry.request_memory_seconds": self.retry.request_memory_seconds,
+                **{f"matchmaking.{key}": value for key, value in matchmaking.items()},
+            },
+            modes={
+                mode.game_mode.lower(): mode.model_dump(mode="json")
+                for mode in self.matchmaking.game_modes
+            },
+        )
+
+
+def _contradictions(settings: Settings) -> Iterator[Contradiction]:
+    """All contradictions of the settings."""
+    matchmaking = settings.matchmaking
+    yield from _limits(settings)
+    yield from _password(settings.redis)
+    yield from _memories(settings)
+    yield from _take_over(settings)
+    yield from _channels(matchmaking)
+    yield from _names(matchmaking)
+    yield from _modes(matchmaking)
+
+
+def _limits(settings: Settings) -> Iterator[Contradiction]:
+    pairs = (
+        ("redis", "breaker_cooldown_seconds", "breaker_cooldown_max_seconds"),
+        ("retry", "base_delay_seconds", "max_delay_seconds"),
+        ("matchmaking", "unclaimed_hold_seconds", "unclaimed_hold_max_seconds"),
+        ("matchmaking", "unstarted_refusal_seconds", "unstarted_refusal_max_seconds"),
+    )
+    for name, low_name, high_name in pairs:
+        section = getattr(settings, name)
+        low: float = getattr(section, low_name)
+        high: float = getattr(section, high_name)
+        if high < low:
+            yield Contradiction(
+                at=(name, high_name),
+                found=f"is {high:g}",
+                allowed=f"allowed is at least {name}.{low_name}, which is {low:g}",
+                others=((name, low_name),),
+            )
+
+
+def _password(redis: RedisSettings) -> Iterator[Contradiction]:
+    if redis.password_file is None:
+        return
+    url = urlsplit("" if redis.url is None else redis.url.get_secret_value())
+    if redis.url is None or url.password or "password" in parse_qs(url.query):
+        found = "has no redis.url" if redis.url is None else "is not the only password"
+        yield Contradiction(
+            at=("redis", "password_file"),
+            found=found,
+            allowed="allowed is one beside a redis.url that has a user and no password",
+            others=(("redis", "url"),),
+        )
+
+
+def _memories(settings: Settings) -> Iterator[Contradiction]:
+    retry, matchmaking = settings.retry, settings.matchmaking
+    longest = settings.longest_operation_seconds
+    memories: tuple[tuple[Location, float], ...] = (
+        (("retry", "request_memory_seconds"), retry.request_memory_seconds),
+        (("matchmaking", "match_memory_seconds"), matchmaking.match_memory_seconds),
+    )
+    for at, seconds in memories:
+        if seconds <= longest:
+            yield Contradiction(
+                at=at,
+                found=f"is {seconds:g}",
+                allowed=f"allowed is more than {longest:g}, the seconds that retry.max_attempts = "
+                f"{retry.max_attempts} attempts and their pauses may take",
+                others=(
+                    ("retry", "max_attempts"),
+                    ("retry", "base_delay_seconds"),
+                    ("retry", "max_delay_seconds"),
+                    ("matchmaking", "redis_operation_timeout_seconds"),
+                    ("redis", "durability"),
+                    ("redis", "durability_timeout_seconds"),
+                ),
+            )
+
+
+def _take_over(settings: Settings) -> Iterator[Contradiction]:
+    seconds, retry = settings.matchmaking.take_over_seconds, settings.retry
+    if settings.matchmaking.read_streams and retry.request_memory_seconds <= seconds:
+        yield Contradiction(
+            at=("retry", "request_memory_seconds"),
+            found=f"is {retry.request_memory_seconds:g}",
+            allowed=f"allowed is more than {seconds:g}, three times "
+            "matchmaking.redis_operation_timeout_seconds: only then are the requests of a server "
+            "that died done by another, and what is forgotten is not done",
+            others=(("matchmaking", "redis_operation_timeout_seconds"),),
+        )
+
+
+def _channels(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:
+    taken: dict[str, str] = {}
+    for name in ("battle_request_channel", "enqueue_request_channel", "dequeue_request_channel"):
+        first = taken.setdefault(getattr(matchmaking, name), name)
+        if first != name:
+            yield Contradiction(
+                at=("matchmaking", name),
+                found=f"is the same as matchmaking.{first}",
+                allowed="allowed is a channel of its own",
+                others=(("matchmaking", first),),
+            )
+
+
+def _names(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:
+    first: dict[str, int] = {}
+    for index, mode in enumerate(matchmaking.game_modes):
+        earlier = first.setdefault(mode.game_mode.lower(), index)
+        if earlier != index:
+            yield Contradiction(
+                at=(*_MODES, index, "game_mode"),
+                found=f"is the name of matchmaking.game_modes[{earlier}], too",
+                allowed="allowed is a name that differs in more than upper and lower case",
+                others=((*_MODES, earlier, "game_mode"),),
+            )
+
+
+def _modes(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:
+    for index, mode in enumerate(matchmaking.game_modes):
+        players = mode.required_players
+        if mode.teams is not None and players % mode.teams:
+            divisors = [n for n in range(1, players + 1) if players % n == 0]
+            yield Contradiction(
+                at=(*_MODES, index, "teams"),
+                found=f"is {mode.teams}, which does not divide required_players = {players}",
+                allowed=f"allowed is one of {', '.join(map(str, divisors))}",
+                others=((*_MODES, index, "required_players"),),
+            )
+        if mode.mmr_window_max < mode.mmr_window_start:
+            yield Contradiction(
+                at=(*_MODES, index, "mmr_window_max"),
+                found=f"is {mode.mmr_window_max:g}",
+                allowed=f"allowed is at least mmr_window_start, which is {mode.mmr_window_start:g}",
+                others=((*_MODES, index, "mmr_window_start"),),
+            )
+        if 0 < mode.max_queue_length < players:
+            yield Contradiction(
+                at=(*_MODES, index, "max_queue_length"),
+                found=f"is {mode.max_queue_length}",
+                allowed=f"allowed is 0, or at least required_players, which is {players}",
+                others=((*_MODES, index, "required_players"),),
+            )
+        if players > matchmaking.max_tickets_per_round:
+            yield Contradiction(
+                at=(*_MODES, index, "required_players"),
+                found=f"is {players}",
+                allowed="allowed is at most matchmaking.max_tickets_per_round, which is "
+                f"{matchmaking.max_tickets_per_round}",
+                others=(("matchmaking", "max_tickets_per_round"),),
+            )

@@ -1,11 +1,12 @@
-"""The tables [server], [logging], [redis], [retry], [alerts] and [tracing]."""
+"""What all tables have in common, and those but [matchmaking]."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from matchkeeper.config.checks import (
     AppriseUrl,
@@ -19,7 +20,27 @@ from matchkeeper.config.checks import (
     ServerId,
     Token,
 )
-from matchkeeper.config.section import DAY, HOUR, Section, allowed
+
+HOUR = 3600
+DAY = 24 * HOUR
+
+
+class Section(BaseModel):
+    """A table: frozen, without unknown keys, types as written (no `"8080"` for 8080)."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        validate_default=True,
+        hide_input_in_errors=True,
+    )
+
+
+def allowed(text: str, *, default: str = "") -> JsonDict:
+    """For fields whose type and bounds do not say it all: what is allowed, and the default."""
+    return {"allowed": text, "default_text": default} if default else {"allowed": text}
 
 
 class ServerSettings(Section):

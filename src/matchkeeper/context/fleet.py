@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 
 from matchkeeper.config import Settings
-from matchkeeper.config.agreed import agreed_settings
 from matchkeeper.context.stores import Stores
 from matchkeeper.loops.fleet import Fleet
 from matchkeeper.observe.metrics import Metrics
@@ -21,5 +20,5 @@ def fleet_for(
     stop: asyncio.Event,
 ) -> Fleet:
     """Who may match what. `wake` makes a round of a mode due."""
-    shared = agreed_settings(settings)
+    shared = settings.agreed()
     return Fleet(settings.modes(), stores.servers, shared, wake=wake, metrics=metrics, stop=stop)
