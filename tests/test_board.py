@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from matchkeeper.api.pages import FOLDER as PAGE
-from matchkeeper.config import MatchmakingSettings
+from matchkeeper.config import GameModeSettings, MatchmakingSettings
 from matchkeeper.domain.agreement import ModeState
-from matchkeeper.domain.mode import GameMode, RatingRules
+from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.decide import Cause
 from matchkeeper.handoff.pods import PodRecords
@@ -38,7 +38,9 @@ from matchkeeper.store.happenings import Happening
 
 ROOT = Path(__file__).parent.parent
 NORMAL = GameMode(name="Normal")
-RANKED = GameMode(name="Ranked", rating=RatingRules())
+RANKED = GameModeSettings(game_mode="Ranked", use_mmr_matching=True).to_domain(
+    max_metadata_bytes=65_536
+)
 NOW = Now(
     phase="running",
     version="1",

@@ -42,6 +42,7 @@ rules = st.builds(
     growth_per_second=st.sampled_from([0.0, 1.0, 10.0]),
     maximum=st.sampled_from([100.0, 400.0]),
     anyone_after=st.sampled_from([None, timedelta(seconds=60)]),
+    default_rating=st.just(1500.0),
 )
 
 
@@ -144,7 +145,11 @@ def test_the_order_of_the_input_does_not_matter(
 
 def test_a_window_widens_to_its_maximum_and_then_to_anybody() -> None:
     given_rules = RatingRules(
-        start=100, growth_per_second=10, maximum=300, anyone_after=timedelta(seconds=60)
+        start=100,
+        growth_per_second=10,
+        maximum=300,
+        anyone_after=timedelta(seconds=60),
+        default_rating=1500,
     )
     assert [given_rules.window(waited) for waited in (-5, 0, 10, 30, 59, 60)] == [
         100, 100, 200, 300, 300, float("inf"),
@@ -152,7 +157,9 @@ def test_a_window_widens_to_its_maximum_and_then_to_anybody() -> None:
 
 
 def test_no_rating_counts_as_the_default() -> None:
-    mode = GameMode(name="M", rating=RatingRules(start=10, growth_per_second=0, default_rating=500))
+    mode = GameMode(
+        name="M", rating=RatingRules(start=10, growth_per_second=0, maximum=10, default_rating=500)
+    )
     queue = [ticket(1, NOW, 505.0), ticket(2, NOW, None), ticket(3, NOW, 1500.0)]
     (proposal,) = strategy_for(mode)(queue, NOW).proposals
     assert {each.player_id for each in proposal.tickets} == {"p1", "p2"}
@@ -178,7 +185,12 @@ def test_the_work_of_a_round_grows_no_faster_than_n_log_n(matchable: bool) -> No
     rng = random.Random(3)
     mode = GameMode(
         name="M",
-        rating=RatingRules(start=1000.0 if matchable else 0.0, growth_per_second=0, maximum=2000),
+        rating=RatingRules(
+            start=1000.0 if matchable else 0.0,
+            growth_per_second=0,
+            maximum=2000,
+            default_rating=1500,
+        ),
     )
     counts = []
     for size in (1000, 4000):

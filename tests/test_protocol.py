@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from matchkeeper.config import GameModeSettings
 from matchkeeper.domain.match import Proposal
-from matchkeeper.domain.mode import GameMode, RatingRules
+from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Poison, PoisonedTicket, Ticket
 from matchkeeper.protocol import answers
 from matchkeeper.protocol.codes import ErrorCode, WireError
@@ -19,7 +20,9 @@ from matchkeeper.protocol.metadata import BadMetadataError, normalise, read_tick
 from matchkeeper.protocol.requests import RequestKind, decode, kind_of
 
 NORMAL = GameMode(name="Normal")
-RANKED = GameMode(name="Ranked", rating=RatingRules())
+RANKED = GameModeSettings(game_mode="Ranked", use_mmr_matching=True).to_domain(
+    max_metadata_bytes=65_536
+)
 LIMIT = 65536
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from matchkeeper.config import MatchmakingSettings
+from matchkeeper.config import GameModeSettings, MatchmakingSettings
 from matchkeeper.domain.mode import GameMode, RatingRules
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.loops.queue_view import QueueView
@@ -19,7 +19,9 @@ from matchkeeper.protocol.metadata import metadata_sum
 from tests.conftest import RealServer
 from tests.stores import CHANNEL, NORMAL, Stores, duel, open_stores
 
-RANKED = GameMode(name="Ranked", rating=RatingRules())
+RANKED = GameModeSettings(game_mode="Ranked", use_mmr_matching=True).to_domain(
+    max_metadata_bytes=65_536
+)
 
 
 def view_of(
@@ -199,7 +201,7 @@ async def test_those_who_match_meet_although_many_stand_between_them(
         name="Ranked",
         required_players=required_players,
         teams=required_players,
-        rating=RatingRules(start=1, growth_per_second=0),
+        rating=RatingRules(start=1, growth_per_second=0, maximum=1, default_rating=1500),
     )
     friends = [1, 28, 55][:required_players]
     for number in range(60):

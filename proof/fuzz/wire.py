@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from matchkeeper.domain.mode import GameMode, Handoff, RatingRules
+from matchkeeper.config import GameModeSettings
+from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket
 from matchkeeper.protocol import answers
 from matchkeeper.protocol.codes import ErrorCode, WireError
@@ -25,7 +26,9 @@ _MAX_BYTES = 65_536
 _SCORES = (0.0, -1.0, 1e9, 1.5e9, 1e18, 1e308, -1e308, float("inf"), float("-inf"), 5e-324)
 
 PLAIN = GameMode(name="Normal")
-RATED = GameMode(name="Ranked", rating=RatingRules(), handoff=Handoff.CLAIM)
+RATED = GameModeSettings(game_mode="Ranked", use_mmr_matching=True, handoff="claim").to_domain(
+    max_metadata_bytes=65_536
+)
 
 
 class WrongError(Exception):

@@ -24,11 +24,11 @@ class RatingRules:
     `min(maximum, start + growth_per_second * w)`, and unbounded from `anyone_after` on.
     """
 
-    start: float = 100.0
-    growth_per_second: float = 10.0
-    maximum: float = 1000.0
+    start: float
+    growth_per_second: float
+    maximum: float
     anyone_after: timedelta | None = None
-    default_rating: float = 1500.0
+    default_rating: float
 
     def window(self, waited_seconds: float) -> float:
         """The largest rating difference accepted after `waited_seconds` in the queue."""
