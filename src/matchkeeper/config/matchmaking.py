@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Literal
 
 from pydantic import Field
+from pydantic.config import JsonDict
 
 from matchkeeper.config.checks import POD_ID, Channel, ModeName, ResultChannel
 from matchkeeper.config.sections import DAY, HOUR, Section, allowed
@@ -13,6 +14,10 @@ from matchkeeper.domain.mode import GameMode, Handoff, RatingRules
 
 _CHANNEL = allowed("1 to 256 printable characters without blanks")
 _MAX_RATING = 1_000_000
+EACH_ITS_OWN: JsonDict = {"each_its_own": True}
+"""For keys of [matchmaking] that say how fast a server works. All others must be the same on all
+servers of one Redis.
+"""
 
 
 class GameModeSettings(Section):
@@ -113,13 +118,18 @@ class MatchmakingSettings(Section):
     """[matchmaking]"""
 
     redis_operation_timeout_seconds: float = Field(
-        default=10, gt=0, le=300, description="Deadline of every Redis operation."
+        default=10,
+        gt=0,
+        le=300,
+        description="Deadline of every Redis operation.",
+        json_schema_extra=EACH_ITS_OWN,
     )
     try_match_tick_interval_seconds: float = Field(
         default=5,
         gt=0,
         le=HOUR,
         description="Time between two rounds of a queue. Players who arrive start one sooner.",
+        json_schema_extra=EACH_ITS_OWN,
     )
     battle_request_channel: Channel = Field(
         default="battle:request",
@@ -165,6 +175,7 @@ class MatchmakingSettings(Section):
         description="So many tickets of a queue are looked at in a round. Where more wait, the "
         "next rounds look at the others, each with up to half as many that found nobody before. "
         "At least the `required_players` of every mode.",
+        json_schema_extra=EACH_ITS_OWN,
     )
     metadata_grace_seconds: float = Field(
         default=10,
@@ -179,9 +190,14 @@ class MatchmakingSettings(Section):
         le=10_000,
         description="Matches of two players committed in one script call; of larger matches fewer, "
         "so that no call holds Redis for long.",
+        json_schema_extra=EACH_ITS_OWN,
     )
     ingest_batch_size: int = Field(
-        default=200, ge=1, le=5_000, description="Requests written in one script call."
+        default=200,
+        ge=1,
+        le=5_000,
+        description="Requests written in one script call.",
+        json_schema_extra=EACH_ITS_OWN,
     )
     pubsub_backlog: int = Field(
         default=50_000,
@@ -189,9 +205,12 @@ class MatchmakingSettings(Section):
         le=10_000_000,
         description="Pub/Sub requests that may wait in memory, and as many in Redis; more are "
         "dropped and counted.",
+        json_schema_extra=EACH_ITS_OWN,
     )
     read_streams: bool = Field(
-        default=True, description="Whether requests are also read from the durable streams."
+        default=True,
+        description="Whether requests are also read from the durable streams.",
+        json_schema_extra=EACH_ITS_OWN,
     )
     offer_timeout_seconds: float = Field(
         default=5, gt=0, le=HOUR, description="An offered match is claimed within this time."

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from matchkeeper.config.matchmaking import MatchmakingSettings
+from matchkeeper.config.matchmaking import EACH_ITS_OWN, MatchmakingSettings
 from matchkeeper.config.sections import (
     AlertSettings,
     LoggingSettings,
@@ -26,19 +26,6 @@ ENV_PREFIX = "MATCHKEEPER_"
 ENV_DELIMITER = "__"
 Location = tuple[str | int, ...]
 _MODES: Location = ("matchmaking", "game_modes")
-_EACH_ITS_OWN = frozenset(
-    {
-        "game_modes",  # compared one by one
-        "redis_operation_timeout_seconds",
-        "try_match_tick_interval_seconds",
-        "max_tickets_per_round",
-        "commit_batch_size",
-        "ingest_batch_size",
-        "pubsub_backlog",
-        "read_streams",
-    }
-)
-"""Of [matchmaking]: how fast a server works is its own affair. All other keys must agree."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +104,12 @@ class Settings(BaseSettings):
 
     def agreed(self) -> Shared:
         """Those that must be the same on all servers of one Redis; none of them is secret."""
-        matchmaking = self.matchmaking.model_dump(mode="json", exclude=set(_EACH_ITS_OWN))
+        own = {
+            name
+            for name, field in MatchmakingSettings.model_fields.items()
+            if field.json_schema_extra == EACH_ITS_OWN
+        }
+        matchmaking = self.matchmaking.model_dump(mode="json", exclude={"game_modes", *own})
         return Shared(
             common={
                 "redis.durability": self.redis.durability,
