@@ -32,9 +32,9 @@ class Cause(StrEnum):
 def next_step(match: PendingMatch, *, max_offers: int) -> tuple[Step, Cause]:
     """The step for an overdue match, and the cause should its players go back.
 
-    Who claimed and did not confirm may be slow rather than dead, and is refused from now on; the
-    players do not wait for another try. Who confirmed may have started, so nobody goes back. An
-    unclaimed match is offered `max_offers` times.
+    A pod that claimed and did not confirm may be slow rather than dead, and is refused from now on;
+    the players do not wait for another try. One that confirmed may have started, so nobody goes
+    back. An unclaimed match is offered `max_offers` times.
     """
     if match.state is MatchState.CONFIRMED:
         return Step.SETTLE, Cause.LEASE_EXPIRED

@@ -64,8 +64,8 @@ class ClockWatch:
     async def look(self) -> None:
         """One look. Raises StoreError."""
         look, last = await self._redis_clock.look(), self._last
-        # Who has not looked before, or not since the last step, cannot say: another may, or the
-        # next look will.
+        # A server that has not looked before, or not since the last step, cannot say: another may,
+        # or the next look will.
         if look.astray and last is not None and last.steps == look.steps:
             look = await self._redis_clock.bridge(step_between(last, look), look)
         if last is not None:
@@ -98,8 +98,8 @@ class ClockWatch:
 _WENT_BACK = problem(
     "state_went_back", Severity.CRITICAL,
     "The data in Redis went back within the last 10 minutes",
-    "Players and matches may be gone: Redis was emptied, or has older data now. Who is gone waits "
-    "for a match that does not come, unless their game server asks again.",
+    "Players and matches may be gone: Redis was emptied, or has older data now. Players who are "
+    "gone wait for a match that does not come, unless their game server asks again.",
     "state-went-back",
 )  # fmt: skip
 

@@ -138,8 +138,8 @@ class Round:
         return await asyncio.to_thread(self._strategy, tickets, now)
 
     def _without_gone(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
-        """Who spoilt a proposal and still stands here is in a pending match elsewhere, put here by
-        hand: left out of every second round, so that nobody waits for such a player.
+        """Players who spoilt a proposal and still stand here are in a pending match elsewhere, put
+        here by hand: left out of every second round, so that nobody waits for such a player.
         """
         gone, self._gone = self._gone, {}
         if not gone:

@@ -1,8 +1,8 @@
 """Closest ratings, in a window that widens while a player waits.
 
-Tickets are served in the order of their waiting. Who is served takes the nearest free neighbours by
-rating, all within the window of the one served, which alone decides. Who finds too few stays free
-for those served later, whose windows are smaller or the same.
+Tickets are served in the order of their waiting. Each takes the nearest free neighbours by rating,
+all within its own window, which alone decides. A ticket that finds too few stays free for those
+served later, whose windows are smaller or the same.
 
 The free tickets stand in a doubly linked list in the order of their ratings, so that the nearest
 neighbour is the one before or the one after, and a whole group is a run of the list. Two sorts and
@@ -100,7 +100,7 @@ def _windows(rules: RatingRules, waited_seconds: _Floats) -> _Floats:
 def _with_neighbours(
     ordered: _Floats, windows: _Floats, by_rating: _Places, required_players: int
 ) -> list[int]:
-    """Who has enough others within the window, while all are free, longest waiting first.
+    """Tickets with enough others within the window, while all are free, longest waiting first.
     `ordered` are the ratings, and `windows` theirs, in the order `by_rating`.
     """
     reach = windows + _ROUNDING * (np.abs(ordered) + 1.0)

@@ -70,8 +70,8 @@ class Spans:
         **attributes: str | int,
     ) -> Span:
         """A span that begins `at` Unix seconds, below the traceparent `parent` where that is not
-        empty. Attributes get `matchkeeper.` before their names; empty ones are left out. Who starts
-        it ends it.
+        empty. Attributes get `matchkeeper.` before their names; empty ones are left out. The
+        caller ends it.
         """
         return self._tracer.start_span(
             name,

@@ -82,7 +82,7 @@ class BatchingConnection(Connection):
             for call, reply in zip(batch, replies, strict=True):
                 call.settle(reply)
         finally:
-            # Whoever sends was cancelled; that is no reason for the others to be.
+            # The sender was cancelled; that is no reason for the others to be.
             for call in batch:
                 call.settle(StoreUnavailableError("The round trip of this call was given up"))
 

@@ -51,7 +51,7 @@ class ServerFacts:
     maxmemory_policy: str | None
     maxmemory_bytes: int | None
     subscriber_buffer_bytes: int | None
-    """Who is behind by more on Pub/Sub is cut off. 0: nobody is."""
+    """Subscribers that are behind by more are cut off. 0: nobody is."""
     rdb_age_seconds: float | None
     """Since the last RDB; since the start of Redis, where there was none."""
     rdb_changes: int | None

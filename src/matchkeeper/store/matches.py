@@ -383,7 +383,7 @@ class MatchStore:
         token: str,
         durability: Durability | None = None,
     ) -> HandoffReply:
-        """The game server that claimed a match starts it. Who is refused must not start.
+        """The game server that claimed a match starts it. A server that is refused must not.
 
         `durability`: what the offer asks for; only when it is reached is the match started, and are
         its players told. Raises NotDurableError where it is not: then it can be declined.

@@ -27,7 +27,7 @@ class Scan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """The tickets of some places. Who has left since they were scanned is in none of these."""
+    """The tickets of some places. Players who left since the scan are in none of these."""
 
     tickets: tuple[Ticket, ...]
     poisoned: tuple[PoisonedTicket, ...]

@@ -39,8 +39,9 @@ class Present:
         self._written.add(tag)
 
     async def look(self) -> set[str]:
-        """The tags, as they are after this call. Who asks while others look shares the next look;
-        where it fails, one is told, and the others get what was known before. Raises StoreError.
+        """The tags, as they are after this call. A caller who comes while others look shares
+        the next look; where it fails, one is told, and the others get what was known before. Raises
+        StoreError.
         """
         clock = asyncio.get_running_loop().time
         asked_at = clock()

@@ -33,8 +33,9 @@ def demo_router(controls: Controls) -> Router:
 def press_problem(headers: Mapping[str, str]) -> tuple[int, str] | None:
     """Why a press is refused, as status and sentence: a page from elsewhere must not break things.
 
-    Browsers say where a request comes from. Who says nothing is no browser of these days, and
-    must send JSON, which a page can send elsewhere only where it is allowed to; nobody is here.
+    Browsers say where a request comes from. A client that says nothing is no browser of these
+    days, and must send JSON, which a page can send elsewhere only where it is allowed to; nobody
+    is here.
     """
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
     if origin is not None and origin != f"http://{headers.get('host', '')}":

@@ -72,7 +72,7 @@ for _, place in ipairs(call.places) do
   end
 end
 
--- Whoever is not there any more, has come back with another place, or has other metadata.
+-- The ticket is not there any more, has come back with another place, or has other metadata.
 local function is_stale(i)
   local id, score, sent = ids[i], scores[i], call.scores[i]
   if not score or (score ~= sent and tonumber(score) ~= tonumber(sent)) then return true end

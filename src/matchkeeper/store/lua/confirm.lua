@@ -1,5 +1,6 @@
 #!lua
--- The last word: the game server that claimed the match starts it. Who is refused must not start.
+-- The last word: the game server that claimed the match starts it. A server that is
+-- refused must not start.
 -- Where the match is to be durable first, nobody is told yet, and nobody but that game server can take
 -- it back any more.
 -- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}  3 matched:{tag}  4 leaving:{tag}

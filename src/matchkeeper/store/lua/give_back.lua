@@ -1,6 +1,6 @@
 #!lua
--- Ends a pending match: its players go back to the queues with the places they had. Who asked to
--- leave a queue meanwhile does not go back into that one and is to be told so.
+-- Ends a pending match: its players go back to the queues with the places they had. Players who
+-- asked to leave a queue meanwhile do not go back into that one and are to be told so.
 -- KEYS   1 remembered answer  2 match:{tag}:<match_id>  3 pending:{tag}  4 matched:{tag}
 --        5 leaving:{tag}  6 history:{tag}  7 claimers:{tag}  8 queue:{tag}  9 metadata:{tag}, then
 --        queue:{tag} and metadata:{tag} of the other modes, whose tags are in ARGV from 9 on

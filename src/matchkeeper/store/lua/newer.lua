@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- Who stands in a queue behind a place that was read before.
+-- The tickets of a queue behind a place that was read before.
 -- KEYS   1 queue:{tag}
 -- ARGV   1 the latest enqueue time that was read  2 number of tickets
 -- REPLY  {now (Unix seconds), queue length, [player, score, …]}

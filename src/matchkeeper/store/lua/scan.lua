@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- Who stands in a part of a queue, longest waiting first.
+-- The tickets of a part of a queue, longest waiting first.
 -- KEYS   1 queue:{tag}
 -- ARGV   1 first rank  2 number of tickets
 -- REPLY  {now (Unix seconds), queue length, [player, score, …]}

@@ -1,6 +1,6 @@
 #!lua
 -- Sets pending matches aside that cannot be read, are not there, or are over: they are no longer
--- pending, and their players are free. Who was in one that is not over is a dead letter.
+-- pending, and their players are free. Players of one that is not over are dead letters.
 -- KEYS   1 remembered answer  2 pending:{tag}  3 matched:{tag}  4 leaving:{tag}  5 dead:{tag}
 --        6 history:{tag}, then match:{tag}:<match_id> for each
 -- ARGV   1 memory in milliseconds  2 how many dead letters are kept  3 for how many milliseconds such a
@@ -27,7 +27,7 @@ for i = 4, #ARGV, 4 do
   local held = redis.pcall('HMGET', key, 'state', 'epoch', 'created')
   local is_same = (held[1] or '') == ARGV[i + 1] and (held[2] or '') == ARGV[i + 2]
   if is_same and redis.call('ZSCORE', KEYS[2], id) then
-    -- Who confirmed may have started: its players play, or are gone.
+    -- A game server that confirmed may have started: its players play, or are gone.
     local is_over = held[1] == 'confirmed' or held[1] == 'started' or held[1] == 'given_back'
     local made = tonumber(held[3])
     if not (made and made > 0 and made < now) then made = now end
