@@ -38,7 +38,7 @@ class GameModeSettings(Section):
         ge=1,
         le=1000,
         description="Number of teams, all of one size; divides `required_players`.",
-        json_schema_extra={"default_text": "`required_players`: everyone for himself"},
+        json_schema_extra={"default_text": "`required_players`: each player alone"},
     )
     handoff: Literal["publish", "claim"] = Field(
         default="publish",
