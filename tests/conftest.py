@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 
 from matchkeeper.store.embedded import executable
 from proof.ports import Port
-from tests.browser import launched
+from tests.support.browser import launched
 
 # An example may take long where machines are shared; a test that hangs has pytest's timeout.
 settings.register_profile("shared machines", deadline=None)

@@ -18,7 +18,7 @@ from redis import Redis
 from matchkeeper.store.embedded import executable
 from proof.fuzz.report import Tally, chance
 from tests.conftest import RealServer
-from tests.harness import FAST, Server, serving
+from tests.support.harness import FAST, Server, serving
 
 _DOCUMENT = "/api/v1/openapi.json"
 _MISSING = "schemathesis is missing: uv sync --group fuzz"

@@ -20,7 +20,7 @@ from matchkeeper.store.embedded import executable
 from proof.fuzz.report import Tally
 from proof.fuzz.wire import WrongError, strict_json
 from tests.conftest import RealServer
-from tests.harness import Server, serving
+from tests.support.harness import Server, serving
 
 IN_TIME_SECONDS = 10.0
 GOOD = "good-"

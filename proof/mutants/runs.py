@@ -17,9 +17,12 @@ from proof.mutants.mutant import ROOT, Mutant, environment
 
 _LONGEST_SECONDS = 900
 _TESTS = (
-    "store_tickets", "store_matches", "store_leaving", "store_overtaken", "connection", "handoff",
-    "breaker", "ingest", "claiming", "durable_start", "script_numbers", "hearing", "tape",
-    "refusals", "serving", "scenarios", "crash",
+    "store/test_store_tickets", "store/test_store_matches", "store/test_store_leaving",
+    "store/test_store_overtaken", "store/test_connection", "store/test_script_numbers",
+    "handoff/test_handoff", "handoff/test_claiming", "handoff/test_durable_start",
+    "resilience/test_breaker", "queue/test_ingest", "queue/test_hearing", "queue/test_tape",
+    "queue/test_refusals", "server/test_serving", "server/test_scenarios",
+    "server/test_crash",
 )  # fmt: skip
 
 
@@ -45,7 +48,7 @@ class Result:
 
 _COMMANDS: Mapping[Run, tuple[str, ...]] = {
     Run.TESTS: ("pytest", "-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::ResourceWarning",
-                *(f"tests/test_{name}.py" for name in _TESTS)),
+                *(f"tests/{name}.py" for name in _TESTS)),
     Run.SIMULATION: ("proof.simulate", "--seeds", "300", "--every", "10", "--until-found"),
     Run.CHAOS: ("proof.chaos", "--minutes", "0.5"),
     Run.MODEL: ("proof.model", "--bug"),

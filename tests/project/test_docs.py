@@ -1,0 +1,114 @@
+"""The documentation is what the code does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from matchkeeper import reference
+from matchkeeper.domain.match import Proposal
+from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.ticket import Ticket
+from matchkeeper.protocol import answers
+from matchkeeper.protocol.codes import ErrorCode
+from matchkeeper.store.embedded import executable
+from tests.conftest import RealServer
+from tests.support.harness import outside, serving
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+
+
+@pytest.mark.parametrize("name", sorted(reference.files()))
+def test_what_is_made_is_current(name: str) -> None:
+    made = reference.files()[name]
+    assert (DOCS / name).read_text("utf-8") == made, "run: python -m matchkeeper.reference docs"
+
+
+def valid(name: str, payload: bytes | str) -> None:
+    jsonschema.validate(json.loads(payload), reference.schemas()[name])
+
+
+def test_what_the_codec_writes_fits_the_schemas() -> None:
+    def ticket(player: str) -> Ticket:
+        return Ticket(player_id=player, enqueued_at=1.5, pod_id="a", metadata_sum="")
+
+    two = ((ticket("p1"),), (ticket("p2"),))
+    four = ((ticket("p1"), ticket("p2")), (ticket("p3"), ticket("p4")))
+    mode = GameMode(name="M")
+    for teams in (two, four):
+        pieces = answers.battle_request(teams, mode, match_id="m", epoch=1, claim_within_seconds=1)
+        everybody = ['{"pod_id":"a"}' for team in teams for _ in team]
+        valid("battle_request", answers.filled_in(pieces, everybody))
+        for _, notice in answers.match_found(Proposal(teams=teams), mode, "m"):
+            valid("answer", notice)
+    valid("answer", answers.plain("p1", answers.EXPIRED))
+    valid("answer", answers.error("p1", ErrorCode.NOT_IN_QUEUE, "no"))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("enqueue_request", {"player_id": "p", "game_mode": "m"}),
+        ("enqueue_request", {"player_id": "p", "game_mode": "m", "pod_id": "a", "metadata": 7}),
+        ("answer", {"player_id": "p", "result_type": "Enqueued"}),
+        ("battle_request", {"game_mode": "m"}),
+    ],
+)
+def test_the_schemas_refuse_what_is_wrong(name: str, message: dict[str, Any]) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        valid(name, json.dumps(message))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text("utf-8")):
+        if not target.startswith(("http://", "https://")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+async def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A process to its end, beside the event loop."""
+    return await asyncio.to_thread(
+        subprocess.run,
+        command,
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+async def test_the_python_example_plays_a_match(valkey: RealServer, tmp_path: Path) -> None:
+    with serving(valkey.url, tmp_path) as server:
+        await server.ready()
+        done = await run(
+            sys.executable, str(ROOT / "examples/game_server.py"), valkey.url, "--once"
+        )
+    assert done.returncode == 0, done.stderr
+    assert "starts match" in done.stdout
+
+
+async def test_the_example_with_nothing_but_redis_cli(valkey: RealServer, tmp_path: Path) -> None:
+    cli = executable().with_name("valkey-cli")
+    with serving(valkey.url, tmp_path) as server:
+        await server.ready()
+        async with outside(valkey.url) as wire:
+            done = await run(
+                "bash", str(ROOT / "examples/game_server.sh"), valkey.url, REDIS_CLI=str(cli)
+            )
+            assert done.returncode == 0, done.stderr
+            assert "claim: claimed" in done.stdout
+            assert "confirm: started" in done.stdout
+            await wire.is_told("alice", "MatchFound")

@@ -1,0 +1,89 @@
+"""The intakes of a server in this process, without the rest of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from matchkeeper.config import MatchmakingSettings
+from matchkeeper.domain.ticket import Ticket
+from matchkeeper.loops.hearing import PubSubIntake
+from matchkeeper.loops.ingest import Ingest
+from matchkeeper.loops.traces import Untraced
+from matchkeeper.loops.waiting import supervised
+from matchkeeper.observe.events import Throttle
+from matchkeeper.observe.metrics import Metrics
+from tests.support.stores import CLAIMED, NORMAL, RANKED, Stores, open_stores, token
+
+
+class _NoLoop:
+    def arrived(self, queue_length: int, tickets: Sequence[Ticket]) -> None:
+        pass
+
+    def left(self, players: Sequence[str]) -> None:
+        pass
+
+
+def ingest(
+    stores: Stores,
+    metrics: Metrics | None = None,
+    *,
+    known_elsewhere: Callable[[str], bool] = lambda _: False,
+) -> Ingest:
+    return Ingest(
+        [NORMAL, RANKED, CLAIMED],
+        tickets=stores.tickets,
+        stream=stores.stream,
+        connection=stores.connection,
+        settings=MatchmakingSettings(max_dead_letters=100),
+        queues=defaultdict(_NoLoop),
+        traces=Untraced(),
+        metrics=metrics or Metrics(),
+        throttle=Throttle(interval=timedelta(seconds=10), clock=time.monotonic),
+        known_elsewhere=known_elsewhere,
+        clock=time.monotonic,
+        new_token=token,
+    )
+
+
+@asynccontextmanager
+async def hearing(
+    url: str, me: str, *, backlog: int = 50_000, timeout: float = 2.0
+) -> AsyncIterator[tuple[PubSubIntake, Stores]]:
+    """Hears requests by Pub/Sub as a server does; stops in good order at the end."""
+    async with open_stores(url, me=me, timeout=timeout) as stores:
+        intake = PubSubIntake(
+            ingest(stores),
+            stores.connection,
+            stores.hearing,
+            MatchmakingSettings(pubsub_backlog=backlog),
+            clock=time.monotonic,
+            stop=stores.stop,
+            metrics=Metrics(),
+            throttle=Throttle(interval=timedelta(seconds=10), clock=time.monotonic),
+        )
+        tasks = [
+            asyncio.ensure_future(
+                supervised(
+                    run.__name__,
+                    run,
+                    stop=stores.stop,
+                    rng=random.Random(1),
+                    throttle=Throttle(interval=timedelta(seconds=10), clock=time.monotonic),
+                )
+            )
+            for run in (intake.listen, intake.keep, intake.work)
+        ]
+        try:
+            yield intake, stores
+            stores.stop.set()
+            await asyncio.wait(tasks, timeout=10)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,391 @@
+"""`matchkeeper swarm` against a real server: behaviours, thresholds, signals, and its manners."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pty
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from matchkeeper.client import GameServer
+from matchkeeper.protocol.answers import decode_battle_request
+from matchkeeper.store.coordination import Coordination
+from matchkeeper.store.embedded import executable
+from matchkeeper.store.matches import MatchStore
+from matchkeeper.swarm.behaviours import Behaviour, PodBehaviour
+from matchkeeper.swarm.ledger import Ledger
+from matchkeeper.swarm.messages import Names
+from matchkeeper.swarm.mix import Mix
+from matchkeeper.swarm.pods import Pods
+from matchkeeper.swarm.tally import Tally
+from tests.conftest import RealServer, wait_until
+from tests.support.acl import guarded
+from tests.support.harness import MODES, Server, outside, serving
+
+EVERYTHING = ",".join(f"{each}=1" for each in Behaviour)
+BOTH = ("--mode", "Normal", "--mode", "Squad")
+SOON = ("--timeout", "1", "--late", "1")
+"""Where nobody answers, there is nothing to wait for."""
+
+
+def command(*arguments: str, **environment: str) -> tuple[list[str], dict[str, str]]:
+    variables = {key: value for key, value in os.environ.items() if "MATCHKEEPER" not in key}
+    variables |= {"COLUMNS": "200", "NO_COLOR": "1", **environment}
+    variables.setdefault("MATCHKEEPER_MATCHMAKING__GAME_MODES", json.dumps(MODES))
+    # A machine that stands still for seconds must not look like a lost connection.
+    variables.setdefault("MATCHKEEPER_MATCHMAKING__REDIS_OPERATION_TIMEOUT_SECONDS", "20")
+    return [sys.executable, "-m", "matchkeeper", "swarm", *arguments], variables
+
+
+async def swarm(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command, to its end."""
+    words, variables = command(*arguments, **environment)
+    return await asyncio.to_thread(
+        subprocess.run,
+        words,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+
+@pytest.fixture
+async def server(valkey: RealServer, tmp_path: Path) -> AsyncIterator[Server]:
+    """A real server with short deadlines, ready."""
+    settings = {"matchmaking__offer_timeout_seconds": 2, "matchmaking__max_offers": 2}
+    with serving(valkey.url, tmp_path, **settings) as started:
+        await started.ready()
+        yield started
+
+
+async def nobody_is_left(url: str) -> None:
+    """In no queue and in no pending match."""
+    async with Redis.from_url(url) as redis:
+        for tag in ("normal", "ranked", "squad"):
+            assert await redis.zcard(f"queue:{{{tag}}}") == 0
+            assert await redis.zcard(f"pending:{{{tag}}}") == 0
+
+
+def started(*arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+    """The command, while it runs."""
+    words, variables = command(*arguments)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(words, env=variables, stdin=stdin, stdout=pipe, stderr=pipe, text=True)
+
+
+def read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+@pytest.mark.parametrize("via", ["pubsub", "stream"])
+async def test_every_behaviour_ends_as_it_should(
+    valkey: RealServer, server: Server, tmp_path: Path, via: str
+) -> None:
+    figures, page = tmp_path / "out.json", tmp_path / "out.html"
+    done = await swarm(
+        *("--redis-url", valkey.url, "--players", "120", "--rate", "60", "--ramp", "1"),
+        *("--mix", EVERYTHING, "--via", via, "--seed", "5", "--min-success", "100", *BOTH),
+        *("--timeout", "60", "--json", str(figures), "--report", str(page)),
+        *("--metadata-bytes", "300", "--max-errors", "0", "--max-p95-wait", "60"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = read(figures)
+    assert found["good"]
+    assert found["asked"] == 120
+    rows = {each["behaviour"]: each for each in found["behaviours"]}
+    assert rows.keys() == set(Behaviour)
+    for each in rows.values():
+        assert each["right"] + sum(each["not_judged"].values()) == each["players"]
+        assert each["right"] > 0
+    for code in ("invalid_game_mode", "invalid_message_format", "invalid_metadata"):
+        assert found["expected_errors"][code] > 0
+    assert found["expected_errors"]["not_in_queue"] >= rows["leaves_late"]["right"]
+    checked = {each["name"]: each["checked"] for each in found["invariants"]}
+    assert min(checked[name] for name in ("one_match", "nobody_lost", "one_starter")) > 0
+    assert "All invariants held" in page.read_text()
+    assert "success: 100 %" in done.stdout
+    await nobody_is_left(valkey.url)
+
+
+async def test_troubled_game_servers_break_nothing(
+    valkey: RealServer, server: Server, tmp_path: Path
+) -> None:
+    figures = tmp_path / "out.json"
+    done = await swarm(
+        *("--redis-url", valkey.url, "--players", "150", "--rate", "60", "--mode", "Squad"),
+        *("--mix", "normal=9,quits=1", "--pods", "12", "--timeout", "45", "--seed", "3"),
+        *("--pod-mix", "claims=8,never_claims=1,claims_late=1,dies=1,declines=1"),
+        *("--min-success", "50", "--json", str(figures)),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = read(figures)
+    assert sum(each["broken"] for each in found["invariants"]) == 0
+    saw = found["pods_saw"]
+    for what in ("matches started", "offers not claimed on purpose", "died after a claim"):
+        assert saw[what] > 0
+    assert saw["declined"] > 0
+    late = [each for each in found["invariants"] if each["name"] == "late_claim_refused"]
+    assert late[0]["checked"] > 0
+    await nobody_is_left(valkey.url)
+
+
+async def test_a_missed_threshold_is_exit_code_1(valkey: RealServer, server: Server) -> None:
+    done = await swarm(
+        *("--redis-url", valkey.url, "--players", "10", "--rate", "100", "--mode", "Normal"),
+        *("--mix", "normal", "--max-p95-wait", "0"),
+    )
+    assert done.returncode == 1
+    assert "✗ p95 wait" in done.stdout
+    assert "Not good enough: p95 wait" in done.stderr
+    await nobody_is_left(valkey.url)
+
+
+async def test_a_lost_player_is_found(valkey: RealServer, server: Server, tmp_path: Path) -> None:
+    figures = tmp_path / "out.json"
+    # The swarm does not know this mode, so it cannot know that one player is too few.
+    others = json.dumps([{"game_mode": "Other"}])
+    running = asyncio.ensure_future(
+        swarm(
+            *("--redis-url", valkey.url, "--players", "1", "--mode", "Squad", "--timeout", "6"),
+            *("--mix", "normal", "--min-success", "0", "--late", "2", "--json", str(figures)),
+            MATCHKEEPER_MATCHMAKING__GAME_MODES=others,
+        )
+    )
+    async with Redis.from_url(valkey.url) as redis:
+        queue = "queue:{squad}"
+        await wait_until(lambda: exists(redis, queue), seconds=60, what="a player")
+        await redis.delete(queue)
+    done = await running
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Not good enough: nobody_lost" in done.stderr
+    found = read(figures)
+    assert found["accounts"] == {"lost": 1}
+    assert [each["name"] for each in found["invariants"] if each["broken"]] == ["nobody_lost"]
+
+
+async def exists(redis: Redis, name: str) -> bool:
+    return bool(await redis.exists(name))
+
+
+async def test_where_no_server_runs_nobody_is_answered(valkey: RealServer, tmp_path: Path) -> None:
+    figures = tmp_path / "out.json"
+    done = await swarm(
+        *("--redis-url", valkey.url, "--players", "4", "--rate", "100", *SOON),
+        *("--mix", "normal", "--json", str(figures)),
+    )
+    assert done.returncode == 1
+    found = read(figures)
+    assert (found["success"], found["errors"]) == (0.0, {"no answer": 4})
+    assert found["remaining"] == 4
+    assert "4 players may still be in the queue" in done.stdout
+
+
+async def test_by_stream_where_no_server_runs_nothing_is_written(
+    valkey: RealServer, tmp_path: Path
+) -> None:
+    figures = tmp_path / "out.json"
+    done = await swarm(
+        *("--redis-url", valkey.url, "--players", "2", "--via", "stream", *SOON),
+        *("--mix", "normal", "--json", str(figures)),
+    )
+    assert done.returncode == 1
+    assert read(figures)["errors"] == {"not sent: no_stream": 2}
+
+
+async def test_real_game_servers_alone(valkey: RealServer, server: Server, tmp_path: Path) -> None:
+    """Without simulated ones, nobody else listens on the channel of battle requests."""
+    figures = tmp_path / "out.json"
+    async with GameServer(valkey.url, pod_id="real") as pod, asyncio.TaskGroup() as group:
+
+        async def play() -> None:
+            async for offer in pod.battle_requests():
+                if offer.request.handoff == "claim" and await offer.claim():
+                    await offer.started()
+
+        playing = group.create_task(play())
+        running = asyncio.ensure_future(
+            swarm(
+                *("--redis-url", valkey.url, "--players", "30", "--rate", "30", "--pods", "0"),
+                *("--mix", "normal", "--timeout", "60", "--json", str(figures), *BOTH),
+            )
+        )
+        async with Redis.from_url(valkey.url) as redis:
+            await wait_until(lambda: redis_knows(redis), seconds=30, what="pods of the swarm")
+            ((_, listeners),) = await redis.pubsub_numsub("battle:request")
+        done = await running
+        playing.cancel()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert listeners == 1
+    assert "not observable from outside" in done.stdout
+    assert read(figures)["pods_saw"] == {}
+
+
+async def redis_knows(redis: Redis) -> bool:
+    return bool(await redis.pubsub_channels("pod:swarm-*"))
+
+
+async def test_it_needs_no_more_rights_than_a_game_server(tmp_path: Path) -> None:
+    with (
+        guarded(str(executable()), tmp_path) as guard,
+        serving(guard.url("matchkeeper"), tmp_path) as server,
+    ):
+        await server.ready()
+        for via in ("pubsub", "stream"):
+            done = await swarm(
+                *("--redis-url", guard.url("gameserver"), "--players", "24", "--via", via, *BOTH),
+                *("--mix", EVERYTHING, "--pods", "6", "--pod-mix", "claims=5,declines=1"),
+                *("--timeout", "60", "--min-success", "100"),
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+        assert guard.denials() == []
+
+
+async def test_ctrl_c_ends_early_with_what_was_seen(
+    valkey: RealServer, server: Server, tmp_path: Path
+) -> None:
+    figures = tmp_path / "out.json"
+    process = started(
+        *("--redis-url", valkey.url, "--players", "100000", "--rate", "20", "--mode", "Normal"),
+        *("--mix", "normal", "--json", str(figures), "--timeout", "60"),
+    )
+    try:
+        async with outside(valkey.url) as wire:
+            await wait_until(lambda: len(wire.answers) > 20, seconds=30, what="answers")
+        process.send_signal(signal.SIGINT)
+        out, err = await asyncio.to_thread(process.communicate, timeout=60)
+    finally:
+        process.kill()
+        process.wait(10)
+    assert process.returncode == 130, out + err
+    found = read(figures)
+    assert found["interrupted"]
+    assert 0 < found["asked"] < 100000
+    assert "normal" in out
+    await nobody_is_left(valkey.url)
+
+
+async def test_another_machine_is_refused_where_nobody_can_be_asked() -> None:
+    done = await swarm("--redis-url", "redis://:secret@192.0.2.1:6379")
+    assert done.returncode == 2
+    assert (
+        "redis://********@192.0.2.1:6379 is not this machine, and nothing was sent" in done.stderr
+    )
+    assert "--yes" in done.stderr
+    assert "secret" not in done.stderr
+
+
+async def test_another_machine_is_asked_about_and_no_means_no() -> None:
+    ours, theirs = pty.openpty()
+    process = started("--redis-url", "redis://192.0.2.1:6379", stdin=theirs)
+    os.write(ours, b"n\n")
+    _, err = await asyncio.to_thread(process.communicate, timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert "Send 500 players to redis://192.0.2.1:6379, which is not this machine?" in err
+    assert process.returncode == 2
+    assert "nothing was sent" in err
+
+
+async def test_yes_is_an_answer(valkey: RealServer) -> None:
+    # An address that counts as elsewhere, although it leads here.
+    url = valkey.url.replace("127.0.0.1", "0.0.0.0")  # noqa: S104
+    done = await swarm("--redis-url", url, "--yes", "--players", "1", *SOON)
+    assert done.returncode == 1, done.stderr
+    assert "no answer" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--mix", "norml=3"), "Did you mean normal?"),
+        (("--pod-mix", "sleeps"), "Known are claims, never_claims"),
+        (("--mode", "Normal=x"), "the weight of Normal"),
+        (("--metadata-bytes", "65536"), "more than max_message_bytes, 65536"),
+        (("--ratings", "fast"), "--ratings: 'fast' is not a mean and a deviation"),
+        (("--report", "/nowhere/at/all.html"), "there is no folder /nowhere/at"),
+        (("--players", "0"), "--players"),
+        (("--via", "pigeon"), "pigeon"),
+    ],
+)
+async def test_wrong_use_is_explained_before_anything_is_sent(
+    valkey: RealServer, arguments: tuple[str, ...], said: str
+) -> None:
+    done = await swarm("--redis-url", valkey.url, *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    async with Redis.from_url(valkey.url) as redis:
+        assert "publish" not in await redis.info("commandstats")
+
+
+async def test_a_mode_that_the_given_settings_do_not_have_is_refused(tmp_path: Path) -> None:
+    config = tmp_path / "modes.toml"
+    config.write_text('[[matchmaking.game_modes]]\ngame_mode = "Duel"\n')
+    words, variables = command(
+        "-c", str(config), "--mode", "Dual", "--redis-url", "redis://localhost"
+    )
+    del variables["MATCHKEEPER_MATCHMAKING__GAME_MODES"]
+    done = await asyncio.to_thread(
+        subprocess.run, words, env=variables, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "there is no game mode 'Dual' in the settings" in done.stderr
+    assert "Known are Duel" in done.stderr
+
+
+async def test_no_redis_is_exit_code_3() -> None:
+    done = await swarm("--redis-url", "redis://127.0.0.1:1")
+    assert done.returncode == 3
+    assert "network error" in done.stderr
+
+
+def offer(*players: str, handoff: str = "claim") -> bytes:
+    both = [{"player_id": player, "score": 1, "pod_id": "a", "metadata": {}} for player in players]
+    request = {
+        "match_id": "m", "game_mode": "Squad", "player1": both[0], "player2": both[1],
+        "handoff": handoff, "epoch": 1, "claim_within_seconds": 1,
+    }  # fmt: skip
+    return json.dumps(request).encode()
+
+
+@pytest.mark.parametrize(
+    ("players", "seen"),
+    [
+        (("x-1", "x-2"), "matches of others"),
+        (("r-1", "x-2"), "matches with others"),
+        (("r-1", "r-2"), ""),
+    ],
+)
+def test_matches_with_players_of_others_are_left_alone(players: tuple[str, str], seen: str) -> None:
+    names, tally = Names(run="r"), Tally()
+    unused: Any = None
+    pods = Pods(
+        names=names,
+        count=2,
+        mix=Mix(((PodBehaviour.CLAIMS, 1.0),)),
+        ledger=Ledger(
+            names=names, players=5, timeout_seconds=1, late_seconds=1, sizes={}, tally=tally
+        ),
+        matches=MatchStore(unused, tags=()),
+        coordination=Coordination(unused, new_token=str),
+        now=lambda: 0.0,
+        rng=random.Random(1),
+    )
+    pods.offered(decode_battle_request(offer(*players)))
+    assert tally.pods["battle requests heard"] == 1
+    assert (pods.waiting == 0) == bool(seen)
+    if seen:
+        assert tally.pods[seen] == 1
