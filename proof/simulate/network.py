@@ -33,6 +33,10 @@ _NOBODY = Context()
 """What no process does, but the network and Redis."""
 _IN_ORDER_SECONDS = 1e-7
 """Between two on one connection: a loop runs what is due at the same moment in any order."""
+_FOR_SERVERS = b"\r\nmatch:"
+"""In what servers hear, requests and marks. Redis tells nobody anything twice, and they count on
+it; what pods hear may be repeated.
+"""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -339,7 +343,7 @@ class Network:
                 continue
             self._note(link, data, self.on_push)
             self._deliver(link, data, self._latency())
-            if fault is Fault.DUPLICATED:
+            if fault is Fault.DUPLICATED and _FOR_SERVERS not in data:
                 self._note(link, data, self.on_again)
                 self._deliver(link, data, 0.01)
             elif fault is Fault.REORDERED:
