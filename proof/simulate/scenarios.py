@@ -211,6 +211,8 @@ def _disturbances(world: World, dice: random.Random) -> list[Step]:
         world.servers["server-b"].start()
 
     async def stop() -> None:
+        while world.network.backend.has_just_stepped(world.network.loop.time()):
+            await asyncio.sleep(0.5)  # the next server could not tell a step from time that passed
         world.servers["server-b"].start()
         world.servers["server-a"].stop()
 
