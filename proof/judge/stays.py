@@ -41,7 +41,7 @@ class Stay:
     may_be_over: bool = False
     """Was asked to end, or old enough to be taken out: the answer may have reached nobody."""
     renewals: int = 0
-    """How often the player asked to be queued again when that may have been so."""
+    """How many requests to be queued again may have been done when that was so."""
     leaves_at: float = inf
     """When it was told that it goes into no queue again, since it asked to leave its match."""
     put_back: bool = False
@@ -90,18 +90,26 @@ def stays_of(
             if event.word == "DeQueued" or event.code in _NOT_LEFT:
                 leaving[event.player] = max(0, leaving[event.player] - 1)
         elif event.what in (What.OFFERED, What.STARTED):
-            _in_match(stays, event, live)
+            _in_match(stays, event, live, lifetimes)
         elif event.state is not None:
-            _seen(stays, event, live)
+            _seen(stays, event, live, lifetimes)
     for each in stays.values():
         each[-1].last = True
-        _age(each[-1], at, lifetimes)
+        each[-1].may_be_over |= _is_old(each[-1], at, lifetimes)
     return stays
 
 
+def _is_old(stay: Stay, at: float, lifetimes: Mapping[str, float]) -> bool:
+    return at - stay.asked_at >= lifetimes.get(stay.mode, inf)
+
+
 def _age(stay: Stay, at: float, lifetimes: Mapping[str, float]) -> None:
-    if at - stay.asked_at >= lifetimes.get(stay.mode, inf):
+    """Who is old enough may have been taken out, and what was asked before that and not answered
+    be done after it.
+    """
+    if _is_old(stay, at, lifetimes):
         stay.may_be_over = True
+        stay.renewals = max(stay.renewals, stay.spare)
 
 
 def _asked(
@@ -204,9 +212,15 @@ def _open_spare(stays: dict[str, list[Stay]], player: str) -> None:
         )
 
 
-def _in_match(stays: dict[str, list[Stay]], event: Event, live: dict[str, Match]) -> None:
+def _in_match(
+    stays: dict[str, list[Stay]],
+    event: Event,
+    live: dict[str, Match],
+    lifetimes: Mapping[str, float],
+) -> None:
     for player, seconds in event.players:
         for stay in _latest(stays, player):
+            _age(stay, event.at, lifetimes)
             stay.seconds.add(seconds)
     if event.what is What.STARTED or event.word == "publish":
         _delivered(stays, event.match, live)
@@ -229,7 +243,12 @@ def _delivered(stays: dict[str, list[Stay]], match: str, live: dict[str, Match])
                 stay.spare += len(stay.open - {ended.mode})
 
 
-def _seen(stays: dict[str, list[Stay]], event: Event, live: dict[str, Match]) -> None:
+def _seen(
+    stays: dict[str, list[Stay]],
+    event: Event,
+    live: dict[str, Match],
+    lifetimes: Mapping[str, float],
+) -> None:
     assert event.state is not None  # noqa: S101  # asked by the caller
     for match in event.state.started:
         _delivered(stays, match, live)
@@ -237,6 +256,7 @@ def _seen(stays: dict[str, list[Stay]], event: Event, live: dict[str, Match]) ->
         for player, score in queue.items():
             _open_spare(stays, player)
             for stay in _latest(stays, player):
+                _age(stay, event.at, lifetimes)
                 stay.put_back |= tag == stay.mode and (event.since or event.at) > stay.leaves_at
                 stay.open.discard(tag)
                 stay.scores.add(score)

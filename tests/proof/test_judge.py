@@ -10,6 +10,18 @@ from proof.judge import Fault, State, What
 from tests.proof import test_judge_settings as of_settings
 from tests.support.stories import Story, story
 
+
+def moved(*, asked: int, waits: int) -> Story:
+    """A player asks so often, and has another place so many looks after the first."""
+    told = story()
+    for _ in range(asked):
+        told.asked("a", mode="brief")
+    told.told("a")
+    for second in (100.5, *[100.5] * (waits - 1), 170.5):
+        told.looked(more=State(queues={"brief": {"a": second}}, metadata={"brief": ("a",)}))
+    return told
+
+
 GOOD: dict[str, Callable[[], Story]] = {
     "nothing happens": lambda: story().looked(),
     "told through a pod that had just come, or has gone soon": lambda: (
@@ -135,6 +147,9 @@ GOOD: dict[str, Callable[[], Story]] = {
     ),
     "old enough to be taken out unheard": lambda: (
         story().asked("a", mode="brief").told("a").queued("b", "c").played("m", "b", "c").looked()
+    ),
+    "old enough to be taken out unheard, and back by a request of before": lambda: moved(
+        asked=2, waits=2
     ),
 }
 
@@ -369,6 +384,14 @@ BAD: dict[str, tuple[Fault, Callable[[], Story]]] = {
             .looked({"a": 105.5})
             .looked({"a": 106.5})
         ),
+    ),
+    "old enough to be taken out, and another place without a request": (
+        Fault.OUT_OF_PLACE,
+        lambda: moved(asked=1, waits=4),
+    ),
+    "another place by a request of before, and not old enough to be taken out": (
+        Fault.OUT_OF_PLACE,
+        lambda: moved(asked=2, waits=1).looked().looked(),
     ),
     "a match of too many": (
         Fault.UNEXPECTED,
