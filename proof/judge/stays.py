@@ -48,6 +48,8 @@ class Stay:
     """Was in the queue later than that."""
     spare: int = 0
     """Further requests to be queued that were not answered: each may take effect at any time."""
+    late: set[str] = field(default_factory=set)
+    """The queues that such requests of the stay before may have asked for."""
     refusals: int = 0
     """Answers that it is in a queue already; which request one belongs to, it does not say."""
 
@@ -129,6 +131,7 @@ def _asked(
     elif not mine or mine[-1].over:
         spare = mine[-1].spare if mine else 0
         stay = Stay(
+            late=mine[-1].modes | mine[-1].late if mine else set(),
             player=event.player,
             mode=event.mode,
             modes={event.mode},
@@ -257,10 +260,18 @@ def _seen(
             _open_spare(stays, player)
             for stay in _latest(stays, player):
                 _age(stay, event.at, lifetimes)
+                _done_late(stay, tag)
                 stay.put_back |= tag == stay.mode and (event.since or event.at) > stay.leaves_at
                 stay.open.discard(tag)
                 stay.scores.add(score)
                 stay.seconds.add(int(score))
+
+
+def _done_late(stay: Stay, tag: str) -> None:
+    """In a queue that was not asked for in this stay, but before it."""
+    if stay.spare and tag in stay.late - stay.modes:
+        stay.spare -= 1
+        stay.modes.add(tag)
 
 
 def _latest(stays: dict[str, list[Stay]], player: str) -> Iterator[Stay]:

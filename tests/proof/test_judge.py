@@ -439,6 +439,18 @@ def test_what_was_asked_of_another_queue_before_the_match_may_be_done_after_it()
     assert _waits_in_trio(asked, "a").verdict(several=True).findings == ()
 
 
+def _in_two_queues(told: Story) -> set[Fault]:
+    told.played("m", "a", "b").queued("a")
+    both = {"squad": {"a": 200.5}, "trio": {"a": 201.5}}
+    told.looked(more=State(queues=both, metadata={"squad": ("a",), "trio": ("a",)}))
+    return {finding.fault for finding in told.verdict(several=True).findings}
+
+
+def test_it_is_done_although_the_player_has_asked_for_a_queue_since() -> None:
+    assert not _in_two_queues(story().queued("a", "b").asked("a", mode="trio"))
+    assert _in_two_queues(story().queued("a", "b")) == {Fault.OUT_OF_PLACE}
+
+
 def _doubled(told: Story) -> bool:
     verdict = told.verdict(several=True)
     return {finding.fault for finding in verdict.findings} == {Fault.DOUBLED}
