@@ -25,6 +25,7 @@ from proof.simulate.backend import EPOCH
 from proof.simulate.defects import unexpected
 from proof.simulate.loop import SimLoop
 from proof.simulate.network import Endpoint, Network
+from proof.simulate.sizes import Heard
 from proof.simulate.transport import reroute
 
 URL = "redis://simulation:6379/0"
@@ -69,6 +70,8 @@ class World:
     servers: dict[str, Server] = field(default_factory=dict)
     settings_of: dict[str, Settings] = field(default_factory=dict)
     """Of servers with settings of their own."""
+    heard: Heard = field(init=False)
+    """What servers know of each other's settings."""
     late_seconds: float = 0.0
     """Pods let somebody else claim before them."""
     tokens: int = 0
@@ -77,10 +80,9 @@ class World:
     at_rest: Callable[[], bool] = lambda: True
     """Whether no match is pending, no request waits, and nobody waits who could play."""
 
-    @property
-    def newest(self) -> Settings:
-        """The settings that count where servers differ."""
-        return next(iter(self.settings_of.values()), self.settings)
+    def __post_init__(self) -> None:
+        sizes = {mode.tag: mode.required_players for mode in self.settings.modes()}
+        self.heard = Heard(sizes, lambda sizes: self.note(What.SIZED, who="operator", sizes=sizes))
 
     @property
     def frozen(self) -> bool:
@@ -213,6 +215,7 @@ class Server(Process):
             token=world.token,
         )
         reroute(context.stores.connection, world.network, endpoint)
+        world.heard.follow(self.name, context.stores.servers)
         self.server = context.server
         async with context.stores.connection:
             await context.server.run()

@@ -100,7 +100,7 @@ def simulate(
             required=REQUIRED,
             lifetimes=LIFETIMES,
             several=given.matchmaking.allow_multiple_queues,
-            sizes={mode.tag: mode.required_players for mode in world.newest.modes()},
+            sizes={mode.tag: mode.required_players for mode in given.modes()},
         ),
         history=history,
         operations=tuple(network.operations),

@@ -74,6 +74,29 @@ def test_seeds_that_once_failed(backend: Backend, seed: int) -> None:
         ),
         # four leases in a row that a pod let pass
         "random:85612:dice",
+        # taken out after the longest wait, and queued by a request that had waited for a server
+        (
+            "random+freezes+subscribers+unequal+black-hole:205339:3=KILLED_AFTER,"
+            "14=SUBSCRIBER_DROPPED,16=SUBSCRIBER_DROPPED,19=SUBSCRIBER_DROPPED,"
+            "57=SUBSCRIBERS_DROPPED,94=FROZEN_AFTER,130=REPLY_LOST,149=SUBSCRIBER_DROPPED,"
+            "175=REDIS_RESTARTED,189=SUBSCRIBER_DROPPED,200=SUBSCRIBER_DROPPED,218=REDIS_RESTARTED,"
+            "232=SUBSCRIBER_DROPPED,299=FROZEN_AFTER,302=SUBSCRIBER_DROPPED,308=FROZEN_BEFORE,"
+            "313=FROZEN_BEFORE,363=KILLED_BEFORE,393=SLOW_REPLY,394=SUBSCRIBER_DROPPED,"
+            "395=SUBSCRIBER_DROPPED,440=SUBSCRIBER_DROPPED"
+        ),
+        # the server with the newest settings was frozen, and the other went on without it
+        (
+            "random+freezes+unequal+several+different:207274:2=KILLED_BEFORE,21=REDIS_RESTARTED,"
+            "122=FROZEN_AFTER,136=OOM,156=LOADING,207=FROZEN_BEFORE,237=FROZEN_BEFORE,"
+            "283=FROZEN_BEFORE,286=FROZEN_AFTER,312=FROZEN_AFTER,407=FROZEN_BEFORE,413=FROZEN_AFTER,"
+            "457=READONLY,546=FROZEN_BEFORE,550=FROZEN_BEFORE"
+        ),
+        # asked of another queue before the match, done after it, and one more asked for since
+        (
+            "random+freezes+unequal+several+different:207402:35=KILLED_AFTER,53=FROZEN_AFTER,"
+            "68=FROZEN_AFTER,134=FROZEN_BEFORE,162=REDIS_RESTARTED,170=NOT_SENT,175=FROZEN_AFTER,"
+            "238=FROZEN_AFTER,311=KILLED_BEFORE,452=OOM,467=FROZEN_BEFORE,514=FROZEN_AFTER"
+        ),
     ],
 )
 def test_runs_that_the_judge_once_got_wrong(backend: Backend, job: str) -> None:
