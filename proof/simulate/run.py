@@ -29,6 +29,8 @@ _WRITERS = (
     "enqueue", "dequeue", "commit", "claim", "confirm", "decline", "redeliver", "give_back",
     "set_aside", "expire",
 )  # fmt: skip
+_THAWED_SECONDS = 200.0
+"""Longer than a process is frozen: what is left of one would end in the next run, as its defect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,6 @@ def _end(loop: SimLoop) -> None:
             break
         for task in tasks:
             task.cancel()
-        loop.run_until_complete(asyncio.wait(tasks, timeout=5))
+        loop.run_until_complete(asyncio.wait(tasks, timeout=_THAWED_SECONDS))
     loop.close()
     gc.collect(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from proof.simulate.backend import Backend
 from proof.simulate.jobs import WITHOUT_FAULTS_SEED, Job, perform
+from proof.simulate.loop import SimTask
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +133,12 @@ def test_runs_that_the_judge_once_got_wrong(backend: Backend, job: str) -> None:
 )
 def test_twisted_runs_that_once_failed(backend: Backend, job: str) -> None:
     assert perform(backend, Job.parse(job)).broken == ()
+
+
+def test_nothing_of_a_run_is_left_for_the_next(backend: Backend) -> None:
+    """It ends as a server is frozen for long."""
+    perform(backend, Job.parse("random+freezes+subscribers+unequal+black-hole:205501:dice"))
+    assert not [each for each in gc.get_objects() if isinstance(each, SimTask) and not each.done()]
 
 
 @pytest.mark.slow
