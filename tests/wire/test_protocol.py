@@ -286,3 +286,18 @@ def test_answers_are_words_or_objects_of_one_key() -> None:
     error = answers.error("p1", ErrorCode.NOT_IN_QUEUE, "no")
     assert json.loads(error)["result_type"] == {"Error": {"code": "not_in_queue", "message": "no"}}
     assert answers.decode_answer(error).kind == "Error"
+
+
+@pytest.mark.parametrize(
+    "repeats",
+    ["1-1\n", "1-1\r\n", " 1-1", "1-", "-1", "1-1-1", "1" * 16 + "-0", "\u0661-\u0661", 5, ["1-1"]],
+)
+def test_what_is_repeated_is_an_entry_that_scripts_can_read(repeats: object) -> None:
+    body = {"player_id": "p1", "game_mode": "Normal", "pod_id": "a", "metadata": {}}
+    good = json.dumps({**body, "repeats": "1-1"}).encode()
+    assert decode(RequestKind.ENQUEUE, good, max_bytes=LIMIT).repeats == "1-1"
+    for kind in RequestKind:
+        with pytest.raises(WireError) as caught:
+            decode(kind, json.dumps({**body, "repeats": repeats}).encode(), max_bytes=LIMIT)
+        assert caught.value.code is ErrorCode.INVALID_MESSAGE_FORMAT
+        assert caught.value.player_id == "p1"

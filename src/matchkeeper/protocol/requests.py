@@ -15,7 +15,8 @@ from matchkeeper.protocol.salvage import complaint, ids_in
 from matchkeeper.protocol.trace_context import traceparent_of
 
 _ABSENT = msgspec.Raw(b"")
-_EntryId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,15}-[0-9]{1,20}$")]
+_EntryId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,15}-[0-9]{1,20}$(?!\n)")]
+"""Not before a line break either, where `$` matches, too: scripts could not read that."""
 
 
 class RequestKind(StrEnum):

@@ -179,7 +179,8 @@ end
 -- For each request whether it is still to be done (else somebody has done it: it leaves its stream in
 -- the same step), and whether it is too old for that.
 local function still_there(call)
-  local entries, there, mine, too_old = entries_of(call), {}, {}, {}
+  call.standing = entries_of(call)
+  local entries, there, mine, too_old = call.standing, {}, {}, {}
   local oldest = entries[1]
   local is_whole = not oldest or is_whole_from(call.stream, oldest)
   if not is_whole then
@@ -199,7 +200,7 @@ end
 -- Takes the requests of a call out of their stream. It comes last: Redis does not take back what an
 -- interrupted script has done, and what was not done must stay.
 local function acknowledge(call)
-  local entries = entries_of(call)
+  local entries = call.standing
   for first = 1, #entries, 1000 do
     local last = math.min(first + 999, #entries)
     if call.group ~= '' then redis.call('XACK', call.stream, call.group, unpack(entries, first, last)) end
