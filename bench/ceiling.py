@@ -25,15 +25,15 @@ from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.offers import new_match
 from matchkeeper.matching.first_come import first_come_first_served
-from matchkeeper.protocol import answers
-from matchkeeper.protocol.metadata import metadata_sum
-from matchkeeper.protocol.requests import RequestKind, decode
 from matchkeeper.store import keys, scripts
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.scripts import Script
 from matchkeeper.store.stream import Entry
 from matchkeeper.store.tickets import Heard, TicketStore
+from matchkeeper.wire import answers
+from matchkeeper.wire.metadata import metadata_sum
+from matchkeeper.wire.requests import RequestKind, decode
 from proof.wire import packed
 
 _ME = "bench"

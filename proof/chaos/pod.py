@@ -19,7 +19,7 @@ from typing import Any
 
 from matchkeeper.client import GameServer
 from matchkeeper.errors import StoreError
-from matchkeeper.protocol.answers import BattleRequest, decode_battle_request
+from matchkeeper.wire.answers import BattleRequest, decode_battle_request
 from proof.chaos.notes import Notes
 from proof.chaos.players import Players
 from proof.chaos.settings import DEADLINE_SECONDS, LEASE_SECONDS, PodOptions

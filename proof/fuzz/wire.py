@@ -13,11 +13,11 @@ import msgspec
 from matchkeeper.config import GameModeSettings
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket
-from matchkeeper.protocol import answers
-from matchkeeper.protocol.codes import ErrorCode, WireError
-from matchkeeper.protocol.limits import id_problem
-from matchkeeper.protocol.metadata import BadMetadataError, pod_of, rating_in, read_ticket
-from matchkeeper.protocol.requests import Request, RequestKind, decode
+from matchkeeper.wire import answers
+from matchkeeper.wire.codes import ErrorCode, WireError
+from matchkeeper.wire.limits import id_problem
+from matchkeeper.wire.metadata import BadMetadataError, pod_of, rating_in, read_ticket
+from matchkeeper.wire.requests import Request, RequestKind, decode
 from proof.fuzz import texts
 from proof.fuzz.report import Tally
 

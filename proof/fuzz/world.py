@@ -15,8 +15,8 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from matchkeeper.protocol import answers
 from matchkeeper.store.embedded import executable
+from matchkeeper.wire import answers
 from proof.fuzz.report import Tally
 from proof.fuzz.wire import WrongError, strict_json
 from tests.conftest import RealServer

@@ -12,7 +12,7 @@ _IN = (
         what="EnQueued is told before the player is in Redis",
         edits=(
             Edit(
-                file="loops/ingest.py",
+                file="queue/ingest.py",
                 old="        try:\n            outcomes = await self._apply(mode, kind, heard)\n",
                 new="        try:\n"
                 "            if kind is RequestKind.ENQUEUE:\n"
@@ -154,7 +154,7 @@ _MATCHED = (
                 new="  local stale = nil\n",
             ),
             Edit(
-                file="loops/round.py",
+                file="queue/round.py",
                 old="        pairing = await self._pair(free, view.now)\n",
                 new="        pairing = await self._pair(free, view.now)\n"
                 "        paired = {t.player_id for p in pairing.proposals for t in p.tickets}\n"

@@ -44,7 +44,7 @@ TOLD_AND_FENCED = (
         what="Expired is told to the pod of another player",
         edits=(
             Edit(
-                file="loops/departures.py",
+                file="queue/departures.py",
                 old="                        self._settings.result_channel(ticket.pod_id),\n"
                 "                        answers.plain(",
                 new="                        self._settings.result_channel(tickets[-1].pod_id),\n"
@@ -79,7 +79,7 @@ TOLD_AND_FENCED = (
         what="requests of a stream that failed for an outage are left behind",
         edits=(
             Edit(
-                file="loops/ingest.py",
+                file="queue/ingest.py",
                 old="        if failure is not None:\n            raise failure\n",
                 new="",
             ),

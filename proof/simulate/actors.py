@@ -17,9 +17,9 @@ import msgspec
 
 from matchkeeper.client import GameServer, Offer, RefusedError
 from matchkeeper.config import Settings
-from matchkeeper.context import build
 from matchkeeper.errors import StoreError
-from matchkeeper.loops.server import MatchServer
+from matchkeeper.server.lifecycle import MatchServer
+from matchkeeper.server.wiring import build
 from proof.judge import History, What
 from proof.simulate.backend import EPOCH
 from proof.simulate.defects import unexpected

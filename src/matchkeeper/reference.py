@@ -25,13 +25,13 @@ from matchkeeper.config.catalog import (
 from matchkeeper.observe.catalogue import CATALOGUE
 from matchkeeper.observe.event_names import Event
 from matchkeeper.observe.metrics import Metrics
-from matchkeeper.protocol import trace_context
-from matchkeeper.protocol.answers import Answer, BattleRequest, Failure, MatchFound
-from matchkeeper.protocol.codes import ErrorCode
-from matchkeeper.protocol.requests import DequeueRequest, EnqueueRequest
 from matchkeeper.store import scripts
 from matchkeeper.store.happenings import Happening
 from matchkeeper.store.scripts import Script
+from matchkeeper.wire import trace_context
+from matchkeeper.wire.answers import Answer, BattleRequest, Failure, MatchFound
+from matchkeeper.wire.codes import ErrorCode
+from matchkeeper.wire.requests import DequeueRequest, EnqueueRequest
 
 _METADATA = {
     "description": "A JSON object, or a string that holds one.",

@@ -10,8 +10,8 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from matchkeeper.config import Settings
-from matchkeeper.doctor import Verdict, examine_offers
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.operate.doctor import Verdict, examine_offers
 from matchkeeper.store.facts import gather_server
 from tests.conftest import RealServer, wait_until
 from tests.support.harness import outside, serving

@@ -12,7 +12,6 @@ import msgspec
 import pytest
 import yaml
 
-from matchkeeper.api.pages import FOLDER as PAGE
 from matchkeeper.config import GameModeSettings, MatchmakingSettings
 from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.mode import GameMode
@@ -34,6 +33,7 @@ from matchkeeper.observe.board.snapshot import Now, Snapshot, curves, snapshot
 from matchkeeper.observe.board.stream import EventStream, said
 from matchkeeper.observe.catalogue import CATALOGUE
 from matchkeeper.observe.events import Event, emit, heard_by
+from matchkeeper.server.http.pages import FOLDER as PAGE
 from matchkeeper.store.happenings import Happening
 
 ROOT = Path(__file__).parents[2]

@@ -21,9 +21,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from matchkeeper.config import AlertSettings
 from matchkeeper.domain.ticket import Poison
+from matchkeeper.handoff.monitor import Failed, GameServerMonitor, Recovered
 from matchkeeper.observe.catalogue import CATALOGUE
 from matchkeeper.observe.events import Event, Throttle, emit, sentence
-from matchkeeper.observe.game_servers import Failed, GameServerMonitor, Recovered
 from matchkeeper.observe.line_writer import LineWriter
 from matchkeeper.observe.logging import configured, dropped_lines
 from matchkeeper.observe.metric_parts import BoundedLabels

@@ -13,11 +13,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from matchkeeper.client import GameServer
 from matchkeeper.config import load
-from matchkeeper.context import Context, build
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreTimeoutError
 from matchkeeper.observe.events import Event, heard_by
+from matchkeeper.server.wiring import Context, build
 from matchkeeper.store import keys, scripts
 from matchkeeper.store.scripts import Script
 from tests.conftest import RealServer, wait_until

@@ -13,7 +13,7 @@ import pytest
 
 from matchkeeper.observe import tracing as observe_tracing
 from matchkeeper.observe.events import Event, heard_by
-from matchkeeper.protocol.trace_context import traceparent_in, traceparent_of
+from matchkeeper.wire.trace_context import traceparent_in, traceparent_of
 from tests.conftest import RealServer, wait_until
 from tests.support.collector import collecting
 from tests.support.harness import outside, serving
@@ -71,7 +71,7 @@ def test_the_client_loads_nothing_of_opentelemetry() -> None:
         "import sys, redis.asyncio\n"  # which loads some of it by itself
         "def loaded(): return {name for name in sys.modules if name.startswith('opentelemetry')}\n"
         "before = loaded()\n"
-        "import matchkeeper.context\n"
+        "import matchkeeper.server.wiring\n"
         "from matchkeeper.client import GameServer\n"
         "pod = GameServer('redis://127.0.0.1:1/0', pod_id='a')\n"
         "with pod._spans.enqueue('p', 'm') as traceparent: assert traceparent == ''\n"

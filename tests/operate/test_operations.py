@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from matchkeeper.config import load
 from matchkeeper.errors import ConfigError
-from matchkeeper.holes import holes_in
+from matchkeeper.operate.holes import holes_in
 from matchkeeper.store.connection import ConnectionOptions
 from matchkeeper.store.credentials import PasswordFile
 from tests.conftest import RealServer

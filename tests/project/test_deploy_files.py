@@ -17,10 +17,10 @@ import pytest
 import yaml
 
 from matchkeeper import __version__
-from matchkeeper.api.health import health_router
 from matchkeeper.config import CONFIG_VARIABLE, load
-from matchkeeper.context import Context
 from matchkeeper.errors import ConfigError
+from matchkeeper.server.http.health import health_router
+from matchkeeper.server.wiring import Context
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.embedded import executable
 from tests.conftest import RealServer

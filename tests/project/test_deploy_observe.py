@@ -18,7 +18,8 @@ import typer
 import yaml  # type: ignore[import-untyped,unused-ignore]
 
 from matchkeeper.cli.main import app
-from matchkeeper.loops import game_servers, redis_events
+from matchkeeper.handoff import game_servers
+from matchkeeper.observe import redis_events
 from matchkeeper.observe.metrics import Metrics
 from tests.conftest import RealServer
 from tests.support.harness import outside, serving

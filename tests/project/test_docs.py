@@ -18,9 +18,9 @@ from matchkeeper import reference
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Ticket
-from matchkeeper.protocol import answers
-from matchkeeper.protocol.codes import ErrorCode
 from matchkeeper.store.embedded import executable
+from matchkeeper.wire import answers
+from matchkeeper.wire.codes import ErrorCode
 from tests.conftest import RealServer
 from tests.support.harness import outside, serving
 

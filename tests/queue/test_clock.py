@@ -22,9 +22,9 @@ from msgspec.structs import replace as replace_
 from redis.asyncio import Redis
 
 from matchkeeper.client import GameServer
-from matchkeeper.doctor import Verdict, examine_keeping
-from matchkeeper.loops.clock import ClockWatch, step_between
 from matchkeeper.observe.metrics import Metrics
+from matchkeeper.operate.doctor import Verdict, examine_keeping
+from matchkeeper.server.clock_watch import ClockWatch, step_between
 from matchkeeper.store import keys
 from matchkeeper.store.clock import TRUST_SECONDS, Look, RedisClock
 from matchkeeper.store.durability import Durability

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from matchkeeper.loops.failing import Failing
+from matchkeeper.queue.failing import Failing
 
 
 def test_failures_are_counted_until_they_are_over() -> None:

@@ -13,11 +13,11 @@ import pytest
 from redis.asyncio import Redis
 
 from matchkeeper.config import load
-from matchkeeper.context.stores import channels_of
 from matchkeeper.domain.agreement import Agreement, ModeState, Peer, Shared, agreement
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.loops.fleet import Fleet
 from matchkeeper.observe.metrics import Metrics
+from matchkeeper.queue.fleet import Fleet
+from matchkeeper.server.wiring.stores import channels_of
 from matchkeeper.store import keys
 from tests.conftest import RealServer, wait_until
 from tests.operate.test_cli import matchkeeper

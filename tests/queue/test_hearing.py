@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from matchkeeper.protocol.requests import RequestKind
 from matchkeeper.store import keys
 from matchkeeper.store.hearing import MoveReply, Want
 from matchkeeper.store.tickets import Reply
+from matchkeeper.wire.requests import RequestKind
 from tests.conftest import RealServer, wait_until
 from tests.support.harness import Outside, Server, outside, serving
 from tests.support.proxy import proxy_to

@@ -10,10 +10,10 @@ from redis.asyncio import Redis
 
 from matchkeeper.errors import StoreError
 from matchkeeper.observe.metrics import Metrics
-from matchkeeper.protocol.requests import RequestKind
 from matchkeeper.store import keys
 from matchkeeper.store.stream import Entry, Submitted
 from matchkeeper.store.tickets import Heard, Outcome
+from matchkeeper.wire.requests import RequestKind
 from tests.conftest import RealServer, wait_until
 from tests.support.harness import outside
 from tests.support.intakes import ingest

@@ -10,11 +10,11 @@ from typing import Any
 
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.loops.queue_loop import QueueLoop
-from matchkeeper.loops.queues import Queues
-from matchkeeper.loops.round import RoundResult
 from matchkeeper.observe.events import Throttle
 from matchkeeper.observe.metrics import Metrics
+from matchkeeper.queue.queues import Queues
+from matchkeeper.queue.round import RoundResult
+from matchkeeper.queue.rounds import Rounds
 from matchkeeper.resilience.breaker import BreakerState
 from tests.conftest import wait_until
 
@@ -35,7 +35,7 @@ class World:
         self.stop = asyncio.Event()
         world: Any = self
         round_: Any = SimpleNamespace(mode=GameMode(name="Normal"), run=self._run, view=world)
-        queues: dict[str, QueueLoop] = {}
+        queues: dict[str, Rounds] = {}
         self.queues = Queues(
             queues,
             world,
@@ -44,7 +44,7 @@ class World:
             stop=self.stop,
             throttle=Throttle(interval=timedelta(minutes=1), clock=lambda: self.now),
         )
-        queues["normal"] = QueueLoop(
+        queues["normal"] = Rounds(
             round_,
             SETTINGS,
             breaker=world,

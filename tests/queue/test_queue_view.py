@@ -13,9 +13,9 @@ from redis.asyncio import Redis
 from matchkeeper.config import GameModeSettings, MatchmakingSettings
 from matchkeeper.domain.mode import GameMode, RatingRules
 from matchkeeper.domain.ticket import Ticket
-from matchkeeper.loops.queue_view import QueueView
 from matchkeeper.matching.strategy import strategy_for
-from matchkeeper.protocol.metadata import metadata_sum
+from matchkeeper.queue.view import QueueView
+from matchkeeper.wire.metadata import metadata_sum
 from tests.conftest import RealServer
 from tests.support.stores import CHANNEL, NORMAL, Stores, duel, open_stores
 

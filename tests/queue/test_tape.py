@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matchkeeper.loops.tape import Message, Tape
+from matchkeeper.queue.tape import Message, Tape
 from matchkeeper.store.hearing import Position
 
 

@@ -16,15 +16,15 @@ from litestar.exceptions import HTTPException
 from redis.asyncio import Redis
 
 import matchkeeper
-from matchkeeper.api import connections
-from matchkeeper.api.connections import Closed, affordable
-from matchkeeper.api.guards import budgeted, host_allowed
-from matchkeeper.api.serving import bind, serve_http
 from matchkeeper.config import Settings, load
-from matchkeeper.context import build
 from matchkeeper.errors import StoreError
 from matchkeeper.resilience.breaker import BreakerState
-from matchkeeper.serving import run_server
+from matchkeeper.server.http import connections
+from matchkeeper.server.http.connections import Closed, affordable
+from matchkeeper.server.http.guards import budgeted, host_allowed
+from matchkeeper.server.http.serving import bind, serve_http
+from matchkeeper.server.process import run_server
+from matchkeeper.server.wiring import build
 from tests.conftest import RealServer, wait_until
 from tests.support.harness import Outside, Server, outside, serving
 

@@ -15,13 +15,13 @@ from typing import Any
 import httpx
 import pytest
 
-from matchkeeper.api import live as live_module
-from matchkeeper.api import runbooks
-from matchkeeper.api.live import Live
-from matchkeeper.api.pages import FOLDER
 from matchkeeper.config import Settings
-from matchkeeper.context import build
 from matchkeeper.observe.board.problems import RUNBOOKS
+from matchkeeper.server.http import live as live_module
+from matchkeeper.server.http import runbooks
+from matchkeeper.server.http.live import Live
+from matchkeeper.server.http.pages import FOLDER
+from matchkeeper.server.wiring import build
 from tests.conftest import RealServer, wait_until
 from tests.support.harness import Server, outside, serving
 

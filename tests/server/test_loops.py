@@ -15,12 +15,13 @@ from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.errors import StoreRefusedError, StoreUnavailableError
 from matchkeeper.handoff.pods import PodRecords
-from matchkeeper.loops import waiting
-from matchkeeper.loops.intake import StreamIntake
-from matchkeeper.loops.reaper import Reaper
-from matchkeeper.loops.watch import Watch
+from matchkeeper.handoff.reaper import Reaper
+from matchkeeper.observe import supervision
 from matchkeeper.observe.events import Throttle
 from matchkeeper.observe.metrics import Metrics
+from matchkeeper.queue.stream_intake import StreamIntake
+from matchkeeper.resilience.waiting import MODES_AT_ONCE
+from matchkeeper.server.watch import Watch
 from matchkeeper.store.pending import Overdue
 from matchkeeper.store.stream import Part
 from tests.conftest import wait_until
@@ -44,7 +45,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         found.append(seconds)
         return stop.is_set()
 
-    monkeypatch.setattr(waiting, "pause", pause)
+    monkeypatch.setattr(supervision, "pause", pause)
     return found
 
 
@@ -67,7 +68,7 @@ async def _run(
         raise error("away")
 
     throttle = Throttle(interval=timedelta(seconds=10), clock=lambda: now)
-    await waiting.supervised("loop", loop, stop=stop, rng=Even(), throttle=throttle)
+    await supervision.supervised("loop", loop, stop=stop, rng=Even(), throttle=throttle)
 
 
 async def test_what_fails_at_once_is_tried_less_and_less(
@@ -190,4 +191,4 @@ async def test_busy_modes_are_looked_at_several_at_once(
     await wait_until(all_seen)
     stop.set()
     await running
-    assert far.most_at_once == waiting.MODES_AT_ONCE
+    assert far.most_at_once == MODES_AT_ONCE

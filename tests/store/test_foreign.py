@@ -12,10 +12,10 @@ from redis.asyncio import Redis
 from matchkeeper.domain.ticket import PoisonedTicket
 from matchkeeper.errors import StoreRefusedError
 from matchkeeper.observe.logging import mask_secrets, masked
-from matchkeeper.protocol.answers import decode_answer, decode_battle_request
-from matchkeeper.protocol.metadata import BadMetadataError, normalise, read_ticket
 from matchkeeper.store.pending import UnreadableMatch
 from matchkeeper.store.tickets import Reply
+from matchkeeper.wire.answers import decode_answer, decode_battle_request
+from matchkeeper.wire.metadata import BadMetadataError, normalise, read_ticket
 from tests.conftest import RealServer
 from tests.support.harness import outside, serving
 from tests.support.stores import CLAIMED, NORMAL, RANKED, open_stores, token

@@ -11,8 +11,8 @@ import pytest
 from redis.asyncio import Redis
 
 from matchkeeper.config import load
-from matchkeeper.context import build
 from matchkeeper.errors import StoreError
+from matchkeeper.server.wiring import build
 from matchkeeper.store import keys
 from matchkeeper.store.present import Present
 from tests.conftest import RealServer, wait_until

@@ -11,10 +11,10 @@ import pytest
 from redis.asyncio import Redis
 
 from matchkeeper.client import GameServer
-from matchkeeper.protocol.requests import RequestKind
 from matchkeeper.store import keys
 from matchkeeper.store.stream import Entry
 from matchkeeper.store.tickets import Outcome, Reply
+from matchkeeper.wire.requests import RequestKind
 from tests.conftest import RealServer, wait_until
 from tests.support.stores import (
     CHANNEL,

@@ -9,9 +9,9 @@ from redis.asyncio import Redis
 
 from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.ticket import Poison, PoisonedTicket
-from matchkeeper.protocol.requests import RequestKind
 from matchkeeper.store.matches import When
 from matchkeeper.store.tickets import Reply
+from matchkeeper.wire.requests import RequestKind
 from tests.conftest import RealServer
 from tests.support.stores import (
     CLAIMED,

@@ -12,12 +12,12 @@ from datetime import timedelta
 
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.ticket import Ticket
-from matchkeeper.loops.hearing import PubSubIntake
-from matchkeeper.loops.ingest import Ingest
-from matchkeeper.loops.traces import Untraced
-from matchkeeper.loops.waiting import supervised
 from matchkeeper.observe.events import Throttle
 from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.supervision import supervised
+from matchkeeper.observe.traces import Untraced
+from matchkeeper.queue.hearing import PubSubIntake
+from matchkeeper.queue.ingest import Ingest
 from tests.support.stores import CLAIMED, NORMAL, RANKED, Stores, open_stores, token
 
 

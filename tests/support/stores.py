@@ -19,7 +19,6 @@ from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.offers import new_match
-from matchkeeper.protocol.requests import Request, RequestKind, decode, fingerprint
 from matchkeeper.resilience.breaker import Change, CircuitBreaker
 from matchkeeper.resilience.retry import RetryPolicy
 from matchkeeper.store import keys
@@ -34,6 +33,7 @@ from matchkeeper.store.matches import MatchStore, NewMatch
 from matchkeeper.store.servers import Servers
 from matchkeeper.store.stream import Entry, RequestStream
 from matchkeeper.store.tickets import Heard, Outcome, TicketStore
+from matchkeeper.wire.requests import Request, RequestKind, decode, fingerprint
 
 NORMAL = GameMode(name="Normal")
 RANKED = GameMode(name="Ranked")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from matchkeeper.protocol.answers import Answer
 from matchkeeper.swarm.behaviours import Behaviour
 from matchkeeper.swarm.crowd import Person
 from matchkeeper.swarm.ledger import Doing, Ledger, Wish
 from matchkeeper.swarm.messages import Names
 from matchkeeper.swarm.tally import Invariant, Tally
+from matchkeeper.wire.answers import Answer
 
 QUEUED, DEQUEUED, EXPIRED = "EnQueued", "DeQueued", "Expired"
 TIMEOUT = 10.0

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from matchkeeper.config import load
-from matchkeeper.context import Context, build
+from matchkeeper.server.wiring import Context, build
 from tests.conftest import wait_until
 from tests.support.harness import MODES, Outside
 

@@ -15,8 +15,8 @@ from matchkeeper.cli.demo.breakables import Poisoner
 from matchkeeper.cli.demo.ledger import Fate, Ledger
 from matchkeeper.cli.demo.lookout import Lookout
 from matchkeeper.cli.demo_commands import demo_settings
-from matchkeeper.context import Stores, stores_for
 from matchkeeper.resilience.breaker import CircuitBreaker
+from matchkeeper.server.wiring import Stores, stores_for
 from matchkeeper.store.connection import Unobserved
 from tests.conftest import RealServer
 

@@ -12,8 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matchkeeper.errors import ConfigError, MatchkeeperError
-from matchkeeper.protocol.codes import WireError
-from matchkeeper.protocol.requests import RequestKind, decode
 from matchkeeper.store.address import host_of, is_local
 from matchkeeper.swarm.behaviours import Behaviour, PodBehaviour
 from matchkeeper.swarm.crowd import CrowdOptions, Pace, Person, crowd
@@ -21,6 +19,8 @@ from matchkeeper.swarm.figures import Durations, Timeline
 from matchkeeper.swarm.messages import Names, Writer
 from matchkeeper.swarm.mix import Mix, parse_mix, parse_modes
 from matchkeeper.swarm.tally import Neutral, Tally, Thresholds, checks
+from matchkeeper.wire.codes import WireError
+from matchkeeper.wire.requests import RequestKind, decode
 
 WEIGHTS = st.floats(min_value=0.001, max_value=1e6)
 

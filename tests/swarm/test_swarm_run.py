@@ -18,7 +18,6 @@ import pytest
 from redis.asyncio import Redis
 
 from matchkeeper.client import GameServer
-from matchkeeper.protocol.answers import decode_battle_request
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.embedded import executable
 from matchkeeper.store.matches import MatchStore
@@ -28,6 +27,7 @@ from matchkeeper.swarm.messages import Names
 from matchkeeper.swarm.mix import Mix
 from matchkeeper.swarm.pods import Pods
 from matchkeeper.swarm.tally import Tally
+from matchkeeper.wire.answers import decode_battle_request
 from tests.conftest import RealServer, wait_until
 from tests.support.acl import guarded
 from tests.support.harness import MODES, Server, outside, serving

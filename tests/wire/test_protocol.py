@@ -13,11 +13,11 @@ from matchkeeper.config import GameModeSettings
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Poison, PoisonedTicket, Ticket
-from matchkeeper.protocol import answers
-from matchkeeper.protocol.codes import ErrorCode, WireError
-from matchkeeper.protocol.limits import id_problem, too_deep
-from matchkeeper.protocol.metadata import BadMetadataError, normalise, read_ticket
-from matchkeeper.protocol.requests import RequestKind, decode, kind_of
+from matchkeeper.wire import answers
+from matchkeeper.wire.codes import ErrorCode, WireError
+from matchkeeper.wire.limits import id_problem, too_deep
+from matchkeeper.wire.metadata import BadMetadataError, normalise, read_ticket
+from matchkeeper.wire.requests import RequestKind, decode, kind_of
 
 NORMAL = GameMode(name="Normal")
 RANKED = GameModeSettings(game_mode="Ranked", use_mmr_matching=True).to_domain(

@@ -16,14 +16,14 @@ import typer
 from rich.console import Console
 
 from matchkeeper.errors import ConfigError
-from matchkeeper.protocol.limits import escaped
+from matchkeeper.wire.limits import escaped
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from matchkeeper.config import Settings
-    from matchkeeper.context import Stores
-    from matchkeeper.operator import Operator
+    from matchkeeper.operate.operator import Operator
+    from matchkeeper.server.wiring import Stores
 
 T = TypeVar("T")
 
@@ -110,22 +110,22 @@ async def connected(settings: Settings) -> AsyncGenerator[tuple[Stores, Operator
     import random  # noqa: PLC0415
     import time  # noqa: PLC0415
 
-    from matchkeeper import context  # noqa: PLC0415  # slow to import
     from matchkeeper.resilience.breaker import CircuitBreaker  # noqa: PLC0415
+    from matchkeeper.server import wiring  # noqa: PLC0415  # slow to import
     from matchkeeper.store.connection import Unobserved  # noqa: PLC0415
 
     rng = random.Random()  # noqa: S311  # jitter, not secrets
-    stores = context.stores_for(
+    stores = wiring.stores_for(
         settings,
         url_of(settings),
-        me=context.new_server_id(),
+        me=wiring.new_server_id(),
         breaker=CircuitBreaker(clock=time.monotonic, rng=rng, on_change=lambda _change: None),
         events=Unobserved(),
         clock=time.monotonic,
         rng=rng,
     )
     async with stores.connection:
-        yield stores, context.operator_for(settings, stores)
+        yield stores, wiring.operator_for(settings, stores)
 
 
 def ask(

@@ -20,7 +20,7 @@ from matchkeeper.cli.common import (
 from matchkeeper.cli.queue import ModeArgument
 
 if TYPE_CHECKING:
-    from matchkeeper.operator import Operator
+    from matchkeeper.operate.operator import Operator
     from matchkeeper.store.dead_letters import DeadLetter
 
 app = typer.Typer(

@@ -130,7 +130,7 @@ def _port(wanted: int | None) -> int:
     """The port that `matchkeeper break` looks at, unless somebody else has it: then any."""
     if wanted is not None:
         return wanted
-    from matchkeeper.api.serving import bind  # noqa: PLC0415  # slow to import
+    from matchkeeper.server.http.serving import bind  # noqa: PLC0415  # slow to import
 
     try:
         bind(_HOST, _PORT).close()

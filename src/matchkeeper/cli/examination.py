@@ -8,8 +8,11 @@ from time import monotonic
 
 from matchkeeper.cli.common import connected
 from matchkeeper.config import Settings
-from matchkeeper.context.stores import channels_of
-from matchkeeper.doctor import (
+from matchkeeper.errors import MatchkeeperError, StoreError
+from matchkeeper.observe.alert_channels import channels_from
+from matchkeeper.observe.alerts import Alert, Alerter, AlertKind, Severity
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.operate.doctor import (
     Finding,
     Verdict,
     can_be_used,
@@ -19,10 +22,7 @@ from matchkeeper.doctor import (
     examine_server,
     examine_use,
 )
-from matchkeeper.errors import MatchkeeperError, StoreError
-from matchkeeper.observe.alert_channels import channels_from
-from matchkeeper.observe.alerts import Alert, Alerter, AlertKind, Severity
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.server.wiring.stores import channels_of
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.embedded import embedded_server
 from matchkeeper.store.facts import gather_server, gather_use

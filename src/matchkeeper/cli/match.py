@@ -20,8 +20,8 @@ from matchkeeper.cli.common import (
 from matchkeeper.cli.queue import ModeArgument
 
 if TYPE_CHECKING:
-    from matchkeeper.api.models import MatchView
-    from matchkeeper.operator import EndedMatch, Operator
+    from matchkeeper.operate.operator import EndedMatch, Operator
+    from matchkeeper.server.http.models import MatchView
 
 app = typer.Typer(
     help="See matches that are offered or claimed, and end them.", no_args_is_help=True
@@ -110,7 +110,7 @@ def end_match(
 
 
 def _view(match: Any) -> MatchView:
-    from matchkeeper.api.models import match_view  # noqa: PLC0415  # slow to import
+    from matchkeeper.server.http.models import match_view  # noqa: PLC0415  # slow to import
 
     return match_view(match)
 

@@ -20,7 +20,7 @@ from matchkeeper.errors import NotFoundError
 
 if TYPE_CHECKING:
     from matchkeeper.domain.ticket import PoisonedTicket, Ticket
-    from matchkeeper.operator import Operator
+    from matchkeeper.operate.operator import Operator
 
 app = typer.Typer(help="See who waits, and take players out.", no_args_is_help=True)
 
@@ -135,7 +135,7 @@ def remove(
     Example: matchkeeper queue remove Normal player-17
     """
 
-    from matchkeeper.protocol.limits import id_problem  # noqa: PLC0415
+    from matchkeeper.wire.limits import id_problem  # noqa: PLC0415
 
     problem = id_problem("player_id", player_id)
     if problem is not None:

@@ -22,7 +22,7 @@ from matchkeeper.cli.common import (
 from matchkeeper.errors import MatchkeeperError
 
 if TYPE_CHECKING:
-    from matchkeeper.doctor import Finding
+    from matchkeeper.operate.doctor import Finding
 
 config_app = typer.Typer(help="See the settings in effect.", no_args_is_help=True)
 
@@ -70,7 +70,7 @@ def serve(
     if not settings.tracing.enabled:
         _without_opentelemetry()
     from matchkeeper.observe.logging import configured  # noqa: PLC0415
-    from matchkeeper.serving import run_server  # noqa: PLC0415
+    from matchkeeper.server.process import run_server  # noqa: PLC0415
 
     _calm_garbage_collection()
     with configured(level=settings.logging.level, fmt=settings.logging.format):

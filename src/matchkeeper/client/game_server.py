@@ -17,8 +17,6 @@ import msgspec
 from matchkeeper.client.inbox import Inbox
 from matchkeeper.client.tracing import ClientSpans
 from matchkeeper.errors import MatchkeeperError, StoreError, StoreUnavailableError
-from matchkeeper.protocol.answers import Answer, BattleRequest
-from matchkeeper.protocol.limits import id_problem
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.resilience.retry import RetryPolicy
 from matchkeeper.store.connection import Connection, ConnectionOptions, Unobserved
@@ -27,6 +25,8 @@ from matchkeeper.store.durability import Durability
 from matchkeeper.store.failures import NotDurableError
 from matchkeeper.store.matches import HandoffReply, MatchStore
 from matchkeeper.store.stream import RequestStream, Submitted
+from matchkeeper.wire.answers import Answer, BattleRequest
+from matchkeeper.wire.limits import id_problem
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider

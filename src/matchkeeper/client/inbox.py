@@ -12,14 +12,14 @@ from typing import TypeVar
 import msgspec
 
 from matchkeeper.errors import StoreError, StoreUnavailableError
-from matchkeeper.protocol.answers import (
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.subscription import subscribed
+from matchkeeper.wire.answers import (
     Answer,
     BattleRequest,
     decode_answer,
     decode_battle_request,
 )
-from matchkeeper.store.connection import Connection
-from matchkeeper.store.subscription import subscribed
 
 T = TypeVar("T")
 

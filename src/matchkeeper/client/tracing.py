@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from matchkeeper import __version__
-from matchkeeper.protocol.answers import BattleRequest
-from matchkeeper.protocol.trace_context import traceparent_in
+from matchkeeper.wire.answers import BattleRequest
+from matchkeeper.wire.trace_context import traceparent_in
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer, TracerProvider

@@ -1,1 +1,1 @@
-"""What becomes of a committed match: decisions as pure functions."""
+"""What becomes of a committed match: offers, what is overdue, the game servers that take them."""

@@ -13,7 +13,7 @@ import structlog
 
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.line_writer import LineWriter
-from matchkeeper.protocol.limits import escaped
+from matchkeeper.wire.limits import escaped
 
 _PASSWORD_IN_URL = re.compile(r"(?<=://)[^/@\s'\"]*@")
 _SECRET_KEY = re.compile(r"token|password|secret|routing_key|authorization", re.IGNORECASE)

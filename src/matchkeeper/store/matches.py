@@ -14,8 +14,6 @@ from redis.exceptions import ResponseError
 
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.ticket import Ticket
-from matchkeeper.protocol import answers
-from matchkeeper.protocol.metadata import pod_of
 from matchkeeper.store import keys
 from matchkeeper.store.claimers import Refusals, claimers
 from matchkeeper.store.connection import Connection
@@ -25,6 +23,8 @@ from matchkeeper.store.places import places
 from matchkeeper.store.present import Present
 from matchkeeper.store.scripts import Script
 from matchkeeper.store.tickets import pack
+from matchkeeper.wire import answers
+from matchkeeper.wire.metadata import pod_of
 
 _SET_ASIDE_KEPT = timedelta(days=1)
 

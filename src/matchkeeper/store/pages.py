@@ -8,8 +8,8 @@ from typing import Any
 
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Poison, PoisonedTicket, Ticket
-from matchkeeper.protocol.metadata import read_ticket
 from matchkeeper.store import keys
+from matchkeeper.wire.metadata import read_ticket
 
 Place = tuple[bytes, float]
 """A player as in Redis, and the enqueue time."""

@@ -12,9 +12,9 @@ import msgspec
 from matchkeeper.domain.match import MatchState
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket
-from matchkeeper.protocol.metadata import metadata_sum, read_ticket
 from matchkeeper.store import keys
 from matchkeeper.store.claimers import Claimer
+from matchkeeper.wire.metadata import metadata_sum, read_ticket
 
 _stored = msgspec.msgpack.Decoder(tuple[list[int], list[str], list[str], list[str]])
 """Players of each team; then, team after team, the players, enqueue times and metadata."""

@@ -15,7 +15,6 @@ from redis.asyncio import Redis
 
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket
-from matchkeeper.protocol.requests import Request
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.pages import (
@@ -33,6 +32,7 @@ from matchkeeper.store.places import places
 from matchkeeper.store.present import Present
 from matchkeeper.store.scripts import Script, call
 from matchkeeper.store.stream import Entry
+from matchkeeper.wire.requests import Request
 
 _LOOKED_AT = 16
 """Tickets read at once for somebody to look at: a megabyte, if each is as large as may be."""

@@ -10,9 +10,9 @@ import msgspec
 from redis.asyncio import Redis
 
 from matchkeeper.domain.ticket import Ticket
-from matchkeeper.protocol.trace_context import traceparent_in
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
+from matchkeeper.wire.trace_context import traceparent_in
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from matchkeeper.protocol.codes import ErrorCode
+from matchkeeper.wire.codes import ErrorCode
 
 
 class Behaviour(StrEnum):

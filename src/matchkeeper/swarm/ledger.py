@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from matchkeeper.protocol.answers import Answer
-from matchkeeper.protocol.codes import ErrorCode
 from matchkeeper.swarm.behaviours import Behaviour
 from matchkeeper.swarm.crowd import Person
 from matchkeeper.swarm.match_book import MatchBook
@@ -20,6 +18,8 @@ from matchkeeper.swarm.news import News, news_of
 from matchkeeper.swarm.past import LEFT, Past
 from matchkeeper.swarm.player import HERE_ALREADY, UNCERTAIN, Player
 from matchkeeper.swarm.tally import Invariant, Neutral, Reason, Tally, Whereabouts
+from matchkeeper.wire.answers import Answer
+from matchkeeper.wire.codes import ErrorCode
 
 _TRIES = 5
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from matchkeeper.protocol.answers import Answer
+from matchkeeper.wire.answers import Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from matchkeeper.protocol.codes import ErrorCode
 from matchkeeper.swarm.behaviours import Behaviour
 from matchkeeper.swarm.tally import Whereabouts
+from matchkeeper.wire.codes import ErrorCode
 
 UNCERTAIN = frozenset({ErrorCode.INTERNAL_ERROR, ErrorCode.NOT_DURABLE})
 """Errors behind which the request may have been done all the same."""

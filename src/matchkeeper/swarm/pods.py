@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from matchkeeper.domain.mode import Handoff
 from matchkeeper.errors import StoreError
-from matchkeeper.protocol.answers import BattleRequest
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.failures import outcome_of
@@ -20,6 +19,7 @@ from matchkeeper.swarm.ledger import Ledger
 from matchkeeper.swarm.messages import Names
 from matchkeeper.swarm.mix import Mix
 from matchkeeper.swarm.tally import Invariant
+from matchkeeper.wire.answers import BattleRequest
 
 T = TypeVar("T")
 

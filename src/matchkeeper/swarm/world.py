@@ -14,7 +14,6 @@ from datetime import timedelta
 import msgspec
 
 from matchkeeper.errors import StoreError, StoreUnavailableError
-from matchkeeper.protocol.answers import decode_answer, decode_battle_request
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.store.batching import BatchingConnection
 from matchkeeper.store.connection import ConnectionOptions, Unobserved
@@ -30,6 +29,7 @@ from matchkeeper.swarm.messages import Names, Request, Via, Writer
 from matchkeeper.swarm.mix import Mix
 from matchkeeper.swarm.pods import Pods
 from matchkeeper.swarm.tally import Neutral, Tally
+from matchkeeper.wire.answers import decode_answer, decode_battle_request
 
 _TICK_SECONDS = 0.005
 _AT_ONCE = 500

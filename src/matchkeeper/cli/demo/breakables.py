@@ -10,10 +10,10 @@ from matchkeeper.cli.demo.controls import Control, Kind
 from matchkeeper.cli.demo.ledger import Ledger
 from matchkeeper.cli.demo.valkey import OwnValkey
 from matchkeeper.cli.demo.world import World
-from matchkeeper.context import Stores, new_token
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.protocol.requests import Request, RequestKind
+from matchkeeper.server.wiring import Stores, new_token
 from matchkeeper.store.tickets import Heard
+from matchkeeper.wire.requests import Request, RequestKind
 
 _UNREADABLE = '{"mmr": 15'
 _LOBBY = "lobby-1"

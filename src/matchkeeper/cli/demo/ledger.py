@@ -9,7 +9,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.protocol.codes import ErrorCode
+from matchkeeper.wire.codes import ErrorCode
 
 _NEWS = 100
 _REMEMBERED = 50_000

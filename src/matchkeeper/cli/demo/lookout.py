@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from matchkeeper.cli.demo.ledger import Fate, Ledger, Stay
-from matchkeeper.context import Stores
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.errors import StoreError
+from matchkeeper.server.wiring import Stores
 
 _FRESH = timedelta(seconds=1)
 """Whose answer is so young need not be looked for yet."""

@@ -31,9 +31,9 @@ from matchkeeper.cli.demo.valkey import OwnValkey
 from matchkeeper.cli.demo.view import Snapshot, line, render, save_picture
 from matchkeeper.cli.demo.world import Conduct, World
 from matchkeeper.config import Settings, masked_redis_url
-from matchkeeper.context import Stores, new_server_id, new_token, stores_for
 from matchkeeper.resilience.breaker import CircuitBreaker
-from matchkeeper.serving import ServerInfo, run_server
+from matchkeeper.server.process import ServerInfo, run_server
+from matchkeeper.server.wiring import Stores, new_server_id, new_token, stores_for
 from matchkeeper.store.connection import Unobserved
 
 DEFAULT_PORT = 8080

@@ -13,7 +13,7 @@ from matchkeeper.domain.mode import GameMode
 from matchkeeper.observe.board import figures
 from matchkeeper.observe.board.problems import Facts, Problem, QueueFacts, problems
 from matchkeeper.observe.board.recorder import Board, QueueRecord, Sample
-from matchkeeper.protocol.limits import printable
+from matchkeeper.wire.limits import printable
 
 HOUR_SECONDS = 3600.0
 _MINUTE_SECONDS = 60.0

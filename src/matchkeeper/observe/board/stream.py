@@ -10,7 +10,7 @@ import msgspec
 from matchkeeper.observe.catalogue import CATALOGUE
 from matchkeeper.observe.event_names import Event, Level
 from matchkeeper.observe.logging import masked
-from matchkeeper.protocol.limits import printable
+from matchkeeper.wire.limits import printable
 
 _KEPT = 100
 _TOGETHER_SECONDS = 120.0

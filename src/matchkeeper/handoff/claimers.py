@@ -1,0 +1,80 @@
+"""Game servers that claim matches and start none: told once, repeated, and their end told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from matchkeeper.config import MatchmakingSettings
+from matchkeeper.domain.mode import GameMode
+from matchkeeper.observe.alerts import Alert, Alerter, AlertKind, Severity
+from matchkeeper.observe.events import Event, emit, sentence
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.store.claimers import Claimer
+from matchkeeper.wire.limits import printable
+
+ALERT = "claims_refused"
+RUNBOOK = "docs/runbooks/claims-refused.md"
+
+
+class RefusedClaimers:
+    """Is told by the reaper who starts nothing, and tells the people on call.
+
+    A game server that does not claim for as long as the longest refusal, once it may again, is
+    gone.
+    """
+
+    def __init__(
+        self, settings: MatchmakingSettings, *, alerter: Alerter, metrics: Metrics
+    ) -> None:
+        self._alerter = alerter
+        self._metrics = metrics
+        self._forget_seconds = settings.unstarted_refusal_max_seconds
+        self._of_mode: dict[str, dict[str, int]] = {}
+
+    def look(self, mode: GameMode, claimers: Iterable[Claimer]) -> None:
+        """Takes in what stands in Redis of one mode."""
+        before = self._of_mode.get(mode.tag, {})
+        now = {
+            printable(each.pod_id): each.not_started
+            for each in claimers
+            if each.refused_for_seconds is not None
+            and each.refused_for_seconds > -self._forget_seconds
+        }
+        if now == before:
+            return
+        self._of_mode[mode.tag] = now
+        self._metrics.pods_refused(len(self.not_started()))
+        for pod_id, count in now.items():
+            if count > before.get(pod_id, 0):
+                self._refused(mode, pod_id, count)
+        for pod_id in before.keys() - now.keys():
+            emit(Event.CLAIMS_ALLOWED, pod_id=pod_id, mode=mode.name)
+        if not self.not_started():
+            self._alert(AlertKind.RESOLVE, "All game servers may claim matches again", {})
+
+    def not_started(self) -> dict[str, int]:
+        """Pods whose claims are refused, and how many matches in a row they did not start."""
+        most: dict[str, int] = {}
+        for pods in self._of_mode.values():
+            for pod_id, count in pods.items():
+                most[pod_id] = max(count, most.get(pod_id, 0))
+        return most
+
+    def _refused(self, mode: GameMode, pod_id: str, count: int) -> None:
+        fields = {"pod_id": pod_id, "mode": mode.name, "matches": count}
+        emit(Event.CLAIMS_REFUSED, **fields)
+        pods = ", ".join(sorted(self.not_started()))
+        text = sentence(Event.CLAIMS_REFUSED, **fields)
+        self._alert(AlertKind.TRIGGER, text, {**fields, "pods": pods})
+
+    def _alert(self, kind: AlertKind, summary: str, details: Mapping[str, object]) -> None:
+        self._alerter.submit(
+            Alert(
+                name=ALERT,
+                kind=kind,
+                severity=Severity.ERROR,
+                summary=summary,
+                details=details,
+                runbook=RUNBOOK if kind is AlertKind.TRIGGER else "",
+            )
+        )

@@ -1,0 +1,139 @@
+"""Matches that this server made and whose end it has not heard yet: for figures, not for safety."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from matchkeeper.domain.mode import GameMode, Handoff
+from matchkeeper.handoff.pods import PodRecords
+from matchkeeper.observe.board.recorder import Board
+from matchkeeper.observe.events import Event, emit
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.traces import Traces
+from matchkeeper.resilience.waiting import pause
+from matchkeeper.store.history import Happened, History
+from matchkeeper.store.matches import NewMatch
+
+_KEPT = 50_000
+_EVERY_SECONDS = 1.0
+_SOON_SECONDS = 0.05
+_PAGE = 500
+
+
+class _Made(msgspec.Struct, frozen=True, kw_only=True):
+    mode: str
+    pods: tuple[str, ...]
+    enqueued_at: tuple[float, ...]
+    committed_at: float | None = None
+    """Unix time in seconds, of Redis; None until it is read in the history."""
+
+
+class CommittedMatches:
+    """Remembers who was in a match until a game server has started it."""
+
+    def __init__(self, pods: PodRecords, metrics: Metrics, board: Board) -> None:
+        self._pods = pods
+        self._board = board
+        self._metrics = metrics
+        self._made: dict[str, _Made] = {}
+
+    def add(self, mode: GameMode, match: NewMatch) -> None:
+        """A match that is about to be committed; the oldest is forgotten beyond a bound."""
+        if mode.handoff is not Handoff.CLAIM:
+            return
+        self._made[match.match_id] = _Made(
+            mode=mode.name,
+            pods=tuple(ticket.pod_id for ticket in match.tickets),
+            enqueued_at=tuple(ticket.enqueued_at for ticket in match.tickets),
+        )
+        while len(self._made) > _KEPT:
+            self._made.pop(next(iter(self._made)))
+
+    def made(self, mode: GameMode, match: NewMatch) -> None:
+        """It was committed."""
+        self._board.made(mode, match.tickets)
+
+    def forget(self, match_id: str) -> None:
+        """It was not committed."""
+        self._made.pop(match_id, None)
+
+    def heard(self, happened: Iterable[Happened]) -> None:
+        """Game servers did something with matches; other servers' matches are their affair."""
+        claimed: Counter[str] = Counter()
+        waits: dict[str, list[float]] = {}
+        for each in happened:
+            made = self._made.get(each.match_id)
+            if made is None:
+                continue
+            if each.what == "committed":
+                self._made[each.match_id] = replace(made, committed_at=each.at)
+            elif each.what == "claimed":
+                claimed[made.mode] += 1
+                self._pods.claimed(made.pods)
+                waits.setdefault(made.mode, []).extend(
+                    max(0.0, each.at - since) for since in made.enqueued_at
+                )
+                if made.committed_at is not None:
+                    self._board.claimed(each.pod_id, max(0.0, each.at - made.committed_at))
+                self._tell(Event.MATCH_CLAIMED, made, each)
+            elif each.what == "declined":
+                self._board.declined(each.pod_id)
+            elif each.what == "started":
+                del self._made[each.match_id]
+                self._tell(Event.MATCH_STARTED, made, each)
+            elif each.what in ("claim_refused", "confirm_refused"):
+                self._refused(made, each)
+        for mode, matches in claimed.items():
+            self._metrics.claimed(mode, matches, waits[mode])
+
+    def _tell(self, event: Event, made: _Made, each: Happened) -> None:
+        emit(event, mode=made.mode, match_id=each.match_id, pod_id=each.pod_id)
+
+    def _refused(self, made: _Made, each: Happened) -> None:
+        step = each.what.removesuffix("_refused")
+        self._metrics.late_claim(made.mode, step)
+        emit(
+            Event.CLAIM_REFUSED,
+            step=step,
+            code=each.detail,
+            match_id=each.match_id,
+            pod_id=each.pod_id,
+        )
+
+
+class HandoffEvents:
+    """Reads in the histories of these queues what game servers do with matches."""
+
+    def __init__(
+        self,
+        history: History,
+        committed: CommittedMatches,
+        traces: Traces,
+        *,
+        tags: Sequence[str],
+        stop: asyncio.Event,
+    ) -> None:
+        self._history = history
+        self._committed = committed
+        self._traces = traces
+        self._tags = tags
+        self._stop = stop
+
+    async def run(self) -> None:
+        """Until the server stops. Raises StoreError; what happened meanwhile is missed."""
+        ends = await self._history.ends(self._tags)
+        wait = _EVERY_SECONDS
+        while not await pause(self._stop, wait):
+            happened, ends = await self._history.after(ends, count=_PAGE)
+            self._committed.heard(happened)
+            self._traces.happened(happened)
+            # Where much happens, small portions come soon, so that none takes long.
+            if len(happened) >= _PAGE:
+                wait = 0.0
+            else:
+                wait = _SOON_SECONDS if len(happened) >= _PAGE / 10 else _EVERY_SECONDS

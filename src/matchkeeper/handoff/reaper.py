@@ -1,0 +1,255 @@
+"""Matches that nobody claimed, or nobody started after claiming: offered again, or given back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+
+from matchkeeper.config import MatchmakingSettings
+from matchkeeper.domain.mode import GameMode, Handoff
+from matchkeeper.domain.ticket import Poison
+from matchkeeper.errors import StoreError, StoreRefusedError
+from matchkeeper.handoff.claimers import RefusedClaimers
+from matchkeeper.handoff.decide import Cause, Step, next_step
+from matchkeeper.handoff.pods import PodRecords
+from matchkeeper.observe.events import Event, emit
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.traces import Traces
+from matchkeeper.resilience.waiting import MODES_AT_ONCE, Behind, pause
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.failures import NotDurableError
+from matchkeeper.store.matches import MatchStore, When
+from matchkeeper.store.pending import PendingMatch, UnreadableMatch
+from matchkeeper.wire import answers
+from matchkeeper.wire.limits import printable
+
+_EVERY_SECONDS = 0.5
+_SELDOM = 4
+"""Times as long: where matches are not claimed, pending ones are left over from other settings."""
+_BATCH = 200
+_SETTLE_MS = 100
+"""All other matches wait meanwhile."""
+
+
+class Reaper:
+    """Looks after pending matches of all modes."""
+
+    def __init__(
+        self,
+        modes: Sequence[GameMode],
+        *,
+        matches: MatchStore,
+        connection: Connection,
+        pods: PodRecords,
+        claimers: RefusedClaimers,
+        settings: MatchmakingSettings,
+        traces: Traces,
+        wake: Callable[[str], None],
+        metrics: Metrics,
+        new_token: Callable[[], str],
+        stop: asyncio.Event,
+    ) -> None:
+        self._modes = {mode.tag: mode for mode in modes}
+        self._matches = matches
+        self._connection = connection
+        self._pods = pods
+        self._claimers = claimers
+        self._settings = settings
+        self._traces = traces
+        self._wake = wake
+        self._metrics = metrics
+        self._new_token = new_token
+        self._stop = stop
+        self._passed_over: dict[str, int] = {}
+        """By tag, how many overdue matches the last call could not deal with."""
+
+    async def run(self) -> None:
+        """Until the server stops. Raises StoreError; starting again is safe."""
+        turn = 0
+        seen = set(self._modes)
+        while not await pause(self._stop, _EVERY_SECONDS):
+            turn += 1
+            there = await self._matches.present()
+            async with Behind[None](at_once=MODES_AT_ONCE) as behind:
+                for mode in [self._modes[tag] for tag in sorted(there | seen)]:
+                    if mode.handoff is not Handoff.CLAIM and turn % _SELDOM:
+                        continue
+                    if mode.tag in there:
+                        seen.add(mode.tag)
+                        await behind.start(self._sweep(mode))
+                    else:  # told once that there is nothing any more
+                        seen.remove(mode.tag)
+                        self._passed_over.pop(mode.tag, None)
+                        self._metrics.pending_handoffs(mode.name, 0)
+                        self._claimers.look(mode, ())
+                await behind.rest()
+
+    async def _sweep(self, mode: GameMode) -> None:
+        # Told by the connection; the other modes are looked after all the same.
+        with suppress(StoreRefusedError):
+            await self.sweep(mode)
+
+    async def sweep(self, mode: GameMode) -> None:
+        """Deals with overdue matches of one mode. Those that Redis refuses to deal with are passed
+        over by the next call, so that they hide nobody for ever. Raises StoreError.
+        """
+        start = self._passed_over.pop(mode.tag, 0)
+        overdue = await self._matches.overdue(mode.tag, start=start, count=_BATCH)
+        self._metrics.pending_handoffs(mode.name, overdue.pending)
+        self._claimers.look(mode, overdue.claimers)
+        refused = await self._refused(mode, overdue.match_ids)
+        if len(overdue.match_ids) == _BATCH:
+            self._passed_over[mode.tag] = start + refused
+
+    async def _refused(self, mode: GameMode, match_ids: Sequence[str]) -> int:
+        """Deals with these matches; returns how many stay as they are, since Redis refuses."""
+        unreadable, refused = [], 0
+        for match_id in match_ids:
+            try:
+                match = await self._matches.read(mode, match_id)
+                if isinstance(match, UnreadableMatch):
+                    unreadable.append(match)
+                else:
+                    await self._deal_with(mode, match)
+            except StoreRefusedError:  # told by the connection
+                refused += 1
+        try:
+            await self._set_aside(mode, unreadable)
+        except StoreRefusedError:
+            refused += len(unreadable)
+        return refused
+
+    async def _set_aside(self, mode: GameMode, matches: Sequence[UnreadableMatch]) -> None:
+        if not matches:
+            return
+        done, players = await self._matches.set_aside(
+            mode.tag, matches, token=self._new_token(), kept=self._settings.max_dead_letters
+        )
+        for _ in players:
+            self._metrics.poisoned(mode.name, Poison.MATCH_UNREADABLE)
+        if done:
+            first = next(match for match in matches if match.match_id in done)
+            emit(
+                Event.MATCHES_SET_ASIDE,
+                mode=mode.name,
+                matches=len(done),
+                players=len(players),
+                match_id=printable(first.match_id),
+                reason=printable(first.reason),
+            )
+
+    async def _deal_with(self, mode: GameMode, match: PendingMatch) -> None:
+        step, cause = next_step(match, max_offers=self._settings.max_offers)
+        if step is Step.SETTLE:
+            await self._settle(mode, match)
+            return
+        if cause is Cause.UNCLAIMED:
+            self._count_unclaimed(match)
+        elif cause is Cause.DECLINED:
+            self._metrics.declined(mode.name)
+        if step is Step.REDELIVER:
+            heard = await self._redeliver(mode, match)
+            if heard != 0:
+                return
+            # Nobody listens any more. The new offer is the one to end.
+            await self._give_back(mode, match, epoch=match.epoch + 1, cause=Cause.NO_GAME_SERVER)
+            return
+        await self._give_back(mode, match, epoch=match.epoch, cause=cause)
+
+    async def _redeliver(self, mode: GameMode, match: PendingMatch) -> int | None:
+        metadata = [match.metadata[ticket.player_id] for ticket in match.tickets]
+        pieces = answers.battle_request(
+            match.teams,
+            mode,
+            match_id=match.match_id,
+            epoch=match.epoch + 1,
+            claim_within_seconds=self._settings.offer_timeout_seconds,
+            durability=str(self._matches.durability),
+            traceparent=await self._traces.of_match(mode, match),
+        )
+        heard = await self._matches.redeliver(
+            mode,
+            match,
+            token=self._new_token(),
+            channel=self._settings.battle_request_channel,
+            offer=answers.filled_in(pieces, metadata),
+            offer_timeout=timedelta(seconds=self._settings.offer_timeout_seconds),
+        )
+        if heard is not None:
+            self._metrics.redelivered(mode.name)
+            emit(
+                Event.MATCH_REDELIVERED,
+                mode=mode.name,
+                match_id=match.match_id,
+                offer=match.offers + 1,
+                subscribers=heard,
+            )
+        return heard
+
+    async def _settle(self, mode: GameMode, match: PendingMatch) -> None:
+        """Its game server confirmed, and did not say since whether that is durable: it is gone, or
+        cut off. Where it is, the players are told; else it is due again after another lease.
+        """
+        try:
+            reply = await self._matches.confirm(
+                mode.tag,
+                match.match_id,
+                epoch=match.epoch,
+                pod_id=match.claimed_by or "",
+                token=match.token or "",
+                durability=replace(self._matches.durability, timeout_ms=_SETTLE_MS),
+            )
+        except NotDurableError as error:
+            outcome = error.message
+        else:
+            outcome = reply.value
+        emit(
+            Event.MATCH_SETTLED,
+            mode=mode.name,
+            match_id=match.match_id,
+            pod_id=match.claimed_by or "",
+            outcome=outcome,
+        )
+
+    async def _give_back(
+        self, mode: GameMode, match: PendingMatch, *, epoch: int, cause: Cause
+    ) -> None:
+        done = await self._matches.give_back(
+            mode.tag,
+            match.match_id,
+            self._settings,
+            epoch=epoch,
+            cause=cause.value,
+            token=self._new_token(),
+            when=When.NOW if cause is Cause.NO_GAME_SERVER else When.DUE,
+        )
+        if done is None:
+            return
+        self._metrics.reenqueued(mode.name, cause.value, done.put_back)
+        if cause is Cause.LEASE_EXPIRED and match.claimed_by is not None:
+            self._metrics.unstarted(match.claimed_by)
+        emit(
+            Event.MATCH_GIVEN_BACK,
+            mode=mode.name,
+            match_id=match.match_id,
+            players=done.put_back,
+            cause=cause.value,
+            pod_id=match.claimed_by or "",
+        )
+        self._wake(mode.tag)
+        self._metrics.answer(answers.DEQUEUED, len(done.left))
+        messages = done.news(self._settings.result_channel)
+        try:
+            await self._connection.publish(messages)
+        except StoreError as error:
+            emit(Event.ANSWERS_LOST, count=len(messages), error=error.message)
+
+    def _count_unclaimed(self, match: PendingMatch) -> None:
+        pods = {ticket.pod_id for ticket in match.tickets}
+        for pod_id in pods:
+            self._metrics.unclaimed(pod_id)
+        for pod_id, in_a_row in self._pods.unclaimed(pods).items():
+            emit(Event.POD_UNCLAIMED, pod_id=pod_id, matches=in_a_row)

@@ -1,1 +1,0 @@
-"""What runs: rounds, ingestion, reaper, watch, and the server that holds them together."""

@@ -1,0 +1,50 @@
+"""Running a loop again when it failed, and telling so."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+from matchkeeper.errors import CircuitOpenError, StoreError
+from matchkeeper.observe.events import Event, Throttle, emit
+from matchkeeper.resilience.waiting import pause
+
+_FIRST_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 5.0
+_LONGEST_PAUSE_IN_OUTAGE_SECONDS = 0.5
+"""The end of an outage must not be slept over."""
+
+
+async def supervised(
+    name: str,
+    loop: Callable[[], Awaitable[None]],
+    *,
+    stop: asyncio.Event,
+    rng: random.Random,
+    throttle: Throttle,
+) -> None:
+    """Runs a loop until it returns, again after a pause whenever it fails."""
+    pause_seconds = _FIRST_PAUSE_SECONDS
+    while True:
+        begun = asyncio.get_running_loop().time()
+        long_seconds, longest = _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_IN_OUTAGE_SECONDS
+        try:
+            await loop()
+        except CircuitOpenError:
+            pass  # told when it opened
+        except StoreError as error:
+            throttle.emit(Event.LOOP_INTERRUPTED, key=name, loop=name, error=error.message)
+        except Exception as error:  # noqa: BLE001  # the last line of defence: told, then run again
+            emit(Event.LOOP_FAILED, loop=name, error=repr(error), exc_info=error)
+            long_seconds = 10 * _LONGEST_PAUSE_SECONDS  # a defect comes again
+            longest = _LONGEST_PAUSE_SECONDS
+        else:
+            return
+        if asyncio.get_running_loop().time() - begun > long_seconds:
+            # It worked for a while. A Redis that fails again and again must not be slept through.
+            pause_seconds = _FIRST_PAUSE_SECONDS
+        # Jitter, so that several servers do not come back in one moment.
+        if await pause(stop, pause_seconds * rng.uniform(0.5, 1.5)):
+            return
+        pause_seconds = min(2 * pause_seconds, longest)

@@ -1,0 +1,319 @@
+"""What an operator can look at and do; the command line and the HTTP API are two ways to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import msgspec
+
+from matchkeeper.config import MatchmakingSettings
+from matchkeeper.domain.agreement import ModeState
+from matchkeeper.domain.match import MatchState
+from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.ticket import PoisonedTicket
+from matchkeeper.errors import MatchkeeperError, NotFoundError
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.dead_letters import DeadLetter, DeadLetterStore
+from matchkeeper.store.history import Happened, History
+from matchkeeper.store.matches import MatchStore, When
+from matchkeeper.store.pages import Page
+from matchkeeper.store.pending import PendingMatch, UnreadableMatch
+from matchkeeper.store.servers import Servers, States
+from matchkeeper.store.tickets import Heard, Reply, TicketStore
+from matchkeeper.wire import answers
+from matchkeeper.wire.metadata import read_ticket
+from matchkeeper.wire.requests import Request, RequestKind
+
+_HISTORY = 200
+_END_ATTEMPTS = 3
+
+
+class BadRequestError(MatchkeeperError):
+    """What was asked for cannot be, whatever stands in Redis."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueState:
+    """One queue as it is now."""
+
+    mode: GameMode
+    length: int
+    oldest_wait_seconds: float | None
+    pending_matches: int
+    dead_letters: int
+    states: frozenset[ModeState] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whereabouts:
+    """Where a player is."""
+
+    player_id: str
+    queues: tuple[tuple[str, float], ...]
+    """(mode, enqueue time in Unix seconds)."""
+    pending_match: tuple[str, str] | None
+    """(mode, match id)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedMatch:
+    """What became of the players of a match that an operator ended: how many of each."""
+
+    put_back: int
+    left: int
+    """Out of the queue: they had asked to leave, or the operator did."""
+    set_aside: int
+
+    def __str__(self) -> str:
+        parts = (
+            f"{self.put_back} player(s) are back with their place",
+            f"{self.left} out of the queue" if self.left else "",
+            f"{self.set_aside} among the dead letters, since it cannot be read"
+            if self.set_aside
+            else "",
+        )
+        return ", ".join(filter(None, parts))
+
+
+class Operator:
+    """Every method raises StoreError, and NotFoundError for what does not exist."""
+
+    def __init__(
+        self,
+        settings: MatchmakingSettings,
+        *,
+        connection: Connection,
+        tickets: TicketStore,
+        matches: MatchStore,
+        dead_letters: DeadLetterStore,
+        history: History,
+        servers: Servers,
+        new_token: Callable[[], str],
+    ) -> None:
+        self.modes = settings.modes()
+        self._settings = settings
+        self._connection = connection
+        self._tickets = tickets
+        self._matches = matches
+        self._dead_letters = dead_letters
+        self._history = history
+        self._servers = servers
+        self._new_token = new_token
+
+    def mode(self, name: str) -> GameMode:
+        """A mode by its name, in upper or lower case."""
+        by_tag = {mode.tag: mode for mode in self.modes}
+        mode = by_tag.get(name.lower())
+        if mode is None:
+            close = get_close_matches(name.lower(), by_tag, n=1)
+            guess = f"Did you mean {by_tag[close[0]].name}? " if close else ""
+            known = ", ".join(each.name for each in self.modes)
+            raise NotFoundError(f"There is no game mode {name!r}", hint=f"{guess}Known: {known}")
+        return mode
+
+    async def queues(self) -> list[QueueState]:
+        """All queues."""
+        states = (await self._servers.look()).states
+        return [await self._queue(mode, states) for mode in self.modes]
+
+    async def hold(self, mode: GameMode, state: ModeState) -> frozenset[ModeState]:
+        """Drains or pauses a mode on all servers; returns what holds now. Safe to repeat."""
+        return await self._servers.set_state(mode.tag, state)
+
+    async def resume(self, mode: GameMode) -> None:
+        """Ends what `hold` began. Safe to repeat."""
+        await self._servers.set_state(mode.tag, None)
+
+    async def _queue(self, mode: GameMode, states: States) -> QueueState:
+        length, oldest = await self._tickets.length_and_oldest(mode.tag)
+        overdue = await self._matches.overdue(mode.tag, count=0)
+        return QueueState(
+            mode=mode,
+            length=length,
+            oldest_wait_seconds=oldest,
+            pending_matches=overdue.pending,
+            dead_letters=await self._dead_letters.length(mode.tag),
+            states=states.get(mode.tag, frozenset()),
+        )
+
+    async def page(
+        self, mode: GameMode, *, start: int, count: int, most_bytes: float = math.inf
+    ) -> Page:
+        """Tickets of a queue, longest waiting first; it ends where it grows too large."""
+        return await self._tickets.read(mode, start=start, count=count, most_bytes=most_bytes)
+
+    async def where(self, player_id: str) -> Whereabouts:
+        """Where a player is now."""
+        names = {mode.tag: mode.name for mode in self.modes}
+        pending = await self._matches.pending_match_of(player_id)
+        return Whereabouts(
+            player_id=player_id,
+            queues=tuple((names[tag], at) for tag, at in await self._tickets.where(player_id)),
+            pending_match=None if pending is None else (names[pending[0]], pending[1]),
+        )
+
+    async def history(self, player_id: str) -> list[Happened]:
+        """What happened to a player lately, newest first; at most the last 200."""
+        return await self._history.of_player(player_id, limit=_HISTORY)
+
+    async def remove(self, mode: GameMode, player_id: str) -> None:
+        """Takes a player out of a queue and tells the pod, as if the player had asked."""
+        request = Request(
+            kind=RequestKind.DEQUEUE,
+            player_id=player_id,
+            game_mode=mode.tag,
+            pod_id=None,
+            metadata="",
+            fingerprint=self._new_token(),
+        )
+        heard = Heard(request=request, token=self._new_token())
+        (outcome,) = await self._tickets.dequeue(mode.tag, [heard])
+        if outcome.reply is Reply.MATCH_PENDING:
+            raise NotFoundError(
+                f"{player_id} is in pending match {outcome.detail} of {mode.name}",
+                hint="If the match falls through, the player is not put back.",
+            )
+        if outcome.reply is not Reply.DEQUEUED:
+            raise NotFoundError(
+                f"{player_id} does not wait in {mode.name}",
+                hint=f"See who does with: matchkeeper queue show {mode.name}",
+            )
+        if outcome.detail:
+            payload = answers.plain(player_id, answers.DEQUEUED)
+            await self._connection.publish(
+                [(self._settings.result_channel(outcome.detail), payload)]
+            )
+
+    async def pending(
+        self, mode: GameMode, *, count: int, most_bytes: float = math.inf
+    ) -> list[PendingMatch | UnreadableMatch]:
+        """Pending matches of a mode, those due first; fewer where they grow too large."""
+        ids = await self._matches.pending_ids(mode.tag, count=count)
+        found: list[PendingMatch | UnreadableMatch] = []
+        size = 0
+        for match_id in ids:
+            match = await self._matches.read(mode, match_id)
+            if isinstance(match, PendingMatch):
+                size += sum(map(len, match.metadata.values()))
+            elif match.is_over:
+                continue
+            found.append(match)
+            if size >= most_bytes:
+                break
+        return found
+
+    async def match(self, mode: GameMode, match_id: str) -> PendingMatch | UnreadableMatch:
+        """One pending match."""
+        match = await self._matches.read(mode, match_id)
+        if isinstance(match, UnreadableMatch) and (match.is_over or not match.state):
+            raise _no_match(mode, match_id)
+        return match
+
+    async def end_match(self, mode: GameMode, match_id: str, *, leave: bool) -> EndedMatch:
+        """Ends a pending match. Its players go back with the place they had; with `leave` they are
+        out of this queue, and their pods are told. A game server that has claimed it is refused.
+
+        One that cannot be read is set aside: its players are free, and are dead letters.
+        """
+        for _ in range(_END_ATTEMPTS):
+            match = await self._matches.read(mode, match_id)
+            if isinstance(match, UnreadableMatch):
+                return await self._set_aside(mode, match)
+            if match.state is MatchState.CONFIRMED:
+                raise NotFoundError(
+                    f"Match {match_id} of {mode.name} was confirmed by {match.claimed_by}",
+                    hint="It may have started there; only that game server can give it back.",
+                )
+            back = await self._matches.give_back(
+                mode.tag,
+                match_id,
+                self._settings,
+                epoch=match.epoch,
+                cause="operator",
+                token=self._new_token(),
+                when=When.LEAVE if leave else When.NOW,
+            )
+            if back is not None:
+                await self._connection.publish(back.news(self._settings.result_channel))
+                return EndedMatch(put_back=back.put_back, left=len(back.left), set_aside=0)
+        raise _no_match(mode, match_id)
+
+    async def _set_aside(self, mode: GameMode, match: UnreadableMatch) -> EndedMatch:
+        done, players = await self._matches.set_aside(
+            mode.tag, [match], token=self._new_token(), kept=self._settings.max_dead_letters
+        )
+        if not done:
+            raise _no_match(mode, match.match_id)
+        return EndedMatch(put_back=0, left=0, set_aside=len(players))
+
+    async def dead_letters(
+        self,
+        mode: GameMode,
+        *,
+        count: int,
+        before: str | None = None,
+        most_bytes: float = math.inf,
+    ) -> list[DeadLetter]:
+        """The newest dead letters of a mode, of those before the entry `before` where it is given;
+        fewer where they grow too large.
+        """
+        if before is not None:
+            _checked_entry(before)
+        return await self._dead_letters.list(
+            mode.tag, count=count, before=before, most_bytes=most_bytes
+        )
+
+    async def dead_letter(self, mode: GameMode, entry_id: str) -> DeadLetter:
+        """One dead letter."""
+        return await self._dead_letters.get(mode.tag, _checked_entry(entry_id))
+
+    async def requeue(self, mode: GameMode, entry_id: str, *, metadata: str | None) -> str:
+        """Puts a dead letter back with the place it had; returns the player.
+
+        `metadata` replaces what could not be read. Raises BadRequestError where the ticket would
+        be set aside again.
+        """
+        letter = await self.dead_letter(mode, entry_id)
+        text = letter.metadata if metadata is None else metadata
+        ticket = read_ticket(letter.player_id, letter.enqueued_at, text.encode(), mode)
+        if isinstance(ticket, PoisonedTicket) and not letter.request:
+            raise BadRequestError(
+                f"{letter.player_id} would be set aside again: {ticket.reason}",
+                hint='Give mended metadata, such as {"pod_id": "pod-a"}.',
+            )
+        return await self._dead_letters.requeue(
+            mode.tag, entry_id, metadata=metadata or "", token=self._new_token()
+        )
+
+    async def drop(self, mode: GameMode, entry_id: str) -> None:
+        """Deletes a dead letter for good."""
+        await self._dead_letters.drop(mode.tag, _checked_entry(entry_id), token=self._new_token())
+
+
+def _no_match(mode: GameMode, match_id: str) -> NotFoundError:
+    return NotFoundError(
+        f"There is no pending match {match_id} in {mode.name}",
+        hint="It may have started or been given back.",
+    )
+
+
+def _checked_entry(entry_id: str) -> str:
+    first, dash, second = entry_id.partition("-")
+    parts = (first, second)
+    if not (dash and all(each.isascii() and each.isdecimal() for each in parts)) or any(
+        int(each[:30]) >= 2**64 for each in parts
+    ):
+        raise BadRequestError(
+            f"{entry_id!r} is no id of a dead letter", hint="It looks like 1700000000000-0."
+        )
+    return entry_id
+
+
+def json_text(value: object) -> str:
+    """A value as JSON text, for machines."""
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,104 @@
+"""Tickets that leave the queue without a match: unreadable ones, and those that waited too long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from matchkeeper.config import MatchmakingSettings
+from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.ticket import PoisonedTicket, Ticket
+from matchkeeper.errors import StoreError
+from matchkeeper.observe.events import Event, emit
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.tickets import TicketStore
+from matchkeeper.wire import answers
+from matchkeeper.wire.codes import ErrorCode
+from matchkeeper.wire.limits import printable
+
+_BATCH = 500
+_RAW_LIMIT = 4096
+"""Bytes of unreadable metadata that are kept; enough to see what it was."""
+
+
+class Departures:
+    """Takes tickets out in batches and tells their pods."""
+
+    def __init__(
+        self,
+        tickets: TicketStore,
+        connection: Connection,
+        *,
+        settings: MatchmakingSettings,
+        metrics: Metrics,
+        new_token: Callable[[], str],
+    ) -> None:
+        self._tickets = tickets
+        self._connection = connection
+        self._settings = settings
+        self._metrics = metrics
+        self._new_token = new_token
+
+    async def set_aside(self, mode: GameMode, poisoned: Sequence[PoisonedTicket]) -> None:
+        """Moves tickets that cannot be read to the dead letters. Raises StoreError."""
+        for first in range(0, len(poisoned), _BATCH):
+            batch = poisoned[first : first + _BATCH]
+            moved = await self._tickets.set_aside(
+                mode.tag,
+                batch,
+                token=self._new_token(),
+                kept=self._settings.max_dead_letters,
+                raw_limit=_RAW_LIMIT,
+            )
+            told = []
+            for ticket in batch:
+                if ticket.player_id not in moved:
+                    continue
+                emit(
+                    Event.POISONED,
+                    player_id=printable(ticket.player_id),
+                    reason=printable(ticket.reason),
+                    mode=mode.name,
+                )
+                self._metrics.poisoned(mode.name, ticket.kind)
+                if ticket.pod_id is not None:
+                    text = f"Set aside: {ticket.reason}"
+                    payload = answers.error(ticket.player_id, ErrorCode.INVALID_METADATA, text)
+                    told.append((self._settings.result_channel(ticket.pod_id), payload))
+            await self._tell(told, "Error")
+
+    async def expire(
+        self, mode: GameMode, tickets: Sequence[Ticket], now: float
+    ) -> Sequence[Ticket]:
+        """Takes out those that waited `max_wait`; returns the others. Raises StoreError."""
+        if mode.max_wait is None:
+            return tickets
+        latest = now - mode.max_wait.total_seconds()
+        over = [ticket for ticket in tickets if ticket.enqueued_at <= latest]
+        for first in range(0, len(over), _BATCH):
+            batch = over[first : first + _BATCH]
+            gone = await self._tickets.expire(
+                mode.tag, batch, token=self._new_token(), max_wait=mode.max_wait
+            )
+            self._metrics.expired(mode.name, len(gone))
+            emit(Event.EXPIRED, mode=mode.name, players=len(gone))
+            await self._tell(
+                [
+                    (
+                        self._settings.result_channel(ticket.pod_id),
+                        answers.plain(ticket.player_id, answers.EXPIRED),
+                    )
+                    for ticket in batch
+                    if ticket.player_id in gone
+                ],
+                answers.EXPIRED,
+            )
+        return [ticket for ticket in tickets if ticket.enqueued_at > latest]
+
+    async def _tell(self, messages: Sequence[tuple[str, bytes]], word: str) -> None:
+        for _ in messages:
+            self._metrics.answer(word)
+        try:
+            await self._connection.publish(messages)
+        except StoreError as error:
+            emit(Event.ANSWERS_LOST, count=len(messages), error=error.message)

@@ -1,0 +1,115 @@
+"""The other servers on this Redis, and what operators decided for modes: who may match what."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+from matchkeeper.domain.agreement import Agreement, ModeState, Shared, agreement
+from matchkeeper.domain.mode import GameMode
+from matchkeeper.errors import StoreError, StoreRefusedError
+from matchkeeper.observe.events import Event, emit
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.resilience.waiting import pause
+from matchkeeper.store.servers import Servers, States
+
+_EVERY_SECONDS = 1.0
+
+
+class Fleet:
+    """Tells the others of this server every second, and hears of them. Nothing is matched before
+    the first time: others may have newer settings. `wake` makes a round of a mode due.
+    """
+
+    def __init__(
+        self,
+        modes: Sequence[GameMode],
+        servers: Servers,
+        shared: Shared,
+        *,
+        wake: Callable[[str], None],
+        metrics: Metrics,
+        stop: asyncio.Event,
+    ) -> None:
+        self._names = {mode.tag: mode.name for mode in modes}
+        self._servers = servers
+        self._shared = shared
+        self._digest = shared.digest()
+        self._wake = wake
+        self._metrics = metrics
+        self._stop = stop
+        self._heard: object = None
+        self._looked = False
+        self.agreement = Agreement(others=frozenset(self._names))
+        self.states: States = {}
+
+    def matches(self, tag: str) -> bool:
+        """Whether this server is to match a mode: no other has newer settings of it."""
+        return tag not in self.agreement.others
+
+    def knows(self, game_mode: str) -> bool:
+        """Whether another server may have a mode that this one has not."""
+        return not self._looked or game_mode.lower() in self.agreement.elsewhere
+
+    def paused(self, tag: str) -> bool:
+        """Whether an operator wants nobody to be matched."""
+        return ModeState.PAUSED in self.states.get(tag, ())
+
+    def warnings(self) -> list[str]:
+        """What people should know, in sentences."""
+        found = [f"Servers run different settings: {each}." for each in self.agreement.differences]
+        return found + [
+            f"{name} is {' and '.join(sorted(states))} by an operator."
+            for tag, name in self._names.items()
+            if (states := self.states.get(tag))
+        ]
+
+    async def run(self) -> None:
+        """Until the server stops; then takes leave. Raises StoreError; starting again is safe."""
+        while True:
+            try:
+                await self.look()
+            except StoreRefusedError:
+                # Told by the connection. Alone as far as it knows: a damaged key stops no match.
+                if self._heard is None:
+                    self._take(Agreement(), {})
+            if await pause(self._stop, _EVERY_SECONDS):
+                with suppress(StoreError):
+                    await self._servers.leave()
+                return
+
+    async def look(self) -> None:
+        """One beat. Raises StoreError."""
+        me, roster = await self._servers.beat(self._shared, digest=self._digest)
+        heard = [(peer.name, peer.number, peer.digest) for peer in (me, *roster.others)]
+        known = self.agreement if heard == self._heard else agreement(me, roster.others)
+        self._heard = heard
+        self._take(known, roster.states)
+
+    def _take(self, found: Agreement, states: States) -> None:
+        self._looked = True
+        before, self.agreement = self.agreement, found
+        states_before, self.states = self.states, states
+        if found.differences != before.differences:
+            self._metrics.settings_differ(len(found.differences))
+            if found.differences:
+                emit(Event.SETTINGS_DIFFER, differences="; ".join(found.differences))
+            else:
+                emit(Event.SETTINGS_AGREE)
+        concerned = states.keys() | states_before.keys() | before.others
+        for tag in sorted(self._names.keys() & concerned):
+            self._tell(tag, self._names[tag], states_before)
+            freed = ModeState.PAUSED in states_before.get(tag, ()) and not self.paused(tag)
+            if self.matches(tag) and (freed or tag in before.others):
+                self._wake(tag)
+
+    def _tell(self, tag: str, name: str, before: Mapping[str, frozenset[ModeState]]) -> None:
+        now = self.states.get(tag, frozenset())
+        if now == before.get(tag, frozenset()):
+            return
+        self._metrics.mode_states(name, now)
+        if now:
+            emit(Event.MODE_HELD, mode=name, states=" and ".join(sorted(now)))
+        else:
+            emit(Event.MODE_RESUMED, mode=name)

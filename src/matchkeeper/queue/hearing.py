@@ -1,0 +1,272 @@
+"""Requests by Pub/Sub: heard by all servers, moved into a stream and done by one of them.
+
+Every subscriber hears every message, so that one server's hearing must count. Which one is said by
+a lease whose epoch the moving script checks; the others keep what they hear, and whoever takes the
+lease goes on exactly where the last one stopped (docs/decisions/0014-one-server-hears.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+
+from matchkeeper.config import MatchmakingSettings
+from matchkeeper.observe.events import Event, Throttle, emit
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.queue.ingest import Ingest
+from matchkeeper.queue.tape import Cut, Tape
+from matchkeeper.resilience.waiting import Behind, pause, unless
+from matchkeeper.store import keys
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.hearing import HearingStore, Lease, MoveReply, Position, Want
+from matchkeeper.store.stream import Entry
+from matchkeeper.store.subscription import subscribed
+from matchkeeper.wire.requests import RequestKind
+
+_BEAT_SECONDS = 0.4
+_LEASE_SECONDS = 3 * _BEAT_SECONDS
+_AGAIN_SECONDS = 1.0
+"""After so long what failed by itself is tried again."""
+
+
+class PubSubIntake:
+    """Hears requests, and does them while it holds the lease."""
+
+    def __init__(
+        self,
+        ingest: Ingest,
+        connection: Connection,
+        store: HearingStore,
+        settings: MatchmakingSettings,
+        *,
+        clock: Callable[[], float],
+        stop: asyncio.Event,
+        metrics: Metrics,
+        throttle: Throttle,
+    ) -> None:
+        self._ingest = ingest
+        self._connection = connection
+        self._store = store
+        self._channels = {
+            settings.enqueue_request_channel: RequestKind.ENQUEUE,
+            settings.dequeue_request_channel: RequestKind.DEQUEUE,
+        }
+        self._batch = settings.ingest_batch_size
+        self._clock = clock
+        self._stop = stop
+        self._metrics = metrics
+        self._throttle = throttle
+        self._tape = Tape(limit=settings.pubsub_backlog)
+        self._subscribed = False
+        self._calls = count(1)
+        self._held: Lease | None = None
+        self._epoch = 0
+        """Of the last lease that this server held."""
+        self._first_mark = 0, 0
+        """Call and number of the mark that came with it."""
+        self._heard_mark = 0, 0
+        """Of the last mark of this server that it heard."""
+        self._ready = asyncio.Event()
+        """The lease is held, and all that was sent before it was taken has been heard."""
+        self._seen: Lease | None = None
+        """As it was when somebody else had it."""
+        self._seen_since = 0.0
+        self._soon = asyncio.Event()
+        """To look at the lease at once."""
+
+    @property
+    def listening(self) -> bool:
+        """Nothing that is sent now is missed."""
+        return self._subscribed and self._tape.hears
+
+    async def listen(self) -> None:
+        """Keeps what is heard, until the server stops. Raises StoreError."""
+        await unless(self._stop, self._listen())
+
+    async def _listen(self) -> None:
+        channels = [*self._channels, keys.MARKS]
+        try:
+            async with subscribed(self._connection, channels) as subscription:
+                self._subscribed = True
+                self._soon.set()
+                emit(Event.SUBSCRIBED, channels=", ".join(self._channels))
+                await subscription.listen(self._put)
+        finally:
+            self._subscribed = False
+            self._tape.interrupted()
+            self._soon.set()
+
+    def _put(self, channel: str, payload: bytes) -> None:
+        if channel == keys.MARKS:
+            self._mark(payload.decode("utf-8", "replace"))
+            return
+        if self._held is None:
+            # So much is known to be done soon, or the server that hears is far behind.
+            self._tape.make_room()
+        if not self._tape.hear((self._channels[channel].value, payload)):
+            limit = self._tape.limit
+            self._metrics.backlog_dropped(channel)
+            self._throttle.emit(Event.BACKLOG_FULL, key=channel, channel=channel, limit=limit)
+
+    def _mark(self, name: str) -> None:
+        if self._held is not None and self._tape.lossy:
+            return  # first comes what was heard before the break
+        self._tape.mark(name)
+        if name.startswith(f"{self._store.me}."):
+            call, number = name.split(".")[-2:]
+            self._heard_mark = int(call), int(number)
+            self._see_whether_ready()
+
+    def _see_whether_ready(self) -> None:
+        if self._held is not None and self._heard_mark >= self._first_mark and self._tape.hears:
+            self._ready.set()
+
+    async def keep(self) -> None:
+        """Keeps the lease, or watches it, until the server stops. Raises StoreError."""
+        while not self._stop.is_set():
+            self._soon.clear()
+            await self._look()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_BEAT_SECONDS):
+                    await unless(self._stop, self._soon.wait())
+
+    async def _look(self) -> None:
+        want = self._wants()
+        if want is None:
+            return
+        call = next(self._calls)
+        lease = await self._store.lease(
+            want, stood_still=self._stood_still(), mark=f"{self._store.me}.{call}"
+        )
+        if lease.mine:
+            self._keeps(lease, call)
+        else:
+            self._follows(lease)
+
+    def _wants(self) -> Want | None:
+        if self._held is not None:
+            # After a break others hear on. What was heard until then is done first.
+            whole = self._subscribed and not self._tape.lossy
+            at_it = self._ready.is_set() and self._tape.messages
+            return Want.HEAR if whole or at_it else Want.LEAVE
+        if not self._subscribed:
+            return None
+        if self._seen is None:
+            return Want.FOLLOW
+        done = Position.parse(self._seen.done)
+        return Want.HEAR if done is None or self._tape.knows(done) else Want.FOLLOW
+
+    def _stood_still(self) -> str:
+        still = self._clock() - self._seen_since >= _LEASE_SECONDS
+        return self._seen.state if still and self._seen is not None else ""
+
+    def _keeps(self, lease: Lease, call: int) -> None:
+        if lease.epoch != self._epoch:
+            self._let_go()
+            self._epoch = lease.epoch
+            self._metrics.hearing(hears=True)
+            emit(Event.HEARING, epoch=lease.epoch)
+        if self._held is None:
+            self._held, self._first_mark = lease, (call, lease.mark)
+            self._see_whether_ready()
+
+    def _follows(self, lease: Lease) -> None:
+        if self._held is not None:
+            self._let_go()
+            emit(Event.HEARING_LOST, epoch=lease.epoch)
+        self._metrics.hearing(hears=False)
+        if self._seen is None or lease.state != self._seen.state:
+            self._seen_since = self._clock()
+        self._seen = lease
+        if position := Position.parse(lease.done):
+            self._tape.advance(position)
+
+    def _let_go(self) -> None:
+        self._held = None
+        self._ready.clear()
+        self._tape.let_go()
+        self._soon.set()
+
+    async def work(self) -> None:
+        """Does what is heard while the lease is held; returns once the server stops and all that
+        was heard is done. Raises StoreError; starting again finds out where all stands.
+        """
+        if self._held is not None:
+            self._let_go()
+        while True:
+            await unless(self._stop, self._ready.wait())
+            if self._held is not None and self._ready.is_set():
+                await self._hold(self._held)
+            if self._stop.is_set():
+                if self._held is not None:
+                    await self._store.lease(Want.LEAVE, stood_still="", mark="")
+                return
+            # Whatever Redis answers, it is not asked without a pause.
+            await pause(self._stop, _AGAIN_SECONDS / 10)
+
+    async def _hold(self, lease: Lease) -> None:
+        """Until the lease is lost, or the server stops and nothing is left."""
+        await self._begin(lease)
+        again_at = await self._catch_up()
+        async with Behind[int]() as behind:
+            while self._held is lease:
+                if self._clock() >= again_at:
+                    await behind.rest()
+                    again_at = await self._catch_up()
+                cut = self._tape.next(self._batch)
+                if cut is not None:
+                    failed = await self._do(lease, cut, behind)
+                elif not self._stop.is_set():
+                    failed = await behind.rest()
+                    await self._more()
+                else:
+                    break
+                if any(failed):
+                    again_at = min(again_at, self._clock() + _AGAIN_SECONDS)
+            await behind.rest()
+
+    async def _begin(self, lease: Lease) -> None:
+        """Finds on the tape where to go on, and says so in Redis."""
+        if done := Position.parse(lease.done):
+            self._tape.advance(done)
+        at = self._tape.position
+        if at is None:
+            self._let_go()
+        else:
+            await self._move(lease, Cut(messages=(), to=at), done=lease.done)
+
+    async def _do(self, lease: Lease, cut: Cut, behind: Behind[int]) -> list[int]:
+        """Moves messages, and does them behind; returns how many failed of those before."""
+        reply, entries = await self._move(lease, cut, done=str(self._tape.position))
+        if reply is MoveReply.FULL:
+            await asyncio.sleep(_AGAIN_SECONDS / 10)  # also while the server stops
+            return [1]
+        if not entries:
+            return []
+        return await behind.start(self._ingest.apply(self._ingest.read(entries)))
+
+    async def _move(self, lease: Lease, cut: Cut, *, done: str) -> tuple[MoveReply, list[Entry]]:
+        reply, entries = await self._store.move(
+            lease.epoch, cut.messages, done=done, to=str(cut.to), limit=self._tape.limit
+        )
+        if reply is MoveReply.MOVED:
+            self._tape.advance(cut.to)
+        elif reply is not MoveReply.FULL and self._held is lease:
+            self._let_go()
+        return reply, entries
+
+    async def _catch_up(self) -> float:
+        """Does what stands in the stream; returns when to do so again."""
+        after, failed = "", 0
+        while entries := await self._store.waiting(after=after, count=self._batch):
+            failed += await self._ingest.take(entries)
+            after = entries[-1].entry_id
+        return self._clock() + _AGAIN_SECONDS if failed else math.inf
+
+    async def _more(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_BEAT_SECONDS):
+                await unless(self._stop, self._tape.more())

@@ -1,0 +1,354 @@
+"""Requests in: decoded, put into the store in batches, answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from matchkeeper.config import MatchmakingSettings
+from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.ticket import Ticket
+from matchkeeper.errors import StoreError, StoreRefusedError
+from matchkeeper.observe.events import Event, Throttle, emit
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.traces import Traces
+from matchkeeper.queue.answering import Told, refusal, told
+from matchkeeper.queue.failing import Failing
+from matchkeeper.queue.requested import (
+    identified,
+    place_of,
+    queued_ticket,
+    rating_of,
+    runs,
+)
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.failures import NotDurableError
+from matchkeeper.store.stream import Entry, RequestStream
+from matchkeeper.store.tickets import Heard, Outcome, Reply, TicketStore
+from matchkeeper.wire import answers
+from matchkeeper.wire.codes import ErrorCode, WireError
+from matchkeeper.wire.requests import Request, RequestKind, decode, kind_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Entries that were read: requests by their queue and stream, and what cannot be used."""
+
+    requests: Mapping[tuple[str, str], Sequence[Heard]]
+    """By (tag of the queue, key of the stream)."""
+    refused: Sequence[tuple[Entry, WireError]]
+    handed: Mapping[str, Sequence[Entry]]
+    """Of modes that only other servers know, by key of the stream."""
+
+
+class Queue(Protocol):
+    """Is told who came and who left, by tag."""
+
+    def arrived(self, queue_length: int, tickets: Sequence[Ticket]) -> None:
+        """These were put into the queue."""
+
+    def left(self, players: Sequence[str]) -> None:
+        """These were taken out."""
+
+
+_KINDS = frozenset(kind.value for kind in RequestKind)
+_TRIES = 5
+"""So often a request may fail by itself."""
+_HANDED_PAUSE_SECONDS = 0.01
+"""Between servers that do not know its mode a request is not handed on without a pause."""
+
+
+class Ingest:
+    """Takes batches of messages in. One batch is one script call per queue and kind."""
+
+    def __init__(
+        self,
+        modes: Sequence[GameMode],
+        *,
+        tickets: TicketStore,
+        stream: RequestStream,
+        connection: Connection,
+        settings: MatchmakingSettings,
+        queues: Mapping[str, Queue],
+        traces: Traces,
+        metrics: Metrics,
+        throttle: Throttle,
+        known_elsewhere: Callable[[str], bool],
+        clock: Callable[[], float],
+        new_token: Callable[[], str],
+    ) -> None:
+        self._modes: Mapping[str, GameMode] = {mode.tag: mode for mode in modes}
+        self._tickets = tickets
+        self._stream = stream
+        self._connection = connection
+        self._settings = settings
+        self._queues = queues
+        self._traces = traces
+        self._metrics = metrics
+        self._throttle = throttle
+        self._known_elsewhere = known_elsewhere
+        self._new_token = new_token
+        self._failing = Failing(clock=clock)
+        """Requests that fail by themselves, by stream and entry."""
+
+    async def take(self, entries: Sequence[Entry]) -> int:
+        """Handles entries, in order for each player; returns how many failed by themselves, and
+        stay in their stream. Raises StoreError where Redis could not do its work: what is not
+        done stays there.
+        """
+        return await self.apply(self.read(entries))
+
+    def read(self, entries: Sequence[Entry]) -> Batch:
+        """The first half of `take`: touches nothing outside."""
+        requests: dict[tuple[str, str], list[Heard]] = {}
+        refused: list[tuple[Entry, WireError]] = []
+        handed: dict[str, list[Entry]] = {}
+        ways = Counter((each.kind, "stream" if each.group else "pubsub") for each in entries)
+        for (kind, via), count in ways.items():
+            self._metrics.requests(kind if kind in _KINDS else "other", via, count)
+        for entry in entries:
+            try:
+                heard = self._heard(entry)
+            except WireError as error:
+                if self._is_for_others(error):
+                    handed.setdefault(entry.stream, []).append(entry)
+                else:
+                    refused.append((entry, error))
+            except Exception as error:  # noqa: BLE001  # one message must not keep out the others
+                emit(Event.LOOP_FAILED, loop="requests", error=repr(error), exc_info=error)
+                why = "This message cannot be read"
+                refused.append((entry, WireError(ErrorCode.INTERNAL_ERROR, why)))
+            else:
+                requests.setdefault((heard.request.game_mode, entry.stream), []).append(heard)
+        return Batch(requests=requests, refused=refused, handed=handed)
+
+    async def apply(self, batch: Batch) -> int:
+        """The second half of `take`. Raises StoreError as that does."""
+        for entry, error in batch.refused:
+            await self._refuse(entry, error)
+        failed = 0
+        failure: StoreError | None = None
+        for (tag, _), requests in batch.requests.items():
+            for kind, heard in runs(requests):
+                try:
+                    failed += await self._do(self._modes[tag], kind, heard)
+                except StoreError as error:
+                    failure = error
+                    break
+        if failure is not None:
+            raise failure
+        for stream, entries in batch.handed.items():
+            failed += await self._hand_on(stream, entries)
+        return failed
+
+    def _is_for_others(self, error: WireError) -> bool:
+        unknown = error.code is ErrorCode.INVALID_GAME_MODE
+        return unknown and self._known_elsewhere(error.game_mode)
+
+    async def _hand_on(self, stream: str, entries: Sequence[Entry]) -> int:
+        """Returns how many stay; raises StoreError."""
+        try:
+            count = await self._stream.hand_on(stream, entries)
+        except StoreRefusedError:
+            return len(entries)  # the durable stream is none: told, and others are not kept out
+        if count:
+            self._throttle.emit(Event.REQUESTS_HANDED_ON, key="", count=count)
+            await asyncio.sleep(_HANDED_PAUSE_SECONDS)
+        return 0
+
+    def _heard(self, entry: Entry) -> Heard:
+        """The checked request; its `game_mode` is the mode's tag. Raises WireError."""
+        kind = kind_of(entry.kind, entry.body)
+        request = decode(kind, entry.body, max_bytes=self._settings.max_message_bytes)
+        mode = self._modes.get(request.game_mode.lower())
+        if mode is None:
+            known = ", ".join(sorted(mode.name for mode in self._modes.values()))
+            raise WireError(
+                ErrorCode.INVALID_GAME_MODE,
+                f"No game mode {request.game_mode[:64]!r} here; known are {known}",
+                player_id=request.player_id,
+                pod_id=request.pod_id,
+                game_mode=request.game_mode,
+            )
+        rating = rating_of(request, mode) if request.kind is RequestKind.ENQUEUE else None
+        return Heard(
+            request=identified(replace(request, game_mode=mode.tag), entry),
+            token=self._new_token(),
+            entry=entry,
+            rating=rating,
+            answer=self._queued_answer(request),
+        )
+
+    def _queued_answer(self, request: Request) -> tuple[str, bytes] | None:
+        if request.kind is not RequestKind.ENQUEUE or request.pod_id is None:
+            return None
+        payload = answers.plain(request.player_id, answers.ENQUEUED)
+        return self._settings.result_channel(request.pod_id), payload
+
+    async def _do(self, mode: GameMode, kind: RequestKind, heard: Sequence[Heard]) -> int:
+        """Does requests in one call; returns how many failed by themselves. Raises StoreError."""
+        try:
+            outcomes = await self._apply(mode, kind, heard)
+        except NotDurableError as error:
+            await self._apologise(mode, heard, ErrorCode.NOT_DURABLE, error)
+        except StoreRefusedError as error:
+            return await self._apart(mode, kind, heard, error)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001  # a defect of ours harms what it met, alone
+            emit(Event.LOOP_FAILED, loop="requests", error=repr(error), exc_info=error)
+            defect = StoreRefusedError(f"A defect of the server: {error!r}")
+            return await self._apart(mode, kind, heard, defect)
+        else:
+            await self._answer(mode, outcomes)
+            for each in heard if self._failing else ():
+                self._failing.over(place_of(each))
+        return 0
+
+    async def _apart(
+        self, mode: GameMode, kind: RequestKind, heard: Sequence[Heard], error: StoreError
+    ) -> int:
+        """One by one, so that only the culprit suffers."""
+        if len(heard) > 1:
+            return sum([await self._do(mode, kind, [each]) for each in heard])
+        return await self._failed(mode, heard[0], error)
+
+    async def _failed(self, mode: GameMode, heard: Heard, error: StoreError) -> int:
+        """What fails by itself is tried some times, and then set aside."""
+        entry = heard.entry
+        if entry is None:
+            raise error
+        name = place_of(heard)
+        if self._failing.again(name) < _TRIES:
+            return 1
+        try:
+            buried = await self._stream.bury(
+                entry,
+                mode.tag,
+                player_id=heard.request.player_id,
+                reason=error.message,
+                kept=self._settings.max_dead_letters,
+            )
+        except StoreRefusedError:
+            return 1  # the dead letters are no stream: it stays, and keeps out nobody
+        self._failing.over(name)
+        if buried:
+            emit(
+                Event.REQUEST_BURIED,
+                request=heard.request.kind.value,
+                mode=mode.name,
+                player_id=heard.request.player_id,
+                error=error.message,
+            )
+            await self._apologise(mode, [heard], ErrorCode.INTERNAL_ERROR, error)
+        return 0
+
+    async def _apply(
+        self, mode: GameMode, kind: RequestKind, heard: Sequence[Heard]
+    ) -> list[Outcome]:
+        if kind is RequestKind.DEQUEUE:
+            outcomes = await self._tickets.dequeue(mode.tag, heard)
+            gone = [e.heard.request.player_id for e in outcomes if e.reply is Reply.DEQUEUED]
+            self._queues[mode.tag].left(gone)
+            return outcomes
+        begun = self._traces.now()
+        try:
+            length, outcomes = await self._tickets.enqueue(mode.tag, heard)
+        except StoreError as error:
+            self._traces.not_done(mode, heard, error, begun=begun)
+            raise
+        self._traces.asked(mode, outcomes, begun=begun)
+        queued = [queued_ticket(each) for each in outcomes if each.reply is Reply.QUEUED]
+        if queued:
+            self._metrics.enqueued(mode.name, len(queued))
+            self._queues[mode.tag].arrived(length, queued)
+        return outcomes
+
+    async def _answer(self, mode: GameMode, outcomes: Sequence[Outcome]) -> None:
+        to_tell = []
+        answered = 0
+        for outcome in outcomes:
+            if outcome.answered:
+                answered += 1
+                continue
+            self._count(mode, outcome)
+            answer = told(outcome)
+            if answer is not None:
+                to_tell.append(answer)
+        if answered:
+            self._metrics.answer(answers.ENQUEUED, answered)
+        await self._send(mode.name, to_tell)
+
+    def _count(self, mode: GameMode, outcome: Outcome) -> None:
+        if outcome.reply is Reply.DEQUEUED:
+            self._metrics.dequeued(mode.name)
+        elif outcome.reply in (Reply.AGAIN, Reply.DUPLICATE):
+            self._metrics.duplicate(mode.name)
+            if outcome.reply is Reply.AGAIN:
+                player = outcome.heard.request.player_id
+                emit(Event.DUPLICATE_REQUEST, mode=mode.name, player_id=player)
+        elif outcome.reply in (Reply.OVERTAKEN, Reply.REQUEST_EXPIRED):
+            self._came_late(mode, outcome)
+
+    def _came_late(self, mode: GameMode, outcome: Outcome) -> None:
+        event = Event.REQUEST_EXPIRED
+        if outcome.reply is Reply.OVERTAKEN:
+            event = Event.REQUEST_OVERTAKEN
+            self._metrics.overtaken(mode.name)
+        request = outcome.heard.request
+        emit(event, request=request.kind.value, mode=mode.name, player_id=request.player_id)
+
+    async def _send(self, mode: str, to_tell: Sequence[Told]) -> None:
+        for answer in to_tell:
+            self._metrics.answer(answer.word)
+            if answer.code is not None:
+                self._metrics.refused(mode, answer.code)
+        try:
+            await self._connection.publish(
+                [
+                    (self._settings.result_channel(answer.pod_id), answer.payload)
+                    for answer in to_tell
+                    if answer.pod_id
+                ]
+            )
+        except StoreError as error:
+            # The requests are done; Pub/Sub promises no more. Players who ask again are told again.
+            emit(Event.ANSWERS_LOST, count=len(to_tell), error=error.message)
+
+    def _mode_name(self, game_mode: str) -> str:
+        """As it is in the settings; empty where there is no such mode."""
+        mode = self._modes.get(game_mode.lower())
+        return "" if mode is None else mode.name
+
+    async def _apologise(
+        self, mode: GameMode, heard: Sequence[Heard], code: ErrorCode, error: StoreError
+    ) -> None:
+        emit(Event.REQUESTS_FAILED, count=len(heard), error=error.message)
+        await self._send(
+            mode.name,
+            [
+                refusal(each.request.pod_id, each.request.player_id, code, error.message)
+                for each in heard
+            ],
+        )
+
+    async def _refuse(self, entry: Entry, error: WireError) -> None:
+        if not await self._stream.discard(entry):
+            return  # another server has done so
+        self._throttle.emit(
+            Event.REQUEST_REFUSED,
+            key=error.code.value,
+            code=error.code.value,
+            reason=error.message,
+            player_id=error.player_id,
+            pod_id=error.pod_id or "",
+        )
+        await self._send(
+            self._mode_name(error.game_mode),
+            [refusal(error.pod_id, error.player_id, error.code, error.message)],
+        )

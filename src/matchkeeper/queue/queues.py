@@ -1,0 +1,80 @@
+"""The rounds of all queues: a queue where nothing waits has no task and no timer of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping, Set
+
+from matchkeeper.config import MatchmakingSettings
+from matchkeeper.errors import StoreError
+from matchkeeper.observe.events import Throttle
+from matchkeeper.observe.supervision import supervised
+from matchkeeper.queue.rounds import Rounds
+from matchkeeper.resilience.waiting import pause
+from matchkeeper.store.tickets import TicketStore
+
+
+class Queues:
+    """Runs the rounds of each queue by themselves while they are due, and makes them due at every
+    tick where somebody waits. `queues` is by tag.
+    """
+
+    def __init__(
+        self,
+        queues: Mapping[str, Rounds],
+        tickets: TicketStore,
+        settings: MatchmakingSettings,
+        *,
+        rng: random.Random,
+        stop: asyncio.Event,
+        throttle: Throttle,
+    ) -> None:
+        self._queues = queues
+        self._tickets = tickets
+        self._tick_seconds = settings.try_match_tick_interval_seconds
+        self._rng = rng
+        self._stop = stop
+        self._throttle = throttle
+        self._group: asyncio.TaskGroup | None = None
+        self._running: set[Rounds] = set()
+
+    async def run(self) -> None:
+        """Until the server stops, and the rounds that run then are over."""
+        async with asyncio.TaskGroup() as self._group:
+            for queue in self._queues.values():
+                if queue.due:
+                    self.begin(queue)
+            await self._stop.wait()
+
+    def begin(self, queue: Rounds) -> None:
+        """A round of this queue is due. What is due before `run` begins with it."""
+        if self._group is None or queue in self._running or self._stop.is_set():
+            return
+        self._running.add(queue)
+        self._group.create_task(self._rounds(queue))
+
+    async def _rounds(self, queue: Rounds) -> None:
+        name = f"rounds of {queue.mode.tag}"
+        try:
+            await supervised(
+                name, queue.rounds, stop=self._stop, rng=self._rng, throttle=self._throttle
+            )
+        finally:  # without a pause since nothing was due
+            self._running.discard(queue)
+
+    async def ticks(self) -> None:
+        """Makes rounds due at every tick, until the server stops."""
+        while not await pause(self._stop, self._tick_seconds):
+            # What skips this tick is told first: Redis may be slow to say who waits.
+            going = [queue for queue in self._queues.values() if not queue.skips_tick()]
+            waiting = await self._waiting() if going else frozenset()
+            for queue in going:
+                if queue.mode.tag in waiting or queue.knows_somebody:
+                    queue.try_now()
+
+    async def _waiting(self) -> Set[str]:
+        try:
+            return await self._tickets.present()
+        except StoreError:  # told by the connection; who is known is tried all the same
+            return frozenset()

@@ -1,0 +1,73 @@
+"""What requests are, apart from what is done with them: pure functions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.ticket import Ticket
+from matchkeeper.store.stream import Entry
+from matchkeeper.store.tickets import Heard, Outcome
+from matchkeeper.wire.codes import WireError
+from matchkeeper.wire.metadata import BadMetadataError, metadata_sum, rating_in
+from matchkeeper.wire.requests import Request, RequestKind, fingerprint
+
+
+def runs(batch: Sequence[Heard]) -> list[tuple[RequestKind, list[Heard]]]:
+    """The batch in few script calls, each of one kind. One player's requests stay in their order,
+    and so do all enqueues; an enqueue and a dequeue of two players do not depend on each other.
+    """
+    runs: dict[tuple[int, RequestKind], list[Heard]] = {}
+    last: dict[str, tuple[int, RequestKind]] = {}
+    latest: Counter[RequestKind] = Counter()
+    for heard in batch:
+        kind, player = heard.request.kind, heard.request.player_id
+        turn, before = last.get(player, (0, kind))
+        latest[kind] = max(latest[kind], turn + (before is not kind))
+        last[player] = (latest[kind], kind)
+        runs.setdefault(last[player], []).append(heard)
+    return [(kind, runs[turn, kind]) for turn, kind in sorted(runs)]
+
+
+def place_of(heard: Heard) -> tuple[str, str]:
+    """Stream and entry that it came from."""
+    entry = heard.entry
+    return (entry.stream, entry.entry_id) if entry else ("", "")
+
+
+def identified(request: Request, entry: Entry) -> Request:
+    """A request without an id of its own is known by its place in the stream."""
+    if request.fingerprint:
+        return request
+    place = f"{entry.stream} {entry.entry_id}"
+    name = fingerprint(request.kind, place, request.player_id, request.game_mode)
+    return replace(request, fingerprint=name)
+
+
+def rating_of(request: Request, mode: GameMode) -> float | None:
+    """None where the mode has none. Raises WireError."""
+    try:
+        return rating_in(request.metadata, mode)
+    except BadMetadataError as error:
+        raise WireError(
+            error.code,
+            str(error),
+            player_id=request.player_id,
+            pod_id=request.pod_id,
+            game_mode=mode.name,
+        ) from None
+
+
+def queued_ticket(queued: Outcome) -> Ticket:
+    """What now stands in the queue."""
+    request = queued.heard.request
+    return Ticket(
+        player_id=request.player_id,
+        enqueued_at=float(queued.detail),
+        pod_id=request.pod_id or "",
+        metadata_sum=metadata_sum(request.metadata.encode()),
+        rating=queued.heard.rating,
+    )

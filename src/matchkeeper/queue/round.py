@@ -1,0 +1,272 @@
+"""One round: read a queue, set aside what cannot be read, propose, commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+
+from matchkeeper.config import MatchmakingSettings
+from matchkeeper.domain.match import Proposal
+from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.ticket import Ticket
+from matchkeeper.errors import StoreError, StoreRefusedError
+from matchkeeper.handoff.committed import CommittedMatches
+from matchkeeper.handoff.decide import Cause
+from matchkeeper.handoff.game_servers import GameServers
+from matchkeeper.handoff.offers import new_match
+from matchkeeper.handoff.pods import PodRecords
+from matchkeeper.matching.strategy import Pairing, Strategy
+from matchkeeper.observe.events import Event, emit, is_logged
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.traces import Traces
+from matchkeeper.queue.departures import Departures
+from matchkeeper.queue.fleet import Fleet
+from matchkeeper.queue.view import QueueView, View
+from matchkeeper.resilience.waiting import Behind
+from matchkeeper.store.matches import CommitReply, Committed, MatchStore, NewMatch
+
+_LONG = 10_000
+"""Tickets; a strategy takes some microseconds for each."""
+
+_COMMITS_AT_ONCE = 2
+"""One that Redis works on, and one that it finds there when that is done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundResult:
+    """What a round has done."""
+
+    matches: int = 0
+    looking_seconds: float = 0.0
+    """For reading the queue and choosing; the rest went into commits."""
+    no_server: bool = False
+    bound_hit: bool = False
+
+
+class Round:
+    """Runs rounds over one queue."""
+
+    def __init__(
+        self,
+        mode: GameMode,
+        strategy: Strategy,
+        *,
+        view: QueueView,
+        matches: MatchStore,
+        departures: Departures,
+        pods: PodRecords,
+        game_servers: GameServers,
+        fleet: Fleet,
+        committed: CommittedMatches,
+        traces: Traces,
+        settings: MatchmakingSettings,
+        metrics: Metrics,
+        new_id: Callable[[], str],
+        clock: Callable[[], float],
+        stop: asyncio.Event,
+    ) -> None:
+        self.mode = mode
+        self._strategy = strategy
+        self.view = view
+        self._matches = matches
+        self._departures = departures
+        self._pods = pods
+        self._game_servers = game_servers
+        self._fleet = fleet
+        self._committed = committed
+        self._traces = traces
+        self._settings = settings
+        self._metrics = metrics
+        self._new_id = new_id
+        self._clock = clock
+        self._stop = stop
+        self._at_once = max(1, 2 * settings.commit_batch_size // mode.required_players)
+        self._gone: dict[str, float] = {}
+        """Players, by enqueue time, who made a proposal of the last round stale."""
+
+    async def run(self) -> RoundResult:
+        """One round. Raises StoreError; whatever was committed until then stands."""
+        begun = self._clock()
+        with self._step("read"):
+            view = await self._read()
+        if view.poisoned:
+            # Told by the connection; who cannot be set aside is in no match, and harms no other.
+            with suppress(StoreRefusedError):
+                await self._departures.set_aside(self.mode, view.poisoned)
+        waiting = await self._departures.expire(self.mode, list(view.tickets.values()), view.now)
+        if self._fleet.paused(self.mode.tag):
+            return RoundResult(bound_hit=view.bound_hit)
+        free = self._without_held(self._without_gone(waiting))
+        with self._step("pair"):
+            pairing = await self._pair(free, view.now)
+        self.view.unmatched(pairing.unmatched)
+        looking_seconds = self._clock() - begun
+        if pairing.proposals and pairing.unmatched:
+            self._kept(Cause.ODD_PLAYER, len(pairing.unmatched), log=False)
+        with self._step("commit"):
+            matches, no_server = await self._commit(pairing.proposals, view.now)
+        with self._step("refresh"):
+            await self.view.refresh()
+        return RoundResult(
+            matches=matches,
+            looking_seconds=looking_seconds,
+            no_server=no_server,
+            bound_hit=view.bound_hit,
+        )
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        begun = self._clock()
+        yield
+        self._metrics.round_step(self.mode.name, name, self._clock() - begun)
+
+    async def _read(self) -> View:
+        view = await self.view.read()
+        self._metrics.queue_length(self.mode.name, view.queue_length)
+        if view.bound_hit:
+            self._metrics.bound_hit(self.mode.name)
+        return view
+
+    async def _pair(self, tickets: Sequence[Ticket], now: float) -> Pairing:
+        """Beside the event loop where it takes long, so that requests are heard meanwhile."""
+        if len(tickets) < _LONG:
+            return self._strategy(tickets, now)
+        return await asyncio.to_thread(self._strategy, tickets, now)
+
+    def _without_gone(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
+        """Players who spoilt a proposal and still stand here are in a pending match elsewhere, put
+        here by hand: left out of every second round, so that nobody waits for such a player.
+        """
+        gone, self._gone = self._gone, {}
+        if not gone:
+            return tickets
+        return [each for each in tickets if gone.get(each.player_id) != each.enqueued_at]
+
+    def _without_held(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
+        if not self._pods.holding:
+            self._metrics.held(self.mode.name, {})
+            return tickets
+        free: list[Ticket] = []
+        held: dict[str, int] = {}
+        for ticket in tickets:
+            why = self._pods.hold(ticket)
+            if why is None:
+                free.append(ticket)
+            else:
+                held[why.value] = held.get(why.value, 0) + 1
+        self._metrics.held(self.mode.name, held)
+        return free
+
+    async def _commit(self, proposals: Sequence[Proposal], now: float) -> tuple[int, bool]:
+        """Commits in batches; returns how many were made, and whether nobody heard the offer."""
+        made, unheard = 0, 0
+        left = iter(proposals)
+
+        def settle(ended: Sequence[Sequence[Committed]]) -> None:
+            nonlocal made, unheard
+            for results in ended:
+                made += self._count(results, now)
+                unheard += _unheard_players(results)
+
+        async with Behind[list[Committed]](at_once=_COMMITS_AT_ONCE) as behind:
+            while not unheard and (batch := list(islice(left, self._at_once))):
+                if self._stop.is_set():
+                    self._kept(Cause.SHUTDOWN, self._players_of((*batch, *left)))
+                    break
+                ready = await self._ready(batch)
+                settle(await behind.start(self._commit_batch(ready)))
+            settle(await behind.rest())
+        if unheard:
+            self._kept(Cause.NO_GAME_SERVER, unheard + self._players_of(tuple(left)))
+            self._game_servers.failed()
+        return made, unheard > 0
+
+    def _players_of(self, proposals: Sequence[Proposal]) -> int:
+        return self.mode.required_players * len(proposals)
+
+    async def _ready(self, batch: Sequence[Proposal]) -> list[NewMatch]:
+        proposed = {self._new_id(): proposal for proposal in batch}
+        traced = await self._traces.proposed(self.mode, proposed)
+        return [
+            self._new_match(match_id, proposal, traced.get(match_id, ""))
+            for match_id, proposal in proposed.items()
+        ]
+
+    async def _commit_batch(self, matches: Sequence[NewMatch]) -> list[Committed]:
+        for match in matches:
+            self._committed.add(self.mode, match)
+        try:
+            results = await self._matches.commit(
+                self.mode,
+                matches,
+                channel=self._settings.battle_request_channel,
+                offer_timeout=timedelta(seconds=self._settings.offer_timeout_seconds),
+                memory=timedelta(seconds=self._settings.match_memory_seconds),
+            )
+        except StoreError as error:
+            self._traces.not_committed([match.match_id for match in matches], error)
+            self._kept(Cause.PUBLISH_FAILED, sum(len(match.tickets) for match in matches))
+            raise
+        self._traces.committed(self.mode, results)
+        return results
+
+    def _new_match(self, match_id: str, proposal: Proposal, traceparent: str) -> NewMatch:
+        return new_match(
+            proposal,
+            self.mode,
+            match_id=match_id,
+            claim_within_seconds=self._settings.offer_timeout_seconds,
+            result_channel=self._settings.result_channel,
+            durability=str(self._matches.durability),
+            traceparent=traceparent,
+        )
+
+    def _count(self, results: Sequence[Committed], now: float) -> int:
+        made = [each.match for each in results if each.reply is CommitReply.COMMITTED]
+        for result in results:
+            if result.reply is CommitReply.COMMITTED:
+                self._made(result)
+            else:
+                self._committed.forget(result.match.match_id)
+            if result.reply is CommitReply.STALE:
+                self._spoilt(result)
+        if made:
+            tickets = [ticket for match in made for ticket in match.tickets]
+            waits = [max(0.0, now - ticket.enqueued_at) for ticket in tickets]
+            self._game_servers.succeeded(max(result.subscribers for result in results))
+            self.view.left([ticket.player_id for ticket in tickets])
+            self._metrics.matches(self.mode.name, len(made), waits)
+        return len(made)
+
+    def _made(self, result: Committed) -> None:
+        self._committed.made(self.mode, result.match)
+        if is_logged(Event.MATCH_COMMITTED):
+            emit(
+                Event.MATCH_COMMITTED,
+                mode=self.mode.name,
+                match_id=result.match.match_id,
+                players=", ".join(ticket.player_id for ticket in result.match.tickets),
+                subscribers=result.subscribers,
+            )
+
+    def _spoilt(self, result: Committed) -> None:
+        for ticket in result.match.tickets:
+            if ticket.player_id == result.stale_player:
+                self._gone[ticket.player_id] = ticket.enqueued_at
+        self.view.forget(result.stale_player)
+        self._metrics.stale_proposal(self.mode.name)
+        emit(Event.PROPOSAL_STALE, mode=self.mode.name, player_id=result.stale_player)
+
+    def _kept(self, cause: Cause, players: int, *, log: bool = True) -> None:
+        """These players wait on, with the place they had: they never left the queue."""
+        self._metrics.reenqueued(self.mode.name, cause.value, players)
+        if log:
+            emit(Event.REENQUEUED, mode=self.mode.name, players=players, cause=cause.value)
+
+
+def _unheard_players(results: Sequence[Committed]) -> int:
+    return sum(len(each.match.tickets) for each in results if each.reply is CommitReply.NO_SERVER)

@@ -1,0 +1,143 @@
+"""When a queue's rounds run: at every tick, and at once when enough players have arrived."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from matchkeeper.config import MatchmakingSettings
+from matchkeeper.domain.ticket import Ticket
+from matchkeeper.errors import CircuitOpenError, StoreError
+from matchkeeper.handoff.game_servers import GameServers
+from matchkeeper.observe.events import Event, emit
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.queue.fleet import Fleet
+from matchkeeper.queue.round import Round, RoundResult
+from matchkeeper.resilience.breaker import BreakerState, CircuitBreaker
+from matchkeeper.resilience.single_flight import SingleFlight
+from matchkeeper.resilience.waiting import pause
+
+_SHORTEST_GAP_SECONDS = 0.002
+
+
+class Rounds:
+    """One round at a time for one queue.
+
+    A tick that finds a round running for a whole tick is skipped. Arrivals start a round early, but
+    not sooner after the last one than its looking took, so that a long queue which cannot be
+    matched is not read without pause; and not while no game server hears the offers: then only
+    ticks try. `when_due` sees to it that `rounds` runs, once at a time.
+    """
+
+    def __init__(
+        self,
+        round_: Round,
+        settings: MatchmakingSettings,
+        *,
+        breaker: CircuitBreaker,
+        game_servers: GameServers,
+        fleet: Fleet,
+        metrics: Metrics,
+        when_due: Callable[[Rounds], None],
+        clock: Callable[[], float],
+        stop: asyncio.Event,
+    ) -> None:
+        self._round = round_
+        self.mode = round_.mode
+        self._tick_seconds = settings.try_match_tick_interval_seconds
+        self._breaker = breaker
+        self._game_servers = game_servers
+        self._fleet = fleet
+        self._metrics = metrics
+        self._clock = clock
+        self._stop = stop
+        self._when_due = when_due
+        self.due = False
+        self._flight = SingleFlight()
+        self._gap_seconds = _SHORTEST_GAP_SECONDS
+        self._begun_at = 0.0
+        """Of the round that runs, or of the last one."""
+
+    def arrived(self, queue_length: int, tickets: Sequence[Ticket]) -> None:
+        """Players came; enough for a match starts a round."""
+        self._round.view.arrived(tickets)
+        if queue_length >= self.mode.required_players and not self._game_servers.missing:
+            self.try_now()
+
+    def left(self, players: Sequence[str]) -> None:
+        """These asked to leave, and have left."""
+        self._round.view.left(players)
+
+    def try_now(self) -> None:
+        """Something changed for the better: do not wait for the tick."""
+        self.due = True
+        self._when_due(self)
+
+    def skips_tick(self) -> bool:
+        """Whether this tick makes no round, whoever waits; tells why."""
+        why = ""
+        if self._breaker.state in (BreakerState.OPEN, BreakerState.FORCED_OPEN):
+            emit(Event.CIRCUIT_OPEN_SKIP, mode=self.mode.name)
+            why = "circuit_open"
+        elif not self._fleet.matches(self.mode.tag):
+            why = "other_settings"
+        elif self._flight.running and self._clock() - self._begun_at >= self._tick_seconds:
+            # A round that began early and runs still is no reason to leave one out.
+            emit(Event.TICK_SKIPPED, mode=self.mode.name)
+            why = "running"
+        if why:
+            self._metrics.skipped_tick(self.mode.name, why)
+        return bool(why)
+
+    @property
+    def knows_somebody(self) -> bool:
+        """Whether somebody waited, as far as this server has seen."""
+        return self._round.view.knows_somebody
+
+    async def _somebody_waits(self) -> bool:
+        try:
+            return await self._round.view.somebody_waits()
+        except StoreError:  # told by the connection; the round finds out
+            return True
+
+    async def rounds(self) -> None:
+        """Runs what is due, until nothing is, or the server stops. What a defect ended is due
+        again.
+        """
+        while self.due and not self._stop.is_set():
+            self.due = False
+            if not self._fleet.matches(self.mode.tag):
+                return  # made due again when it does
+            if not await self._somebody_waits():
+                continue
+            with self._flight.hold() as mine:
+                if mine:
+                    await self._run()
+            if await pause(self._stop, self._gap_seconds):
+                return
+
+    async def _run(self) -> None:
+        begun = self._begun_at = self._clock()
+        outcome = "failed"
+        self._gap_seconds = _SHORTEST_GAP_SECONDS
+        try:
+            result = await self._round.run()
+            outcome = "no_server" if result.no_server else "ok"
+            self._after(result)
+        except CircuitOpenError:
+            outcome = "circuit_open"
+        except StoreError as error:
+            emit(Event.ROUND_FAILED, mode=self.mode.name, error=error.message)
+        except Exception:
+            self.due = True
+            raise
+        finally:
+            self._metrics.round(self.mode.name, outcome, self._clock() - begun)
+
+    def _after(self, result: RoundResult) -> None:
+        self._gap_seconds = max(_SHORTEST_GAP_SECONDS, result.looking_seconds)
+        if result.bound_hit:
+            emit(Event.ROUND_BOUND_HIT, mode=self.mode.name)
+        # There is more to read, and reading it pays.
+        if result.bound_hit and result.matches and not result.no_server:
+            self.due = True

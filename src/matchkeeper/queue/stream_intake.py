@@ -1,0 +1,104 @@
+"""Requests by stream, which keeps them until they are done."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterable
+from datetime import timedelta
+
+from matchkeeper.config import MatchmakingSettings
+from matchkeeper.observe.events import Event, emit
+from matchkeeper.queue.ingest import Ingest
+from matchkeeper.resilience.waiting import Behind, unless
+from matchkeeper.store.stream import RequestStream
+
+_BLOCK = timedelta(seconds=1)
+_TAKE_OVER_EVERY_SECONDS = 5.0
+_AGAIN_SECONDS = 1.0
+"""After so long what failed by itself is tried again."""
+
+
+class StreamIntake:
+    """Reads requests from their stream; what is not done stays there."""
+
+    def __init__(
+        self,
+        ingest: Ingest,
+        stream: RequestStream,
+        settings: MatchmakingSettings,
+        *,
+        stop: asyncio.Event,
+    ) -> None:
+        self._ingest = ingest
+        self._stream = stream
+        self._batch = settings.ingest_batch_size
+        self._take_over_after = timedelta(seconds=settings.take_over_seconds)
+        self._stop = stop
+        self._look_at = 0.0
+        """When to look for requests of servers that are gone; a new start does not put it off."""
+        self._again_at = math.inf
+        """When to try again what failed by itself."""
+        self.reading = False
+        """The stream is there, so that game servers can write to it."""
+
+    async def run(self) -> None:
+        """Until the server stops. Raises StoreError; starting again catches up."""
+        try:
+            await self._stream.prepare()
+            self.reading = True
+            await self._read()
+        finally:
+            self.reading = False
+
+    async def _read(self) -> None:
+        await self._catch_up()
+        loop = asyncio.get_running_loop()
+        async with Behind[int]() as behind:
+            while not self._stop.is_set():
+                if loop.time() >= self._again_at:
+                    await behind.rest()
+                    await self._catch_up()
+                if loop.time() >= self._look_at:
+                    self._look_at = loop.time() + _TAKE_OVER_EVERY_SECONDS
+                    await behind.rest()
+                    await self._stream.prepare()
+                    await self._take_over()
+                reading = self._stream.read(count=self._batch, block=_BLOCK)
+                if entries := await unless(self._stop, reading):
+                    batch = self._ingest.read(entries)
+                    self._note(await behind.start(self._ingest.apply(batch)))
+                else:
+                    self._note(await behind.rest())
+            await behind.rest()
+        # A read that was cut off may have been given requests.
+        await self._catch_up()
+        await self._stream.leave(gone_for=timedelta(hours=1))
+
+    def _note(self, failed: Iterable[int]) -> None:
+        if any(failed):
+            again = asyncio.get_running_loop().time() + _AGAIN_SECONDS
+            self._again_at = min(self._again_at, again)
+
+    async def _catch_up(self) -> None:
+        """Does what this server was given before, each once."""
+        self._again_at = math.inf
+        after = ""
+        while True:
+            part = await self._stream.reread(after=after, count=self._batch)
+            if part.entries:
+                self._note([await self._ingest.take(part.entries)])
+            if not (after := part.after):
+                return
+
+    async def _take_over(self) -> None:
+        after = ""
+        while not self._stop.is_set():
+            part = await self._stream.take_over(
+                idle=self._take_over_after, after=after, count=self._batch
+            )
+            if part.entries:
+                emit(Event.REQUESTS_TAKEN_OVER, count=len(part.entries))
+                self._note([await self._ingest.take(part.entries)])
+            if not (after := part.after):
+                return

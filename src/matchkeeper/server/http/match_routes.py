@@ -1,0 +1,64 @@
+"""The routes of pending matches: to look at them, and to end one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import delete, get
+
+from matchkeeper.handoff.decide import Cause
+from matchkeeper.observe.events import Event, emit
+from matchkeeper.server.http import models
+from matchkeeper.server.http.failures import BAD_REQUEST, CHANGES, NO_REDIS, NOT_FOUND, fails_with
+from matchkeeper.server.http.shared import MOST_BYTES, SECURITY, Count
+from matchkeeper.server.wiring import Context
+from matchkeeper.wire.limits import printable
+
+
+def match_routes(context: Context, guard: list[Any]) -> list[Any]:
+    """Reading is open; `guard` lets those pass who may end a match."""
+    operator = context.operator
+
+    @get(
+        "/matches/{mode:str}",
+        tags=["matches"],
+        summary="Pending matches, those due first; fewer where they hold more than 1 MiB",
+        responses=fails_with(BAD_REQUEST, NOT_FOUND, NO_REDIS),
+    )
+    async def matches(mode: str, count: Count = 100) -> list[models.MatchView]:
+        found = await operator.pending(operator.mode(mode), count=count, most_bytes=MOST_BYTES)
+        return [models.match_view(match) for match in found]
+
+    @get(
+        "/matches/{mode:str}/{match_id:str}",
+        tags=["matches"],
+        summary="One pending match",
+        responses=fails_with(BAD_REQUEST, NOT_FOUND, NO_REDIS),
+    )
+    async def match(mode: str, match_id: str) -> models.MatchView:
+        return models.match_view(await operator.match(operator.mode(mode), match_id))
+
+    @delete(
+        "/matches/{mode:str}/{match_id:str}",
+        tags=["matches"],
+        summary="End a pending match: its players go back with their place, or leave the queue",
+        guards=guard,
+        security=SECURITY,
+        responses=fails_with(BAD_REQUEST, *CHANGES, NOT_FOUND, NO_REDIS),
+        status_code=200,
+    )
+    async def end(mode: str, match_id: str, *, leave: bool = False) -> models.Done:
+        found = operator.mode(mode)
+        ended = await operator.end_match(found, match_id, leave=leave)
+        cause = Cause.OPERATOR.value
+        context.metrics.reenqueued(found.name, cause, ended.put_back)
+        emit(
+            Event.MATCH_GIVEN_BACK,
+            mode=found.name,
+            match_id=printable(match_id),
+            players=ended.put_back,
+            cause=cause,
+        )
+        return models.Done(done=f"match {match_id} of {found.name} is over: {ended}")
+
+    return [matches, match, end]

@@ -1,0 +1,104 @@
+"""The running server: what starts, what stops, and in which order."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from matchkeeper.observe.events import Event, Throttle, emit
+from matchkeeper.observe.supervision import supervised
+
+
+class Phase(StrEnum):
+    """Where the server is in its life."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A loop by name. `finishes`: on stop it ends by itself, and is waited for."""
+
+    name: str
+    run: Callable[[], Awaitable[None]]
+    finishes: bool = True
+
+
+class MatchServer:
+    """Runs its tasks until it is told to stop; then lets them end what they are doing.
+
+    `stopping` is set first: intakes stop reading and empty their backlog, rounds end between
+    commits. What is not over at the deadline, or at a second `stop()`, is cancelled: it is safe to
+    cut off anything at any time, since no player is held in memory alone.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        *,
+        stopping: asyncio.Event,
+        deadline: timedelta,
+        rng: random.Random,
+        throttle: Throttle,
+    ) -> None:
+        self._tasks = tasks
+        self._stopping = stopping
+        self._deadline = deadline
+        self._rng = rng
+        self._throttle = throttle
+        self._at_once = asyncio.Event()
+        self.phase = Phase.STARTING
+
+    def stop(self) -> None:
+        """Ends the server in good order; called again, at once."""
+        if self._stopping.is_set():
+            self._at_once.set()
+            emit(Event.SHUTDOWN_AT_ONCE)
+            return
+        self.phase = Phase.STOPPING
+        emit(Event.SHUTDOWN_STARTED, seconds=self._deadline.total_seconds())
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Until stopped. Never raises because a task failed: tasks are supervised."""
+        async with asyncio.TaskGroup() as group:
+            running = {
+                group.create_task(self._supervise(task), name=task.name): task
+                for task in self._tasks
+            }
+            if self.phase is Phase.STARTING:
+                self.phase = Phase.RUNNING
+            await self._stopping.wait()
+            finishing = [each for each, task in running.items() if task.finishes]
+            await self._wait_for(finishing)
+            for each in running:
+                each.cancel()
+        self.phase = Phase.STOPPED
+        emit(Event.SHUTDOWN_DONE)
+
+    async def _wait_for(self, finishing: Sequence[asyncio.Task[None]]) -> None:
+        at_once = asyncio.ensure_future(self._at_once.wait())
+        everything = asyncio.gather(*finishing)
+        await asyncio.wait(
+            (everything, at_once),
+            timeout=self._deadline.total_seconds(),
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        at_once.cancel()
+        cut_off = [each.get_name() for each in finishing if not each.done()]
+        if cut_off:
+            emit(Event.SHUTDOWN_CUT_OFF, tasks=", ".join(cut_off))
+            everything.cancel()
+        await asyncio.gather(everything, return_exceptions=True)
+
+    async def _supervise(self, task: Task) -> None:
+        await supervised(
+            task.name, task.run, stop=self._stopping, rng=self._rng, throttle=self._throttle
+        )

@@ -1,0 +1,105 @@
+"""Looks at everything now and then, for the metrics and for what changes without us."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from matchkeeper.domain.mode import GameMode
+from matchkeeper.errors import StoreRefusedError
+from matchkeeper.handoff.game_servers import GameServers
+from matchkeeper.handoff.pods import PodRecords
+from matchkeeper.observe.events import Event, emit
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.resilience.waiting import MODES_AT_ONCE, Behind, pause
+from matchkeeper.store.coordination import Coordination
+from matchkeeper.store.dead_letters import DeadLetterStore
+from matchkeeper.store.tickets import TicketStore
+
+_EVERY_SECONDS = 2.0
+_EVERY_SECONDS_IN_OUTAGE = 1.0
+_LAG_EVERY_SECONDS = 0.25
+
+
+class Watch:
+    """Gauges, heartbeats, and the return of the game servers."""
+
+    def __init__(
+        self,
+        modes: Sequence[GameMode],
+        *,
+        channel: str,
+        tickets: TicketStore,
+        dead_letters: DeadLetterStore,
+        coordination: Coordination,
+        pods: PodRecords,
+        game_servers: GameServers,
+        metrics: Metrics,
+        stop: asyncio.Event,
+    ) -> None:
+        self._modes = modes
+        self._channel = channel
+        self._tickets = tickets
+        self._dead_letters = dead_letters
+        self._coordination = coordination
+        self._pods = pods
+        self._game_servers = game_servers
+        self._metrics = metrics
+        self._stop = stop
+        self._there: set[str] = set()
+        """Modes where somebody waited or was set aside at the last look."""
+
+    async def run(self) -> None:
+        """Until the server stops. Raises StoreError; starting again is safe."""
+        for mode in self._modes:
+            self._metrics.oldest_wait(mode.name, 0.0)
+            self._metrics.dead_letters(mode.name, 0, ())
+        while True:
+            await self.look()
+            every = _EVERY_SECONDS_IN_OUTAGE if self._game_servers.missing else _EVERY_SECONDS
+            if await pause(self._stop, every):
+                return
+
+    async def look(self) -> None:
+        """One look at everything. Raises StoreError."""
+        await self._look_at_pods()
+        there = await self._tickets.present() | await self._dead_letters.present()
+        # Once more where there is nothing any more, so that this is told.
+        looked_at, self._there = there | self._there, there
+        async with Behind[None](at_once=MODES_AT_ONCE) as behind:
+            for mode in self._modes:
+                if mode.tag in looked_at:
+                    await behind.start(self._look_at_queue(mode))
+                else:
+                    self._metrics.queue_length(mode.name, 0)
+            await behind.rest()
+
+    async def _look_at_queue(self, mode: GameMode) -> None:
+        # Told by the connection; the other modes are looked at all the same.
+        with suppress(StoreRefusedError):
+            length, oldest = await self._tickets.length_and_oldest(mode.tag)
+            self._metrics.queue_length(mode.name, length)
+            self._metrics.oldest_wait(mode.name, oldest or 0.0)
+            self._metrics.dead_letters(mode.name, *await self._dead_letters.look(mode.tag))
+
+    async def _look_at_pods(self) -> None:
+        subscribers = await self._coordination.subscribers(self._channel)
+        self._metrics.subscribers(subscribers)
+        if subscribers and self._game_servers.missing:
+            self._game_servers.succeeded(subscribers)
+        fell, came_back = self._pods.heard(await self._coordination.pods())
+        self._metrics.pods_silent(len(self._pods.silent))
+        for pod_id in sorted(fell):
+            emit(Event.POD_SILENT, pod_id=pod_id)
+        for pod_id in sorted(came_back):
+            emit(Event.POD_BACK, pod_id=pod_id)
+
+
+async def watch_lag(metrics: Metrics, *, clock: Callable[[], float], stop: asyncio.Event) -> None:
+    """Measures how late the event loop comes to what is due."""
+    while True:
+        begun = clock()
+        if await pause(stop, _LAG_EVERY_SECONDS):
+            return
+        metrics.loop_lag(max(0.0, clock() - begun - _LAG_EVERY_SECONDS))

@@ -1,0 +1,226 @@
+"""The stores of one Redis, and what an operator can do with them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import count
+
+from matchkeeper.config import Settings
+from matchkeeper.observe.redis_events import RedisEvents
+from matchkeeper.operate.operator import Operator
+from matchkeeper.resilience.breaker import CircuitBreaker
+from matchkeeper.resilience.retry import RetryPolicy
+from matchkeeper.server.redis_probe import RedisProbe
+from matchkeeper.store.clock import RedisClock
+from matchkeeper.store.connection import Connection, ConnectionOptions, StoreObserver, Unobserved
+from matchkeeper.store.coordination import Coordination
+from matchkeeper.store.dead_letters import DeadLetterStore
+from matchkeeper.store.durability import Durability
+from matchkeeper.store.hearing import HearingStore
+from matchkeeper.store.history import History
+from matchkeeper.store.matches import MatchStore
+from matchkeeper.store.rights import Channels, trials
+from matchkeeper.store.servers import Servers
+from matchkeeper.store.stream import RequestStream
+from matchkeeper.store.tickets import TicketStore
+
+Clock = Callable[[], float]
+PEOPLE_CONNECTIONS = 4
+_PEOPLE_TIMEOUT = timedelta(seconds=5)
+_PEOPLE_COOLDOWN = timedelta(seconds=2)
+_PROCESS = secrets.token_hex(8)
+_numbers = count(1)
+_MODES_TRIED = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """Everything that speaks to one Redis."""
+
+    connection: Connection
+    tickets: TicketStore
+    matches: MatchStore
+    dead_letters: DeadLetterStore
+    stream: RequestStream
+    coordination: Coordination
+    hearing: HearingStore
+    history: History
+    servers: Servers
+    clock: RedisClock
+
+
+def new_token() -> str:
+    """An id that is never made twice: 8 random bytes of this process and a number, as hex."""
+    return f"{_PROCESS}{next(_numbers):016x}"
+
+
+def new_server_id(label: str | None = None, *, token: Callable[[], str] = new_token) -> str:
+    """A name for this process that no other has had; `label` is for people, and may come twice."""
+    return f"{label or f'{socket.gethostname()}-{os.getpid()}'}-{token()}"
+
+
+def breaker_for(
+    settings: Settings, *, events: RedisEvents, clock: Clock, rng: random.Random
+) -> CircuitBreaker:
+    """The circuit breaker of one Redis."""
+    redis = settings.redis
+    return CircuitBreaker(
+        failures=redis.breaker_failures,
+        cooldown=timedelta(seconds=redis.breaker_cooldown_seconds),
+        growth=redis.breaker_cooldown_growth,
+        cooldown_max=timedelta(seconds=redis.breaker_cooldown_max_seconds),
+        jitter=redis.breaker_jitter,
+        early_probe=timedelta(seconds=redis.breaker_early_probe_seconds),
+        slow_call=timedelta(seconds=redis.slow_call_seconds) if redis.slow_call_seconds else None,
+        probe_lease=timedelta(
+            seconds=2 * settings.matchmaking.redis_operation_timeout_seconds
+            + redis.durability_timeout_seconds
+        ),
+        clock=clock,
+        rng=rng,
+        on_change=events.breaker_changed,
+    )
+
+
+def options_for(settings: Settings, url: str) -> ConnectionOptions:
+    """How the server speaks to this Redis."""
+    matchmaking, retry = settings.matchmaking, settings.retry
+    return ConnectionOptions(
+        url=url,
+        timeout=timedelta(seconds=matchmaking.redis_operation_timeout_seconds),
+        max_connections=settings.redis.max_connections,
+        password_file=settings.redis.password_file,
+        retry=RetryPolicy(
+            max_attempts=retry.max_attempts,
+            base_delay=timedelta(seconds=retry.base_delay_seconds),
+            max_delay=timedelta(seconds=retry.max_delay_seconds),
+        ),
+        memory=timedelta(seconds=retry.request_memory_seconds),
+        durability=Durability.parse(
+            settings.redis.durability,
+            timeout_seconds=settings.redis.durability_timeout_seconds,
+        ),
+    )
+
+
+def stores_for_people(
+    settings: Settings, url: str, *, me: str, clock: Clock, rng: random.Random, stop: asyncio.Event
+) -> Stores:
+    """For what people ask by HTTP: connections, deadlines and a breaker of its own, so that nothing
+    they ask for keeps matching up. What fails is told to who asks.
+    """
+    options = options_for(settings, url)
+    return stores_for(
+        settings,
+        url,
+        me=me,
+        breaker=CircuitBreaker(
+            cooldown=_PEOPLE_COOLDOWN,
+            cooldown_max=_PEOPLE_COOLDOWN,
+            clock=clock,
+            rng=rng,
+            on_change=lambda _change: None,
+        ),
+        events=Unobserved(),
+        clock=clock,
+        rng=rng,
+        stop=stop,
+        options=replace(
+            options,
+            timeout=min(options.timeout, _PEOPLE_TIMEOUT),
+            max_connections=PEOPLE_CONNECTIONS,
+            retry=replace(options.retry, max_attempts=1),
+        ),
+    )
+
+
+def stores_for(
+    settings: Settings,
+    url: str,
+    *,
+    me: str,
+    breaker: CircuitBreaker,
+    events: StoreObserver,
+    clock: Clock,
+    rng: random.Random,
+    stop: asyncio.Event | None = None,
+    token: Callable[[], str] = new_token,
+    options: ConnectionOptions | None = None,
+) -> Stores:
+    """The stores of one Redis, as the settings say, unless `options` say something else."""
+    matchmaking = settings.matchmaking
+    connection = Connection(
+        options or options_for(settings, url),
+        breaker=breaker,
+        observer=events,
+        clock=clock,
+        rng=rng,
+        stop=stop,
+    )
+    tags = [mode.tag for mode in settings.modes()]
+    return Stores(
+        connection=connection,
+        tickets=TicketStore(
+            connection,
+            tags=tags,
+            several_queues=matchmaking.allow_multiple_queues,
+            longest={mode.tag: mode.max_queue_length or 0 for mode in settings.modes()},
+        ),
+        matches=MatchStore(connection, tags=tags, several_queues=matchmaking.allow_multiple_queues),
+        dead_letters=DeadLetterStore(connection, tags=tags),
+        stream=RequestStream(connection, me=me),
+        coordination=Coordination(connection, new_token=token),
+        hearing=HearingStore(connection, me=me, channels=channels_of(settings).heard),
+        history=History(connection, tags=tags),
+        servers=Servers(connection, me=me),
+        clock=RedisClock(connection, steady=clock),
+    )
+
+
+def channels_of(settings: Settings) -> Channels:
+    """The Pub/Sub channels that a server needs rights to."""
+    matchmaking = settings.matchmaking
+    return Channels(
+        heard=(matchmaking.enqueue_request_channel, matchmaking.dequeue_request_channel),
+        told=(
+            matchmaking.battle_request_channel,
+            matchmaking.result_channel("*"),
+        ),
+    )
+
+
+def probe_for(
+    settings: Settings, stores: Stores, *, events: RedisEvents, stop: asyncio.Event
+) -> RedisProbe:
+    """What looks whether Redis can be used."""
+    # Rights are given by patterns: what holds for some modes holds for all.
+    tags = [mode.tag for mode in settings.modes()[:_MODES_TRIED]]
+    waiting = stores.connection.options.durability.command
+    return RedisProbe(
+        stores.connection,
+        # Traces tell by themselves what they lack; nobody else needs it.
+        tried=trials(tags, channels_of(settings), waiting, traced=False),
+        events=events,
+        stop=stop,
+    )
+
+
+def operator_for(settings: Settings, stores: Stores) -> Operator:
+    """What an operator can do with these stores."""
+    return Operator(
+        settings.matchmaking,
+        connection=stores.connection,
+        tickets=stores.tickets,
+        matches=stores.matches,
+        dead_letters=stores.dead_letters,
+        history=stores.history,
+        servers=stores.servers,
+        new_token=new_token,
+    )

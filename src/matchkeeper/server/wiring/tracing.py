@@ -1,0 +1,92 @@
+"""Traces, where they are on: with a connection and a circuit breaker of their own, so that what
+fails with them fails alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from matchkeeper.config import Settings
+from matchkeeper.errors import ConfigError
+from matchkeeper.observe.events import Throttle
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.traces import Traces, Untraced
+from matchkeeper.resilience.breaker import CircuitBreaker
+from matchkeeper.server.wiring.stores import Clock
+from matchkeeper.store.connection import Connection, ConnectionOptions, Unobserved
+from matchkeeper.store.traces import TraceStore
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+_LONGEST_CALL_SECONDS = 1.0
+"""A match does not wait longer for its traces."""
+_COOLDOWN = timedelta(seconds=5)
+
+
+def traces_for(
+    settings: Settings,
+    url: str,
+    *,
+    metrics: Metrics,
+    clock: Clock,
+    rng: random.Random,
+    stop: asyncio.Event,
+    exporter: SpanExporter | None = None,
+) -> Traces:
+    """Traces as the settings say. `exporter` takes the spans in the place of the collector.
+
+    Raises ConfigError where OpenTelemetry is wanted and not installed.
+    """
+    tracing = settings.tracing
+    if not tracing.enabled:
+        return Untraced()
+    try:
+        from matchkeeper.observe.player_traces import PlayerTraces  # noqa: PLC0415  # optional
+        from matchkeeper.observe.tracing import Spans  # noqa: PLC0415  # optional
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("opentelemetry"):
+            raise
+        raise ConfigError(
+            f"tracing.enabled is true, and {error.name} is not installed",
+            hint="pip install 'matchkeeper[otel]', or set tracing.enabled to false.",
+        ) from None
+    return PlayerTraces(
+        Spans(tracing, metrics=metrics, exporter=exporter),
+        TraceStore(_connection(settings, url, clock=clock, rng=rng, stop=stop)),
+        metrics=metrics,
+        throttle=Throttle(
+            interval=timedelta(seconds=settings.logging.repeat_interval_seconds), clock=clock
+        ),
+        wall=time.time,
+        stop=stop,
+    )
+
+
+def _connection(
+    settings: Settings, url: str, *, clock: Clock, rng: random.Random, stop: asyncio.Event
+) -> Connection:
+    seconds = min(settings.matchmaking.redis_operation_timeout_seconds, _LONGEST_CALL_SECONDS)
+    return Connection(
+        ConnectionOptions(
+            url=url,
+            timeout=timedelta(seconds=seconds),
+            max_connections=4,
+            password_file=settings.redis.password_file,
+        ),
+        breaker=CircuitBreaker(
+            cooldown=_COOLDOWN,
+            cooldown_max=_COOLDOWN,
+            clock=clock,
+            rng=rng,
+            on_change=lambda _change: None,
+        ),
+        observer=Unobserved(),  # what fails is told by who asks, as lost traces
+        clock=clock,
+        rng=rng,
+        stop=stop,
+    )

@@ -1,0 +1,40 @@
+"""Those who look at Redis by themselves, and what they have to tell."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from matchkeeper.observe.board.problems import Problem
+from matchkeeper.observe.metrics import Metrics
+from matchkeeper.server.clock_watch import ClockWatch
+from matchkeeper.server.doubts import RedisDoubts
+from matchkeeper.server.lifecycle import Task
+from matchkeeper.server.wiring.stores import Clock, Stores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watches:
+    """Its clock and its data set, and whether it keeps what it is given."""
+
+    clock: ClockWatch
+    doubts: RedisDoubts
+
+    def tasks(self) -> list[Task]:
+        """Their loops."""
+        return [
+            Task(name="clock", run=self.clock.run),
+            Task(name="doubts", run=self.doubts.run),
+        ]
+
+    def problems(self) -> list[Problem]:
+        """What is to be told now, in readiness and on the live page."""
+        return [*self.clock.problems(), *self.doubts.problems()]
+
+
+def watches_for(stores: Stores, *, metrics: Metrics, clock: Clock, stop: asyncio.Event) -> Watches:
+    """Those of one server."""
+    return Watches(
+        clock=ClockWatch(stores.clock, clock=clock, metrics=metrics, stop=stop),
+        doubts=RedisDoubts(stores.connection, metrics=metrics, stop=stop),
+    )
