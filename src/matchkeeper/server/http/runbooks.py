@@ -11,9 +11,10 @@ from litestar.exceptions import NotFoundException
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+import matchkeeper
 from matchkeeper.server.http.pages import HEADERS
 
-_PACKAGE = Path(__file__).parent.parent
+_PACKAGE = Path(matchkeeper.__file__).parent
 _FRAME = """<!doctype html>
 <html lang="en">
 <head>
