@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from proof.judge import State
+from crowd.history import State
 
 SCRIPT = """
 local out = {queues = {}, metadata = {}, matched = {}, pending = {}, matches = {}, started = {},

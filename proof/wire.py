@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from proof.judge import History, What
+from crowd.history import History, What
 
 
 def packed(*args: str | bytes | float) -> bytes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from crowd.history import State
 from proof.chaos.wire import Client, WireError
-from proof.judge import State
 from proof.look import SCRIPT, read
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from proof.judge import Event, History, What
+from crowd.history import Event, History, What
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Event).decode

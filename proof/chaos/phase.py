@@ -10,13 +10,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from crowd.history import Event
+from crowd.judge import Verdict, judge
 from proof.chaos.faults import CRASHES, Blow
 from proof.chaos.notes import read
 from proof.chaos.recovery import Recoveries, recoveries
 from proof.chaos.settings import LIFETIMES, REFUSALS, Options, sizes
 from proof.chaos.site import Site
 from proof.chaos.storm import Storm
-from proof.judge import Event, Verdict, judge
 
 _LOOK_EVERY_SECONDS = 1.0
 _PATIENCE_SECONDS = 30.0

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from crowd.history import What
 from proof.chaos.notes import Notes
 from proof.chaos.settings import PodOptions
 from proof.chaos.wire import Client, WireError
-from proof.judge import What
 
 _BY_STREAM = 0.6
 _WITH_IDS = 0.5

@@ -17,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from crowd.history import What
 from matchkeeper.client import GameServer
 from matchkeeper.errors import StoreError
 from matchkeeper.wire.answers import BattleRequest, decode_battle_request
@@ -24,7 +25,6 @@ from proof.chaos.notes import Notes
 from proof.chaos.players import Players
 from proof.chaos.settings import DEADLINE_SECONDS, LEASE_SECONDS, PodOptions
 from proof.chaos.wire import Client, Line, WireError
-from proof.judge import What
 from proof.wire import note
 
 _PODS = 3

@@ -6,8 +6,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
+from crowd.history import Event, What
 from proof.chaos.faults import Blow, Kind
-from proof.judge import Event, What
 
 Recoveries = Mapping[Kind, Sequence[float]]
 """Seconds, by the kind of the last fault before the calm."""

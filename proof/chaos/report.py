@@ -9,9 +9,9 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
+from crowd.judge import Fault
 from proof.chaos.faults import CRASHES, CommandFault, Kind
 from proof.chaos.phase import Outcome
-from proof.judge import Fault
 
 _SHOWN = 10
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from proof.judge import Refusals
+from crowd.judge import Refusals
 
 SHARES = {"Duel": 6, "Squad": 3, "Ranked": 3, "Brief": 1, "Open": 2}
 """How many of the players come for each mode."""

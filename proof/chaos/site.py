@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from crowd.history import State, What
 from proof.chaos.look import Looker
 from proof.chaos.notes import Notes
 from proof.chaos.processes import Child
@@ -15,7 +16,6 @@ from proof.chaos.proxy import Proxy
 from proof.chaos.settings import ANNOUNCED, SHARES, PodOptions, server_environment, sizes
 from proof.chaos.valkey import Valkey
 from proof.chaos.wire import WireError, ask
-from proof.judge import State, What
 
 _DEFECTS = ('"loop_failed"', "Traceback (most recent")
 _SERVERS = 2

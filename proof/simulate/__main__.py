@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from proof.judge import Event
+from crowd.history import Event
 from proof.simulate.backend import Backend
 from proof.simulate.explore import (
     first_faults,

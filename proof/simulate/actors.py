@@ -15,12 +15,12 @@ from typing import Any
 
 import msgspec
 
+from crowd.history import History, What
 from matchkeeper.client import GameServer, Offer, RefusedError
 from matchkeeper.config import Settings
 from matchkeeper.errors import StoreError
 from matchkeeper.server.lifecycle import MatchServer
 from matchkeeper.server.wiring import build
-from proof.judge import History, What
 from proof.simulate.backend import EPOCH
 from proof.simulate.defects import unexpected
 from proof.simulate.loop import SimLoop

@@ -12,8 +12,8 @@ from typing import Any
 
 import hiredis
 
+from crowd.history import What
 from matchkeeper.store import keys
-from proof.judge import What
 from proof.simulate.backend import Backend, Raw
 from proof.simulate.faults import ERRORS, FREEZES, KILLS, READS, STEPS, Fault, Operation, Plan
 from proof.simulate.loop import Pace, SimLoop

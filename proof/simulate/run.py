@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 
+from crowd.history import History, State, What
+from crowd.judge import Verdict, judge
 from matchkeeper.config import Settings
 from matchkeeper.store import scripts
-from proof.judge import History, State, Verdict, What, judge
 from proof.simulate.actors import World
 from proof.simulate.backend import Backend
 from proof.simulate.defects import logged_defects

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crowd.history import Event, What
 from matchkeeper.store import scripts
 from matchkeeper.store.scripts import Script
 from proof.chaos.faults import Blow, Kind
@@ -18,7 +19,6 @@ from proof.chaos.frames import Splitter, command_name
 from proof.chaos.recovery import recoveries
 from proof.chaos.valkey import are_whole
 from proof.durability import power
-from proof.judge import Event, What
 from proof.mutants.catalogue import MUTANTS
 from proof.mutants.mutant import ROOT, Mutant
 from proof.wire import packed

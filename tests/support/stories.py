@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from proof.judge import Event, Refusals, State, Verdict, What, judge
+from crowd.history import Event, State, What
+from crowd.judge import Refusals, Verdict, judge
 
 Players = dict[str, float]
 REQUIRED = {"squad": 2}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from proof.judge.history import Event, State, What
-from proof.judge.matches import Matches, check_matches
-from proof.judge.pods import check_pods
-from proof.judge.settings import Refusals, check_refusals, check_sizes
-from proof.judge.state import check_state
-from proof.judge.stays import Stay, stays_of
-from proof.judge.verdict import Fault, Finding, Verdict
+from crowd.history import Event, State, What
+from crowd.judge.matches import Matches, check_matches
+from crowd.judge.pods import check_pods
+from crowd.judge.settings import Refusals, check_refusals, check_sizes
+from crowd.judge.state import check_state
+from crowd.judge.stays import Stay, stays_of
+from crowd.judge.verdict import Fault, Finding, Verdict
 
 
 def judge(

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from proof.judge import Fault, What
+from crowd.history import What
+from crowd.judge import Fault
 from tests.support.stories import Story, story
 
 

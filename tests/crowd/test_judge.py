@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from proof.judge import Fault, State, What
-from tests.proof import test_judge_settings as of_settings
+from crowd.history import State, What
+from crowd.judge import Fault
+from tests.crowd import test_judge_settings as of_settings
 from tests.support.stories import Story, story
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proof.judge.history import State
-from proof.judge.verdict import Fault, Finding
+from crowd.history import State
+from crowd.judge.verdict import Fault, Finding
 
 
 def check_state(state: State, *, several: bool = False) -> Iterator[Finding]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
 
-from proof.judge.history import Event, What
-from proof.judge.matches import Match, Matches
+from crowd.history import Event, What
+from crowd.judge.matches import Match, Matches
 
 _ENDS = ("DeQueued", "Expired")
 _NOT_LEFT = ("not_in_queue", "match_pending")

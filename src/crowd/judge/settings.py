@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
 
-from proof.judge.history import Event, What
-from proof.judge.verdict import Fault, Finding
+from crowd.history import Event, What
+from crowd.judge.verdict import Fault, Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

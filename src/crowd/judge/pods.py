@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from proof.judge.history import Event, What
-from proof.judge.matches import Matches
-from proof.judge.verdict import Fault, Finding
+from crowd.history import Event, What
+from crowd.judge.matches import Matches
+from crowd.judge.verdict import Fault, Finding
 
 _NOTICED_SECONDS = 5.0
 """By then a pod has noticed that its connection no longer brings anything."""

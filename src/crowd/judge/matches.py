@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from proof.judge.history import Event, What
-from proof.judge.verdict import Fault, Finding
+from crowd.history import Event, What
+from crowd.judge.verdict import Fault, Finding
 
 
 @dataclass(slots=True, kw_only=True)
