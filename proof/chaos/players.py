@@ -13,13 +13,16 @@ from typing import Any
 
 from crowd.history import What
 from proof.chaos.notes import Notes
-from proof.chaos.settings import PodOptions
+from proof.chaos.settings import MEMORY_SECONDS, PodOptions
 from proof.chaos.wire import Client, WireError
 
 _BY_STREAM = 0.6
 _WITH_IDS = 0.5
 _LEAVE = 0.12
 _ASK_AGAIN_SECONDS = 1.0
+_KNOWN_SECONDS = MEMORY_SECONDS - 5
+"""So long a request that does not say what it repeats may be sent again: what is on its way is late
+by a few seconds, and what comes when the first is forgotten is a new request."""
 _PATIENCE = 45
 """So often a player asks: longer than nobody answers, whatever the faults. Each time that it is
 read the request is remembered anew."""
@@ -133,9 +136,10 @@ class Players:
             body["request_id"] = f"{word} {player.name}"
         if word == "enqueue":
             body["metadata"] = json.dumps({"mmr": self._rng.gauss(1500, 200)})
+        known_until = asyncio.get_running_loop().time() + _KNOWN_SECONDS
         for _ in range(1 if once else _PATIENCE):
-            with suppress(WireError):
-                entry = await self._send(player, word, json.dumps(body))
+            with suppress(WireError, TimeoutError):
+                entry = await self._send_while_known(player, word, body, known_until)
                 if entry:
                     body.setdefault("repeats", entry)
             with suppress(TimeoutError):
@@ -145,6 +149,19 @@ class Players:
                 return
         if not once:
             self._notes.now(What.GAVE_UP, player=player.name, word=word)
+
+    async def _send_while_known(
+        self, player: Player, word: str, body: dict[str, str], known_until: float
+    ) -> str:
+        """As `_send`, but never later than that, unless it says what it repeats. Raises
+        TimeoutError, too.
+        """
+        if "repeats" in body:
+            return await self._send(player, word, json.dumps(body))
+        if asyncio.get_running_loop().time() > known_until:
+            raise TimeoutError
+        async with asyncio.timeout_at(known_until):
+            return await self._send(player, word, json.dumps(body))
 
     async def _send(self, player: Player, word: str, body: str) -> str:
         """The id of the entry, where the stream gave it one. Raises WireError."""

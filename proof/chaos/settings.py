@@ -17,7 +17,7 @@ ANNOUNCED = "Open"
 LIFETIMES = {"brief": 6.0}
 """Seconds after which a player who waits in a mode is taken out."""
 LEASE_SECONDS = 2.0
-MEMORY_SECONDS = 30.0
+MEMORY_SECONDS = 45.0
 """For so long a request is remembered."""
 REFUSALS = Refusals(claims=5, after_seconds=1.5, apart_seconds=0.8)
 """Of the claims of pods that start nothing, in each mode. One may be let through with each lease,
