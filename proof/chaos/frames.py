@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha1
 
 from matchkeeper.store import scripts
@@ -9,6 +10,7 @@ from matchkeeper.store import scripts
 _SIZED = b"$=!"
 _LISTS = b"*~>"
 _MAP = ord("%")
+_HEARS = re.compile(rb"\r\npod:([^\r]+):match_result\r\n")
 _NAMES = {scripts.sha(each).encode(): each.value for each in scripts.Script}
 
 
@@ -66,6 +68,11 @@ def command_name(frame: bytes) -> str:
         text = _word(frame, at)[0]
         return _NAMES.get(sha1(text, usedforsecurity=False).hexdigest().encode(), "?")
     return name.decode("ascii", "replace")
+
+
+def pods_told(frame: bytes) -> list[str]:
+    """The pods whose answers a SUBSCRIBE asks for."""
+    return [name.decode() for name in _HEARS.findall(frame)]
 
 
 def _word(frame: bytes, at: int) -> tuple[bytes, int]:

@@ -73,11 +73,11 @@ class Lasting:
     async def _freeze(self) -> None:
         await self._perhaps_quiet(_FROZEN_AND_QUIET)
         server = await self._server()
-        server.freeze()
+        self._site.freeze(server)
         try:
             await self._pause(MEMORY_SECONDS + self._rng.uniform(1, 5))
         finally:
-            server.thaw()
+            self._site.thaw(server)
         await self._pause(_AWAKE_SECONDS)
         self._site.quiet = False
 

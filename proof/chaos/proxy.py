@@ -6,12 +6,12 @@ import asyncio
 import socket
 import struct
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from proof.chaos.faults import CommandFault
-from proof.chaos.frames import Splitter, command_name
+from proof.chaos.frames import Splitter, command_name, pods_told
 
 _CHUNK = 1 << 16
 _LATE_SECONDS = 1.6
@@ -20,8 +20,8 @@ _RESET = struct.pack("ii", 1, 0)
 _WAITS_ON_PURPOSE = "XREADGROUP"
 
 
-def _nothing(_name: str) -> CommandFault | None:
-    return None
+def _nothing(_name: str) -> None:
+    pass
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,12 +49,17 @@ class Proxy:
         self.weather.passes.set()
         self.plan: Callable[[str], CommandFault | None] = _nothing
         """Asked about every command, by its name."""
+        self.deaf: Callable[[str], None] = _nothing
+        """Told the name of a pod when the connection on which it listened has ended. A pod that
+        stands still cannot know."""
         self.injected: Counter[CommandFault] = Counter()
         self.commands = 0
         self.committed_at = 0.0
         self.started_at = 0.0
         """When a match was last made, and when one was last started."""
         self._links: set[Link] = set()
+        self._listening: dict[str, Link] = {}
+        """pod -> the connection on which it listens, the latest."""
         self._aims: list[tuple[frozenset[str], asyncio.Future[str]]] = []
         self._server: asyncio.Server | None = None
 
@@ -93,6 +98,16 @@ class Proxy:
     def listeners(self) -> list[Link]:
         """The connections on which somebody listens on Pub/Sub."""
         return [link for link in self._links if link.listens]
+
+    def listens(self, link: Link, pods: Iterable[str]) -> None:
+        """They hear their answers over this connection now, and over no earlier one."""
+        self._listening.update(dict.fromkeys(pods, link))
+
+    def ended(self, link: Link) -> None:
+        """Over this connection nobody hears anything any more."""
+        for pod in [pod for pod, latest in self._listening.items() if latest is link]:
+            del self._listening[pod]
+            self.deaf(pod)
 
     def sent(self, name: str) -> None:
         """A command has gone to the server."""
@@ -158,6 +173,7 @@ class Link:
 
     def cut(self, *, reset: bool = False) -> None:
         """Ends both sides; `reset`: the client's with a reset."""
+        self._proxy.ended(self)
         for writer in (self._client, self._server):
             if reset and writer is self._client and not writer.is_closing():
                 raw = writer.get_extra_info("socket")
@@ -176,6 +192,7 @@ class Link:
         name = command_name(frame)
         if name.endswith("SUBSCRIBE"):
             self.listens = True
+            self._proxy.listens(self, pods_told(frame))
         fault = None if self.listens else self._proxy.plan(name)
         if fault is not None:
             self._proxy.injected[fault] += 1

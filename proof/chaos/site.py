@@ -64,6 +64,7 @@ class Site:
         if self.replicas:
             await self.replica.start(replica_of=self.primary.port)
             await self.in_step()
+        self.proxy.deaf = lambda pod: self.notes.now(What.DEAF, who=pod)
         await self.proxy.open()
         self.servers = [self._server(f"server-{number}") for number in range(_SERVERS)]
         self.pods = [self._pod(f"pod{number}") for number in range(_POD_PROCESSES)]
@@ -94,6 +95,16 @@ class Site:
         child.kill()
         self.notes.now(What.DIED, who=f"{self._run}.{child.name}")
         child.start()
+
+    def freeze(self, child: Child) -> None:
+        """SIGSTOP."""
+        self.notes.now(What.FROZE, who=f"{self._run}.{child.name}")
+        child.freeze()
+
+    def thaw(self, child: Child) -> None:
+        """SIGCONT."""
+        self.notes.now(What.THAWED, who=f"{self._run}.{child.name}")
+        child.thaw()
 
     async def replace(self, server: Child, *, newer: bool = False) -> None:
         """SIGTERM, and another process, perhaps with newer settings; returns once it serves."""
@@ -146,6 +157,7 @@ class Site:
 
     def end(self) -> None:
         """No more match servers and pods; remembers what went wrong with them since the storm."""
+        self.proxy.deaf = lambda _pod: None  # that they hear no more is no news now
         for child in (*self.servers, *self.pods):
             self.ended += child.failures()
             self.ended += [f"{child.name}, told to stop, which never did"] * child.lingering

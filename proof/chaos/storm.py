@@ -7,10 +7,10 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
 
 from proof.chaos.faults import CRASHES, Blow, CommandFault, Kind
 from proof.chaos.lasting import Lasting
+from proof.chaos.processes import Child
 from proof.chaos.site import Site
 from proof.chaos.valkey import until_done
 
@@ -32,6 +32,8 @@ _LOOKED_SECONDS = 3.0
 """A server that started without Valkey has looked at it after so long."""
 _OFTEN, _SELDOM = 0.08, 0.004
 """The share of commands that meet a fault in a storm, and in a volley."""
+_VOLLEY, _SHORT_VOLLEY = (5, 40), (1, 8)
+"""How many crashes in a row: fewest and most."""
 _CRASHES: dict[Kind, int] = {
     Kind.VALKEY_KILLED: 79,
     Kind.VALKEY_TORN: 10,
@@ -82,7 +84,7 @@ class Storm:
             Kind.SERVER_KILLED: self._kill_server,
             Kind.POD_KILLED: self._kill_pod,
             Kind.SERVER_STOPPED: self._stop_server,
-            Kind.VALKEY_FROZEN: lambda: self._freeze(site.primary),
+            Kind.VALKEY_FROZEN: self._freeze_valkey,
             Kind.VALKEY_FORBIDS: self._forbid,
             Kind.SERVER_FROZEN: self._freeze_server,
             Kind.POD_FROZEN: lambda: self._freeze(rng.choice(site.pods), longest=8),
@@ -114,7 +116,7 @@ class Storm:
             if self._site.quiet:
                 await asyncio.sleep(_QUIET_SECONDS)
                 continue
-            await self._volley(self._rng.randint(5, 40), over)
+            await self._volley(_VOLLEY, over)
             await self._recover()
             if over() or self._site.quiet:
                 continue
@@ -122,11 +124,11 @@ class Storm:
             await self._recover()
         self._site.proxy.plan = lambda _name: None
 
-    async def _volley(self, count: int, over: Callable[[], bool]) -> None:
+    async def _volley(self, counts: tuple[int, int], over: Callable[[], bool]) -> None:
         """Crashes in quick succession, each in the middle of something."""
         with_faults = self._rng.random() < 0.3
         self._site.proxy.plan = self._dice(_SELDOM if with_faults else 0)
-        for _ in range(count):
+        for _ in range(self._rng.randint(*counts)):
             if over() or self._site.quiet:
                 break
             (kind,) = self._rng.choices(list(self._crashes), list(self._crashes.values()))
@@ -146,7 +148,7 @@ class Storm:
             await self._make(self._rng.choice(_BESIDE))
         else:
             await asyncio.gather(
-                self._make(self._rng.choice(_BESIDE)), self._volley(self._rng.randint(1, 8), over)
+                self._make(self._rng.choice(_BESIDE)), self._volley(_SHORT_VOLLEY, over)
             )
 
     async def _make(self, kind: Kind) -> None:
@@ -250,11 +252,17 @@ class Storm:
         longest = 1 if self._site.rolls_out else 8
         await self._freeze(self._rng.choice(self._site.servers), longest=longest)
 
-    async def _freeze(self, process: Any, *, longest: float = 2.5) -> None:
+    async def _freeze_valkey(self) -> None:
+        valkey = self._site.primary
+        valkey.freeze()
+        await asyncio.sleep(self._rng.choice((0.05, 0.3, 1, 2.5)))
+        valkey.thaw()
+
+    async def _freeze(self, child: Child, *, longest: float) -> None:
         """`longest`: longer than leases and what anybody waits for, where others go on."""
-        process.freeze()
+        self._site.freeze(child)
         await asyncio.sleep(self._rng.choice((0.05, 0.3, 1, longest)))
-        process.thaw()
+        self._site.thaw(child)
 
     async def _cut(self) -> None:
         self._site.proxy.cut_all()

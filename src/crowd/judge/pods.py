@@ -98,19 +98,33 @@ def _moments(events: Sequence[Event]) -> dict[str, _Moment]:
 
 
 def _listening(events: Sequence[Event]) -> dict[str, list[tuple[int, float]]]:
-    """For each pod the times at which it listened: from the event of this number, and until."""
+    """For each pod the times at which it listened: from the event of this number, and until.
+
+    What comes while it stands still is heard when it goes on, unless its connection or itself is
+    gone by then.
+    """
     found: dict[str, list[tuple[int, float]]] = {}
     since: dict[str, int] = {}
+    still: dict[str, float] = {}
     for number, event in enumerate(events):
         if event.what is What.LISTENS:
             since.setdefault(event.who, number)
+        elif event.what is What.FROZE:
+            still.setdefault(event.who, event.at)
         elif event.what in (What.DEAF, What.DIED):
-            # The pods of one process are named after it.
-            for pod in [each for each in since if f"{each}-".startswith(f"{event.who}-")]:
-                found.setdefault(pod, []).append((since.pop(pod), event.at))
+            for pod in [each for each in since if _is_of(each, event.who)]:
+                froze = (at for who, at in still.items() if _is_of(pod, who))
+                found.setdefault(pod, []).append((since.pop(pod), min(froze, default=event.at)))
+        if event.what in (What.THAWED, What.DIED):
+            still.pop(event.who, None)
     for pod, number in since.items():
         found.setdefault(pod, []).append((number, inf))
     return found
+
+
+def _is_of(pod: str, who: str) -> bool:
+    """Whether it is this one, or of this process, after which its pods are named."""
+    return f"{pod}-".startswith(f"{who}-")
 
 
 def _hears(listened: Sequence[tuple[int, float]], moment: _Moment, events: Sequence[Event]) -> bool:
