@@ -16,7 +16,7 @@ _CALM_SECONDS = 4.0
 _AWAKE_SECONDS = 2.0
 _HEARD_SECONDS = 5.0
 """By then servers know of each other's settings, and what they matched before has been heard."""
-_SLOW_AND_QUIET, _FROZEN_AND_QUIET, _ROLLED_OUT_AND_QUIET = 0.4, 0.2, 0.4
+_SLOW_AND_QUIET, _FROZEN_AND_QUIET, _ROLLED_OUT_AND_QUIET = 0.2, 0.15, 0.2
 """The shares in which nothing else happens: connections hold, and bring what is late."""
 
 

@@ -32,7 +32,7 @@ _LOOKED_SECONDS = 3.0
 """A server that started without Valkey has looked at it after so long."""
 _OFTEN, _SELDOM = 0.08, 0.004
 """The share of commands that meet a fault in a storm, and in a volley."""
-_VOLLEY, _SHORT_VOLLEY = (5, 40), (1, 8)
+_VOLLEY, _SHORT_VOLLEY = (10, 50), (1, 20)
 """How many crashes in a row: fewest and most."""
 _CRASHES: dict[Kind, int] = {
     Kind.VALKEY_KILLED: 79,
@@ -178,7 +178,7 @@ class Storm:
             if proxy.committed_at > begun and proxy.started_at > proxy.committed_at - 1:
                 break
             await asyncio.sleep(0.02)
-        await asyncio.sleep(self._rng.uniform(0.1, 0.8))
+        await asyncio.sleep(self._rng.uniform(0.1, 0.5))
         self._site.tend()
 
     def _dice(self, share: float) -> Callable[[str], CommandFault | None]:
