@@ -11,10 +11,9 @@ HANDED_OVER = (
         edits=(
             Edit(
                 file="store/lua/claim.lua",
-                old="  if is_taken and token ~= ARGV[4] then return 'already_claimed' end\n",
-                new="  if state == 'claimed' then\n"
-                "    redis.call('HSET', KEYS[1], 'claimed_by', ARGV[3], 'token', ARGV[4])\n"
-                "  end\n",
+                old="elseif is_taken and token ~= ARGV[4] then code = 'already_claimed'\n",
+                new="elseif state == 'claimed' and token ~= ARGV[4] then\n"
+                "  redis.call('HSET', KEYS[1], 'claimed_by', ARGV[3], 'token', ARGV[4])\n",
             ),
         ),
     ),
@@ -49,8 +48,8 @@ HANDED_OVER = (
         edits=(
             Edit(
                 file="store/lua/claim.lua",
-                old="  if state ~= 'offered' or not deadline or now > tonumber(deadline) "
-                "then return 'too_late' end\n",
+                old="elseif state ~= 'offered' or not deadline or now > tonumber(deadline) "
+                "then code = 'too_late'\n",
                 new="",
             ),
         ),
@@ -62,12 +61,12 @@ HANDED_OVER = (
         edits=(
             Edit(
                 file="store/lua/claim.lua",
-                old="  if epoch ~= ARGV[2] then return 'old_epoch' end\n",
+                old="elseif epoch ~= ARGV[2] then code = 'old_epoch'\n",
                 new="",
             ),
             Edit(
                 file="store/lua/confirm.lua",
-                old="  if epoch ~= ARGV[2] then return 'old_epoch' end\n",
+                old="elseif epoch ~= ARGV[2] then code = 'old_epoch'\n",
                 new="",
             ),
         ),
@@ -90,7 +89,8 @@ HANDED_OVER = (
         edits=(
             Edit(
                 file="store/lua/confirm.lua",
-                old="  if token ~= ARGV[4] then return 'not_claimed' end\n",
+                old="elseif token ~= ARGV[4] then code = state == 'claimed' and 'not_claimed' "
+                "or 'too_late'\n",
                 new="",
             ),
         ),
@@ -102,8 +102,8 @@ HANDED_OVER = (
         edits=(
             Edit(
                 file="store/lua/claim.lua",
-                old="  local lease = number_in(match[4], 0, HOUR) or 10\n",
-                new="  local lease = tonumber(match[4])\n",
+                old="number_in(match[4], 0, 3600) or 10\n",
+                new="tonumber(match[4])\n",
             ),
         ),
     ),
@@ -112,7 +112,7 @@ HANDED_OVER = (
         what="a script takes every number that it is told",
         edits=(
             Edit(
-                file="store/lua/lib/numbers.lua",
+                file="store/lua/lib/number_in.lua",
                 old="  if number and number >= least and number <= most then return number end "
                 "-- NaN is neither\n",
                 new="  if number then return number end\n",
@@ -125,7 +125,7 @@ HANDED_OVER = (
         edits=(
             Edit(
                 file="store/lua/confirm.lua",
-                old="if match[9] and match[9] ~= 'none' then\n",
+                old="if durability and durability ~= 'none' then\n",
                 new="if false then\n",
             ),
         ),
@@ -163,7 +163,7 @@ HANDED_OVER = (
         edits=(
             Edit(
                 file="store/lua/lib/started.lua",
-                old="  redis.call('HDEL', KEYS[3], unpack(players))\n",
+                old="redis.call('HDEL', KEYS[3], unpack(players))\n",
                 new="",
             ),
         ),
@@ -189,7 +189,7 @@ BACK_AND_OUT = (
             Edit(
                 file="store/lua/give_back.lua",
                 old="id, scores[i], texts[i])",
-                new="id, string.format('%.6f', unix_seconds()), texts[i])",
+                new="id, string.format('%.6f', now), texts[i])",
             ),
         ),
         model="BUG_NEW_PLACE",

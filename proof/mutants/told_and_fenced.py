@@ -69,7 +69,7 @@ TOLD_AND_FENCED = (
         edits=(
             Edit(
                 file="store/lua/lib/started.lua",
-                old="    redis.call('PUBLISH', notice[1], filled_in(notice[2], pod))\n",
+                old="  redis.call('PUBLISH', notice[1], payload)\n",
                 new="",
             ),
         ),
@@ -101,7 +101,7 @@ TOLD_AND_FENCED = (
         what="a lease or an offer may last for ever",
         edits=(
             Edit(
-                file="store/lua/lib/numbers.lua",
+                file="store/lua/lib/number_in.lua",
                 old="  if number and number >= least and number <= most then return number end"
                 " -- NaN is neither\n",
                 new="  return number\n",

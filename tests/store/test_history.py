@@ -162,7 +162,7 @@ async def test_whatever_stands_in_it_it_takes_32_mib(any_server: RealServer, red
     script += """
         local players = {}
         for i = 1, 200 do players[i] = string.rep('p', tonumber(ARGV[1])) end
-        for _ = 1, 50 do note_players(KEYS[1], unix_seconds(), 'queued', players) end"""
+        for _ = 1, 50 do note_players(KEYS[1], now, 'queued', players) end"""
     for length, calls in ((36, 80), (512, 7), (128, 22)):  # calls: enough to fill it
         for _ in range(calls):
             await redis.eval(script, 1, KEY, length)

@@ -4,6 +4,7 @@
 -- ARGV   1 token of this attempt  2 interval in milliseconds  3 longest outage in milliseconds
 -- REPLY  1 when the caller is to send it, else 0
 -- AGAIN  safe: the token that may send is told so again.
+-- include: number_in
 -- include: numbers
 local interval = bounded('interval', ARGV[2], 1, 7 * DAY * 1000)
 local longest = bounded('longest outage', ARGV[3], 1, 365 * DAY * 1000)

@@ -4,6 +4,7 @@
 -- ARGV   1 token of this attempt  2 memory in milliseconds
 -- REPLY  1 when the caller is to tell it, else 0
 -- AGAIN  safe: the token that may tell is told so again.
+-- include: number_in
 -- include: numbers
 local memory = memory_ms(ARGV[2])
 if redis.call('GET', KEYS[3]) == ARGV[1] then return 1 end

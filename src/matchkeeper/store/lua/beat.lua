@@ -9,10 +9,11 @@
 --         [tag, states, …]}
 -- AGAIN  safe.
 -- include: time
+-- include: number_in
 -- include: numbers
 local silent = bounded('silent after', ARGV[4], 1, DAY)
 local kept = bounded('settings kept for', ARGV[5], 1, 365 * DAY)
-local now, number = unix_seconds(), false
+local number = false
 if ARGV[2] == '' then
   redis.call('HDEL', KEYS[1], ARGV[1])
 else

@@ -6,10 +6,11 @@
 -- REPLY  1 when it was there, else 0
 -- AGAIN  safe: it is there once.
 -- include: time
+-- include: number_in
 -- include: numbers
 local kept = bounded('dead letters', ARGV[3], 1, 1e7)
 if #redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2]) == 0 then return 0 end
-local now = string.format('%.6f', unix_seconds())
+local now = string.format('%.6f', now)
 redis.call('XADD', KEYS[2], 'MAXLEN', kept, '*', 'player_id', ARGV[6], 'metadata', ARGV[5],
   'request', ARGV[4], 'reason', ARGV[7], 'enqueued_at', now, 'time', now)
 if ARGV[1] ~= '' then redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) end

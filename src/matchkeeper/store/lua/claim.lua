@@ -7,45 +7,37 @@
 --          {refused}: this server has claimed matches and started none; for a while it may not
 -- AGAIN  safe: the token that claimed it is told claimed.
 -- include: time
--- include: numbers
+-- include: number_in
 -- include: history
+local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token', 'lease')
+local state, epoch, token, lease = match[1], match[2], match[3], number_in(match[4], 0, 3600) or 10
+local is_taken = state == 'claimed' or state == 'confirmed' or state == 'started'
+local deadline = redis.call('ZSCORE', KEYS[2], ARGV[1])
+local code = 'claimed'
+if not state then code = 'unknown_match'
+elseif epoch ~= ARGV[2] then code = 'old_epoch'
+elseif is_taken and token ~= ARGV[4] then code = 'already_claimed'
+elseif state == 'claimed' then
+  redis.call('HSET', KEYS[1], 'token', token) -- a write, for WAITAOF and WAIT behind it
+elseif state ~= 'offered' or not deadline or now > tonumber(deadline) then code = 'too_late'
+else
+  local held = redis.pcall('HGET', KEYS[4], ARGV[3])
+  if held then
 -- include: claimers
-local now = unix_seconds()
-
--- When the time is over one claim is let through, and others only once it is known what came of it. A
--- clock that has gone back refuses nobody.
-local function is_refused(claimers, pod, lease)
-  local held = redis.pcall('HGET', claimers, pod)
-  if not held then return false end
-  local count, since, till = failures_in(held)
-  if till == 0 or now < since then return false end
-  if now < till then return true end
-  write_failures(claimers, pod, count, since, now + lease)
-  return false
-end
-
-local function claim()
-  local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token', 'lease')
-  local state, epoch, token = match[1], match[2], match[3]
-  if not state then return 'unknown_match' end
-  if epoch ~= ARGV[2] then return 'old_epoch' end
-  local is_taken = state == 'claimed' or state == 'confirmed' or state == 'started'
-  if is_taken and token ~= ARGV[4] then return 'already_claimed' end
-  if state == 'claimed' then
-    redis.call('HSET', KEYS[1], 'token', token) -- a write, for WAITAOF and WAIT behind it
-    return 'claimed'
+    local count, since, till = failures_in(held)
+    -- When the time is over one claim is let through, and others only once it is known what came of
+    -- it. A clock that has gone back refuses nobody.
+    if till > 0 and now >= since then
+      if now < till then code = 'refused'
+      else write_failures(KEYS[4], ARGV[3], count, since, now + lease) end
+    end
   end
-  local deadline = redis.call('ZSCORE', KEYS[2], ARGV[1])
-  if state ~= 'offered' or not deadline or now > tonumber(deadline) then return 'too_late' end
-  local lease = number_in(match[4], 0, HOUR) or 10
-  if is_refused(KEYS[4], ARGV[3], lease) then return 'refused' end
-  redis.call('HSET', KEYS[1], 'state', 'claimed', 'claimed_by', ARGV[3], 'token', ARGV[4])
-  redis.call('ZADD', KEYS[2], string.format('%.6f', now + lease), ARGV[1])
-  note(KEYS[3], now, 'claimed', 'match', ARGV[1], 'pod', ARGV[3])
-  return 'claimed'
+  if code == 'claimed' then
+    redis.call('HSET', KEYS[1], 'state', 'claimed', 'claimed_by', ARGV[3], 'token', ARGV[4])
+    redis.call('ZADD', KEYS[2], now + lease, ARGV[1])
+    note(KEYS[3], now, 'claimed', 'match', ARGV[1], 'pod', ARGV[3])
+  end
 end
-
-local code = claim()
 if code ~= 'claimed' and code ~= 'already_claimed' and code ~= 'refused' then
   note(KEYS[3], now, 'claim_refused', 'match', ARGV[1], 'pod', ARGV[3], 'detail', code)
 end

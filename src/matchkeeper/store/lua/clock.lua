@@ -13,6 +13,7 @@
 --        seconds of the last step, looks so far}
 -- AGAIN  safe: a step is bridged once, since it raises the number of steps.
 -- include: time
+-- include: number_in
 -- include: numbers
 local trust, share = bounded('trust', ARGV[1], 0, HOUR), bounded('share', ARGV[2], 0, 1)
 local CENTURY = 36525 * DAY
@@ -21,7 +22,7 @@ if ARGV[3] ~= '' then
   stepped, known_steps = bounded('step', ARGV[3], -CENTURY, CENTURY), bounded('steps', ARGV[4], 0, 2 ^ 53)
   looked_at = bounded('look', ARGV[5], 0, 2 * CENTURY)
 end
-local now, from, to, offset = redis_seconds(), belief()
+now = redis_now
 if not from then from, to, offset = now, now, 0 end
 local steps = tonumber(redis.call('HGET', KEYS[1], 'steps') or 0)
 local astray = now < from or now > to

@@ -28,6 +28,7 @@
 --          stale <player_id>: not there any more, in another match, or with other metadata
 -- AGAIN  safe: a match id that exists answers committed, and changes nothing.
 -- include: time
+-- include: number_in
 -- include: numbers
 -- include: bulk
 -- include: places
@@ -38,7 +39,6 @@
 local call = cmsgpack.unpack(ARGV[1])
 local queue, metadata, pending, history = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local ids, matched = call.ids, KEYS[call.places[1][2]]
-local now = unix_seconds()
 local created = string.format('%.6f', now)
 local deadline = string.format('%.6f', now + bounded('offer_seconds', call.offer_seconds, 0, HOUR))
 local lease_seconds = bounded('lease_seconds', call.lease_seconds, 0, HOUR)
@@ -121,7 +121,7 @@ local function write_match(key, sizes, first, last, notices)
   local fields = {'state', 'offered', 'epoch', 1, 'offers', 1, 'created', created, 'subscribers', heard,
     'ids', packed, 'tickets', tickets_of(sizes, first, last), 'notices', notices, 'lease', lease_seconds,
     'memory', memory}
-  local left = left_elsewhere(first, last)
+  local left = next(elsewhere) and left_elsewhere(first, last)
   if left then fields[#fields + 1], fields[#fields + 2] = 'elsewhere', left end
   if call.durability ~= 'none' then
     fields[#fields + 1], fields[#fields + 2] = 'durability', call.durability
@@ -133,10 +133,11 @@ local made, made_ids, made_players, gone, players_gone, match_of = {}, {}, {}, {
 
 local function taken(p, match_id, first, last)
   made[#made + 1] = p
+  local key = KEYS[call.first_match + p - 1]
   for i = first, last do
     busy[ids[i]] = match_id
-    gone[#gone + 1], match_of[i] = i, KEYS[call.first_match + p - 1]
-    players_gone[#players_gone + 1] = ids[i]
+    local n = #gone + 1
+    gone[n], match_of[i], players_gone[n] = i, key, ids[i]
   end
   made_ids[#made], made_players[#made] = match_id, table.concat(ids, '\n', first, last)
 end
@@ -190,15 +191,16 @@ end
 local function take_out()
   tell_all('ZREM', queue, players_gone)
   tell_all('HDEL', metadata, players_gone)
-  for _, i in ipairs(gone) do
-    if call.hand_made[i] then drop_hand_made(KEYS[call.hand_made[i]]) end
+  for i, key in pairs(call.hand_made) do
+    if match_of[i] then drop_hand_made(KEYS[key]) end
   end
 end
 
 local function write_pending()
   local players, deadlines = {}, {}
-  for _, i in ipairs(gone) do
-    players[#players + 1], players[#players + 2] = ids[i], busy[ids[i]]
+  for n = 1, #gone do
+    local id = players_gone[n]
+    players[2 * n - 1], players[2 * n] = id, busy[id]
   end
   for i, match_id in ipairs(made_ids) do deadlines[2 * i - 1], deadlines[2 * i] = deadline, match_id end
   tell_all('HSET', matched, players)
@@ -229,7 +231,7 @@ for p, proposal in ipairs(call.proposals) do
   answers[2 * p - 1], answers[2 * p] = commit(p, first, last)
   first = last + 1
 end
-leave_other_queues()
+if next(elsewhere) then leave_other_queues() end
 note_last_match()
 take_out()
 if call.claim then write_pending() else deliver() end

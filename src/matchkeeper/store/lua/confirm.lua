@@ -12,26 +12,21 @@
 --        {not_claimed} | {old_epoch} | {too_late} | {unknown_match}
 -- AGAIN  safe: the token that started it is told so; the players are told once.
 -- include: time
--- include: numbers
--- include: started
+-- include: number_in
 -- include: history
 local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token', 'claimed_by', 'ids', 'notices',
-  'lease', 'memory', 'durability')
+  'memory', 'durability')
 local state, epoch, token, claimed_by = match[1], match[2], match[3], match[4]
-local now = unix_seconds()
-
-local function refusal()
-  if not state then return 'unknown_match' end
-  if epoch ~= ARGV[2] then return 'old_epoch' end
-  if state == 'offered' then return 'not_claimed' end
-  if (state == 'confirmed' or state == 'started') and token == ARGV[4] then return nil end
-  if state ~= 'claimed' then return 'too_late' end
-  if token ~= ARGV[4] then return 'not_claimed' end
-  local deadline = redis.call('ZSCORE', KEYS[2], ARGV[1])
-  if not deadline or now > tonumber(deadline) then return 'too_late' end
+local ids, notices, memory, durability = match[5], match[6], match[7], match[8]
+local deadline = redis.call('ZSCORE', KEYS[2], ARGV[1])
+local code = nil
+if not state then code = 'unknown_match'
+elseif epoch ~= ARGV[2] then code = 'old_epoch'
+elseif state == 'offered' then code = 'not_claimed'
+elseif state ~= 'claimed' and state ~= 'confirmed' and state ~= 'started' then code = 'too_late'
+elseif token ~= ARGV[4] then code = state == 'claimed' and 'not_claimed' or 'too_late'
+elseif state == 'claimed' and (not deadline or now > tonumber(deadline)) then code = 'too_late'
 end
-
-local code = refusal()
 if code then
   note(KEYS[5], now, 'confirm_refused', 'match', ARGV[1], 'pod', ARGV[3], 'detail', code)
   return {code}
@@ -40,14 +35,14 @@ if state == 'started' then
   redis.call('HSET', KEYS[1], 'state', 'started') -- a write, for WAITAOF and WAIT behind it
   return {'started'}
 end
-if match[9] and match[9] ~= 'none' then
+if durability and durability ~= 'none' then
   -- Another lease to be durable in, or to be declined; then the servers settle it.
-  local lease = number_in(match[7], 0, HOUR) or 10
-  redis.call('ZADD', KEYS[2], string.format('%.6f', now + lease), ARGV[1])
+  local lease = number_in(redis.call('HMGET', KEYS[1], 'lease')[1], 0, 3600) or 10
+  redis.call('ZADD', KEYS[2], now + lease, ARGV[1])
   redis.call('HSET', KEYS[1], 'state', 'confirmed')
   if state == 'claimed' then note(KEYS[5], now, 'confirmed', 'match', ARGV[1], 'pod', claimed_by) end
   return {'confirmed'}
 end
-start(ARGV[1], claimed_by, match[5], match[6], match[8], now)
+-- include: started
 note(KEYS[5], now, 'started', 'match', ARGV[1], 'pod', claimed_by)
 return {'started'}

@@ -19,5 +19,5 @@ if token ~= ARGV[4] then return {'not_claimed'} end
 redis.call('HDEL', KEYS[1], 'token', 'claimed_by')
 redis.call('HSET', KEYS[1], 'state', 'offered', 'declined', ARGV[4], 'declined_by', ARGV[3])
 redis.call('ZADD', KEYS[2], 0, ARGV[1])
-note(KEYS[3], unix_seconds(), 'declined', 'match', ARGV[1], 'pod', ARGV[3])
+note(KEYS[3], now, 'declined', 'match', ARGV[1], 'pod', ARGV[3])
 return {'declined'}

@@ -15,6 +15,7 @@
 --          is not put back into this queue
 -- AGAIN  safe: a request is remembered with its token, and the same token gets the same pair.
 -- include: time
+-- include: number_in
 -- include: numbers
 -- include: bulk
 -- include: seen
@@ -26,7 +27,6 @@
 local call = cmsgpack.unpack(ARGV[1])
 local queue, metadata, matched, leaving, ids = KEYS[1], KEYS[2], KEYS[4], KEYS[5], call.players
 call.stream, call.memory_ms = KEYS[3], memory_ms(call.memory_ms)
-local now = unix_seconds()
 must_be_sound({queue}, {metadata, matched, leaving})
 local pending = {{matched, leaving}}
 for i = #KEYS - 2 * call.others + 1, #KEYS, 2 do

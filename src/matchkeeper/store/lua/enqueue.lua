@@ -25,6 +25,7 @@
 --          mode_drained | queue_full: asked again, it is decided anew
 -- AGAIN  safe: a request is remembered with its token, and the same token gets the same pair.
 -- include: time
+-- include: number_in
 -- include: numbers
 -- include: bulk
 -- include: seen
@@ -35,7 +36,6 @@
 local call = cmsgpack.unpack(ARGV[1])
 local queue, metadata, history = KEYS[1], KEYS[2], KEYS[4]
 call.stream, call.memory_ms = KEYS[3], memory_ms(call.memory_ms)
-local now = unix_seconds()
 must_be_sound({queue}, {metadata})
 
 local ids, places, names, waiting = call.players, {}, {}, {}
@@ -46,7 +46,8 @@ end
 recall(names)
 local pending = pending_matches(places, ids)
 local elsewhere = call.several and {} or other_queues(places, ids)
-for i, score in ipairs(ask_all(redis.call, 'ZMSCORE', queue, ids)) do waiting[ids[i]] = score end
+local scores = ask_all(redis.call, 'ZMSCORE', queue, ids)
+for i = 1, #ids do waiting[ids[i]] = scores[i] end
 
 -- The place of the next player, in microseconds: never before those who came earlier, although a
 -- batch is spread over more microseconds than it took. A score from the future, put there by hand,
@@ -94,7 +95,8 @@ end
 -- Where players may wait in several queues, a match ends what was asked of all modes before it was made,
 -- and once it has started what was asked before that: while it was pending, nothing was to be had.
 local function matched_since(i)
-  local ms = call.last_match > 0 and tonumber(string.match(asked(call, i), '^(%d+)-'))
+  if call.last_match == 0 then return false end
+  local ms = tonumber(string.match(asked(call, i), '^(%d+)-'))
   local mark = ms and redis.pcall('GET', KEYS[call.last_match + i - 1])
   local at, match = string.match(type(mark) == 'string' and mark or '', '^(%d+) (.+)$')
   if not at then return false end
@@ -102,7 +104,7 @@ local function matched_since(i)
   local found = redis.pcall('HMGET', match, 'state', 'memory')
   local memory = found[1] == 'started' and number_in(found[2], 1, DAY * 1000)
   -- Since its start its memory has become shorter.
-  return memory and ms <= redis_seconds() * 1000 - (memory - redis.pcall('PTTL', match))
+  return memory and ms <= redis_now * 1000 - (memory - redis.pcall('PTTL', match))
 end
 
 local mine, too_old = still_there(call)

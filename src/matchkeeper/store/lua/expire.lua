@@ -5,6 +5,7 @@
 -- REPLY  the players that this call has taken out
 -- AGAIN  safe: the answer is remembered.
 -- include: time
+-- include: number_in
 -- include: numbers
 -- include: replay
 -- include: sound
@@ -14,7 +15,7 @@
 local answer = replayed()
 if answer then return answer end
 must_be_sound({KEYS[2]}, {KEYS[3]})
-local now, done = unix_seconds(), {}
+local done = {}
 local latest = now - bounded('longest wait', ARGV[2], 0, 30 * DAY)
 for i, ticket in ipairs(cmsgpack.unpack(ARGV[3])) do
   local score = tonumber(redis.call('ZSCORE', KEYS[2], ticket.player) or 'nan')

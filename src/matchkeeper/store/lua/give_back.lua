@@ -11,6 +11,7 @@
 -- REPLY  {given_back, number put back, [player, metadata, …] who left} | {gone, 0, []}
 -- AGAIN  safe: the answer is remembered.
 -- include: time
+-- include: number_in
 -- include: numbers
 -- include: replay
 -- include: sound
@@ -26,7 +27,6 @@ local deadline = redis.call('ZSCORE', KEYS[3], ARGV[2])
 if (match[1] ~= 'offered' and match[1] ~= 'claimed') or match[2] ~= ARGV[3] or not deadline then
   return {'gone', 0, {}}
 end
-local now = unix_seconds()
 if ARGV[5] == 'due' and now < tonumber(deadline) then return {'gone', 0, {}} end
 
 local queues = {}

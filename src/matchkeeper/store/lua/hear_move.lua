@@ -6,6 +6,7 @@
 -- REPLY  {moved, id of the first entry; the others follow it without a gap} | {full}
 --        {lost}: another server hears, or has since  {elsewhere}: done up to another position
 -- AGAIN  safe: the same two positions get the same reply.
+-- include: number_in
 -- include: numbers
 local most = bounded('how many may wait', ARGV[4], 1, 1e7)
 local held = redis.call('HMGET', KEYS[1], 'epoch', 'done', 'from', 'first')

@@ -5,8 +5,8 @@
 -- REPLY  1
 -- AGAIN  safe.
 -- include: time
+-- include: number_in
 -- include: numbers
-local now = unix_seconds()
 if ARGV[2] == 'bye' then
   redis.call('ZREM', KEYS[1], ARGV[1])
 else

@@ -5,9 +5,10 @@
 -- REPLY  {now, number pending, [match id, …], [pod, "<leases in a row> <refused since> <until>", …]}
 -- AGAIN  safe: changes nothing.
 -- include: time
+-- include: number_in
 -- include: numbers
 local claimers = redis.pcall('HGETALL', KEYS[2])
-local now = string.format('%.6f', unix_seconds())
+local now = string.format('%.6f', now)
 return {now, redis.call('ZCARD', KEYS[1]),
   redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE', 'LIMIT', bounded('start', ARGV[1], 0, 1e6),
     bounded('count', ARGV[2], 0, 1e6)),

@@ -4,4 +4,4 @@
 -- REPLY  {now, [pod id, Unix seconds, …]}
 -- AGAIN  safe: changes nothing.
 -- include: time
-return {string.format('%.6f', unix_seconds()), redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')}
+return {string.format('%.6f', now), redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')}

@@ -6,6 +6,7 @@
 -- REPLY  {offered, subscribers} | {gone, 0} when it is not due, or somebody else was faster
 -- AGAIN  safe: the answer is remembered.
 -- include: time
+-- include: number_in
 -- include: numbers
 -- include: replay
 -- include: history
@@ -13,7 +14,6 @@ local answer = replayed()
 if answer then return answer end
 local offer_seconds = bounded('offer', ARGV[6], 0, HOUR)
 local match = redis.call('HMGET', KEYS[2], 'state', 'epoch')
-local now = unix_seconds()
 local deadline = redis.call('ZSCORE', KEYS[3], ARGV[2])
 if match[1] ~= 'offered' or match[2] ~= ARGV[3] or not deadline or now < tonumber(deadline) then
   return {'gone', 0}

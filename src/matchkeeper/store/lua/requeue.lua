@@ -6,6 +6,7 @@
 --        4 number of modes, then the tags of the modes, this one first
 -- REPLY  {requeued, player} | {not_found, ''} | {elsewhere, tag}
 -- AGAIN  safe: the answer is remembered.
+-- include: number_in
 -- include: numbers
 -- include: replay
 -- include: bulk
@@ -13,7 +14,7 @@
 -- include: sound
 -- include: time
 -- include: history
-local now, modes = unix_seconds(), bounded('modes', ARGV[4], 1, 1000)
+local modes = bounded('modes', ARGV[4], 1, 1000)
 local answer = replayed()
 if answer then return answer end
 must_be_sound({KEYS[3]}, {KEYS[4]})

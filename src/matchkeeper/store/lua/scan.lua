@@ -5,7 +5,8 @@
 -- REPLY  {now (Unix seconds), queue length, [player, score, …]}
 -- AGAIN  safe: changes nothing.
 -- include: time
+-- include: number_in
 -- include: numbers
 local first, count = bounded('rank', ARGV[1], 0, 1e9), bounded('count', ARGV[2], 1, 1e6)
-return {string.format('%.6f', unix_seconds()), redis.call('ZCARD', KEYS[1]),
+return {string.format('%.6f', now), redis.call('ZCARD', KEYS[1]),
   redis.call('ZRANGE', KEYS[1], first, first + count - 1, 'WITHSCORES')}

@@ -7,6 +7,7 @@
 -- REPLY  the players that this call has set aside
 -- AGAIN  safe: the answer is remembered.
 -- include: time
+-- include: number_in
 -- include: numbers
 -- include: replay
 -- include: sound
@@ -16,7 +17,7 @@ local answer = replayed()
 if answer then return answer end
 must_be_sound({KEYS[2]}, {KEYS[3]})
 redis.call('XLEN', KEYS[4])
-local now, done, kept = unix_seconds(), {}, bounded('dead letters', ARGV[2], 1, 1e7)
+local now, done, kept = now, {}, bounded('dead letters', ARGV[2], 1, 1e7)
 for i = 3, #ARGV, 4 do
   local player, raw, reason = ARGV[i], ARGV[i + 2], ARGV[i + 3]
   local score = redis.call('ZSCORE', KEYS[2], player)

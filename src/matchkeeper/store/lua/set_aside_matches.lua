@@ -9,6 +9,7 @@
 -- REPLY  {[match id, …] set aside by this call, [player, …] who are dead letters now}
 -- AGAIN  safe: the answer is remembered.
 -- include: time
+-- include: number_in
 -- include: numbers
 -- include: replay
 -- include: sound
@@ -17,7 +18,7 @@ local answer = replayed()
 if answer then return answer end
 must_be_sound({KEYS[2]}, {KEYS[3], KEYS[4]})
 redis.call('XLEN', KEYS[5])
-local now, kept = unix_seconds(), bounded('dead letters', ARGV[2], 1, 1e7)
+local now, kept = now, bounded('dead letters', ARGV[2], 1, 1e7)
 local look_ms = math.floor(bounded('kept for', ARGV[3], 1, DAY * 1000))
 
 -- match id -> {key, reason, players, when it was made}; who is changed since it was read is not meant.

@@ -4,6 +4,7 @@
 -- ARGV   1 how many may wait  2 kind (enqueue or dequeue)  3 the request as JSON
 -- REPLY  {added, entry id} | {full} | {no_stream}: no server was ever here
 -- AGAIN  safe where the request carries a request_id: the enqueue or dequeue knows it again.
+-- include: number_in
 -- include: numbers
 local most = bounded('how many may wait', ARGV[1], 1, 1e7)
 if redis.call('EXISTS', KEYS[1]) == 0 then return {'no_stream'} end

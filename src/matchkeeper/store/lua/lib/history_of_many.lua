@@ -1,14 +1,15 @@
 -- Many players or matches at once, in entries of a bounded size. Needs: history
+local ENTRY_BYTES, OVERHEAD_BYTES = 512, 64 -- as there
 
 -- Calls `tell` with the first and last index of each portion of `texts` that fits into an entry;
 -- `more` bytes come with each text. A text that does not fit is a portion of its own.
 local function in_portions(texts, more, tell)
   local first, size = 1, OVERHEAD_BYTES
-  for i, text in ipairs(texts) do
-    size = size + #text + more
+  for i = 1, #texts do
+    size = size + #texts[i] + more
     if size > ENTRY_BYTES and i > first then
       tell(first, i - 1)
-      first, size = i, OVERHEAD_BYTES + #text + more
+      first, size = i, OVERHEAD_BYTES + #texts[i] + more
     end
   end
   if texts[first] then tell(first, #texts) end

@@ -1,10 +1,5 @@
--- The number that a text says; nil where it says none, none that is finite, or one out of bounds.
-local function number_in(text, least, most)
-  local number = tonumber(text)
-  if number and number >= least and number <= most then return number end -- NaN is neither
-end
-
--- As above for what the caller says: else the script ends here, before it has changed anything.
+-- The number that the caller says: where it says none that is within bounds, the script ends here, before
+-- it has changed anything. Needs: number_in
 local function bounded(name, text, least, most)
   local number = number_in(text, least, most)
   if not number then

@@ -6,8 +6,9 @@ local function pending_matches(places, ids)
   local found = {}
   for p, place in ipairs(places) do
     local ask = p == 1 and redis.call or redis.pcall
-    for i, match_id in ipairs(ask_all(ask, 'HMGET', place[2], ids)) do
-      if match_id then found[ids[i]] = place[1] .. ' ' .. match_id end
+    local held = ask_all(ask, 'HMGET', place[2], ids)
+    for i = 1, #held do
+      if held[i] then found[ids[i]] = place[1] .. ' ' .. held[i] end
     end
   end
   return found
@@ -17,8 +18,9 @@ local function other_queues(places, ids)
   local found = {}
   for _, place in ipairs(places) do
     if place[3] ~= '' then
-      for i, score in ipairs(ask_all(redis.pcall, 'ZMSCORE', place[3], ids)) do
-        if score then found[ids[i]] = place[1] end
+      local scores = ask_all(redis.pcall, 'ZMSCORE', place[3], ids)
+      for i = 1, #scores do
+        if scores[i] then found[ids[i]] = place[1] end
       end
     end
   end

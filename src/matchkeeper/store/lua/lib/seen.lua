@@ -13,7 +13,7 @@ local texts, players, changed, is_changed = {}, {}, {}, {}
 local function recall(names)
   for first = 1, #names, 1000 do
     local held = redis.call('MGET', unpack(names, first, math.min(first + 999, #names)))
-    for i, text in ipairs(held) do texts[names[first + i - 1]] = text end
+    for i = 1, #held do texts[names[first + i - 1]] = held[i] end
   end
 end
 
@@ -40,7 +40,8 @@ end
 
 -- To be called when all that the answers promise is written.
 local function write_kept(call)
-  for _, key in ipairs(changed) do
+  for i = 1, #changed do
+    local key = changed[i]
     local player = players[key]
     local text = player and player.id .. ' ' .. player.stream .. ' ' .. player.tag .. ' '
       .. player.name .. ' ' .. player.first .. ' ' .. player.known
@@ -103,7 +104,8 @@ end
 -- after a newer one: then what the player has asked for since holds. In one millisecond two streams
 -- have no order.
 local function older_than_latest(latest, call, i)
-  local player, entry = latest_request(latest), asked(call, i)
+  local player = latest_request(latest)
+  local entry = player and asked(call, i)
   if not player or entry == '' then return false end
   if player.stream == call.stream then return is_before(entry, player.id) end
   return milliseconds_of(entry) < milliseconds_of(player.id)
@@ -154,7 +156,8 @@ end
 
 local function entries_of(call)
   local entries = {}
-  for _, entry in ipairs(call.entries) do
+  for i = 1, #call.entries do
+    local entry = call.entries[i]
     if entry ~= '' then entries[#entries + 1] = entry end
   end
   return entries
@@ -171,9 +174,8 @@ end
 -- Since when all is remembered, in the milliseconds by which the stream names its entries: by the clock
 -- or, where that has gone back, as if it had not. A step forward ends what Redis keeps for a time.
 local function remembered_since(call)
-  local now, _, _, offset = redis_seconds(), belief()
   local stepped_at = tonumber(redis.pcall('HGET', 'clock', 'forgot') or nil) or 0
-  return math.max((now + math.max(offset or 0, 0)) * 1000 - call.memory_ms, stepped_at)
+  return math.max((redis_now + math.max(offset or 0, 0)) * 1000 - call.memory_ms, stepped_at)
 end
 
 -- For each request whether it is still to be done (else somebody has done it: it leaves its stream in
@@ -190,7 +192,8 @@ local function still_there(call)
   end
   local since_ms = call.group ~= '' and remembered_since(call)
   local some_old = since_ms and oldest and milliseconds_of(oldest) < since_ms
-  for i, entry in ipairs(call.entries) do
+  for i = 1, #call.entries do
+    local entry = call.entries[i]
     mine[i] = is_whole or entry == '' or there[entry] or #redis.call('XRANGE', call.stream, entry, entry) > 0
     too_old[i] = (some_old or (since_ms and call.repeats[i])) and forgotten(call, i, since_ms)
   end
