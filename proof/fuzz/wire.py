@@ -17,6 +17,7 @@ from matchkeeper.wire import answers
 from matchkeeper.wire.codes import ErrorCode, WireError
 from matchkeeper.wire.limits import id_problem
 from matchkeeper.wire.metadata import BadMetadataError, pod_of, rating_in, read_ticket
+from matchkeeper.wire.offers import battle_request, filled_in
 from matchkeeper.wire.requests import Request, RequestKind, decode
 from proof.fuzz import texts
 from proof.fuzz.report import Tally
@@ -163,12 +164,12 @@ def _ticket(given: bytes) -> bool:
             continue
         other = Ticket(player_id="q", enqueued_at=1.0, pod_id="pod", metadata_sum="")
         try:
-            pieces = answers.battle_request(
+            pieces = battle_request(
                 [[ticket], [other]], mode, match_id="m", epoch=1, claim_within_seconds=5
             )
         except (ValueError, OverflowError) as error:
             raise WrongError(f"no offer for a readable ticket of score {score}: {error}") from None
-        offer = answers.filled_in(pieces, [raw.decode(), "{}"]).encode()
+        offer = filled_in(pieces, [raw.decode(), "{}"]).encode()
         strict_json(offer, what="the offer of a readable ticket")
         players = answers.decode_battle_request(offer).players
         _expect(len(players) == 2, "an offer of one player")

@@ -22,7 +22,7 @@ HANDED_OVER = (
         what="the client looks whether a match is free, and takes it in a second step",
         edits=(
             Edit(
-                file="store/matches.py",
+                file="store/handoffs.py",
                 old=' for its lease; `durability` as in `confirm`."""\n',
                 new=' for its lease; `durability` as in `confirm`."""\n'
                 "        name = keys.match(tag, match_id)\n"

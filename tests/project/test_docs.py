@@ -21,6 +21,7 @@ from matchkeeper.domain.ticket import Ticket
 from matchkeeper.store.embedded import executable
 from matchkeeper.wire import answers
 from matchkeeper.wire.codes import ErrorCode
+from matchkeeper.wire.offers import battle_request, filled_in, match_found
 from tests.conftest import RealServer
 from tests.support.harness import outside, serving
 
@@ -47,10 +48,10 @@ def test_what_the_codec_writes_fits_the_schemas() -> None:
     four = ((ticket("p1"), ticket("p2")), (ticket("p3"), ticket("p4")))
     mode = GameMode(name="M")
     for teams in (two, four):
-        pieces = answers.battle_request(teams, mode, match_id="m", epoch=1, claim_within_seconds=1)
+        pieces = battle_request(teams, mode, match_id="m", epoch=1, claim_within_seconds=1)
         everybody = ['{"pod_id":"a"}' for team in teams for _ in team]
-        valid("battle_request", answers.filled_in(pieces, everybody))
-        for _, notice in answers.match_found(Proposal(teams=teams), mode, "m"):
+        valid("battle_request", filled_in(pieces, everybody))
+        for _, notice in match_found(Proposal(teams=teams), mode, "m"):
             valid("answer", notice)
     valid("answer", answers.plain("p1", answers.EXPIRED))
     valid("answer", answers.error("p1", ErrorCode.NOT_IN_QUEUE, "no"))

@@ -16,7 +16,8 @@ from matchkeeper.store.batching import BatchingConnection
 from matchkeeper.store.connection import ConnectionOptions
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.failures import Outcome
-from matchkeeper.store.matches import HandoffReply, MatchStore
+from matchkeeper.store.handoffs import HandoffReply
+from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.stream import RequestStream, Submitted
 from tests.conftest import RealServer
 

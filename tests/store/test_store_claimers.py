@@ -12,7 +12,8 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
 from matchkeeper.store.claimers import Claimer
-from matchkeeper.store.matches import HandoffReply, NewMatch
+from matchkeeper.store.handoffs import HandoffReply
+from matchkeeper.store.matches import NewMatch
 from tests.conftest import RealServer, wait_until
 from tests.support.stores import CHANNEL, CLAIMED, SETTINGS, Stores, open_stores, token
 

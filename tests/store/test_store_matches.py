@@ -14,7 +14,8 @@ from redis.asyncio.client import PubSub
 
 from matchkeeper.domain.match import MatchState
 from matchkeeper.store import scripts
-from matchkeeper.store.matches import HandoffReply, NewMatch, When
+from matchkeeper.store.handoffs import HandoffReply
+from matchkeeper.store.matches import NewMatch, When
 from matchkeeper.store.pending import PendingMatch
 from matchkeeper.store.scripts import Script
 from matchkeeper.store.tickets import Reply

@@ -17,6 +17,7 @@ from matchkeeper.wire import answers
 from matchkeeper.wire.codes import ErrorCode, WireError
 from matchkeeper.wire.limits import id_problem, too_deep
 from matchkeeper.wire.metadata import BadMetadataError, normalise, read_ticket
+from matchkeeper.wire.offers import battle_request, filled_in, match_found
 from matchkeeper.wire.requests import RequestKind, decode, kind_of
 
 NORMAL = GameMode(name="Normal")
@@ -243,10 +244,10 @@ METADATA = '{"pod_id":"a","x":[1]}'
 
 
 def test_a_battle_request_of_two_is_what_existing_servers_parse() -> None:
-    pieces = answers.battle_request(
+    pieces = battle_request(
         ((ticket("p1"),), (ticket("p2"),)), NORMAL, match_id="m", epoch=1, claim_within_seconds=0
     )
-    payload = answers.filled_in(pieces, [METADATA, METADATA]).encode()
+    payload = filled_in(pieces, [METADATA, METADATA]).encode()
     message = json.loads(payload)
     assert message["player1"] == {
         "player_id": "p1",
@@ -264,8 +265,8 @@ def test_a_battle_request_of_two_is_what_existing_servers_parse() -> None:
 
 def test_more_than_two_players_stand_in_teams_and_hear_of_an_opponent() -> None:
     teams = ((ticket("a1"), ticket("a2")), (ticket("b1"), ticket("b2")))
-    pieces = answers.battle_request(teams, NORMAL, match_id="m", epoch=2, claim_within_seconds=5)
-    payload = answers.filled_in(pieces, [METADATA] * 4)
+    pieces = battle_request(teams, NORMAL, match_id="m", epoch=2, claim_within_seconds=5)
+    payload = filled_in(pieces, [METADATA] * 4)
     message = json.loads(payload)
     assert [[c["player_id"] for c in team] for team in message["teams"]] == [
         ["a1", "a2"],
@@ -273,8 +274,7 @@ def test_more_than_two_players_stand_in_teams_and_hear_of_an_opponent() -> None:
     ]
     assert "player1" not in message
     notices = [
-        msgspec.json.decode(each)
-        for _, each in answers.match_found(Proposal(teams=teams), NORMAL, "m")
+        msgspec.json.decode(each) for _, each in match_found(Proposal(teams=teams), NORMAL, "m")
     ]
     found = {notice["player_id"]: notice["result_type"] for notice in notices}
     assert found["a2"]["MatchFound"]["opponent_id"] == "b1"

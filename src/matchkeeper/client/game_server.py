@@ -23,7 +23,7 @@ from matchkeeper.store.connection import Connection, ConnectionOptions, Unobserv
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.failures import NotDurableError
-from matchkeeper.store.matches import HandoffReply, MatchStore
+from matchkeeper.store.handoffs import HandoffReply, Handoffs
 from matchkeeper.store.stream import RequestStream, Submitted
 from matchkeeper.wire.answers import Answer, BattleRequest
 from matchkeeper.wire.limits import id_problem
@@ -128,7 +128,7 @@ class GameServer:
             rng=rng,
         )
         self._coordination = Coordination(self._connection, new_token=token)
-        self._matches = MatchStore(self._connection, tags=())
+        self._matches = Handoffs(self._connection)
         self._token = token
         self._limit = max_waiting_requests
         self._inbox = Inbox(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.store.matches import NewMatch
-from matchkeeper.wire.answers import battle_request, match_found
+from matchkeeper.wire.offers import battle_request, match_found
 
 
 def new_match(

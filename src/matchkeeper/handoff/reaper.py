@@ -25,6 +25,7 @@ from matchkeeper.store.matches import MatchStore, When
 from matchkeeper.store.pending import PendingMatch, UnreadableMatch
 from matchkeeper.wire import answers
 from matchkeeper.wire.limits import printable
+from matchkeeper.wire.offers import battle_request, filled_in
 
 _EVERY_SECONDS = 0.5
 _SELDOM = 4
@@ -161,7 +162,7 @@ class Reaper:
 
     async def _redeliver(self, mode: GameMode, match: PendingMatch) -> int | None:
         metadata = [match.metadata[ticket.player_id] for ticket in match.tickets]
-        pieces = answers.battle_request(
+        pieces = battle_request(
             match.teams,
             mode,
             match_id=match.match_id,
@@ -175,7 +176,7 @@ class Reaper:
             match,
             token=self._new_token(),
             channel=self._settings.battle_request_channel,
-            offer=answers.filled_in(pieces, metadata),
+            offer=filled_in(pieces, metadata),
             offer_timeout=timedelta(seconds=self._settings.offer_timeout_seconds),
         )
         if heard is not None:

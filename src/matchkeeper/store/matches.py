@@ -18,6 +18,7 @@ from matchkeeper.store import keys
 from matchkeeper.store.claimers import Refusals, claimers
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.durability import Durability
+from matchkeeper.store.handoffs import Handoffs
 from matchkeeper.store.pending import Overdue, PendingMatch, UnreadableMatch, read_match
 from matchkeeper.store.places import places
 from matchkeeper.store.present import Present
@@ -39,23 +40,6 @@ class CommitReply(StrEnum):
     """Nobody heard the offer; nothing left the queue."""
     STALE = "stale"
     """A player left, or is in another match, since the queue was read."""
-
-
-class HandoffReply(StrEnum):
-    """What came of a game server's claim, confirm or decline."""
-
-    CLAIMED = "claimed"
-    CONFIRMED = "confirmed"
-    """Not started before it is durable and settled."""
-    STARTED = "started"
-    DECLINED = "declined"
-    ALREADY_CLAIMED = "already_claimed"
-    NOT_CLAIMED = "not_claimed"
-    OLD_EPOCH = "old_epoch"
-    TOO_LATE = "too_late"
-    UNKNOWN_MATCH = "unknown_match"
-    REFUSED = "refused"
-    """The game server has claimed matches and started none: for a while it may not claim."""
 
 
 class NewMatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +91,7 @@ class When(StrEnum):
     """At once, and its players do not go back into the queue of the mode."""
 
 
-class MatchStore:
+class MatchStore(Handoffs):
     """The matches of all modes. Methods raise StoreError."""
 
     def __init__(
@@ -117,7 +101,7 @@ class MatchStore:
         tags: Sequence[str],
         several_queues: bool = False,
     ) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._tags = tuple(tags)
         self._present = Present(
             connection, keys.pending, keys.claimers, tags=tags, others_every=_OTHERS_EVERY
@@ -353,65 +337,6 @@ class MatchStore:
                 for player, text in zip(left[::2], left[1::2], strict=True)
             ),
         )
-
-    async def claim(
-        self,
-        tag: str,
-        match_id: str,
-        *,
-        epoch: int,
-        pod_id: str,
-        token: str,
-        durability: Durability | None = None,
-    ) -> HandoffReply:
-        """A game server takes an offered match for its lease; `durability` as in `confirm`."""
-        reply = await self._connection.script(
-            Script.CLAIM,
-            [keys.match(tag, match_id), keys.pending(tag), keys.history(tag), keys.claimers(tag)],
-            [match_id, epoch, pod_id, token],
-            durable=durability,
-        )
-        return HandoffReply(reply[0].decode())
-
-    async def confirm(
-        self,
-        tag: str,
-        match_id: str,
-        *,
-        epoch: int,
-        pod_id: str,
-        token: str,
-        durability: Durability | None = None,
-    ) -> HandoffReply:
-        """The game server that claimed a match starts it. A server that is refused must not.
-
-        `durability`: what the offer asks for; only when it is reached is the match started, and are
-        its players told. Raises NotDurableError where it is not: then it can be declined.
-        """
-        names = [
-            keys.match(tag, match_id),
-            keys.pending(tag),
-            keys.matched(tag),
-            keys.leaving(tag),
-            keys.history(tag),
-            keys.claimers(tag),
-        ]
-        args = (match_id, epoch, pod_id, token)
-        reply = await self._connection.script(Script.CONFIRM, names, args, durable=durability)
-        if reply[0] == b"confirmed":
-            reply = await self._connection.script(Script.SETTLE, names, args)
-        return HandoffReply(reply[0].decode())
-
-    async def decline(
-        self, tag: str, match_id: str, *, epoch: int, pod_id: str, token: str
-    ) -> HandoffReply:
-        """The game server that claimed a match will not start it."""
-        reply = await self._connection.script(
-            Script.DECLINE,
-            [keys.match(tag, match_id), keys.pending(tag), keys.history(tag)],
-            [match_id, epoch, pod_id, token],
-        )
-        return HandoffReply(reply[0].decode())
 
 
 _commit_replies: Mapping[bytes, CommitReply] = {each.value.encode(): each for each in CommitReply}

@@ -13,7 +13,8 @@ from matchkeeper.errors import StoreError
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.failures import outcome_of
-from matchkeeper.store.matches import HandoffReply, MatchStore
+from matchkeeper.store.handoffs import HandoffReply
+from matchkeeper.store.matches import MatchStore
 from matchkeeper.swarm.behaviours import PodBehaviour
 from matchkeeper.swarm.ledger import Ledger
 from matchkeeper.swarm.messages import Names

@@ -1,16 +1,11 @@
-"""Answers out: match results to a pod, and battle requests to all of them."""
+"""What a game server hears: the results of its players, and battle requests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
 from typing import Any
 
 import msgspec
 
-from matchkeeper.domain.match import Proposal
-from matchkeeper.domain.mode import GameMode, Handoff
-from matchkeeper.domain.ticket import Ticket
 from matchkeeper.wire.codes import ErrorCode
 from matchkeeper.wire.limits import MAX_DEPTH, decoded
 
@@ -73,32 +68,6 @@ def decode_answer(payload: bytes) -> Answer:
     return decoded(_answer, payload)
 
 
-def match_found(proposal: Proposal, mode: GameMode, match_id: str) -> list[tuple[str, str]]:
-    """One (pod_id, payload) for each player of the match."""
-    players = tuple([ticket.player_id for ticket in proposal.tickets])
-    notices = []
-    for team in proposal.teams:
-        for ticket in team:
-            found = MatchFound(
-                opponent_id=_opponent(proposal, team, ticket),
-                match_id=match_id,
-                game_mode=mode.name,
-                player_ids=players,
-            )
-            notices.append(
-                (ticket.pod_id, _encode(Answer(ticket.player_id, {"MatchFound": found})).decode())
-            )
-    return notices
-
-
-def _opponent(proposal: Proposal, team: Sequence[Ticket], ticket: Ticket) -> str:
-    """The first player of another team; in a mode of one team, the first other player."""
-    for other in proposal.teams:
-        if other is not team:
-            return other[0].player_id
-    return next(each.player_id for each in team if each is not ticket)
-
-
 class BattlePlayer(msgspec.Struct, frozen=True):
     """C in the wire table: one player of a battle request."""
 
@@ -144,57 +113,3 @@ _OFFER_DEPTH = 8
 def decode_battle_request(payload: bytes) -> BattleRequest:
     """A battle request from its wire text. Raises msgspec.DecodeError."""
     return decoded(_battle, payload, depth=MAX_DEPTH + _OFFER_DEPTH)
-
-
-_SLOT = "\x00"
-"""Stands for metadata; JSON text holds no such character."""
-_slot = msgspec.Raw(_SLOT.encode())
-
-
-def battle_request(
-    teams: Sequence[Sequence[Ticket]],
-    mode: GameMode,
-    *,
-    match_id: str,
-    epoch: int,
-    claim_within_seconds: float,
-    durability: str = "none",
-    traceparent: str = "",
-) -> tuple[str, ...]:
-    """The offer of a match, in pieces: between two belongs the metadata of the next player, team
-    after team. Two players stand in `player1` and `player2`, more in `teams`.
-    """
-    sides = tuple(map(_players, teams))
-    everybody = tuple(chain.from_iterable(sides))
-    duel, claimed = len(everybody) == 2, mode.handoff is Handoff.CLAIM
-    text = _encode(
-        BattleRequest(
-            match_id=match_id,
-            game_mode=mode.name,
-            player1=everybody[0] if duel else None,
-            player2=everybody[1] if duel else None,
-            teams=None if duel else sides,
-            handoff=mode.handoff.value,
-            epoch=epoch,
-            claim_within_seconds=claim_within_seconds if claimed else 0.0,
-            lease_seconds=mode.claim_lease.total_seconds() if claimed else 0.0,
-            durability=durability if claimed else "none",
-            traceparent=traceparent,
-        )
-    )
-    return tuple(text.decode().split(_SLOT))
-
-
-def filled_in(pieces: Sequence[str], metadata: Iterable[str]) -> str:
-    """A battle request from its pieces and the metadata of its players."""
-    first, *rest = pieces
-    return "".join((first, *(text for pair in zip(metadata, rest, strict=True) for text in pair)))
-
-
-def _players(team: Iterable[Ticket]) -> tuple[BattlePlayer, ...]:
-    return tuple(
-        [
-            BattlePlayer(ticket.player_id, int(ticket.enqueued_at), ticket.pod_id, _slot)
-            for ticket in team
-        ]
-    )
