@@ -9,7 +9,7 @@ import time
 
 from bench.players import body
 from bench.raw import Line
-from proof.wire import packed
+from crowd.wire import packed
 
 _STEP_SECONDS = 0.0005
 # Requests are made of ready pieces: whoever asks shares the cores with those who are measured.

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from bench.players import body
 from bench.raw import Line, replies_while
 from bench.site import TAG, Site
+from crowd.wire import packed
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.ticket import Ticket
@@ -34,7 +35,6 @@ from matchkeeper.store.tickets import Heard, TicketStore
 from matchkeeper.wire import answers
 from matchkeeper.wire.metadata import metadata_sum
 from matchkeeper.wire.requests import RequestKind, decode
-from proof.wire import packed
 
 _ME = "bench"
 _REQUESTS = "match:enqueue:request"

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 from bench.raw import Line
-from proof.wire import packed
+from crowd.wire import packed
 
 _FILLER = "x" * 60
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.raw import Line
-from proof.wire import packed
+from crowd.wire import packed
 
 _SCRIPTS = Path(__file__).parents[1] / "docs" / "scripts"
 _MATCH = re.compile(rb'"match_id":"([^"]+)"')

@@ -12,8 +12,8 @@ from bench.ceiling import Ceiling
 from bench.players import body, fill_stream, names
 from bench.raw import Line
 from bench.site import TAG, Site, opened
+from crowd.wire import packed
 from matchkeeper.config import MatchmakingSettings
-from proof.wire import packed
 
 _PATIENCE_SECONDS = 300.0
 _OPEN = 2_000

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from crowd.history import What
+from crowd.wire import note
 from matchkeeper.client import GameServer
 from matchkeeper.errors import StoreError
 from matchkeeper.wire.answers import BattleRequest, decode_battle_request
@@ -25,7 +26,6 @@ from proof.chaos.notes import Notes
 from proof.chaos.players import Players
 from proof.chaos.settings import DEADLINE_SECONDS, LEASE_SECONDS, PodOptions
 from proof.chaos.wire import Client, Line, WireError
-from proof.wire import note
 
 _PODS = 3
 _SCRIPTS = Path(__file__).parents[2] / "docs" / "scripts"

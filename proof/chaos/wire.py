@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import hiredis
 
-from proof.wire import packed
+from crowd.wire import packed
 
 _CHUNK = 1 << 16
 _CONNECTIONS = 24

@@ -10,12 +10,14 @@ from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import msgspec
 
+from crowd.behaviours import PodBehaviour
 from crowd.history import History, What
+from crowd.pods import treat
 from matchkeeper.client import GameServer, Offer, RefusedError
 from matchkeeper.config import Settings
 from matchkeeper.errors import StoreError
@@ -32,28 +34,10 @@ URL = "redis://simulation:6379/0"
 _BACK_AFTER_SECONDS = 0.7
 _TRIES = 4
 _TARDY_SECONDS = 2.3
+"""Longer than an offer holds."""
+_LATE_SECONDS = 12.0
+"""Longer than a lease."""
 _WHILE_SECONDS = 1.0
-
-
-class Manner(StrEnum):
-    """How a pod treats an offer of claim handoff."""
-
-    PLAY = "play"
-    SLEEP = "sleep"
-    """Does not hear it."""
-    DECLINE = "decline"
-    FORGET = "forget"
-    """Claims, and never confirms."""
-    LATE = "late"
-    """Confirms after its lease is over."""
-    DIE = "die"
-    """Is killed after the claim."""
-    RUDE = "rude"
-    """Asks to start what it has not claimed."""
-    TARDY = "tardy"
-    """Claims when the offer is over, and perhaps made again."""
-    BLACK_HOLE = "black hole"
-    """Claims before anybody else, and never confirms."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -230,9 +214,9 @@ class Server(Process):
 class Pod(Process):
     """A game server that uses the public client."""
 
-    def __init__(self, world: World, name: str, manners: Sequence[Manner]) -> None:
+    def __init__(self, world: World, name: str, behaviours: Sequence[PodBehaviour]) -> None:
         super().__init__(world, name)
-        self._manners = list(manners)
+        self._behaviours = list(behaviours)
         self.client: GameServer | None = None
 
     async def run(self, endpoint: Endpoint) -> None:
@@ -262,30 +246,32 @@ class Pod(Process):
         await self.world.loop.create_task(work, context=context)
 
     async def _treat(self, offer: Offer, endpoint: Endpoint) -> None:
-        manner = self._manners.pop(0) if self._manners else Manner.PLAY
-        if manner is Manner.SLEEP:
-            return
-        if manner is not Manner.BLACK_HOLE:
-            tardy = _TARDY_SECONDS if manner is Manner.TARDY else self.world.late_seconds
-            await asyncio.sleep(tardy + self.world.rng.choice((0.0, 0.001, 0.01, 0.3)))
-        if manner is not Manner.RUDE and not await self._again(offer.claim):
-            return
+        behaviour = self._behaviours.pop(0) if self._behaviours else PodBehaviour.CLAIMS
+        world = self.world
         facts = {"match": offer.request.match_id, "epoch": offer.request.epoch, "who": self.name}
-        if manner is not Manner.RUDE:
-            self.world.note(What.CLAIMED, **facts)
-        if manner is Manner.DIE:
-            self.world.network.kill(endpoint)
-            return
-        if manner in (Manner.FORGET, Manner.BLACK_HOLE):
-            return
-        if manner is Manner.DECLINE:
-            await self._again(offer.decline)
-            return
-        await asyncio.sleep(12 if manner is Manner.LATE else 0.05)
-        self.world.note(What.CONFIRMING, **facts)
-        if await self._again(offer.started):
-            players = tuple((each.player_id, each.score) for each in offer.request.players)
-            self.world.note(What.STARTED, **facts, players=players)
+        players = tuple((each.player_id, each.score) for each in offer.request.players)
+
+        def note(what: What) -> None:
+            more = {"players": players} if what is What.STARTED else {}
+            world.note(what, **facts, **more)
+            if behaviour is PodBehaviour.DIES:
+                world.network.kill(endpoint)
+
+        late = behaviour is PodBehaviour.CLAIMS_LATE
+        await treat(
+            behaviour,
+            claim=partial(self._again, offer.claim),
+            decline=partial(self._again, offer.decline),
+            start=partial(self._again, offer.started),
+            before=(_TARDY_SECONDS if late else world.late_seconds) + self._pause(behaviour),
+            between=_LATE_SECONDS if behaviour is PodBehaviour.STARTS_LATE else 0.05,
+            note=note,
+        )
+
+    def _pause(self, behaviour: PodBehaviour) -> float:
+        if behaviour in (PodBehaviour.NEVER_CLAIMS, PodBehaviour.GRABS):
+            return 0.0
+        return self.world.rng.choice((0.0, 0.001, 0.01, 0.3))
 
     async def _again(self, call: Any) -> bool:
         for _ in range(_TRIES):

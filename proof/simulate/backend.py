@@ -18,9 +18,9 @@ from typing import Any
 
 import hiredis
 
+from crowd.wire import packed
 from matchkeeper.store.embedded import executable
 from proof.look import SCRIPT, Look, read
-from proof.wire import packed
 
 _CLOCK = re.compile(r"local function redis_seconds\(\).*?\nend\n", re.DOTALL)
 _SIM_CLOCK = "local function redis_seconds() return tonumber(redis.call('GET', 'sim:now')) end\n"

@@ -14,6 +14,7 @@ from itertools import count
 
 from crowd.history import History, State, What
 from crowd.judge import Verdict, judge
+from crowd.wire import note, note_again
 from matchkeeper.config import Settings
 from matchkeeper.store import scripts
 from proof.simulate.actors import World
@@ -24,7 +25,6 @@ from proof.simulate.loop import SimLoop, SimTask
 from proof.simulate.network import Network
 from proof.simulate.scenarios import Scenario
 from proof.simulate.settings import LIFETIMES, REQUIRED, TIMEOUT_SECONDS
-from proof.wire import note, note_again
 
 _WRITERS = (
     "enqueue", "dequeue", "commit", "claim", "confirm", "decline", "redeliver", "give_back",

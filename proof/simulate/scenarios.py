@@ -7,7 +7,8 @@ import random
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any
 
-from proof.simulate.actors import Manner, Player, Pod, Server, World
+from crowd.behaviours import PodBehaviour
+from proof.simulate.actors import Player, Pod, Server, World
 from proof.simulate.faults import Twist
 from proof.simulate.settings import newer
 
@@ -26,9 +27,11 @@ _PATIENCE_SECONDS = 180.0
 
 _RUDE_SEEDS, _TARDY_SEEDS = 0, 2
 """Of every seven seeds, one has a rude pod more, and in one all pods are tardy at first."""
-_CHANCE_MANNERS = [
-    each for each in Manner if each not in (Manner.RUDE, Manner.TARDY, Manner.BLACK_HOLE)
-]
+_CHANCE = [
+    PodBehaviour.CLAIMS, PodBehaviour.NEVER_CLAIMS, PodBehaviour.DECLINES, PodBehaviour.FORGETS,
+    PodBehaviour.STARTS_LATE, PodBehaviour.DIES,
+]  # fmt: skip
+"""In this order: a seed means them by their number."""
 
 
 def _servers(world: World, twists: Collection[Twist] = ()) -> None:
@@ -63,8 +66,8 @@ async def _seen(world: World, *, settings: int) -> None:
         await asyncio.sleep(0.1)
 
 
-def _pods(world: World, **manners: list[Manner]) -> None:
-    for name, each in manners.items():
+def _pods(world: World, **behaviours: list[PodBehaviour]) -> None:
+    for name, each in behaviours.items():
         world.pods[name] = Pod(world, name, each)
         world.pods[name].start()
 
@@ -96,8 +99,8 @@ async def everything(world: World) -> None:
     _servers(world)
     _pods(
         world,
-        pa=[Manner.PLAY, Manner.FORGET, Manner.FORGET, Manner.FORGET],
-        pb=[Manner.SLEEP, Manner.DECLINE, Manner.FORGET],
+        pa=[PodBehaviour.CLAIMS, PodBehaviour.FORGETS, PodBehaviour.FORGETS, PodBehaviour.FORGETS],
+        pb=[PodBehaviour.NEVER_CLAIMS, PodBehaviour.DECLINES, PodBehaviour.FORGETS],
     )
     stream = {
         name: Player(world, name, mode=mode, pod=pod, by_stream=True)
@@ -150,7 +153,7 @@ async def everything(world: World) -> None:
 async def handoff(world: World) -> None:
     """One match of claim handoff from its players to its start: small, for pairs of faults."""
     _servers(world)
-    _pods(world, pa=[Manner.PLAY])
+    _pods(world, pa=[PodBehaviour.CLAIMS])
     players = [Player(world, name, mode="Squad", pod="pa", by_stream=True) for name in ("s1", "s2")]
     await _do(world, *((0.5, each.enqueue) for each in players))
     await _calm(world)
@@ -162,15 +165,15 @@ def random_scenario(seed: int, twists: Collection[Twist] = ()) -> Scenario:
 
     async def scenario(world: World) -> None:
         _servers(world, twists)
-        kinds = [Manner.PLAY] * 4 + _CHANCE_MANNERS
+        kinds = [PodBehaviour.CLAIMS] * 4 + _CHANCE
         pods = {f"p{i}": dice.choices(kinds, k=4) for i in range(dice.randint(1, 3))}
         if seed % 7 == _RUDE_SEEDS:
-            pods["rude"] = [Manner.RUDE] * 20
+            pods["rude"] = [PodBehaviour.STARTS_UNCLAIMED] * 20
         elif seed % 7 == _TARDY_SEEDS:
-            pods = {name: [Manner.TARDY] * 2 + manners for name, manners in pods.items()}
+            pods = {name: [PodBehaviour.CLAIMS_LATE] * 2 + each for name, each in pods.items()}
         homes = list(pods)
         if Twist.BLACK_HOLE in twists:
-            pods["hole"] = [Manner.BLACK_HOLE] * 1000
+            pods["hole"] = [PodBehaviour.GRABS] * 1000
             world.late_seconds = 0.02
         _pods(world, **pods)
         if Twist.DIFFERENT in twists:

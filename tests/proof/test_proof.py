@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crowd.history import Event, What
+from crowd.wire import packed
 from matchkeeper.store import scripts
 from matchkeeper.store.scripts import Script
 from proof.chaos.faults import Blow, Kind
@@ -21,7 +22,6 @@ from proof.chaos.valkey import are_whole
 from proof.durability import power
 from proof.mutants.catalogue import MUTANTS
 from proof.mutants.mutant import ROOT, Mutant
-from proof.wire import packed
 
 REPLIES = (
     b"+OK\r\n", b":12\r\n", b"-ERR no\r\n", b"$-1\r\n", b"*-1\r\n", b"$0\r\n\r\n",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from matchkeeper.swarm.behaviours import Behaviour
-from matchkeeper.swarm.crowd import Person
+from crowd.behaviours import Behaviour
+from crowd.people import Person
+from crowd.requests import Names
 from matchkeeper.swarm.ledger import Doing, Ledger, Wish
-from matchkeeper.swarm.messages import Names
 from matchkeeper.swarm.tally import Invariant, Tally
 from matchkeeper.wire.answers import Answer
 

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crowd.behaviours import Behaviour, PodBehaviour
+from crowd.mix import Mix
+from crowd.people import CrowdOptions, Pace, Person, crowd
+from crowd.requests import Names, Writer
+from matchkeeper.cli.swarm_options import parse_mix, parse_modes
 from matchkeeper.errors import ConfigError, MatchkeeperError
 from matchkeeper.store.address import host_of, is_local
-from matchkeeper.swarm.behaviours import Behaviour, PodBehaviour
-from matchkeeper.swarm.crowd import CrowdOptions, Pace, Person, crowd
 from matchkeeper.swarm.figures import Durations, Timeline
-from matchkeeper.swarm.messages import Names, Writer
-from matchkeeper.swarm.mix import Mix, parse_mix, parse_modes
 from matchkeeper.swarm.tally import Neutral, Tally, Thresholds, checks
 from matchkeeper.wire.codes import WireError
 from matchkeeper.wire.requests import RequestKind, decode

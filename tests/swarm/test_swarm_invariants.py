@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from matchkeeper.swarm.behaviours import Behaviour
+from crowd.behaviours import Behaviour
 from matchkeeper.swarm.tally import Invariant
 from tests.support.swarm_runs import DEQUEUED, EXPIRED, QUEUED, Run, both_matched, error, found
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matchkeeper.swarm.behaviours import Behaviour
+from crowd.behaviours import Behaviour
 from matchkeeper.swarm.ledger import Doing, Wish
 from matchkeeper.swarm.tally import Invariant, Neutral, Reason, Whereabouts
 from tests.support.swarm_runs import (

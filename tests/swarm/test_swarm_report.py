@@ -10,11 +10,11 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
+from crowd.behaviours import Behaviour, PodBehaviour
+from crowd.mix import Mix
+from crowd.people import CrowdOptions, Pace
 from matchkeeper.cli import swarm_run
 from matchkeeper.swarm import plots
-from matchkeeper.swarm.behaviours import Behaviour, PodBehaviour
-from matchkeeper.swarm.crowd import CrowdOptions, Pace
-from matchkeeper.swarm.mix import Mix
 from matchkeeper.swarm.report import html
 from matchkeeper.swarm.summary import Summary, as_json, summary
 from matchkeeper.swarm.tally import Invariant, Tally, Thresholds, Whereabouts

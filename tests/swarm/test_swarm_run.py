@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from crowd.behaviours import Behaviour, PodBehaviour
+from crowd.mix import Mix
+from crowd.requests import Names
 from matchkeeper.client import GameServer
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.embedded import executable
 from matchkeeper.store.matches import MatchStore
-from matchkeeper.swarm.behaviours import Behaviour, PodBehaviour
 from matchkeeper.swarm.ledger import Ledger
-from matchkeeper.swarm.messages import Names
-from matchkeeper.swarm.mix import Mix
 from matchkeeper.swarm.pods import Pods
 from matchkeeper.swarm.tally import Tally
 from matchkeeper.wire.answers import decode_battle_request

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from crowd.behaviours import FOR_DEPLOYMENTS, Behaviour
+from crowd.mix import Mix
+from crowd.people import CrowdOptions, Pace
+from crowd.requests import Via
 from matchkeeper.cli import swarm_options as given
 from matchkeeper.cli.common import ConfigOption, UrlOption, in_loop, settings_from, url_of
 from matchkeeper.errors import ConfigError
-from matchkeeper.swarm.behaviours import Behaviour, PodBehaviour
-from matchkeeper.swarm.crowd import CrowdOptions, Pace
-from matchkeeper.swarm.messages import Via
-from matchkeeper.swarm.mix import Mix, parse_mix, parse_modes
 
 if TYPE_CHECKING:
     from matchkeeper.config import Settings
@@ -66,14 +66,14 @@ def swarm(
     crowd = CrowdOptions(
         players=players,
         pace=Pace(rate=rate, ramp_seconds=ramp),
-        behaviours=parse_mix(mix, Behaviour, option="--mix"),
+        behaviours=given.parse_mix(mix, Behaviour, option="--mix"),
         modes=_modes(mode, settings, is_given=config is not None),
         homes=max(1, pods),
         rating_mean=mean,
         rating_deviation=deviation,
         seed=random.randrange(2**32) if seed is None else seed,  # noqa: S311  # no secret
     )
-    servers = parse_mix(pod_mix, PodBehaviour, option="--pod-mix")
+    servers = given.parse_mix(pod_mix, FOR_DEPLOYMENTS, option="--pod-mix")
     _check_size(metadata_bytes, settings.matchmaking.max_message_bytes)
     _check_writable(report, json_file)
     _permit(url, players, yes=yes)
@@ -139,7 +139,7 @@ def _modes(texts: list[str] | None, settings: Settings, *, is_given: bool) -> Mi
     known = {mode.tag: mode.name for mode in settings.modes()}
     if not texts:
         return Mix(tuple((name, 1.0) for name in known.values()))
-    modes = parse_modes(texts)
+    modes = given.parse_modes(texts)
     for name, _ in modes.weights:
         if is_given and name.lower() not in known:
             raise ConfigError(

@@ -1,14 +1,23 @@
-"""The options of `matchkeeper swarm`: their types, limits and help."""
+"""The options of `matchkeeper swarm`: their types, limits and help, and mixes as text."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
-from matchkeeper.swarm.behaviours import Behaviour, PodBehaviour
-from matchkeeper.swarm.messages import Via
+from crowd.behaviours import FOR_DEPLOYMENTS, Behaviour
+from crowd.mix import Mix
+from crowd.requests import Via
+from matchkeeper.errors import ConfigError
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
 
 MIX = (
     "normal=80,quits=5,twice=5,leaves_late=2,unknown_mode=2,missing_fields=2,bad_metadata=2,"
@@ -58,7 +67,8 @@ Seed = Annotated[int | None, _player("For the same players each time. Default: c
 
 Pods = Annotated[int, _pod("How many. 0: only the real ones that are there.", min=0, max=2_000)]
 PodBehaviours = Annotated[
-    str, _pod(f"What they do with matches to be claimed, with weights: {', '.join(PodBehaviour)}.")
+    str,
+    _pod(f"What they do with matches to be claimed, with weights: {', '.join(FOR_DEPLOYMENTS)}."),
 ]
 
 MinSuccess = Annotated[float, _limit("Percent of players with the right end.", min=0, max=100)]
@@ -68,3 +78,66 @@ MaxErrors = Annotated[int | None, _limit("Errors that no behaviour asks for.", m
 Report = Annotated[Path | None, _result("Write a report in HTML.", dir_okay=False)]
 JsonFile = Annotated[Path | None, _result("Write all figures.", "--json", dir_okay=False)]
 Yes = Annotated[bool, _result("Do not ask before an address elsewhere.", "--yes", "-y")]
+
+
+def parse_mix(text: str, kinds: Iterable[E], *, option: str) -> Mix[E]:
+    """`a=3,b=1`, or `a` alone. Raises ConfigError that lists what is known."""
+    known = {kind.value: kind for kind in kinds}
+    found: dict[E, float] = {}
+    for part in text.split(","):
+        name, sign, number = (each.strip() for each in part.partition("="))
+        kind = _kind(name, known, option)
+        if kind in found:
+            raise ConfigError(f"{option}: {name} stands twice", hint="Give each one weight.")
+        found[kind] = _weight(number if sign else "1", name, option)
+    return _made(found.items(), option)
+
+
+def parse_modes(texts: Sequence[str]) -> Mix[str]:
+    """`Normal` or `Normal=3`, one text each. Raises ConfigError."""
+    option = "--mode"
+    found: dict[str, float] = {}
+    for text in texts:
+        name, sign, number = text.rpartition("=")
+        if not sign:
+            name, number = text, "1"
+        if not name.strip():
+            raise ConfigError(
+                f"{option}: {text!r} has no name", hint=f"It looks like {option} Normal=3."
+            )
+        if name in found:
+            raise ConfigError(f"{option}: {name} stands twice", hint="Give each one weight.")
+        found[name] = _weight(number, name, option)
+    return _made(found.items(), option)
+
+
+def _made(weights: Iterable[tuple[T, float]], option: str) -> Mix[T]:
+    try:
+        return Mix(tuple(weights))
+    except ValueError:
+        raise ConfigError(
+            f"{option}: all weights are 0", hint="At least one must be above 0."
+        ) from None
+
+
+def _kind(name: str, known: Mapping[str, E], option: str) -> E:
+    if name in known:
+        return known[name]
+    close = get_close_matches(name, known, n=1)
+    guess = f"Did you mean {close[0]}? " if close else ""
+    raise ConfigError(
+        f"{option}: there is no {name!r}", hint=f"{guess}Known are {', '.join(known)}."
+    )
+
+
+def _weight(text: str, name: str, option: str) -> float:
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = math.nan
+    if not 0 <= weight <= 1e9:
+        raise ConfigError(
+            f"{option}: the weight of {name} is {text!r}, not a number from 0 to 1e9",
+            hint=f"It looks like {option} {name}=5.",
+        )
+    return weight

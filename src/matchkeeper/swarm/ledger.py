@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from matchkeeper.swarm.behaviours import Behaviour
-from matchkeeper.swarm.crowd import Person
+from crowd.behaviours import Behaviour
+from crowd.people import Person
+from crowd.requests import Names
 from matchkeeper.swarm.match_book import MatchBook
-from matchkeeper.swarm.messages import Names
 from matchkeeper.swarm.news import News, news_of
 from matchkeeper.swarm.past import LEFT, Past
 from matchkeeper.swarm.player import HERE_ALREADY, UNCERTAIN, Player

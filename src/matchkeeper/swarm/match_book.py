@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from matchkeeper.swarm.messages import Names
+from crowd.requests import Names
 from matchkeeper.swarm.news import News
 from matchkeeper.swarm.tally import Invariant, Tally
 

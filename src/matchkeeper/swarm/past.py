@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from hashlib import blake2b
 
-from matchkeeper.swarm.messages import Names
+from crowd.requests import Names
 from matchkeeper.swarm.news import News
 from matchkeeper.swarm.player import Player
 from matchkeeper.swarm.tally import Invariant, Tally, Whereabouts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from matchkeeper.swarm.behaviours import Behaviour
+from crowd.behaviours import Behaviour
 from matchkeeper.swarm.tally import Whereabouts
 from matchkeeper.wire.codes import ErrorCode
 

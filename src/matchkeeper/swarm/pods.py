@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
 
+from crowd.behaviours import PodBehaviour
+from crowd.history import What
+from crowd.mix import Mix
+from crowd.pods import treat
+from crowd.requests import Names
 from matchkeeper.domain.mode import Handoff
 from matchkeeper.errors import StoreError
 from matchkeeper.store.coordination import Coordination
@@ -15,14 +20,9 @@ from matchkeeper.store.durability import Durability
 from matchkeeper.store.failures import outcome_of
 from matchkeeper.store.handoffs import HandoffReply
 from matchkeeper.store.matches import MatchStore
-from matchkeeper.swarm.behaviours import PodBehaviour
 from matchkeeper.swarm.ledger import Ledger
-from matchkeeper.swarm.messages import Names
-from matchkeeper.swarm.mix import Mix
 from matchkeeper.swarm.tally import Invariant
 from matchkeeper.wire.answers import BattleRequest
-
-T = TypeVar("T")
 
 _HEARTBEAT_SECONDS = 5.0
 _DOWN_SECONDS = 3.0
@@ -37,6 +37,17 @@ class _Offer:
     request: BattleRequest
     pod: str
     token: str
+
+    async def ask(self, call: Callable[..., Awaitable[HandoffReply]]) -> HandoffReply:
+        """What the script says to this game server."""
+        request = self.request
+        return await call(
+            request.game_mode.lower(),
+            request.match_id,
+            epoch=request.epoch,
+            pod_id=self.pod,
+            token=self.token,
+        )
 
 
 class Pods:
@@ -111,70 +122,55 @@ class Pods:
         if not up:
             self._seen["offers while all were down"] += 1
             return
-        pod = self._rng.choice(up)
-        offer = self._offer(request, pod)
-        try:
-            match self._behaviours[pod]:
-                case PodBehaviour.CLAIMS:
-                    await self._race(offer, up)
-                case PodBehaviour.NEVER_CLAIMS:
-                    self._seen["offers not claimed on purpose"] += 1
-                case PodBehaviour.CLAIMS_LATE:
-                    await self._claim_late(offer)
-                case PodBehaviour.DIES:
-                    if await self._claim(offer):
-                        self._seen["died after a claim"] += 1
-                        self._down[pod] = self._now() + _DOWN_SECONDS
-                case PodBehaviour.DECLINES:
-                    if await self._claim(offer):
-                        await self._decline(offer)
-        except StoreError as error:
-            self._ledger.tally.errors[f"game server: {outcome_of(error).value}"] += 1
-
-    async def _race(self, offer: _Offer, up: Sequence[str]) -> None:
-        rivals = [
-            pod for pod in up if pod != offer.pod and self._behaviours[pod] is PodBehaviour.CLAIMS
-        ]
-        offers = [offer]
-        if rivals and self._rng.random() < _RACES:
-            offers.append(self._offer(offer.request, self._rng.choice(rivals)))
+        pods = [self._rng.choice(up)]
+        behaviour = self._behaviours[pods[0]]
+        if behaviour is PodBehaviour.CLAIMS:
+            pods += self._rivals(pods[0], up)
+        elif behaviour is PodBehaviour.NEVER_CLAIMS:
+            self._seen["offers not claimed on purpose"] += 1
         async with asyncio.TaskGroup() as group:
-            for each in offers:
-                group.create_task(self._start(each))
+            for pod in pods:
+                group.create_task(self._treat(self._offer(request, pod), behaviour))
 
-    async def _start(self, offer: _Offer) -> None:
+    def _rivals(self, first: str, up: Sequence[str]) -> list[str]:
+        """Another one who tries to claim as well, or nobody."""
+        others = [
+            pod for pod in up if pod != first and self._behaviours[pod] is PodBehaviour.CLAIMS
+        ]
+        return [self._rng.choice(others)] if others and self._rng.random() < _RACES else []
+
+    async def _treat(self, offer: _Offer, behaviour: PodBehaviour) -> None:
+        late = behaviour is PodBehaviour.CLAIMS_LATE
+        claim, decline, start = (
+            partial(ask, offer) for ask in (self._claim, self._decline, self._start)
+        )
         try:
-            if not await self._claim(offer):
-                return
-            request = offer.request
-            reply = await self._matches.confirm(
-                request.game_mode.lower(),
-                request.match_id,
-                epoch=request.epoch,
-                pod_id=offer.pod,
-                token=offer.token,
-                durability=Durability.parse(
-                    request.durability, timeout_seconds=request.lease_seconds
-                ),
+            came_to = await treat(
+                PodBehaviour.DECLINES if late else behaviour,
+                claim=claim,
+                decline=decline,
+                start=start,
+                before=offer.request.claim_within_seconds + _LATE_SECONDS if late else 0.0,
             )
         except StoreError as error:
             self._ledger.tally.errors[f"game server: {outcome_of(error).value}"] += 1
             return
-        if reply is HandoffReply.STARTED:
-            self._seen["matches started"] += 1
-            self._ledger.matches.started(request.match_id, offer.pod, self._now())
-        else:
-            self._seen[f"starts refused: {reply.value}"] += 1
+        if late:
+            self._judge_late(offer, claimed=came_to is What.CLAIMED)
+        elif behaviour is PodBehaviour.DIES and came_to is What.CLAIMED:
+            self._seen["died after a claim"] += 1
+            self._down[offer.pod] = self._now() + _DOWN_SECONDS
+
+    def _judge_late(self, offer: _Offer, *, claimed: bool) -> None:
+        tally = self._ledger.tally
+        tally.checked[Invariant.LATE_CLAIM_REFUSED] += 1
+        if claimed:
+            what = f"match {offer.request.match_id}: claimed {_LATE_SECONDS:g} s after its deadline"
+            tally.violated(Invariant.LATE_CLAIM_REFUSED, what)
 
     async def _claim(self, offer: _Offer) -> bool:
         request = offer.request
-        reply = await self._matches.claim(
-            request.game_mode.lower(),
-            request.match_id,
-            epoch=request.epoch,
-            pod_id=offer.pod,
-            token=offer.token,
-        )
+        reply = await offer.ask(self._matches.claim)
         if reply is HandoffReply.CLAIMED:
             self._seen["claims"] += 1
             self._ledger.matches.claimed(request.match_id, request.epoch, offer.pod, self._now())
@@ -182,24 +178,21 @@ class Pods:
         self._seen[f"claims refused: {reply.value}"] += 1
         return False
 
-    async def _claim_late(self, offer: _Offer) -> None:
-        await asyncio.sleep(offer.request.claim_within_seconds + _LATE_SECONDS)
-        self._ledger.tally.checked[Invariant.LATE_CLAIM_REFUSED] += 1
-        if await self._claim(offer):
-            what = f"match {offer.request.match_id}: claimed {_LATE_SECONDS:g} s after its deadline"
-            self._ledger.tally.violated(Invariant.LATE_CLAIM_REFUSED, what)
-            await self._decline(offer)
-
-    async def _decline(self, offer: _Offer) -> None:
+    async def _start(self, offer: _Offer) -> bool:
         request = offer.request
-        await self._matches.decline(
-            request.game_mode.lower(),
-            request.match_id,
-            epoch=request.epoch,
-            pod_id=offer.pod,
-            token=offer.token,
-        )
+        durability = Durability.parse(request.durability, timeout_seconds=request.lease_seconds)
+        reply = await offer.ask(partial(self._matches.confirm, durability=durability))
+        if reply is HandoffReply.STARTED:
+            self._seen["matches started"] += 1
+            self._ledger.matches.started(request.match_id, offer.pod, self._now())
+            return True
+        self._seen[f"starts refused: {reply.value}"] += 1
+        return False
+
+    async def _decline(self, offer: _Offer) -> bool:
+        reply = await offer.ask(self._matches.decline)
         self._seen["declined"] += 1
+        return reply is HandoffReply.DECLINED
 
     def _offer(self, request: BattleRequest, pod: str) -> _Offer:
         token = f"{self._rng.getrandbits(64):016x}"

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from crowd.behaviours import Behaviour, PodBehaviour
+from crowd.requests import Via
 from matchkeeper import __version__
-from matchkeeper.swarm.behaviours import Behaviour, PodBehaviour
 from matchkeeper.swarm.figures import Durations
-from matchkeeper.swarm.messages import Via
 from matchkeeper.swarm.tally import (
     Check,
     Invariant,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
-from matchkeeper.swarm.behaviours import Behaviour
+from crowd.behaviours import Behaviour
 from matchkeeper.swarm.figures import Durations, Timeline
 
 S = TypeVar("S", bound=str)

@@ -13,6 +13,10 @@ from datetime import timedelta
 
 import msgspec
 
+from crowd.behaviours import PodBehaviour
+from crowd.mix import Mix
+from crowd.people import CrowdOptions, Person, crowd
+from crowd.requests import Names, Request, Via, Writer
 from matchkeeper.errors import StoreError, StoreUnavailableError
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.store.batching import BatchingConnection
@@ -22,11 +26,7 @@ from matchkeeper.store.failures import outcome_of
 from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.stream import RequestStream, Submitted
 from matchkeeper.store.subscription import subscribed
-from matchkeeper.swarm.behaviours import PodBehaviour
-from matchkeeper.swarm.crowd import CrowdOptions, Person, crowd
 from matchkeeper.swarm.ledger import Doing, Ledger, Wish
-from matchkeeper.swarm.messages import Names, Request, Via, Writer
-from matchkeeper.swarm.mix import Mix
 from matchkeeper.swarm.pods import Pods
 from matchkeeper.swarm.tally import Neutral, Tally
 from matchkeeper.wire.answers import decode_answer, decode_battle_request

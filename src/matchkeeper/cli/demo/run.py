@@ -29,7 +29,7 @@ from matchkeeper.cli.demo.news import hear_news
 from matchkeeper.cli.demo.routes import demo_router
 from matchkeeper.cli.demo.valkey import OwnValkey
 from matchkeeper.cli.demo.view import Snapshot, line, render, save_picture
-from matchkeeper.cli.demo.world import Conduct, World
+from matchkeeper.cli.demo.world import World
 from matchkeeper.config import Settings, masked_redis_url
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.server.process import ServerInfo, run_server
@@ -161,7 +161,6 @@ class _Demo:
                 habits=Habits(),
                 prefix=prefix,
             ),
-            conduct=Conduct(),
             ledger=ledger,
             rng=random.Random(options.seed),  # noqa: S311  # a show, no secrets
         )

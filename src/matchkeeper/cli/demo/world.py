@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
+from crowd.behaviours import PodBehaviour
+from crowd.history import What
+from crowd.mix import Mix
+from crowd.pods import treat
 from matchkeeper.cli.demo.arrivals import Visitor
 from matchkeeper.cli.demo.ledger import Fate, Ledger, Stay
 from matchkeeper.client import Answer, GameServer, Offer, RefusedError
@@ -18,15 +23,14 @@ _TIMEOUT = timedelta(seconds=2)
 _AGAIN_SECONDS = 1.0
 _IMPATIENT_EVERY_SECONDS = 0.25
 _LOBBIES = ("lobby-1", "lobby-2")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conduct:
-    """What game servers do with a match they have claimed. Shares are of 1."""
-
-    decline: float = 0.02
-    vanish: float = 0.01
-    """It dies before it confirms."""
+_CONDUCT = Mix(
+    ((PodBehaviour.CLAIMS, 97.0), (PodBehaviour.DECLINES, 2.0), (PodBehaviour.DIES, 1.0))
+)
+"""What game servers do with a match."""
+_TOLD = {
+    PodBehaviour.DECLINES: "declined match {}: offered again",
+    PodBehaviour.DIES: "claimed match {} and died: given back",
+}
 
 
 class Switch:
@@ -65,13 +69,12 @@ class World:
         *,
         pods: int,
         arrivals: Iterator[Visitor],
-        conduct: Conduct,
         ledger: Ledger,
         rng: random.Random,
     ) -> None:
         self._redis_url = redis_url
         self._arrivals = arrivals
-        self._conduct = conduct
+        self._behaviour = _CONDUCT.picker(rng)
         self._ledger = ledger
         self._rng = rng
         self._pods = [f"pod-{n}" for n in range(1, pods + 1)]
@@ -199,39 +202,33 @@ class World:
                 self._started(server, offer)
 
     async def _claim(self, server: GameServer, offer: Offer) -> None:
-        match_id = offer.request.match_id[-8:]
+        behaviour = self._behaviour()
         try:
-            if not await offer.claim():
-                return
-            chance = self._rng.random()
-            if chance < self._conduct.decline:
-                await offer.decline()
-                self._ledger.tell(
-                    f"{server.pod_id} declined match {match_id}: offered again", unusual=True
-                )
-                return
+            came_to = await treat(
+                behaviour,
+                claim=offer.claim,
+                decline=offer.decline,
+                start=partial(self._last_word, offer),
+            )
         except MatchkeeperError:
             return  # no answer, no match: it is offered again, or given back
-        if chance < self._conduct.decline + self._conduct.vanish:
-            self._ledger.tell(
-                f"{server.pod_id} claimed match {match_id} and died: given back", unusual=True
-            )
-            return
+        if came_to is What.STARTED:
+            self._started(server, offer)
+        elif came_to is What.CLAIMED:
+            match_id = offer.request.match_id[-8:]
+            self._ledger.tell(f"{server.pod_id} {_TOLD[behaviour].format(match_id)}", unusual=True)
+
+    async def _last_word(self, offer: Offer) -> bool:
+        """Without an answer it is asked for again: it may have been given."""
         players = [player.player_id for player in offer.request.players]
         self._ledger.takes(players)
         try:
-            if await self._confirmed(offer):
-                self._started(server, offer)
+            while True:
+                with suppress(MatchkeeperError):
+                    return await offer.started()
+                await asyncio.sleep(_AGAIN_SECONDS)
         finally:
             self._ledger.knows(players)
-
-    async def _confirmed(self, offer: Offer) -> bool:
-        """The last word. Without an answer it is asked for again: it may have been given."""
-        while True:
-            try:
-                return await offer.started()
-            except MatchkeeperError:
-                await asyncio.sleep(_AGAIN_SECONDS)
 
     def _started(self, server: GameServer, offer: Offer) -> None:
         players = [player.player_id for player in offer.request.players]

@@ -7,8 +7,8 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from matchkeeper.swarm.behaviours import Behaviour
-from matchkeeper.swarm.mix import Mix
+from crowd.behaviours import Behaviour
+from crowd.mix import Mix
 
 _PATIENCE_SECONDS = 1.0
 """Who quits does so within this time after `EnQueued`; half of them at once."""

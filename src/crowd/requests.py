@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from matchkeeper.swarm.behaviours import Behaviour
-from matchkeeper.swarm.crowd import Person
+from crowd.behaviours import Behaviour
+from crowd.people import Person
 
 _encode = msgspec.json.Encoder().encode
 
