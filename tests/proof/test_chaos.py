@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from crowd.history import What
+from crowd.wire import packed
 from proof.chaos import players
 from proof.chaos.notes import Notes, read
 from proof.chaos.players import Player, Players
@@ -19,7 +20,6 @@ from proof.chaos.proxy import Proxy
 from proof.chaos.settings import PodOptions
 from proof.chaos.valkey import Valkey
 from proof.chaos.wire import Client, Line, ask
-from proof.wire import packed
 from tests.conftest import RealServer
 
 PATIENCE_SECONDS = 5.0
