@@ -23,6 +23,7 @@ from bench.site import TAG, Site
 from crowd.wire import packed
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode, Handoff
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.offers import new_match
 from matchkeeper.matching.first_come import first_come_first_served
@@ -38,6 +39,7 @@ from matchkeeper.wire.requests import RequestKind, decode
 
 _ME = "bench"
 _REQUESTS = "match:enqueue:request"
+_QUEUE = QueueName.of(TAG)
 _AHEAD = 8
 _PAGE = 2000
 _COMMIT: int = MatchmakingSettings.model_fields["commit_batch_size"].default
@@ -150,11 +152,11 @@ def _heard_by(
 
 async def _enqueues(batches: Sequence[Sequence[str]], entries: list[list[str]]) -> list[bytes]:
     recorder = _Recorder()
-    store = TicketStore(recorder, tags=(TAG,))  # type: ignore[arg-type]  # as good as one
+    store = TicketStore(recorder, queues=(_QUEUE,))  # type: ignore[arg-type]  # as good as one
     for batch, ids in zip(batches, entries, strict=True):
         recorder.count = len(batch)
         heard = [_heard(player, entry) for player, entry in zip(batch, ids, strict=True)]
-        await store.enqueue(TAG, heard)
+        await store.enqueue(_QUEUE, heard)
     return recorder.commands
 
 
@@ -176,7 +178,7 @@ async def _commits(mode: GameMode, tickets: Sequence[Ticket]) -> list[list[bytes
     pages: list[list[bytes]] = []
     for first in range(0, len(tickets), _PAGE):
         recorder = _Recorder()
-        store = MatchStore(recorder, tags=(TAG,))  # type: ignore[arg-type]  # as good as one
+        store = MatchStore(recorder, queues=(_QUEUE,))  # type: ignore[arg-type]  # as good as one
         pairing = first_come_first_served(
             tickets[first : first + _PAGE], required_players=2, teams=2
         )

@@ -25,7 +25,7 @@ HANDED_OVER = (
                 file="store/handoffs.py",
                 old=' for its lease; `durability` as in `confirm`."""\n',
                 new=' for its lease; `durability` as in `confirm`."""\n'
-                "        name = keys.match(tag, match_id)\n"
+                "        name = keys.match(queue, match_id)\n"
                 "\n"
                 "        async def look(redis: Redis) -> Any:\n"
                 "            return await redis.hmget(name, ['state', 'epoch'])\n"

@@ -163,10 +163,10 @@ _MATCHED = (
                 "            for t in waiting\n"
                 "            if t.player_id not in paired\n"
                 "        }\n"
+                "        name = f'queue:{{{self.mode.queue.mode}}}'\n"
                 "        if back:\n"
                 "            await self._matches._connection.run(\n"
-                "                'push back',\n"
-                "                lambda redis: redis.zadd(f'queue:{{{self.mode.tag}}}', back),\n"
+                "                'push back', lambda redis: redis.zadd(name, back)\n"
                 "            )\n",
             ),
         ),

@@ -65,7 +65,7 @@ class World:
     """Whether no match is pending, no request waits, and nobody waits who could play."""
 
     def __post_init__(self) -> None:
-        sizes = {mode.tag: mode.required_players for mode in self.settings.modes()}
+        sizes = {mode.queue.mode: mode.required_players for mode in self.settings.modes()}
         self.heard = Heard(sizes, lambda sizes: self.note(What.SIZED, who="operator", sizes=sizes))
 
     @property

@@ -67,7 +67,7 @@ def simulate(
     loop = SimLoop(backend.pass_time)
     history = History()
     rng = random.Random(seed)  # the point of it
-    tags = tuple(mode.tag for mode in given.modes())
+    tags = tuple(mode.queue.mode for mode in given.modes())
     look = _looker(backend, history, loop, tags)
     network = Network(
         loop,
@@ -103,7 +103,7 @@ def simulate(
             required=REQUIRED,
             lifetimes=LIFETIMES,
             several=given.matchmaking.allow_multiple_queues,
-            sizes={mode.tag: mode.required_players for mode in given.modes()},
+            sizes={mode.queue.mode: mode.required_players for mode in given.modes()},
         ),
         history=history,
         operations=tuple(network.operations),

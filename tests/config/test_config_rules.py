@@ -119,7 +119,8 @@ def test_mode_names_that_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["N", "x" * 64, "2v2-ranked", "Größe", "对战"])
 def test_mode_names_that_are_taken(name: str) -> None:
-    assert GameModeSettings(game_mode=name).to_domain(max_metadata_bytes=1).tag == name.lower()
+    mode = GameModeSettings(game_mode=name).to_domain(max_metadata_bytes=1)
+    assert mode.queue.mode == name.lower()
 
 
 @pytest.mark.parametrize(

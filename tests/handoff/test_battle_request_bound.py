@@ -47,14 +47,14 @@ async def test_the_largest_battle_request_reaches_who_is_slow(any_server: RealSe
     (mode,) = _modes(required_players=640)
     fill = json.dumps({"fill": "x" * (mode.max_metadata_bytes - 50)})
     async with (
-        open_stores(any_server.url, tags=[mode.tag], timeout=20) as stores,
+        open_stores(any_server.url, queues=[mode.queue], timeout=20) as stores,
         Redis.from_url(any_server.url) as redis,
         redis.pubsub() as pod,
     ):
         await pod.subscribe(CHANNEL)
         await pod.get_message(timeout=2)
         requests = [enqueue_request(f"p{number}", mode, metadata=fill) for number in range(640)]
-        await stores.tickets.enqueue(mode.tag, [heard(each) for each in requests])
+        await stores.tickets.enqueue(mode.queue, [heard(each) for each in requests])
         page = await stores.tickets.read(mode, start=0, count=640)
         assert len(page.tickets) == 640
         assert await stores.commit(mode, duel(*page.tickets, mode=mode)) == ["committed"]

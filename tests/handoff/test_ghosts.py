@@ -44,7 +44,7 @@ async def set_aside(stores: Stores, *match_ids: str) -> tuple[list[str], list[st
     """Sets aside what cannot be read of these."""
     found = [await stores.matches.read(CLAIMED, each) for each in match_ids]
     unreadable = [each for each in found if isinstance(each, UnreadableMatch)]
-    return await stores.matches.set_aside("squad", unreadable, token=token(), kept=100)
+    return await stores.matches.set_aside(CLAIMED.queue, unreadable, token=token(), kept=100)
 
 
 async def damage(redis: Redis, match: NewMatch, how: str) -> None:
@@ -78,11 +78,13 @@ async def test_its_players_are_free_and_can_be_requeued(
     done, players = await set_aside(stores, match.match_id)
     assert (done, sorted(players)) == ([match.match_id], ["p1", "p2"])
     assert await redis.exists(PENDING, MATCHED) == 0
-    letters = {each.player_id: each for each in await stores.dead_letters.list("squad", count=9)}
+    letters = {
+        each.player_id: each for each in await stores.dead_letters.list(CLAIMED.queue, count=9)
+    }
     assert letters["p1"].reason.startswith(f"Match {match.match_id}: ")
     assert (await stores.enqueue("p1", CLAIMED)).reply is Reply.QUEUED
     back = await stores.dead_letters.requeue(
-        "squad", letters["p2"].entry_id, metadata='{"pod_id":"a"}', token=token()
+        CLAIMED.queue, letters["p2"].entry_id, metadata='{"pod_id":"a"}', token=token()
     )
     assert back == "p2"
     assert await redis.ttl(f"match:{{squad}}:{match.match_id}") != -1
@@ -98,7 +100,7 @@ async def test_a_match_that_can_be_read_or_has_changed_since_is_left_alone(
     found = await stores.matches.read(CLAIMED, match.match_id)
     assert isinstance(found, UnreadableMatch)
     await redis.hset(key, "epoch", 2)
-    assert await stores.matches.set_aside("squad", [found], token=token(), kept=9) == ([], [])
+    assert await stores.matches.set_aside(CLAIMED.queue, [found], token=token(), kept=9) == ([], [])
     assert await redis.zcard(PENDING) == 1
 
 
@@ -116,7 +118,7 @@ async def test_the_same_call_again_answers_the_same(stores: Stores, redis: Redis
     assert isinstance(found, UnreadableMatch)
     same = token()
     for _ in range(2):
-        done, players = await stores.matches.set_aside("squad", [found], token=same, kept=9)
+        done, players = await stores.matches.set_aside(CLAIMED.queue, [found], token=same, kept=9)
         assert (done, sorted(players)) == ([match.match_id], ["p1", "p2"])
     assert await redis.xlen(DEAD) == 2
 

@@ -19,6 +19,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 
 from matchkeeper.client import GameServer, Offer, RefusedError
 from matchkeeper.config import load
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.store import keys, rights
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.embedded import executable
@@ -326,7 +327,9 @@ def test_the_server_may_do_what_it_does_and_no_more() -> None:
             matchmaking.match_result_channel.replace("{pod_id}", "*"),
         ),
     )
-    tried = rights.trials(["normal"], channels, Durability.parse("fsync").command, traced=True)
+    tried = rights.trials(
+        [QueueName.of("normal")], channels, Durability.parse("fsync").command, traced=True
+    )
     needed = {trial.name.lower().replace(" ", "|") for trial in tried}
     assert _granted("matchkeeper") == needed | _in_lua() | ADDED_BY_HAND
     rules = users()["matchkeeper"].split()

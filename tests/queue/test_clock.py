@@ -154,7 +154,7 @@ async def _believed(redis: Redis, *more: float) -> None:
 
 
 async def _now(stores: Stores) -> float:
-    return (await stores.tickets.scan(NORMAL.tag, start=0, count=1)).now
+    return (await stores.tickets.scan(NORMAL.queue, start=0, count=1)).now
 
 
 @asynccontextmanager
@@ -227,7 +227,9 @@ async def test_what_was_asked_before_a_step_forward_is_not_done_once_more(
             await stores.stream.submit("enqueue", b"{}", limit=100)
             (entry,) = await stores.stream.read(count=1, block=timedelta(seconds=1))
             request = replace_(enqueue_request("p1", request_id=token()), repeats=repeats)
-            _, (outcome,) = await stores.tickets.enqueue("normal", [heard(request, entry=entry)])
+            _, (outcome,) = await stores.tickets.enqueue(
+                NORMAL.queue, [heard(request, entry=entry)]
+            )
             first.append(entry.entry_id)
             return outcome.reply
 
@@ -235,7 +237,9 @@ async def test_what_was_asked_before_a_step_forward_is_not_done_once_more(
         await stores.stream.prepare()
         await clock.look()
         assert await ask("") is Reply.QUEUED
-        await redis.delete(keys.queue("normal"), keys.latest("p1"))  # matched, and then the step
+        await redis.delete(
+            keys.queue(NORMAL.queue), keys.latest("p1")
+        )  # matched, and then the step
         await _believed(redis, 0, 0, HOUR)  # as it is after a step back
         assert await ask(first[0]) is Reply.REQUEST_EXPIRED
         await _believed(redis, -HOUR, -HOUR, 0)

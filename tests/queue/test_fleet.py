@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from matchkeeper.config import load
 from matchkeeper.domain.agreement import Agreement, ModeState, Peer, Shared, agreement
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.queue.fleet import Fleet
 from matchkeeper.server.wiring.stores import channels_of
@@ -22,7 +23,11 @@ from matchkeeper.store import keys
 from tests.conftest import RealServer, wait_until
 from tests.operate.test_cli import matchkeeper
 from tests.support.harness import FAST, Outside, outside, serving
-from tests.support.stores import Stores, open_stores
+from tests.support.stores import (
+    CLAIMED,
+    Stores,
+    open_stores,
+)
 
 NORMAL, SQUAD = GameMode(name="Normal"), GameMode(name="Squad")
 
@@ -43,7 +48,7 @@ def test_a_mode_that_differs_is_matched_by_the_newest_settings_alone() -> None:
     old, new = peer("old", 1, normal=2, squad=3), peer("new", 2, normal=4, squad=3)
     assert agreement(old, [new]) == Agreement(
         differences=("required_players of mode normal is 2 here and 4 on new",),
-        others=frozenset({"normal"}),
+        others=frozenset({NORMAL.queue}),
     )
     assert agreement(new, [old, replace(old, name="old-2")]) == Agreement(
         differences=("required_players of mode normal is 4 here and 2 on old",)
@@ -52,7 +57,7 @@ def test_a_mode_that_differs_is_matched_by_the_newest_settings_alone() -> None:
 
 def test_what_all_modes_share_concerns_all_modes() -> None:
     old, new = peer("old", 1, normal=2, squad=3), peer("new", 2, common=9, normal=2, squad=3)
-    assert agreement(old, [new]).others == {"normal", "squad"}
+    assert agreement(old, [new]).others == {NORMAL.queue, CLAIMED.queue}
     assert agreement(new, [old]).others == frozenset()
 
 
@@ -61,14 +66,14 @@ def test_a_mode_that_only_older_servers_have_is_matched_by_these() -> None:
     assert agreement(old, [new]) == Agreement(differences=("mode gone is not configured on new",))
     assert agreement(new, [old]) == Agreement(
         differences=("mode gone is configured on old, and not here",),
-        elsewhere=frozenset({"gone"}),
+        elsewhere=frozenset({QueueName.of("gone")}),
     )
 
 
 def test_settings_of_one_number_are_told_apart() -> None:
     one, two = peer("one", 1, normal=2), peer("two", 1, normal=4)
     gated = [agreement(one, [two]).others, agreement(two, [one]).others]
-    assert sorted(gated, key=len) == [frozenset(), frozenset({"normal"})]
+    assert sorted(gated, key=len) == [frozenset(), frozenset({NORMAL.queue})]
 
 
 def test_a_thousand_differences_are_counted() -> None:
@@ -85,8 +90,8 @@ def test_how_fast_a_server_works_is_its_own_affair() -> None:
     assert digests[0] == digests[1] != digests[2]
 
 
-def fleet_of(stores: Stores, shared: Shared, *modes: GameMode) -> tuple[Fleet, list[str]]:
-    woken: list[str] = []
+def fleet_of(stores: Stores, shared: Shared, *modes: GameMode) -> tuple[Fleet, list[QueueName]]:
+    woken: list[QueueName] = []
     fleet = Fleet(
         modes,
         stores.servers,
@@ -105,25 +110,25 @@ async def test_the_latest_seen_settings_win_until_their_servers_leave(
     async with open_stores(any_server.url, me="a") as a, open_stores(any_server.url, me="b") as b:
         old, woken = fleet_of(a, two, NORMAL)
         new, _ = fleet_of(b, four, NORMAL)
-        assert not old.matches("normal"), "nothing before it has heard of the others"
+        assert not old.matches(NORMAL.queue), "nothing before it has heard of the others"
         await old.look()
-        assert old.matches("normal")
-        assert woken == ["normal"]
+        assert old.matches(NORMAL.queue)
+        assert woken == [NORMAL.queue]
         await new.look()
         await old.look()
-        assert [old.matches("normal"), new.matches("normal")] == [False, True]
+        assert [old.matches(NORMAL.queue), new.matches(NORMAL.queue)] == [False, True]
         assert old.warnings() == [
             "Servers run different settings: required_players of mode normal is 2 here and 4 on b."
         ]
         # One with the old settings that starts again does not become the newest.
         await a.servers.leave()
         await old.look()
-        assert not old.matches("normal")
+        assert not old.matches(NORMAL.queue)
         await b.servers.leave()
         await old.look()
-        assert old.matches("normal")
+        assert old.matches(NORMAL.queue)
         assert old.warnings() == []
-        assert woken == ["normal", "normal"]
+        assert woken == [NORMAL.queue, NORMAL.queue]
         assert len(await redis.hgetall("servers")) == 2  # the count and a
         assert 0 < await redis.ttl("settings:" + four.digest()) <= 86400
 
@@ -138,7 +143,7 @@ async def test_who_is_silent_is_no_other_any_more(any_server: RealServer, redis:
         for ago, matched in ((1, False), (60, True)):
             await redis.hset("servers", "b", f"{now - ago} 9 {four.digest()}")
             await old.look()
-            assert old.matches("normal") is matched
+            assert old.matches(NORMAL.queue) is matched
         assert not await redis.hexists("servers", "b")
 
 
@@ -149,29 +154,29 @@ async def test_damaged_keys_stop_no_match(any_server: RealServer, redis: Redis) 
         await redis.hset("servers", "y", "nonsense")
         await redis.hset("modes", "normal", "what is this")
         await fleet.look()
-        assert (fleet.matches("normal"), fleet.paused("normal")) == (True, False)
+        assert (fleet.matches(NORMAL.queue), fleet.paused(NORMAL.queue)) == (True, False)
         await redis.set("modes", "no hash")
         other, _ = fleet_of(stores, peer("", 0, normal=2).shared, NORMAL)
         running = asyncio.ensure_future(other.run())
-        await wait_until(lambda: other.matches("normal"))
+        await wait_until(lambda: other.matches(NORMAL.queue))
         running.cancel()
 
 
 async def test_drain_and_pause_stand_in_redis_and_end_together(any_server: RealServer) -> None:
     async with open_stores(any_server.url) as stores:
         servers = stores.servers
-        await servers.set_state("normal", ModeState.PAUSED)
-        both = await servers.set_state("normal", ModeState.DRAINED)
-        assert both == await servers.set_state("normal", ModeState.DRAINED) == set(ModeState)
+        await servers.set_state(NORMAL.queue, ModeState.PAUSED)
+        both = await servers.set_state(NORMAL.queue, ModeState.DRAINED)
+        assert both == await servers.set_state(NORMAL.queue, ModeState.DRAINED) == set(ModeState)
         fleet, woken = fleet_of(stores, peer("", 0, normal=2, squad=2).shared, NORMAL, SQUAD)
         await fleet.look()
-        assert (fleet.paused("normal"), fleet.paused("squad")) == (True, False)
+        assert (fleet.paused(NORMAL.queue), fleet.paused(CLAIMED.queue)) == (True, False)
         assert fleet.warnings() == ["Normal is drained and paused by an operator."]
         woken.clear()
-        assert await servers.set_state("normal", None) == set()
+        assert await servers.set_state(NORMAL.queue, None) == set()
         await fleet.look()
         assert fleet.warnings() == []
-        assert woken == ["normal"]
+        assert woken == [NORMAL.queue]
 
 
 TICK: dict[str, object] = {"matchmaking__try_match_tick_interval_seconds": 0.1}

@@ -228,11 +228,11 @@ async def test_a_request_in_dead_hands_is_overtaken_by_a_match_in_another_mode(
         for player in ("p1", "p2"):
             newer = await stores.on_heard(RequestKind.ENQUEUE)
             request = heard(enqueue_request(player, RANKED), entry=newer)
-            await stores.tickets.enqueue("ranked", [request])
+            await stores.tickets.enqueue(RANKED.queue, [request])
         if is_matched:
             assert await stores.commit(RANKED, await stores.new_match(RANKED)) == ["committed"]
         request = heard(enqueue_request("p1", NORMAL), entry=late)
-        _, (outcome,) = await stores.tickets.enqueue("normal", [request])
+        _, (outcome,) = await stores.tickets.enqueue(NORMAL.queue, [request])
         assert outcome.reply is reply
         assert await redis.zcard("queue:{normal}") == (reply is Reply.QUEUED)
 
@@ -254,8 +254,8 @@ async def test_what_was_asked_while_a_match_was_pending_is_over_once_it_has_star
         made_ms = int(str(await redis.get("latest:{}:p1")).split()[0])
         await wait_until(lambda: time.time() * 1000 > made_ms + 2)
         late = await stores.on_heard(RequestKind.ENQUEUE)
-        await stores.matches.claim("squad", match.match_id, epoch=1, pod_id="a", token="t")
-        await stores.matches.confirm("squad", match.match_id, epoch=1, pod_id="a", token="t")
+        await stores.matches.claim(CLAIMED.queue, match.match_id, epoch=1, pod_id="a", token="t")
+        await stores.matches.confirm(CLAIMED.queue, match.match_id, epoch=1, pod_id="a", token="t")
         request = heard(enqueue_request("p1", NORMAL), entry=late)
-        _, (outcome,) = await stores.tickets.enqueue("normal", [request])
+        _, (outcome,) = await stores.tickets.enqueue(NORMAL.queue, [request])
         assert outcome.reply is Reply.OVERTAKEN

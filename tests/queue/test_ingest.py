@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.errors import StoreError
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.store import keys
@@ -20,6 +21,7 @@ from tests.support.intakes import ingest
 from tests.support.proxy import proxy_to
 from tests.support.stores import (
     NORMAL,
+    RANKED,
     enqueue_request,
     heard,
     open_stores,
@@ -62,7 +64,7 @@ async def test_a_request_whose_reply_was_lost_is_done_and_out_of_the_stream(
         with pytest.raises(StoreError):
             await ingest(stores).take([entry])
         assert (await stores.stream.reread(after="", count=10)).entries == []
-        assert (await stores.tickets.where("p1"))[0][0] == "normal"
+        assert (await stores.tickets.where("p1"))[0][0] == NORMAL.queue
 
 
 async def test_a_server_that_died_leaves_its_requests_to_another(valkey: RealServer) -> None:
@@ -189,13 +191,13 @@ async def test_what_fails_by_itself_harms_itself_and_is_set_aside(
         assert await taker.take(await stores.hearing.waiting(after="", count=9)) == 0
         await wire.is_told("bad", "Error internal_error")
         assert await stores.hearing.waiting(after="", count=9) == []
-        (letter,) = await stores.dead_letters.list("ranked", count=9)
+        (letter,) = await stores.dead_letters.list(RANKED.queue, count=9)
         assert (letter.player_id, letter.request) == ("bad", "enqueue")
         assert "WRONGTYPE" in letter.reason
         # Mended and put back, it is done by stream.
         await redis.delete("queue:{ranked}")
         await stores.stream.prepare()
-        await stores.dead_letters.requeue("ranked", letter.entry_id, metadata="", token=token())
+        await stores.dead_letters.requeue(RANKED.queue, letter.entry_id, metadata="", token=token())
         again = await stores.stream.read(count=9, block=timedelta(seconds=1))
         assert await taker.take(again) == 0
         await wire.is_told("bad", "EnQueued")
@@ -211,7 +213,7 @@ async def test_a_batch_that_the_script_cannot_end_stays_in_its_stream(
         try:
             with pytest.raises(StoreError):
                 await stores.tickets.enqueue(
-                    "normal", [heard(enqueue_request("p1"), entry=entries[0])]
+                    NORMAL.queue, [heard(enqueue_request("p1"), entry=entries[0])]
                 )
         finally:
             await redis.execute_command("ACL", "SETUSER", "default", "+@all")
@@ -277,10 +279,10 @@ async def test_a_defect_of_ours_harms_what_it_met_alone(
     async with open_stores(any_server.url) as stores, outside(any_server.url) as wire:
         taker, enqueue = ingest(stores), stores.tickets.enqueue
 
-        async def defective(tag: str, batch: Sequence[Heard]) -> tuple[int, list[Outcome]]:
+        async def defective(queue: QueueName, batch: Sequence[Heard]) -> tuple[int, list[Outcome]]:
             if any(each.request.player_id == "bad" for each in batch):
                 raise ValueError("a defect")
-            return await enqueue(tag, batch)
+            return await enqueue(queue, batch)
 
         monkeypatch.setattr(stores.tickets, "enqueue", defective)
         for player in (b"p1", b"bad", b"p2"):

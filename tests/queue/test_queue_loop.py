@@ -10,6 +10,7 @@ from typing import Any
 
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.observe.events import Throttle
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.queue.queues import Queues
@@ -20,6 +21,8 @@ from tests.conftest import wait_until
 
 TICK_SECONDS = 0.01
 SETTINGS = MatchmakingSettings(try_match_tick_interval_seconds=TICK_SECONDS)
+
+NORMAL = QueueName.of("Normal")
 
 
 class World:
@@ -35,7 +38,7 @@ class World:
         self.stop = asyncio.Event()
         world: Any = self
         round_: Any = SimpleNamespace(mode=GameMode(name="Normal"), run=self._run, view=world)
-        queues: dict[str, Rounds] = {}
+        queues: dict[QueueName, Rounds] = {}
         self.queues = Queues(
             queues,
             world,
@@ -44,7 +47,7 @@ class World:
             stop=self.stop,
             throttle=Throttle(interval=timedelta(minutes=1), clock=lambda: self.now),
         )
-        queues["normal"] = Rounds(
+        queues[NORMAL] = Rounds(
             round_,
             SETTINGS,
             breaker=world,
@@ -55,7 +58,7 @@ class World:
             clock=lambda: self.now,
             stop=self.stop,
         )
-        self.loop = queues["normal"]
+        self.loop = queues[NORMAL]
 
     @property
     def state(self) -> BreakerState:
@@ -63,9 +66,9 @@ class World:
         self.looks += 1
         return BreakerState.CLOSED
 
-    def matches(self, tag: str) -> bool:
+    def matches(self, queue: QueueName) -> bool:
         """Of the fleet."""
-        return bool(tag)
+        return queue == NORMAL
 
     knows_somebody = True
     """Of the view."""
@@ -76,7 +79,7 @@ class World:
 
     async def present(self) -> set[str]:
         """Of the tickets."""
-        return {"normal"}
+        return {NORMAL}
 
     async def _run(self) -> RoundResult:
         self.rounds += 1

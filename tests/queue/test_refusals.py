@@ -21,7 +21,10 @@ from matchkeeper.errors import (
 from tests.conftest import RealServer, wait_until
 from tests.support.harness import PATIENT, Outside, Server, outside, serving
 from tests.support.proxy import proxy_to
-from tests.support.stores import open_stores
+from tests.support.stores import (
+    NORMAL,
+    open_stores,
+)
 from tests.support.webhooks import Webhook, webhook
 
 STREAM = "match:requests"
@@ -157,7 +160,7 @@ async def test_a_replica_without_its_primary_is_not_ready(any_server: RealServer
             await stores.enqueue("p1")
         await admin.config_set("replica-serve-stale-data", "no")
         with pytest.raises(StoreNotReadyError):
-            await stores.tickets.length_and_oldest("normal")
+            await stores.tickets.length_and_oldest(NORMAL.queue)
 
 
 async def test_a_server_that_became_a_replica_is_told_and_the_next_primary_found(

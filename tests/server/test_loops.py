@@ -13,6 +13,7 @@ import pytest
 
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode, Handoff
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.errors import StoreRefusedError, StoreUnavailableError
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.handoff.reaper import Reaper
@@ -131,18 +132,18 @@ class Far:
         self.at_once = 0
         self.most_at_once = 0
 
-    async def present(self) -> set[str]:
-        return {mode.tag for mode in MANY}
+    async def present(self) -> set[QueueName]:
+        return {mode.queue for mode in MANY}
 
-    async def overdue(self, tag: str, **_: int) -> Overdue:
+    async def overdue(self, queue: QueueName, **_: int) -> Overdue:
         await self._round_trip()
         return Overdue(pending=0, match_ids=(), claimers=())
 
-    async def length_and_oldest(self, tag: str) -> tuple[int, float | None]:
+    async def length_and_oldest(self, queue: QueueName) -> tuple[int, float | None]:
         await self._round_trip()
         return 0, None
 
-    async def look(self, tag: str) -> tuple[int, tuple[float, ...]]:
+    async def look(self, queue: QueueName) -> tuple[int, tuple[float, ...]]:
         return 0, ()
 
     async def pods(self) -> dict[str, float]:

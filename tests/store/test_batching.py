@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.errors import StoreError, StoreUnavailableError
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.store.batching import BatchingConnection
@@ -78,11 +79,12 @@ async def test_each_caller_gets_its_own_reply_and_its_own_error(
     async with Redis.from_url(valkey.url) as redis:
         await redis.xgroup_create("match:requests", "matchkeeper", mkstream=True)
         await redis.set("match:{a}:broken", "no hash")
-    stream, matches = RequestStream(connection, me="me"), MatchStore(connection, tags=("a",))
+    queue = QueueName.of("a")
+    stream, matches = RequestStream(connection, me="me"), MatchStore(connection, queues=[queue])
     added, unknown, broken = await asyncio.gather(
         stream.submit("enqueue", b"{}", limit=10),
-        matches.decline("a", "none", epoch=1, pod_id="p", token="t"),
-        matches.decline("a", "broken", epoch=1, pod_id="p", token="t"),
+        matches.decline(queue, "none", epoch=1, pod_id="p", token="t"),
+        matches.decline(queue, "broken", epoch=1, pod_id="p", token="t"),
         return_exceptions=True,
     )
     assert isinstance(added, tuple)

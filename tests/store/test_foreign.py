@@ -71,7 +71,7 @@ async def test_a_player_named_like_a_queue_deletes_nothing(
         await redis.zadd("queue:{ranked}", {"{ranked}": 1})
         page = await stores.tickets.read(RANKED, start=0, count=10)
         odd = page.unreadable
-        await stores.tickets.set_aside("ranked", odd, token=token(), kept=10, raw_limit=100)
+        await stores.tickets.set_aside(RANKED.queue, odd, token=token(), kept=10, raw_limit=100)
         assert await redis.hkeys("metadata:{ranked}") == ["good"]
 
 

@@ -19,8 +19,8 @@ from tests.support.stores import (
     CHANNEL,
     CLAIMED,
     NORMAL,
+    QUEUES,
     SETTINGS,
-    TAGS,
     Stores,
     enqueue_request,
     heard,
@@ -38,12 +38,18 @@ async def whole_life(stores: Stores) -> str:
     first = await stores.new_match(CLAIMED)
     await stores.commit(CLAIMED, first, offer_timeout=0.01)
     await stores.matches.give_back(
-        "squad", first.match_id, SETTINGS, epoch=1, cause="declined", token=token(), when=When.NOW
+        CLAIMED.queue,
+        first.match_id,
+        SETTINGS,
+        epoch=1,
+        cause="declined",
+        token=token(),
+        when=When.NOW,
     )
     second = await stores.new_match(CLAIMED)
     await stores.commit(CLAIMED, second)
     for step in (stores.matches.claim, stores.matches.confirm):
-        await step("squad", second.match_id, epoch=1, pod_id="pod-x", token="t")
+        await step(CLAIMED.queue, second.match_id, epoch=1, pod_id="pod-x", token="t")
     return second.match_id
 
 
@@ -60,7 +66,7 @@ async def test_a_life_is_told_from_the_queue_to_the_start(
         "queued", "committed", "given_back", "committed", "claimed", "started",
     ]  # fmt: skip
     newest = found[0]
-    assert (newest.match_id, newest.pod_id, newest.tag) == (match_id, "pod-x", "squad")
+    assert (newest.match_id, newest.pod_id, newest.queue) == (match_id, "pod-x", CLAIMED.queue)
     assert found[3].detail == "declined"
     assert found == sorted(found, key=lambda each: each.at, reverse=True)
     assert 0 < await redis.ttl(KEY) <= 3600
@@ -76,15 +82,15 @@ async def test_leaving_expiring_and_being_set_aside_are_told(
         await redis.hset("metadata:{normal}", "waits", "{oops")
         page = await stores.tickets.read(NORMAL, start=0, count=10)
         await stores.tickets.set_aside(
-            "normal", page.unreadable, token=token(), kept=10, raw_limit=100
+            NORMAL.queue, page.unreadable, token=token(), kept=10, raw_limit=100
         )
-        (letter,) = await stores.dead_letters.list("normal", count=10)
+        (letter,) = await stores.dead_letters.list(NORMAL.queue, count=10)
         await stores.dead_letters.requeue(
-            "normal", letter.entry_id, metadata='{"pod_id":"a"}', token=token()
+            NORMAL.queue, letter.entry_id, metadata='{"pod_id":"a"}', token=token()
         )
         page = await stores.tickets.read(NORMAL, start=0, count=10)
         await stores.tickets.expire(
-            "normal", page.tickets, token=token(), max_wait=timedelta(seconds=0)
+            NORMAL.queue, page.tickets, token=token(), max_wait=timedelta(seconds=0)
         )
         leaves = await stores.history.of_player("leaves", limit=100)
         waits = await stores.history.of_player("waits", limit=100)
@@ -98,7 +104,7 @@ async def test_leaving_expiring_and_being_set_aside_are_told(
 async def test_a_server_reads_on_from_where_it_was(any_server: RealServer) -> None:
     async with open_stores(any_server.url) as stores:
         await stores.enqueue("before")
-        ends = await stores.history.ends(TAGS)
+        ends = await stores.history.ends(QUEUES)
         for number in range(5):
             await stores.enqueue(f"p{number}")
         some, ends = await stores.history.after(ends, count=3)
@@ -148,7 +154,7 @@ async def test_it_is_bounded_in_bytes_and_its_portions_too(
         long = ["p" * 120 + f"{number:04}" for number in range(1000)]
         requests = [heard(enqueue_request(player, CLAIMED)) for player in long]
         before = await redis.xlen(KEY)
-        await stores.tickets.enqueue("squad", requests)
+        await stores.tickets.enqueue(CLAIMED.queue, requests)
         entries: Any = await redis.xrevrange(KEY, count=400)
         assert max(len(entry["players"]) for _, entry in entries) < 512
         assert await redis.xlen(KEY) < before + 400
@@ -181,7 +187,7 @@ async def test_a_match_of_many_is_told_once_to_each_of_its_players(
             await stores.enqueue(f"player-with-a-long-name-{number:02}", mode)
         match = await stores.new_match(mode)
         await stores.commit(mode, match)
-        await stores.matches.claim("squad", match.match_id, epoch=1, pod_id="x", token="t")
+        await stores.matches.claim(CLAIMED.queue, match.match_id, epoch=1, pod_id="x", token="t")
         lives = [
             [each.what for each in reversed(await stores.history.of_player(name, limit=9))]
             for name in ("player-with-a-long-name-00", "player-with-a-long-name-39")
@@ -198,8 +204,8 @@ async def test_what_others_put_there_harms_nobody(any_server: RealServer, redis:
         for player in ("p1", "p2"):
             assert (await stores.enqueue(player, CLAIMED)).reply.value == "queued"
         assert (await stores.dequeue("p2", CLAIMED)).reply.value == "dequeued"
-        ends = await stores.history.ends(TAGS)
-        assert "squad" not in ends
+        ends = await stores.history.ends(QUEUES)
+        assert CLAIMED.queue not in ends
         await stores.enqueue("p3", GameMode(name="Normal"))
         assert [each.what for each in (await stores.history.after(ends, count=9))[0]] == ["queued"]
         assert await stores.history.of_player("p1", limit=9) == []

@@ -11,6 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from matchkeeper.config import load
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.errors import StoreError
 from matchkeeper.server.wiring import build
 from matchkeeper.store import keys
@@ -20,7 +21,8 @@ from tests.support.harness import outside, serving
 from tests.support.proxy import proxy_to
 from tests.support.stores import open_stores
 
-TAGS = [f"mode{number}" for number in range(1000)]
+QUEUES = [QueueName.of(f"mode{number}") for number in range(1000)]
+MODE7, MODE999 = QUEUES[7], QUEUES[999]
 
 
 async def calls(redis: Redis, *, but: tuple[str, ...] = ("info",)) -> int:
@@ -35,22 +37,22 @@ async def test_what_exists_is_found_and_what_goes_is_noticed(any_server: RealSer
         open_stores(any_server.url) as stores,
         Redis.from_url(any_server.url, decode_responses=True) as redis,
     ):
-        present = Present(stores.connection, keys.queue, keys.dead, tags=TAGS)
+        present = Present(stores.connection, keys.queue, keys.dead, queues=QUEUES)
         assert await present.look() == set()
         before = await calls(redis)
         assert await present.look() == set()
         assert await calls(redis) - before == 1
         await redis.zadd("queue:{mode7}", {"p1": 1})
         await redis.set("dead:{mode999}", "of a foreign type")
-        assert await present.look() == {"mode7", "mode999"}
+        assert await present.look() == {MODE7, MODE999}
         before = await calls(redis)
-        assert await present.look() == {"mode7", "mode999"}
+        assert await present.look() == {MODE7, MODE999}
         assert await calls(redis) - before == 2
         await redis.delete("queue:{mode7}")
-        assert await present.look() == {"mode999"}
-        for tag in TAGS:
-            await redis.zadd(f"queue:{{{tag}}}", {"p1": 1})
-        assert await present.look() == set(TAGS)
+        assert await present.look() == {MODE999}
+        for queue in QUEUES:
+            await redis.zadd(keys.queue(queue), {"p1": 1})
+        assert await present.look() == set(QUEUES)
 
 
 async def test_where_nothing_was_there_is_looked_at_seldom_unless_something_is_written(
@@ -61,26 +63,26 @@ async def test_where_nothing_was_there_is_looked_at_seldom_unless_something_is_w
         Redis.from_url(any_server.url, decode_responses=True) as redis,
     ):
         keys_of, hour = (keys.pending, keys.claimers), timedelta(hours=1)
-        present = Present(stores.connection, *keys_of, tags=TAGS, others_every=hour)
+        present = Present(stores.connection, *keys_of, queues=QUEUES, others_every=hour)
         assert await present.look() == set()
         before = await calls(redis)
         assert await present.look() == set()
         assert await calls(redis) == before
         await redis.zadd("pending:{mode7}", {"m1": 1})
         await redis.zadd("pending:{mode8}", {"m2": 1})
-        present.written("mode7")
-        assert await present.look() == {"mode7"}
+        present.written(MODE7)
+        assert await present.look() == {MODE7}
         # What gives back a match writes the other key, and nobody says so.
         await redis.delete("pending:{mode7}")
         await redis.hset("claimers:{mode7}", "pod-a", "1 2 3")
-        assert await present.look() == {"mode7"}
+        assert await present.look() == {MODE7}
         any_server.kill()
         with pytest.raises(StoreError):
             await present.look()
         any_server.start()
         await redis.connection_pool.disconnect()
         await redis.zadd("pending:{mode8}", {"m2": 1})
-        assert "mode8" in await present.look(), "a look that failed is made up for"
+        assert QueueName.of("mode8") in await present.look(), "a look that failed is made up for"
 
 
 async def test_a_mode_without_players_has_no_task_of_its_own(valkey: RealServer) -> None:
@@ -88,7 +90,7 @@ async def test_a_mode_without_players_has_no_task_of_its_own(valkey: RealServer)
     context = build(load(None, {"matchmaking.game_modes": modes}, {}), valkey.url)
 
     async def is_idle() -> bool:
-        agreed = all(context.fleet.matches(mode.tag) for mode in context.modes)
+        agreed = all(context.fleet.matches(mode.queue) for mode in context.modes)
         return agreed and len(asyncio.all_tasks()) < len(modes) / 2
 
     async with asyncio.TaskGroup() as group:

@@ -34,7 +34,7 @@ async def queued(stores: Stores, mode: GameMode, count: int) -> list[Ticket]:
 
 
 async def waiting(redis: Redis, mode: GameMode) -> list[str]:
-    return [str(each) for each in await redis.zrange(f"queue:{{{mode.tag}}}", 0, -1)]
+    return [str(each) for each in await redis.zrange(f"queue:{{{mode.queue.mode}}}", 0, -1)]
 
 
 @BOTH_HANDOFFS
@@ -79,13 +79,13 @@ async def test_who_was_published_is_taken_out_although_the_call_fails_later(
         await pubsub.subscribe(CHANNEL)
         tickets = await queued(stores, mode, 6)
         matches = [duel(*tickets[at : at + 2], mode=mode) for at in (0, 2, 4)]
-        foreign = f"match:{{{mode.tag}}}:{matches[1].match_id}"
+        foreign = f"match:{{{mode.queue.mode}}}:{matches[1].match_id}"
         await redis.set(foreign, "not ours")
         with pytest.raises(StoreRefusedError, match="WRONGTYPE"):
             await stores.commit(mode, *matches)
     assert await waiting(redis, mode) == ["p2", "p3", "p4", "p5"]
     assert await redis.get(foreign) == "not ours"
-    state = await redis.hget(f"match:{{{mode.tag}}}:{matches[0].match_id}", "state")
+    state = await redis.hget(f"match:{{{mode.queue.mode}}}:{matches[0].match_id}", "state")
     assert state == ("offered" if mode is CLAIMED else "started")
 
 
@@ -96,7 +96,7 @@ async def test_calls_may_be_larger_than_the_stack_of_lua(
     async with open_stores(any_server.url) as stores, redis.pubsub() as pubsub:
         await pubsub.subscribe(CHANNEL)
         batch = [heard(enqueue_request(f"p{number:05}", CLAIMED)) for number in range(players)]
-        length, outcomes = await stores.tickets.enqueue(CLAIMED.tag, batch)
+        length, outcomes = await stores.tickets.enqueue(CLAIMED.queue, batch)
         assert length == players
         assert {each.reply for each in outcomes} == {Reply.QUEUED}
         tickets: list[Ticket] = []
@@ -118,11 +118,11 @@ async def test_requests_of_one_player_in_one_call_keep_their_order(any_server: R
         request = enqueue_request("p1", NORMAL, request_id="r1")
         twice: list[Heard] = [heard(request), heard(request)]
         other = heard(enqueue_request("p1", NORMAL, metadata='{"other":1}'))
-        _, outcomes = await stores.tickets.enqueue(NORMAL.tag, [*twice, other])
+        _, outcomes = await stores.tickets.enqueue(NORMAL.queue, [*twice, other])
         assert [each.reply for each in outcomes] == [
             Reply.QUEUED, Reply.AGAIN, Reply.ALREADY_IN_QUEUE,
         ]  # fmt: skip
-        again = await stores.tickets.enqueue(NORMAL.tag, [*twice, other])
+        again = await stores.tickets.enqueue(NORMAL.queue, [*twice, other])
         # The first of two equal requests is known by the second, which answers for both.
         assert [each.reply for each in again[1]] == [
             Reply.OVERTAKEN, Reply.AGAIN, Reply.ALREADY_IN_QUEUE,
@@ -143,7 +143,7 @@ async def test_what_another_has_taken_from_the_stream_is_not_done_again(
             for number, entry in enumerate(entries)
         ]
         assert await stores.stream.discard(entries[1])
-        _, outcomes = await stores.tickets.enqueue("normal", batch)
+        _, outcomes = await stores.tickets.enqueue(NORMAL.queue, batch)
         assert [each.reply for each in outcomes] == [
             Reply.QUEUED, Reply.DUPLICATE, Reply.QUEUED, Reply.QUEUED,
         ]  # fmt: skip

@@ -45,7 +45,7 @@ async def offered(stores: Stores, *, lease: float = 10) -> NewMatch:
 
 
 async def claim(stores: Stores, match: NewMatch, *, pod: str) -> HandoffReply:
-    return await stores.matches.claim("squad", match.match_id, epoch=1, pod_id=pod, token=pod)
+    return await stores.matches.claim(CLAIMED.queue, match.match_id, epoch=1, pod_id=pod, token=pod)
 
 
 async def end(stores: Stores, match: NewMatch) -> None:
@@ -53,7 +53,7 @@ async def end(stores: Stores, match: NewMatch) -> None:
 
     async def given_back() -> bool:
         done = await stores.matches.give_back(
-            "squad", match.match_id, SETTINGS, epoch=1, cause="lease_expired", token=token()
+            CLAIMED.queue, match.match_id, SETTINGS, epoch=1, cause="lease_expired", token=token()
         )
         return done is not None
 
@@ -72,7 +72,7 @@ async def fail(stores: Stores, *, pod: str, times: int = 1) -> None:
 
 
 async def failing(stores: Stores) -> dict[str, Claimer]:
-    found = await stores.matches.overdue("squad", count=0)
+    found = await stores.matches.overdue(CLAIMED.queue, count=0)
     return {each.pod_id: each for each in found.claimers}
 
 
@@ -126,7 +126,7 @@ async def test_a_start_ends_it(stores: Stores, redis: Redis) -> None:
     match = await offered(stores)
     assert await claim(stores, match, pod="better") is HandoffReply.CLAIMED
     reply = await stores.matches.confirm(
-        "squad", match.match_id, epoch=1, pod_id="better", token="better"
+        CLAIMED.queue, match.match_id, epoch=1, pod_id="better", token="better"
     )
     assert reply is HandoffReply.STARTED
     assert await failing(stores) == {}
@@ -140,7 +140,7 @@ async def test_the_same_give_back_again_counts_once(stores: Stores) -> None:
     await end(stores, match)
     same = {"epoch": 1, "cause": "lease_expired", "token": token()}
     for _ in range(3):
-        await stores.matches.give_back("squad", match.match_id, SETTINGS, **same)  # type: ignore[arg-type]  # one dict for all
+        await stores.matches.give_back(CLAIMED.queue, match.match_id, SETTINGS, **same)  # type: ignore[arg-type]  # one dict for all
     assert (await failing(stores))["hole"].not_started == 1
 
 

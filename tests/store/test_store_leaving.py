@@ -35,7 +35,13 @@ async def _pending(stores: Stores) -> NewMatch:
 async def _give_back(stores: Stores, match: NewMatch) -> list[str]:
     """The players who left, in the order in which they are told."""
     back = await stores.matches.give_back(
-        "squad", match.match_id, SETTINGS, epoch=1, cause="unclaimed", token=token(), when=When.NOW
+        CLAIMED.queue,
+        match.match_id,
+        SETTINGS,
+        epoch=1,
+        cause="unclaimed",
+        token=token(),
+        when=When.NOW,
     )
     assert back is not None
     return [player for player, _ in back.left]
@@ -122,8 +128,8 @@ async def test_a_decline_is_forgotten_with_the_next_offer(any_server: RealServer
         match = await _pending(stores)
         matches = stores.matches
         who: Any = {"pod_id": "pod-x", "token": "one"}
-        await matches.claim("squad", match.match_id, epoch=1, **who)
-        await matches.decline("squad", match.match_id, epoch=1, **who)
+        await matches.claim(CLAIMED.queue, match.match_id, epoch=1, **who)
+        await matches.decline(CLAIMED.queue, match.match_id, epoch=1, **who)
         declined = await matches.read(CLAIMED, match.match_id)
         assert isinstance(declined, PendingMatch)
         assert declined.declined_by == "pod-x"

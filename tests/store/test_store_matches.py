@@ -74,7 +74,7 @@ async def claimed_match(
 
 async def claim(stores: Stores, match: NewMatch, *, as_token: str, epoch: int = 1) -> HandoffReply:
     return await stores.matches.claim(
-        "squad", match.match_id, epoch=epoch, pod_id="pod-x", token=as_token
+        CLAIMED.queue, match.match_id, epoch=epoch, pod_id="pod-x", token=as_token
     )
 
 
@@ -82,7 +82,7 @@ async def confirm(
     stores: Stores, match: NewMatch, *, as_token: str, epoch: int = 1
 ) -> HandoffReply:
     return await stores.matches.confirm(
-        "squad", match.match_id, epoch=epoch, pod_id="pod-x", token=as_token
+        CLAIMED.queue, match.match_id, epoch=epoch, pod_id="pod-x", token=as_token
     )
 
 
@@ -122,11 +122,11 @@ async def test_a_commit_sent_again_publishes_once(stores: Stores, heard: PubSub)
 async def test_nothing_leaves_the_queue_when_nobody_listens(stores: Stores, redis: Redis) -> None:
     for mode in (NORMAL, CLAIMED):
         for player in ("p1", "p2", "p3", "p4"):
-            await stores.enqueue(f"{mode.tag}-{player}", mode)
+            await stores.enqueue(f"{mode.queue.mode}-{player}", mode)
         match = await stores.new_match(mode)
-        before = await redis.zrange(f"queue:{{{mode.tag}}}", 0, -1, withscores=True)
+        before = await redis.zrange(f"queue:{{{mode.queue.mode}}}", 0, -1, withscores=True)
         assert await stores.commit(mode, match) == ["no_server"]
-        assert await redis.zrange(f"queue:{{{mode.tag}}}", 0, -1, withscores=True) == before
+        assert await redis.zrange(f"queue:{{{mode.queue.mode}}}", 0, -1, withscores=True) == before
         assert await redis.keys("match:{*") == []
         assert await redis.keys("pending:*") == []
 
@@ -203,7 +203,7 @@ async def overdue(stores: Stores, match: NewMatch) -> PendingMatch:
     """Waits for the deadline of a match."""
 
     async def due() -> bool:
-        return match.match_id in (await stores.matches.overdue("squad", count=10)).match_ids
+        return match.match_id in (await stores.matches.overdue(CLAIMED.queue, count=10)).match_ids
 
     await wait_until(due)
     pending = await stores.matches.read(CLAIMED, match.match_id)
@@ -247,7 +247,8 @@ async def test_neither_offered_again_nor_given_back_before_it_is_due_or_for_an_e
         offer_timeout=timedelta(seconds=5),
     ) is None, "not due"  # fmt: skip
     assert await stores.matches.give_back(
-        "squad", match.match_id, SETTINGS, epoch=2, cause="unclaimed", token=token(), when=When.NOW
+        CLAIMED.queue, match.match_id, SETTINGS,
+        epoch=2, cause="unclaimed", token=token(), when=When.NOW,
     ) is None, "of another epoch"  # fmt: skip
     assert await claim(stores, match, as_token="one", epoch=1) is HandoffReply.CLAIMED
 
@@ -263,12 +264,12 @@ async def test_given_back_with_the_place_and_the_metadata_they_had(
     same = token()
     for _ in range(2):
         back = await stores.matches.give_back(
-            "squad", match.match_id, SETTINGS, epoch=1, cause="unclaimed", token=same
+            CLAIMED.queue, match.match_id, SETTINGS, epoch=1, cause="unclaimed", token=same
         )
         assert back is not None
         assert (back.put_back, back.left) == (2, ())
     assert await stores.matches.give_back(
-        "squad", match.match_id, SETTINGS, epoch=1, cause="unclaimed", token=token()
+        CLAIMED.queue, match.match_id, SETTINGS, epoch=1, cause="unclaimed", token=token()
     ) is None  # fmt: skip
     page = await stores.tickets.read(CLAIMED, start=0, count=10)
     waiting = [(ticket.player_id, ticket.enqueued_at) for ticket in page.tickets]
@@ -313,12 +314,12 @@ async def test_a_declined_match_is_due_at_once(stores: Stores, heard: PubSub) ->
     match = await claimed_match(stores)
     await claim(stores, match, as_token="one")
     refused = await stores.matches.decline(
-        "squad", match.match_id, epoch=1, pod_id="pod-y", token="two"
+        CLAIMED.queue, match.match_id, epoch=1, pod_id="pod-y", token="two"
     )
     assert refused is HandoffReply.NOT_CLAIMED
     for _ in range(2):
         reply = await stores.matches.decline(
-            "squad", match.match_id, epoch=1, pod_id="pod-x", token="one"
+            CLAIMED.queue, match.match_id, epoch=1, pod_id="pod-x", token="one"
         )
         assert reply is HandoffReply.DECLINED
     pending = await overdue(stores, match)
@@ -333,7 +334,7 @@ async def test_who_leaves_a_pending_match_does_not_go_back(
     assert (await stores.dequeue("p1", CLAIMED)).reply is Reply.MATCH_PENDING
     await overdue(stores, match)
     back = await stores.matches.give_back(
-        "squad", match.match_id, SETTINGS, epoch=1, cause="unclaimed", token=token()
+        CLAIMED.queue, match.match_id, SETTINGS, epoch=1, cause="unclaimed", token=token()
     )
     assert back is not None
     assert [player for player, _ in back.left] == ["p1"]
@@ -364,11 +365,11 @@ async def test_a_match_that_is_ended_before_its_deadline(
     assert await claim(stores, match, as_token="one") is HandoffReply.CLAIMED
     same, cause = token(), "operator"
     assert await stores.matches.give_back(
-        "squad", match.match_id, SETTINGS, epoch=1, cause=cause, token=token()
+        CLAIMED.queue, match.match_id, SETTINGS, epoch=1, cause=cause, token=token()
     ) is None, "not due"  # fmt: skip
     for _ in range(2):
         back = await stores.matches.give_back(
-            "squad", match.match_id, SETTINGS, epoch=1, cause=cause, token=same, when=when
+            CLAIMED.queue, match.match_id, SETTINGS, epoch=1, cause=cause, token=same, when=when
         )
         assert back is not None
         put_back = back.put_back

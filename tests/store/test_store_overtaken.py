@@ -45,10 +45,10 @@ async def _now_ms(redis: Redis) -> int:
 async def _handle(stores: Stores, entry: Entry) -> Outcome:
     if entry.kind == RequestKind.ENQUEUE:
         request = enqueue_request("p1", request_id=token())
-        _, outcomes = await stores.tickets.enqueue("normal", [heard(request, entry=entry)])
+        _, outcomes = await stores.tickets.enqueue(NORMAL.queue, [heard(request, entry=entry)])
     else:
         request = dequeue_request("p1", request_id=token())
-        outcomes = await stores.tickets.dequeue("normal", [heard(request, entry=entry)])
+        outcomes = await stores.tickets.dequeue(NORMAL.queue, [heard(request, entry=entry)])
     return outcomes[0]
 
 
@@ -101,16 +101,16 @@ async def test_a_repetition_is_not_answered_after_a_newer_request(
 ) -> None:
     async with open_stores(any_server.url) as stores:
         asked = enqueue_request("p1", request_id="first")
-        _, (first,) = await stores.tickets.enqueue("normal", [heard(asked)])
-        _, (again,) = await stores.tickets.enqueue("normal", [heard(asked)])
+        _, (first,) = await stores.tickets.enqueue(NORMAL.queue, [heard(asked)])
+        _, (again,) = await stores.tickets.enqueue(NORMAL.queue, [heard(asked)])
         assert (first.reply, again.reply) == (Reply.QUEUED, Reply.AGAIN)
         left = dequeue_request("p1", request_id="second")
-        assert [each.reply for each in await stores.tickets.dequeue("normal", [heard(left)])] == [
-            Reply.DEQUEUED
-        ]
+        assert [
+            each.reply for each in await stores.tickets.dequeue(NORMAL.queue, [heard(left)])
+        ] == [Reply.DEQUEUED]
         entries = await _read(stores, RequestKind.ENQUEUE)
         entry = entries[0] if by_stream else None
-        _, (late,) = await stores.tickets.enqueue("normal", [heard(asked, entry=entry)])
+        _, (late,) = await stores.tickets.enqueue(NORMAL.queue, [heard(asked, entry=entry)])
         assert late.reply is Reply.OVERTAKEN
 
 
@@ -125,7 +125,7 @@ async def test_a_repetition_is_not_answered_after_the_match(
 
         async def ask(entry: Entry) -> Reply:
             asks = heard(asked, entry=entry if by_stream else None)
-            _, (outcome,) = await stores.tickets.enqueue("squad", [asks])
+            _, (outcome,) = await stores.tickets.enqueue(CLAIMED.queue, [asks])
             return outcome.reply
 
         assert await ask(entries[0]) is Reply.QUEUED
@@ -134,7 +134,7 @@ async def test_a_repetition_is_not_answered_after_the_match(
         assert await stores.commit(CLAIMED, match) == ["committed"]
         assert await ask(entries[1]) is Reply.AGAIN, "the match may fall through"
         for step in (stores.matches.claim, stores.matches.confirm):
-            await step("squad", match.match_id, epoch=1, pod_id="a", token="t")
+            await step(CLAIMED.queue, match.match_id, epoch=1, pod_id="a", token="t")
         known = keys.latest("p1")
         await redis.pexpire(known, 5000)
         assert await ask(entries[2]) is Reply.OVERTAKEN
@@ -151,26 +151,26 @@ async def test_every_request_of_a_player_is_remembered(
         first = heard(enqueue_request("p1", request_id="first"), as_token="t1")
         second = heard(dequeue_request("p1", request_id="second"), as_token="t2")
         third = heard(enqueue_request("p1", request_id="third"), as_token="t3")
-        _, (queued,) = await stores.tickets.enqueue("normal", [first])
+        _, (queued,) = await stores.tickets.enqueue(NORMAL.queue, [first])
         assert await redis.keys("seen:*") == []
-        (left,) = await stores.tickets.dequeue("normal", [second])
-        _, (back,) = await stores.tickets.enqueue("normal", [third])
+        (left,) = await stores.tickets.dequeue(NORMAL.queue, [second])
+        _, (back,) = await stores.tickets.enqueue(NORMAL.queue, [third])
         assert (queued.reply, left.reply, back.reply) == (
             Reply.QUEUED, Reply.DEQUEUED, Reply.QUEUED,
         )  # fmt: skip
         # Replies that were lost: each is answered as the first time, whatever came after it.
-        _, retried = await stores.tickets.enqueue("normal", [first, third])
+        _, retried = await stores.tickets.enqueue(NORMAL.queue, [first, third])
         assert [each.reply for each in retried] == [Reply.QUEUED, Reply.QUEUED]
         assert [each.detail for each in retried] == [queued.detail, back.detail]
-        (again,) = await stores.tickets.dequeue("normal", [second])
+        (again,) = await stores.tickets.dequeue(NORMAL.queue, [second])
         assert again.reply is Reply.DEQUEUED
         # Sent again: only the newest counts.
         for asked, reply in (("first", Reply.OVERTAKEN), ("third", Reply.AGAIN)):
             request = heard(enqueue_request("p1", request_id=asked))
-            _, (outcome,) = await stores.tickets.enqueue("normal", [request])
+            _, (outcome,) = await stores.tickets.enqueue(NORMAL.queue, [request])
             assert outcome.reply is reply
         repeated = heard(dequeue_request("p1", request_id="second"))
-        (outcome,) = await stores.tickets.dequeue("normal", [repeated])
+        (outcome,) = await stores.tickets.dequeue(NORMAL.queue, [repeated])
         assert outcome.reply is Reply.OVERTAKEN
         assert await redis.zrange("queue:{normal}", 0, -1) == ["p1"]
 
@@ -228,11 +228,11 @@ async def test_a_request_that_was_too_old_is_done_when_it_is_sent_again(
         (taken,) = (await two.stream.take_over(idle=timedelta(0), after="", count=10)).entries
         old = heard(asked, entry=taken, as_token="t1")
         for _ in range(2):
-            _, (outcome,) = await two.tickets.enqueue("normal", [old])
+            _, (outcome,) = await two.tickets.enqueue(NORMAL.queue, [old])
             assert outcome.reply is Reply.REQUEST_EXPIRED, "a retry of ours"
-        _, (again,) = await two.tickets.enqueue("normal", [heard(asked)])
+        _, (again,) = await two.tickets.enqueue(NORMAL.queue, [heard(asked)])
         assert again.reply is Reply.QUEUED
-        _, (repeated,) = await two.tickets.enqueue("normal", [heard(asked)])
+        _, (repeated,) = await two.tickets.enqueue(NORMAL.queue, [heard(asked)])
         assert repeated.reply is Reply.AGAIN
 
 
@@ -257,8 +257,8 @@ async def test_a_repetition_is_not_done_when_the_first_is_longer_ago_than_is_rem
         request = asked[kind]("p1", request_id=token())
         request = msgspec.structs.replace(request, repeats=f"{first_ms}-0")
         if kind is RequestKind.DEQUEUE:
-            return (await stores.tickets.dequeue("normal", [heard(request, entry=entry)]))[0]
-        return (await stores.tickets.enqueue("normal", [heard(request, entry=entry)]))[1][0]
+            return (await stores.tickets.dequeue(NORMAL.queue, [heard(request, entry=entry)]))[0]
+        return (await stores.tickets.enqueue(NORMAL.queue, [heard(request, entry=entry)]))[1][0]
 
     asked = {RequestKind.ENQUEUE: enqueue_request, RequestKind.DEQUEUE: dequeue_request}
     done = {RequestKind.ENQUEUE: Reply.QUEUED, RequestKind.DEQUEUE: Reply.DEQUEUED}
@@ -287,7 +287,9 @@ async def test_a_repetition_counts_as_asked_when_the_first_was(
         ):
             request = enqueue_request("p1", request_id=token())
             request = msgspec.structs.replace(request, repeats=entry_id)
-            _, (outcome,) = await stores.tickets.enqueue("normal", [heard(request, entry=again)])
+            _, (outcome,) = await stores.tickets.enqueue(
+                NORMAL.queue, [heard(request, entry=again)]
+            )
             assert outcome.reply is reply
             (again,) = await _read(stores, RequestKind.ENQUEUE)
 

@@ -30,7 +30,7 @@ async def test_a_batch_keeps_the_order_it_came_in(any_server: RealServer) -> Non
     players = [f"p{number}" for number in range(300, 0, -1)]
     async with open_stores(any_server.url) as stores:
         batch = [heard(enqueue_request(player)) for player in players]
-        length, outcomes = await stores.tickets.enqueue("normal", batch)
+        length, outcomes = await stores.tickets.enqueue(NORMAL.queue, batch)
         page = await stores.tickets.read(NORMAL, start=0, count=1000)
     assert length == 300
     assert {outcome.reply for outcome in outcomes} == {Reply.QUEUED}
@@ -63,11 +63,11 @@ async def test_a_lost_reply_is_answered_the_same_again(any_server: RealServer) -
     async with open_stores(any_server.url) as stores:
         batch = [heard(enqueue_request("p1"))]
         for _ in range(2):
-            length, outcomes = await stores.tickets.enqueue("normal", batch)
+            length, outcomes = await stores.tickets.enqueue(NORMAL.queue, batch)
             assert (length, outcomes[0].reply) == (1, Reply.QUEUED)
         leave = [heard(dequeue_request("p1"))]
         for _ in range(2):
-            outcomes = await stores.tickets.dequeue("normal", leave)
+            outcomes = await stores.tickets.dequeue(NORMAL.queue, leave)
             assert (outcomes[0].reply, outcomes[0].detail) == (Reply.DEQUEUED, "pod-a")
 
 
@@ -78,10 +78,10 @@ async def test_a_retry_that_comes_after_the_match_does_not_queue_again(
         await pubsub.subscribe("battle:request")
         await pubsub.get_message(timeout=1)
         late = heard(enqueue_request("p1"))
-        await stores.tickets.enqueue("normal", [late])
+        await stores.tickets.enqueue(NORMAL.queue, [late])
         await stores.enqueue("p2")
         assert await stores.commit(NORMAL, await stores.new_match()) == ["committed"]
-        _, outcomes = await stores.tickets.enqueue("normal", [late])
+        _, outcomes = await stores.tickets.enqueue(NORMAL.queue, [late])
         assert outcomes[0].reply is Reply.QUEUED
         assert await redis.zcard("queue:{normal}") == 0
 
@@ -90,8 +90,8 @@ async def test_two_servers_with_one_entry_in_hand_do_it_once(any_server: RealSer
     request = enqueue_request("p1")
     async with open_stores(any_server.url) as one, open_stores(any_server.url) as two:
         entry = await one.on_heard(RequestKind.ENQUEUE)
-        _, first = await one.tickets.enqueue("normal", [heard(request, entry=entry)])
-        length, second = await two.tickets.enqueue("normal", [heard(request, entry=entry)])
+        _, first = await one.tickets.enqueue(NORMAL.queue, [heard(request, entry=entry)])
+        length, second = await two.tickets.enqueue(NORMAL.queue, [heard(request, entry=entry)])
     assert first[0].reply is Reply.QUEUED
     assert (length, second[0].reply) == (1, Reply.DUPLICATE)
 
@@ -99,20 +99,20 @@ async def test_two_servers_with_one_entry_in_hand_do_it_once(any_server: RealSer
 async def test_what_was_really_sent_twice_is_told_again(any_server: RealServer) -> None:
     request = enqueue_request("p1", request_id="r1")
     async with open_stores(any_server.url) as stores:
-        await stores.tickets.enqueue("normal", [heard(request)])
-        length, again = await stores.tickets.enqueue("normal", [heard(request)])
+        await stores.tickets.enqueue(NORMAL.queue, [heard(request)])
+        length, again = await stores.tickets.enqueue(NORMAL.queue, [heard(request)])
         assert (length, again[0].reply) == (1, Reply.AGAIN)
         await stores.dequeue("p1")
-        length, again = await stores.tickets.enqueue("normal", [heard(request)])
+        length, again = await stores.tickets.enqueue(NORMAL.queue, [heard(request)])
     assert (length, again[0].reply) == (0, Reply.OVERTAKEN), "one id is one request for ever"
 
 
 async def test_the_same_text_after_leaving_is_a_new_request(any_server: RealServer) -> None:
     request = enqueue_request("p1")
     async with open_stores(any_server.url) as stores:
-        await stores.tickets.enqueue("normal", [heard(request)])
+        await stores.tickets.enqueue(NORMAL.queue, [heard(request)])
         await stores.dequeue("p1")
-        length, outcomes = await stores.tickets.enqueue("normal", [heard(request)])
+        length, outcomes = await stores.tickets.enqueue(NORMAL.queue, [heard(request)])
     assert (length, outcomes[0].reply) == (1, Reply.QUEUED)
 
 
@@ -126,24 +126,24 @@ async def test_a_player_waits_in_one_queue_at_a_time(any_server: RealServer) -> 
 async def test_a_drained_mode_takes_nobody_new_and_keeps_its_word(any_server: RealServer) -> None:
     first, second = enqueue_request("p1", request_id="a"), enqueue_request("p2", request_id="b")
     async with open_stores(any_server.url) as stores:
-        await stores.tickets.enqueue("normal", [heard(first)])
-        await stores.servers.set_state("normal", ModeState.DRAINED)
-        length, outcomes = await stores.tickets.enqueue("normal", [heard(first), heard(second)])
+        await stores.tickets.enqueue(NORMAL.queue, [heard(first)])
+        await stores.servers.set_state(NORMAL.queue, ModeState.DRAINED)
+        length, outcomes = await stores.tickets.enqueue(NORMAL.queue, [heard(first), heard(second)])
         assert [each.reply for each in outcomes] == [Reply.AGAIN, Reply.MODE_DRAINED]
         assert (await stores.enqueue("p1")).reply is Reply.ALREADY_IN_QUEUE
         assert (await stores.enqueue("p3", RANKED)).reply is Reply.QUEUED
         assert (await stores.dequeue("p1")).reply is Reply.DEQUEUED
-        await stores.servers.set_state("normal", None)
-        _, again = await stores.tickets.enqueue("normal", [heard(second)])
+        await stores.servers.set_state(NORMAL.queue, None)
+        _, again = await stores.tickets.enqueue(NORMAL.queue, [heard(second)])
     assert length == 1
     assert again[0].reply is Reply.QUEUED, "it was not done, and may be asked for again"
 
 
 async def test_a_queue_takes_no_more_than_it_may_hold(any_server: RealServer, redis: Redis) -> None:
-    async with open_stores(any_server.url, longest={"normal": 3}) as stores:
+    async with open_stores(any_server.url, longest={NORMAL.queue: 3}) as stores:
         await stores.enqueue("p0")
         requests = [heard(enqueue_request(f"p{number}")) for number in range(5)]
-        length, outcomes = await stores.tickets.enqueue("normal", requests)
+        length, outcomes = await stores.tickets.enqueue(NORMAL.queue, requests)
         assert [each.reply.value for each in outcomes] == [
             "already_in_queue", "queued", "queued", "queue_full", "queue_full",
         ]  # fmt: skip
@@ -177,7 +177,13 @@ async def test_several_queues_where_a_setting_allows_it(
         assert (await stores.enqueue("p1", RANKED)).reply is Reply.MATCH_PENDING
         _, [match_id] = await _pending_ids(redis)
         back = await stores.matches.give_back(
-            "squad", match_id, SETTINGS, epoch=1, cause="unclaimed", token=token(), when=When.NOW
+            CLAIMED.queue,
+            match_id,
+            SETTINGS,
+            epoch=1,
+            cause="unclaimed",
+            token=token(),
+            when=When.NOW,
         )
         assert back is not None
         assert back.put_back == 2
@@ -203,21 +209,21 @@ async def test_poisoned_tickets_go_to_the_dead_letters_and_back(
         same = token()
         for _ in range(2):
             moved = await stores.tickets.set_aside(
-                "normal", [bad], token=same, kept=10, raw_limit=100
+                NORMAL.queue, [bad], token=same, kept=10, raw_limit=100
             )
             assert moved == {"bad"}
         assert await redis.zrange("queue:{normal}", 0, -1) == ["good"]
         assert await redis.hkeys("metadata:{normal}") == ["good"]
-        (letter,) = await stores.dead_letters.list("normal", count=10)
+        (letter,) = await stores.dead_letters.list(NORMAL.queue, count=10)
         assert (letter.player_id, letter.metadata, letter.reason) == ("bad", "{oops", bad.reason)
         player = await stores.dead_letters.requeue(
-            "normal", letter.entry_id, metadata='{"pod_id":"a"}', token=token()
+            NORMAL.queue, letter.entry_id, metadata='{"pod_id":"a"}', token=token()
         )
         assert player == "bad"
         page = await stores.tickets.read(NORMAL, start=0, count=10)
         assert [ticket.player_id for ticket in page.tickets] == ["bad", "good"]
         assert page.tickets[0].enqueued_at == 1_700_000_000.25
-        assert await stores.dead_letters.length("normal") == 0
+        assert await stores.dead_letters.length(NORMAL.queue) == 0
 
 
 async def test_a_ticket_that_changed_since_it_was_read_is_not_set_aside(
@@ -233,7 +239,7 @@ async def test_a_ticket_that_changed_since_it_was_read_is_not_set_aside(
             kind=Poison.INVALID_JSON,
         )
         moved = await stores.tickets.set_aside(
-            "normal", [old], token=token(), kept=10, raw_limit=100
+            NORMAL.queue, [old], token=token(), kept=10, raw_limit=100
         )
     assert moved == set()
     assert await redis.zcard("queue:{normal}") == 1
@@ -245,7 +251,7 @@ async def test_ids_that_are_no_text_can_be_set_aside(any_server: RealServer, red
     async with open_stores(any_server.url) as stores:
         page = await stores.tickets.read(NORMAL, start=0, count=10)
         moved = await stores.tickets.set_aside(
-            "normal", page.unreadable, token=token(), kept=10, raw_limit=100
+            NORMAL.queue, page.unreadable, token=token(), kept=10, raw_limit=100
         )
         assert len(moved) == 1
     assert await redis.zcard("queue:{normal}") == 0
@@ -262,7 +268,7 @@ async def test_expiry_takes_out_who_waited_too_long_and_nobody_else(
         same = token()
         for _ in range(2):
             gone = await stores.tickets.expire(
-                "normal", page.tickets, token=same, max_wait=timedelta(seconds=30)
+                NORMAL.queue, page.tickets, token=same, max_wait=timedelta(seconds=30)
             )
             assert gone == {"old"}
     assert await redis.zrange("queue:{normal}", 0, -1) == ["young"]

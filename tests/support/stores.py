@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode, Handoff
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.offers import new_match
 from matchkeeper.resilience.breaker import Change, CircuitBreaker
@@ -38,7 +39,7 @@ from matchkeeper.wire.requests import Request, RequestKind, decode, fingerprint
 NORMAL = GameMode(name="Normal")
 RANKED = GameMode(name="Ranked")
 CLAIMED = GameMode(name="Squad", handoff=Handoff.CLAIM)
-TAGS = ("normal", "ranked", "squad")
+QUEUES = (NORMAL.queue, RANKED.queue, CLAIMED.queue)
 CHANNEL = "battle:request"
 SETTINGS = MatchmakingSettings()
 
@@ -88,13 +89,13 @@ class Stores:
     ) -> Outcome:
         """One player into a queue, as a request of its own."""
         _, outcomes = await self.tickets.enqueue(
-            mode.tag, [heard(enqueue_request(player_id, mode, metadata=metadata, pod=pod))]
+            mode.queue, [heard(enqueue_request(player_id, mode, metadata=metadata, pod=pod))]
         )
         return outcomes[0]
 
     async def dequeue(self, player_id: str, mode: GameMode = NORMAL) -> Outcome:
         """One player out of a queue, as a request of its own."""
-        outcomes = await self.tickets.dequeue(mode.tag, [heard(dequeue_request(player_id, mode))])
+        outcomes = await self.tickets.dequeue(mode.queue, [heard(dequeue_request(player_id, mode))])
         return outcomes[0]
 
     async def on_heard(self, kind: RequestKind, body: bytes = b"{}") -> Entry:
@@ -142,9 +143,9 @@ async def open_stores(
     attempts: int = 3,
     failures: int = 5,
     several_queues: bool = False,
-    longest: Mapping[str, int] | None = None,
+    longest: Mapping[QueueName, int] | None = None,
     durability: str = "none",
-    tags: Sequence[str] = TAGS,
+    queues: Sequence[QueueName] = QUEUES,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Stores]:
     """Stores for one server on the Redis at `url`."""
@@ -172,16 +173,16 @@ async def open_stores(
             connection=connection,
             tickets=TicketStore(
                 connection,
-                tags=tags,
+                queues=queues,
                 several_queues=several_queues,
                 longest=longest or {},
             ),
-            matches=MatchStore(connection, tags=tags, several_queues=several_queues),
-            dead_letters=DeadLetterStore(connection, tags=tags),
+            matches=MatchStore(connection, queues=queues, several_queues=several_queues),
+            dead_letters=DeadLetterStore(connection, queues=queues),
             stream=RequestStream(connection, me=me),
             coordination=Coordination(connection, new_token=token),
             hearing=HearingStore(connection, me=me),
-            history=History(connection, tags=tags),
+            history=History(connection, queues=queues),
             servers=Servers(connection, me=me),
             seen=seen,
             stop=stop,

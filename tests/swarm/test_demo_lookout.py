@@ -118,7 +118,7 @@ async def test_a_poisoned_player_is_found_among_the_dead_letters(scene: Scene) -
     assert [ticket.player_id for ticket in page.unreadable] == ["poisoned-1"]
     assert await scene.later() == 0
     await scene.stores.tickets.set_aside(
-        mode.tag, page.unreadable, token="t", kept=10, raw_limit=100
+        mode.queue, page.unreadable, token="t", kept=10, raw_limit=100
     )
     assert await scene.later() == 0
     assert scene.ledger.stay("poisoned-1").fate is Fate.SET_ASIDE

@@ -379,7 +379,7 @@ def test_matches_with_players_of_others_are_left_alone(players: tuple[str, str],
         ledger=Ledger(
             names=names, players=5, timeout_seconds=1, late_seconds=1, sizes={}, tally=tally
         ),
-        matches=MatchStore(unused, tags=()),
+        matches=MatchStore(unused, queues=()),
         coordination=Coordination(unused, new_token=str),
         now=lambda: 0.0,
         rng=random.Random(1),

@@ -53,10 +53,10 @@ class Examination:
                 batch = settings.matchmaking.commit_batch_size
                 findings += examine_offers(server, settings.modes(), batch)
                 if can_be_used(server):
-                    tags = [mode.tag for mode in settings.modes()]
+                    queues = [mode.queue for mode in settings.modes()]
                     use = await gather_use(
                         stores.connection,
-                        tags=tags,
+                        queues=queues,
                         channels=channels_of(settings),
                         traced=settings.tracing.enabled,
                     )

@@ -16,6 +16,7 @@ import msgspec
 
 from matchkeeper.client.inbox import Inbox
 from matchkeeper.client.tracing import ClientSpans
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.errors import MatchkeeperError, StoreError, StoreUnavailableError
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.resilience.retry import RetryPolicy
@@ -201,7 +202,7 @@ class GameServer:
         seconds = request.lease_seconds
         with self._spans.handoff("claim", request) as tell:
             reply = await self._matches.claim(
-                request.game_mode.lower(),
+                QueueName.of(request.game_mode),
                 request.match_id,
                 epoch=request.epoch,
                 pod_id=self.pod_id,
@@ -229,7 +230,7 @@ class GameServer:
         # What need not be durable is decided by Redis, by its clock.
         async with asyncio.timeout(None if durability.command is None else max(0.0, seconds)):
             return await self._matches.confirm(
-                request.game_mode.lower(),
+                QueueName.of(request.game_mode),
                 request.match_id,
                 epoch=request.epoch,
                 pod_id=self.pod_id,
@@ -246,7 +247,7 @@ class GameServer:
 
     async def _decline(self, request: BattleRequest) -> HandoffReply:
         return await self._matches.decline(
-            request.game_mode.lower(),
+            QueueName.of(request.game_mode),
             request.match_id,
             epoch=request.epoch,
             pod_id=self.pod_id,

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.errors import StoreError, StoreUnavailableError
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.subscription import subscribed
@@ -32,8 +33,7 @@ class Expected:
     """A request that is not answered yet."""
 
     word: str
-    game_mode: str
-    """In lower case."""
+    queue: QueueName
     answer: asyncio.Future[Answer]
     asked_again: bool = False
     """No answer came in time: it may have been lost."""
@@ -44,7 +44,7 @@ class Expected:
             return False
         found = answer.result_type
         mode = found["MatchFound"].get("game_mode") if isinstance(found, dict) else None
-        return isinstance(mode, str) and mode.lower() == self.game_mode
+        return isinstance(mode, str) and QueueName.of(mode) == self.queue
 
 
 class Inbox:
@@ -92,7 +92,7 @@ class Inbox:
     def expecting(self, player_id: str, kind: str, game_mode: str) -> Iterator[Expected]:
         """The next answer to a request of this kind for this player."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        expected = Expected(word=_WORD[kind], game_mode=game_mode.lower(), answer=future)
+        expected = Expected(word=_WORD[kind], queue=QueueName.of(game_mode), answer=future)
         waiting = self._expected.setdefault(player_id, [])
         waiting.append(expected)
         try:

@@ -21,6 +21,7 @@ from matchkeeper.config.sections import (
 )
 from matchkeeper.domain.agreement import Shared
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.realm import QueueName
 
 ENV_PREFIX = "MATCHKEEPER_"
 ENV_DELIMITER = "__"
@@ -117,7 +118,7 @@ class Settings(BaseSettings):
                 **{f"matchmaking.{key}": value for key, value in matchmaking.items()},
             },
             modes={
-                mode.game_mode.lower(): mode.model_dump(mode="json")
+                QueueName.of(mode.game_mode).mode: mode.model_dump(mode="json")
                 for mode in self.matchmaking.game_modes
             },
         )
@@ -221,9 +222,9 @@ def _channels(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:
 
 
 def _names(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:
-    first: dict[str, int] = {}
+    first: dict[QueueName, int] = {}
     for index, mode in enumerate(matchmaking.game_modes):
-        earlier = first.setdefault(mode.game_mode.lower(), index)
+        earlier = first.setdefault(QueueName.of(mode.game_mode), index)
         if earlier != index:
             yield Contradiction(
                 at=(*_MODES, index, "game_mode"),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
 import msgspec
+
+from matchkeeper.domain.realm import QueueName
 
 HEARD = ("matchmaking.enqueue_request_channel", "matchmaking.dequeue_request_channel")
 """The settings that name the channels of requests."""
@@ -59,10 +61,10 @@ class Agreement:
 
     differences: tuple[str, ...] = ()
     """Sentences that name the key, its values, and the other server."""
-    others: frozenset[str] = frozenset()
-    """Modes that only servers with newer settings match."""
-    elsewhere: frozenset[str] = frozenset()
-    """Modes that other servers have, and this one has not."""
+    others: frozenset[QueueName] = frozenset()
+    """Queues that only servers with newer settings match."""
+    elsewhere: frozenset[QueueName] = frozenset()
+    """Of modes that other servers have, and this one has not."""
 
 
 def double_hearing(me: Shared, others: Sequence[Peer]) -> str:
@@ -88,24 +90,26 @@ def agreement(me: Peer, others: Sequence[Peer]) -> Agreement:
     found = list(_differences(me, others))
     if len(found) > _MOST:
         found[_MOST:] = [f"{len(found) - _MOST} more differences"]
-    newer = {
-        tag
-        for tag in me.shared.modes
-        for newest in (max((me, *others), key=lambda peer: _number(peer, tag)),)
-        if _of(newest, tag) != _of(me, tag)
-    }
-    elsewhere = {tag for other in others for tag in other.shared.modes} - me.shared.modes.keys()
-    return Agreement(
-        differences=tuple(found), others=frozenset(newer), elsewhere=frozenset(elsewhere)
+    newer = (
+        mode
+        for mode in me.shared.modes
+        for newest in (max((me, *others), key=lambda peer: _number(peer, mode)),)
+        if _of(newest, mode) != _of(me, mode)
     )
+    elsewhere = {mode for other in others for mode in other.shared.modes} - me.shared.modes.keys()
+    return Agreement(differences=tuple(found), others=_queues(newer), elsewhere=_queues(elsewhere))
 
 
-def _number(peer: Peer, tag: str) -> tuple[int, str]:
-    return (peer.number, peer.digest) if tag in peer.shared.modes else (-1, "")
+def _queues(modes: Iterable[str]) -> frozenset[QueueName]:
+    return frozenset(QueueName(mode=mode) for mode in modes)
 
 
-def _of(peer: Peer, tag: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    return peer.shared.common, peer.shared.modes[tag]
+def _number(peer: Peer, mode: str) -> tuple[int, str]:
+    return (peer.number, peer.digest) if mode in peer.shared.modes else (-1, "")
+
+
+def _of(peer: Peer, mode: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    return peer.shared.common, peer.shared.modes[mode]
 
 
 def _differences(me: Peer, others: Sequence[Peer]) -> Iterator[str]:
@@ -117,13 +121,13 @@ def _differences(me: Peer, others: Sequence[Peer]) -> Iterator[str]:
         seen.add(other.digest)
         yield from _between("", me.shared.common, other.shared.common, other.name)
         mine, theirs = me.shared.modes, other.shared.modes
-        for tag in sorted({*mine, *theirs}):
-            if tag not in theirs:
-                yield f"mode {tag} is not configured on {other.name}"
-            elif tag not in mine:
-                yield f"mode {tag} is configured on {other.name}, and not here"
+        for mode in sorted({*mine, *theirs}):
+            if mode not in theirs:
+                yield f"mode {mode} is not configured on {other.name}"
+            elif mode not in mine:
+                yield f"mode {mode} is configured on {other.name}, and not here"
             else:
-                yield from _between(f" of mode {tag}", mine[tag], theirs[tag], other.name)
+                yield from _between(f" of mode {mode}", mine[mode], theirs[mode], other.name)
 
 
 def _between(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from matchkeeper.domain.realm import QueueName
+
 
 class Handoff(StrEnum):
     """How a game server takes a match."""
@@ -59,6 +61,6 @@ class GameMode:
     """How many may wait; more are refused. None: as many as will."""
 
     @property
-    def tag(self) -> str:
-        """The name as it stands in keys: `Normal` is `queue:{normal}`."""
-        return self.name.lower()
+    def queue(self) -> QueueName:
+        """Where its players wait."""
+        return QueueName.of(self.name)

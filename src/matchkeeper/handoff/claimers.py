@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.observe.alerts import Alert, Alerter, AlertKind, Severity
 from matchkeeper.observe.events import Event, emit, sentence
 from matchkeeper.observe.metrics import Metrics
@@ -29,11 +30,11 @@ class RefusedClaimers:
         self._alerter = alerter
         self._metrics = metrics
         self._forget_seconds = settings.unstarted_refusal_max_seconds
-        self._of_mode: dict[str, dict[str, int]] = {}
+        self._of_mode: dict[QueueName, dict[str, int]] = {}
 
     def look(self, mode: GameMode, claimers: Iterable[Claimer]) -> None:
         """Takes in what stands in Redis of one mode."""
-        before = self._of_mode.get(mode.tag, {})
+        before = self._of_mode.get(mode.queue, {})
         now = {
             printable(each.pod_id): each.not_started
             for each in claimers
@@ -42,7 +43,7 @@ class RefusedClaimers:
         }
         if now == before:
             return
-        self._of_mode[mode.tag] = now
+        self._of_mode[mode.queue] = now
         self._metrics.pods_refused(len(self.not_started()))
         for pod_id, count in now.items():
             if count > before.get(pod_id, 0):

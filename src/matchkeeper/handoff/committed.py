@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from matchkeeper.domain.mode import GameMode, Handoff
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.observe.board.recorder import Board
 from matchkeeper.observe.events import Event, emit
@@ -115,18 +116,18 @@ class HandoffEvents:
         committed: CommittedMatches,
         traces: Traces,
         *,
-        tags: Sequence[str],
+        queues: Sequence[QueueName],
         stop: asyncio.Event,
     ) -> None:
         self._history = history
         self._committed = committed
         self._traces = traces
-        self._tags = tags
+        self._queues = queues
         self._stop = stop
 
     async def run(self) -> None:
         """Until the server stops. Raises StoreError; what happened meanwhile is missed."""
-        ends = await self._history.ends(self._tags)
+        ends = await self._history.ends(self._queues)
         wait = _EVERY_SECONDS
         while not await pause(self._stop, wait):
             happened, ends = await self._history.after(ends, count=_PAGE)

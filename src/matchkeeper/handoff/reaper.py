@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode, Handoff
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import Poison
 from matchkeeper.errors import StoreError, StoreRefusedError
 from matchkeeper.handoff.claimers import RefusedClaimers
@@ -48,12 +49,12 @@ class Reaper:
         claimers: RefusedClaimers,
         settings: MatchmakingSettings,
         traces: Traces,
-        wake: Callable[[str], None],
+        wake: Callable[[QueueName], None],
         metrics: Metrics,
         new_token: Callable[[], str],
         stop: asyncio.Event,
     ) -> None:
-        self._modes = {mode.tag: mode for mode in modes}
+        self._modes = {mode.queue: mode for mode in modes}
         self._matches = matches
         self._connection = connection
         self._pods = pods
@@ -64,8 +65,8 @@ class Reaper:
         self._metrics = metrics
         self._new_token = new_token
         self._stop = stop
-        self._passed_over: dict[str, int] = {}
-        """By tag, how many overdue matches the last call could not deal with."""
+        self._passed_over: dict[QueueName, int] = {}
+        """How many overdue matches the last call could not deal with."""
 
     async def run(self) -> None:
         """Until the server stops. Raises StoreError; starting again is safe."""
@@ -75,15 +76,15 @@ class Reaper:
             turn += 1
             there = await self._matches.present()
             async with Behind[None](at_once=MODES_AT_ONCE) as behind:
-                for mode in [self._modes[tag] for tag in sorted(there | seen)]:
+                for mode in [self._modes[queue] for queue in sorted(there | seen)]:
                     if mode.handoff is not Handoff.CLAIM and turn % _SELDOM:
                         continue
-                    if mode.tag in there:
-                        seen.add(mode.tag)
+                    if mode.queue in there:
+                        seen.add(mode.queue)
                         await behind.start(self._sweep(mode))
                     else:  # told once that there is nothing any more
-                        seen.remove(mode.tag)
-                        self._passed_over.pop(mode.tag, None)
+                        seen.remove(mode.queue)
+                        self._passed_over.pop(mode.queue, None)
                         self._metrics.pending_handoffs(mode.name, 0)
                         self._claimers.look(mode, ())
                 await behind.rest()
@@ -97,13 +98,13 @@ class Reaper:
         """Deals with overdue matches of one mode. Those that Redis refuses to deal with are passed
         over by the next call, so that they hide nobody for ever. Raises StoreError.
         """
-        start = self._passed_over.pop(mode.tag, 0)
-        overdue = await self._matches.overdue(mode.tag, start=start, count=_BATCH)
+        start = self._passed_over.pop(mode.queue, 0)
+        overdue = await self._matches.overdue(mode.queue, start=start, count=_BATCH)
         self._metrics.pending_handoffs(mode.name, overdue.pending)
         self._claimers.look(mode, overdue.claimers)
         refused = await self._refused(mode, overdue.match_ids)
         if len(overdue.match_ids) == _BATCH:
-            self._passed_over[mode.tag] = start + refused
+            self._passed_over[mode.queue] = start + refused
 
     async def _refused(self, mode: GameMode, match_ids: Sequence[str]) -> int:
         """Deals with these matches; returns how many stay as they are, since Redis refuses."""
@@ -127,7 +128,7 @@ class Reaper:
         if not matches:
             return
         done, players = await self._matches.set_aside(
-            mode.tag, matches, token=self._new_token(), kept=self._settings.max_dead_letters
+            mode.queue, matches, token=self._new_token(), kept=self._settings.max_dead_letters
         )
         for _ in players:
             self._metrics.poisoned(mode.name, Poison.MATCH_UNREADABLE)
@@ -196,7 +197,7 @@ class Reaper:
         """
         try:
             reply = await self._matches.confirm(
-                mode.tag,
+                mode.queue,
                 match.match_id,
                 epoch=match.epoch,
                 pod_id=match.claimed_by or "",
@@ -219,7 +220,7 @@ class Reaper:
         self, mode: GameMode, match: PendingMatch, *, epoch: int, cause: Cause
     ) -> None:
         done = await self._matches.give_back(
-            mode.tag,
+            mode.queue,
             match.match_id,
             self._settings,
             epoch=epoch,
@@ -240,7 +241,7 @@ class Reaper:
             cause=cause.value,
             pod_id=match.claimed_by or "",
         )
-        self._wake(mode.tag)
+        self._wake(mode.queue)
         self._metrics.answer(answers.DEQUEUED, len(done.left))
         messages = done.news(self._settings.result_channel)
         try:

@@ -15,6 +15,7 @@ from datetime import timedelta
 
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode, Handoff
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreError
 from matchkeeper.observe.events import Event, Throttle
@@ -78,8 +79,8 @@ class PlayerTraces:
         self._throttle = throttle
         self._wall = wall
         self._stop = stop
-        self._known: dict[tuple[str, str], _Known] = {}
-        """By tag and player."""
+        self._known: dict[tuple[QueueName, str], _Known] = {}
+        """By queue and player."""
         self._matches: dict[str, _Match] = {}
         self._to_write: deque[Kept] = deque()
         self._due = asyncio.Event()
@@ -144,7 +145,7 @@ class PlayerTraces:
 
     def _queued(self, mode: GameMode, outcome: Outcome, traceparent: str) -> None:
         player_id, enqueued_at = outcome.heard.request.player_id, float(outcome.detail)
-        self._known[mode.tag, player_id] = _Known(
+        self._known[mode.queue, player_id] = _Known(
             mode=mode.name, enqueued_at=enqueued_at, traceparent=traceparent
         )
         while len(self._known) > _PLAYERS:
@@ -156,7 +157,7 @@ class PlayerTraces:
             return
         self._to_write.append(
             Kept(
-                tag=mode.tag,
+                queue=mode.queue,
                 player_id=player_id,
                 enqueued_at=enqueued_at,
                 traceparent=traceparent,
@@ -226,7 +227,7 @@ class PlayerTraces:
             if match is None:
                 continue
             if result.reply is CommitReply.COMMITTED:
-                self._made(mode.tag, match_id, match)
+                self._made(mode.queue, match_id, match)
             if result.reply is not CommitReply.COMMITTED or mode.handoff is Handoff.PUBLISH:
                 del self._matches[match_id]
 
@@ -249,14 +250,14 @@ class PlayerTraces:
         traced = (contexts.get(ticket.player_id, "") for ticket in match.tickets)
         return next(filter(None, traced), "")
 
-    def _made(self, tag: str, match_id: str, match: _Match) -> None:
+    def _made(self, queue: QueueName, match_id: str, match: _Match) -> None:
         """Ends what ends with the commit, by its reply or by the history, whichever comes first."""
         if not match.span.is_recording():
             return
         ended = self.now()
         match.span.end(nanoseconds(ended))
         for ticket, context in match.players:
-            self._known.pop((tag, ticket.player_id), None)
+            self._known.pop((queue, ticket.player_id), None)
             self._waited(
                 match.mode, ticket.player_id, ticket.enqueued_at, ended, context,
                 outcome="matched", match_id=match_id, link=match.traceparent,
@@ -302,7 +303,7 @@ class PlayerTraces:
         if each.what == "committed":
             if match.handoff is not None:
                 return  # a match of many players is told in several entries
-            self._made(each.tag, each.match_id, match)
+            self._made(each.queue, each.match_id, match)
             match.handoff = self._spans.start(
                 "handoff",
                 at=each.at,
@@ -334,10 +335,10 @@ class PlayerTraces:
         handoff.end(nanoseconds(at))
 
     def _left(self, player_id: str, each: Happened) -> None:
-        known = self._known.get((each.tag, player_id))
+        known = self._known.get((each.queue, player_id))
         if known is None or known.enqueued_at > each.at:
             return  # came back since
-        del self._known[each.tag, player_id]
+        del self._known[each.queue, player_id]
         if known.traceparent:
             self._waited(
                 known.mode, player_id, known.enqueued_at, each.at, known.traceparent,
@@ -351,14 +352,14 @@ class PlayerTraces:
         found: dict[str, str] = {}
         unknown = []
         for ticket in tickets:
-            known = self._known.get((mode.tag, ticket.player_id))
+            known = self._known.get((mode.queue, ticket.player_id))
             if known is not None and known.enqueued_at == ticket.enqueued_at:
                 found[ticket.player_id] = known.traceparent
             else:
                 unknown.append(ticket)
         if unknown:
             try:
-                found |= await self._store.read(mode.tag, unknown)
+                found |= await self._store.read(mode.queue, unknown)
             except StoreError as error:
                 self._lost("read", len(unknown), error.message)
         return found

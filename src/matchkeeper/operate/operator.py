@@ -13,6 +13,7 @@ from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.match import MatchState
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import PoisonedTicket
 from matchkeeper.errors import MatchkeeperError, NotFoundError
 from matchkeeper.store.connection import Connection
@@ -107,11 +108,12 @@ class Operator:
 
     def mode(self, name: str) -> GameMode:
         """A mode by its name, in upper or lower case."""
-        by_tag = {mode.tag: mode for mode in self.modes}
-        mode = by_tag.get(name.lower())
+        modes = {mode.queue.mode: mode for mode in self.modes}
+        wanted = QueueName.of(name).mode
+        mode = modes.get(wanted)
         if mode is None:
-            close = get_close_matches(name.lower(), by_tag, n=1)
-            guess = f"Did you mean {by_tag[close[0]].name}? " if close else ""
+            close = get_close_matches(wanted, modes, n=1)
+            guess = f"Did you mean {modes[close[0]].name}? " if close else ""
             known = ", ".join(each.name for each in self.modes)
             raise NotFoundError(f"There is no game mode {name!r}", hint=f"{guess}Known: {known}")
         return mode
@@ -123,22 +125,22 @@ class Operator:
 
     async def hold(self, mode: GameMode, state: ModeState) -> frozenset[ModeState]:
         """Drains or pauses a mode on all servers; returns what holds now. Safe to repeat."""
-        return await self._servers.set_state(mode.tag, state)
+        return await self._servers.set_state(mode.queue, state)
 
     async def resume(self, mode: GameMode) -> None:
         """Ends what `hold` began. Safe to repeat."""
-        await self._servers.set_state(mode.tag, None)
+        await self._servers.set_state(mode.queue, None)
 
     async def _queue(self, mode: GameMode, states: States) -> QueueState:
-        length, oldest = await self._tickets.length_and_oldest(mode.tag)
-        overdue = await self._matches.overdue(mode.tag, count=0)
+        length, oldest = await self._tickets.length_and_oldest(mode.queue)
+        overdue = await self._matches.overdue(mode.queue, count=0)
         return QueueState(
             mode=mode,
             length=length,
             oldest_wait_seconds=oldest,
             pending_matches=overdue.pending,
-            dead_letters=await self._dead_letters.length(mode.tag),
-            states=states.get(mode.tag, frozenset()),
+            dead_letters=await self._dead_letters.length(mode.queue),
+            states=states.get(mode.queue, frozenset()),
         )
 
     async def page(
@@ -149,11 +151,11 @@ class Operator:
 
     async def where(self, player_id: str) -> Whereabouts:
         """Where a player is now."""
-        names = {mode.tag: mode.name for mode in self.modes}
+        names = {mode.queue: mode.name for mode in self.modes}
         pending = await self._matches.pending_match_of(player_id)
         return Whereabouts(
             player_id=player_id,
-            queues=tuple((names[tag], at) for tag, at in await self._tickets.where(player_id)),
+            queues=tuple((names[queue], at) for queue, at in await self._tickets.where(player_id)),
             pending_match=None if pending is None else (names[pending[0]], pending[1]),
         )
 
@@ -166,13 +168,13 @@ class Operator:
         request = Request(
             kind=RequestKind.DEQUEUE,
             player_id=player_id,
-            game_mode=mode.tag,
+            game_mode=mode.name,
             pod_id=None,
             metadata="",
             fingerprint=self._new_token(),
         )
         heard = Heard(request=request, token=self._new_token())
-        (outcome,) = await self._tickets.dequeue(mode.tag, [heard])
+        (outcome,) = await self._tickets.dequeue(mode.queue, [heard])
         if outcome.reply is Reply.MATCH_PENDING:
             raise NotFoundError(
                 f"{player_id} is in pending match {outcome.detail} of {mode.name}",
@@ -193,7 +195,7 @@ class Operator:
         self, mode: GameMode, *, count: int, most_bytes: float = math.inf
     ) -> list[PendingMatch | UnreadableMatch]:
         """Pending matches of a mode, those due first; fewer where they grow too large."""
-        ids = await self._matches.pending_ids(mode.tag, count=count)
+        ids = await self._matches.pending_ids(mode.queue, count=count)
         found: list[PendingMatch | UnreadableMatch] = []
         size = 0
         for match_id in ids:
@@ -230,7 +232,7 @@ class Operator:
                     hint="It may have started there; only that game server can give it back.",
                 )
             back = await self._matches.give_back(
-                mode.tag,
+                mode.queue,
                 match_id,
                 self._settings,
                 epoch=match.epoch,
@@ -245,7 +247,7 @@ class Operator:
 
     async def _set_aside(self, mode: GameMode, match: UnreadableMatch) -> EndedMatch:
         done, players = await self._matches.set_aside(
-            mode.tag, [match], token=self._new_token(), kept=self._settings.max_dead_letters
+            mode.queue, [match], token=self._new_token(), kept=self._settings.max_dead_letters
         )
         if not done:
             raise _no_match(mode, match.match_id)
@@ -265,12 +267,12 @@ class Operator:
         if before is not None:
             _checked_entry(before)
         return await self._dead_letters.list(
-            mode.tag, count=count, before=before, most_bytes=most_bytes
+            mode.queue, count=count, before=before, most_bytes=most_bytes
         )
 
     async def dead_letter(self, mode: GameMode, entry_id: str) -> DeadLetter:
         """One dead letter."""
-        return await self._dead_letters.get(mode.tag, _checked_entry(entry_id))
+        return await self._dead_letters.get(mode.queue, _checked_entry(entry_id))
 
     async def requeue(self, mode: GameMode, entry_id: str, *, metadata: str | None) -> str:
         """Puts a dead letter back with the place it had; returns the player.
@@ -287,12 +289,12 @@ class Operator:
                 hint='Give mended metadata, such as {"pod_id": "pod-a"}.',
             )
         return await self._dead_letters.requeue(
-            mode.tag, entry_id, metadata=metadata or "", token=self._new_token()
+            mode.queue, entry_id, metadata=metadata or "", token=self._new_token()
         )
 
     async def drop(self, mode: GameMode, entry_id: str) -> None:
         """Deletes a dead letter for good."""
-        await self._dead_letters.drop(mode.tag, _checked_entry(entry_id), token=self._new_token())
+        await self._dead_letters.drop(mode.queue, _checked_entry(entry_id), token=self._new_token())
 
 
 def _no_match(mode: GameMode, match_id: str) -> NotFoundError:

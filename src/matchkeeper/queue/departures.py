@@ -44,7 +44,7 @@ class Departures:
         for first in range(0, len(poisoned), _BATCH):
             batch = poisoned[first : first + _BATCH]
             moved = await self._tickets.set_aside(
-                mode.tag,
+                mode.queue,
                 batch,
                 token=self._new_token(),
                 kept=self._settings.max_dead_letters,
@@ -78,7 +78,7 @@ class Departures:
         for first in range(0, len(over), _BATCH):
             batch = over[first : first + _BATCH]
             gone = await self._tickets.expire(
-                mode.tag, batch, token=self._new_token(), max_wait=mode.max_wait
+                mode.queue, batch, token=self._new_token(), max_wait=mode.max_wait
             )
             self._metrics.expired(mode.name, len(gone))
             emit(Event.EXPIRED, mode=mode.name, players=len(gone))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from matchkeeper.domain.agreement import Agreement, ModeState, Shared, agreement
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.errors import StoreError, StoreRefusedError
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
@@ -28,11 +29,11 @@ class Fleet:
         servers: Servers,
         shared: Shared,
         *,
-        wake: Callable[[str], None],
+        wake: Callable[[QueueName], None],
         metrics: Metrics,
         stop: asyncio.Event,
     ) -> None:
-        self._names = {mode.tag: mode.name for mode in modes}
+        self._names = {mode.queue: mode.name for mode in modes}
         self._servers = servers
         self._shared = shared
         self._digest = shared.digest()
@@ -44,25 +45,25 @@ class Fleet:
         self.agreement = Agreement(others=frozenset(self._names))
         self.states: States = {}
 
-    def matches(self, tag: str) -> bool:
+    def matches(self, queue: QueueName) -> bool:
         """Whether this server is to match a mode: no other has newer settings of it."""
-        return tag not in self.agreement.others
+        return queue not in self.agreement.others
 
     def knows(self, game_mode: str) -> bool:
         """Whether another server may have a mode that this one has not."""
-        return not self._looked or game_mode.lower() in self.agreement.elsewhere
+        return not self._looked or QueueName.of(game_mode) in self.agreement.elsewhere
 
-    def paused(self, tag: str) -> bool:
+    def paused(self, queue: QueueName) -> bool:
         """Whether an operator wants nobody to be matched."""
-        return ModeState.PAUSED in self.states.get(tag, ())
+        return ModeState.PAUSED in self.states.get(queue, ())
 
     def warnings(self) -> list[str]:
         """What people should know, in sentences."""
         found = [f"Servers run different settings: {each}." for each in self.agreement.differences]
         return found + [
             f"{name} is {' and '.join(sorted(states))} by an operator."
-            for tag, name in self._names.items()
-            if (states := self.states.get(tag))
+            for queue, name in self._names.items()
+            if (states := self.states.get(queue))
         ]
 
     async def run(self) -> None:
@@ -98,15 +99,15 @@ class Fleet:
             else:
                 emit(Event.SETTINGS_AGREE)
         concerned = states.keys() | states_before.keys() | before.others
-        for tag in sorted(self._names.keys() & concerned):
-            self._tell(tag, self._names[tag], states_before)
-            freed = ModeState.PAUSED in states_before.get(tag, ()) and not self.paused(tag)
-            if self.matches(tag) and (freed or tag in before.others):
-                self._wake(tag)
+        for queue in sorted(self._names.keys() & concerned):
+            self._tell(queue, self._names[queue], states_before)
+            freed = ModeState.PAUSED in states_before.get(queue, ()) and not self.paused(queue)
+            if self.matches(queue) and (freed or queue in before.others):
+                self._wake(queue)
 
-    def _tell(self, tag: str, name: str, before: Mapping[str, frozenset[ModeState]]) -> None:
-        now = self.states.get(tag, frozenset())
-        if now == before.get(tag, frozenset()):
+    def _tell(self, queue: QueueName, name: str, before: States) -> None:
+        now = self.states.get(queue, frozenset())
+        if now == before.get(queue, frozenset()):
             return
         self._metrics.mode_states(name, now)
         if now:

@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from msgspec.structs import replace
-
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreError, StoreRefusedError
 from matchkeeper.observe.events import Event, Throttle, emit
@@ -39,15 +38,15 @@ from matchkeeper.wire.requests import Request, RequestKind, decode, kind_of
 class Batch:
     """Entries that were read: requests by their queue and stream, and what cannot be used."""
 
-    requests: Mapping[tuple[str, str], Sequence[Heard]]
-    """By (tag of the queue, key of the stream)."""
+    requests: Mapping[tuple[QueueName, str], Sequence[Heard]]
+    """By (queue, key of the stream)."""
     refused: Sequence[tuple[Entry, WireError]]
     handed: Mapping[str, Sequence[Entry]]
     """Of modes that only other servers know, by key of the stream."""
 
 
 class Queue(Protocol):
-    """Is told who came and who left, by tag."""
+    """Is told who came and who left."""
 
     def arrived(self, queue_length: int, tickets: Sequence[Ticket]) -> None:
         """These were put into the queue."""
@@ -74,7 +73,7 @@ class Ingest:
         stream: RequestStream,
         connection: Connection,
         settings: MatchmakingSettings,
-        queues: Mapping[str, Queue],
+        queues: Mapping[QueueName, Queue],
         traces: Traces,
         metrics: Metrics,
         throttle: Throttle,
@@ -82,7 +81,7 @@ class Ingest:
         clock: Callable[[], float],
         new_token: Callable[[], str],
     ) -> None:
-        self._modes: Mapping[str, GameMode] = {mode.tag: mode for mode in modes}
+        self._modes: Mapping[QueueName, GameMode] = {mode.queue: mode for mode in modes}
         self._tickets = tickets
         self._stream = stream
         self._connection = connection
@@ -105,7 +104,7 @@ class Ingest:
 
     def read(self, entries: Sequence[Entry]) -> Batch:
         """The first half of `take`: touches nothing outside."""
-        requests: dict[tuple[str, str], list[Heard]] = {}
+        requests: dict[tuple[QueueName, str], list[Heard]] = {}
         refused: list[tuple[Entry, WireError]] = []
         handed: dict[str, list[Entry]] = {}
         ways = Counter((each.kind, "stream" if each.group else "pubsub") for each in entries)
@@ -113,7 +112,7 @@ class Ingest:
             self._metrics.requests(kind if kind in _KINDS else "other", via, count)
         for entry in entries:
             try:
-                heard = self._heard(entry)
+                queue, heard = self._heard(entry)
             except WireError as error:
                 if self._is_for_others(error):
                     handed.setdefault(entry.stream, []).append(entry)
@@ -124,7 +123,7 @@ class Ingest:
                 why = "This message cannot be read"
                 refused.append((entry, WireError(ErrorCode.INTERNAL_ERROR, why)))
             else:
-                requests.setdefault((heard.request.game_mode, entry.stream), []).append(heard)
+                requests.setdefault((queue, entry.stream), []).append(heard)
         return Batch(requests=requests, refused=refused, handed=handed)
 
     async def apply(self, batch: Batch) -> int:
@@ -133,10 +132,10 @@ class Ingest:
             await self._refuse(entry, error)
         failed = 0
         failure: StoreError | None = None
-        for (tag, _), requests in batch.requests.items():
+        for (queue, _), requests in batch.requests.items():
             for kind, heard in runs(requests):
                 try:
-                    failed += await self._do(self._modes[tag], kind, heard)
+                    failed += await self._do(self._modes[queue], kind, heard)
                 except StoreError as error:
                     failure = error
                     break
@@ -161,11 +160,11 @@ class Ingest:
             await asyncio.sleep(_HANDED_PAUSE_SECONDS)
         return 0
 
-    def _heard(self, entry: Entry) -> Heard:
-        """The checked request; its `game_mode` is the mode's tag. Raises WireError."""
+    def _heard(self, entry: Entry) -> tuple[QueueName, Heard]:
+        """The checked request, and where to. Raises WireError."""
         kind = kind_of(entry.kind, entry.body)
         request = decode(kind, entry.body, max_bytes=self._settings.max_message_bytes)
-        mode = self._modes.get(request.game_mode.lower())
+        mode = self._modes.get(QueueName.of(request.game_mode))
         if mode is None:
             known = ", ".join(sorted(mode.name for mode in self._modes.values()))
             raise WireError(
@@ -176,8 +175,8 @@ class Ingest:
                 game_mode=request.game_mode,
             )
         rating = rating_of(request, mode) if request.kind is RequestKind.ENQUEUE else None
-        return Heard(
-            request=identified(replace(request, game_mode=mode.tag), entry),
+        return mode.queue, Heard(
+            request=identified(request, entry),
             token=self._new_token(),
             entry=entry,
             rating=rating,
@@ -229,7 +228,7 @@ class Ingest:
         try:
             buried = await self._stream.bury(
                 entry,
-                mode.tag,
+                mode.queue,
                 player_id=heard.request.player_id,
                 reason=error.message,
                 kept=self._settings.max_dead_letters,
@@ -252,13 +251,13 @@ class Ingest:
         self, mode: GameMode, kind: RequestKind, heard: Sequence[Heard]
     ) -> list[Outcome]:
         if kind is RequestKind.DEQUEUE:
-            outcomes = await self._tickets.dequeue(mode.tag, heard)
+            outcomes = await self._tickets.dequeue(mode.queue, heard)
             gone = [e.heard.request.player_id for e in outcomes if e.reply is Reply.DEQUEUED]
-            self._queues[mode.tag].left(gone)
+            self._queues[mode.queue].left(gone)
             return outcomes
         begun = self._traces.now()
         try:
-            length, outcomes = await self._tickets.enqueue(mode.tag, heard)
+            length, outcomes = await self._tickets.enqueue(mode.queue, heard)
         except StoreError as error:
             self._traces.not_done(mode, heard, error, begun=begun)
             raise
@@ -266,7 +265,7 @@ class Ingest:
         queued = [queued_ticket(each) for each in outcomes if each.reply is Reply.QUEUED]
         if queued:
             self._metrics.enqueued(mode.name, len(queued))
-            self._queues[mode.tag].arrived(length, queued)
+            self._queues[mode.queue].arrived(length, queued)
         return outcomes
 
     async def _answer(self, mode: GameMode, outcomes: Sequence[Outcome]) -> None:
@@ -322,7 +321,7 @@ class Ingest:
 
     def _mode_name(self, game_mode: str) -> str:
         """As it is in the settings; empty where there is no such mode."""
-        mode = self._modes.get(game_mode.lower())
+        mode = self._modes.get(QueueName.of(game_mode))
         return "" if mode is None else mode.name
 
     async def _apologise(

@@ -7,6 +7,7 @@ import random
 from collections.abc import Mapping, Set
 
 from matchkeeper.config import MatchmakingSettings
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.errors import StoreError
 from matchkeeper.observe.events import Throttle
 from matchkeeper.observe.supervision import supervised
@@ -17,12 +18,12 @@ from matchkeeper.store.tickets import TicketStore
 
 class Queues:
     """Runs the rounds of each queue by themselves while they are due, and makes them due at every
-    tick where somebody waits. `queues` is by tag.
+    tick where somebody waits.
     """
 
     def __init__(
         self,
-        queues: Mapping[str, Rounds],
+        queues: Mapping[QueueName, Rounds],
         tickets: TicketStore,
         settings: MatchmakingSettings,
         *,
@@ -55,7 +56,7 @@ class Queues:
         self._group.create_task(self._rounds(queue))
 
     async def _rounds(self, queue: Rounds) -> None:
-        name = f"rounds of {queue.mode.tag}"
+        name = f"rounds of {queue.mode.queue.mode}"
         try:
             await supervised(
                 name, queue.rounds, stop=self._stop, rng=self._rng, throttle=self._throttle
@@ -70,10 +71,10 @@ class Queues:
             going = [queue for queue in self._queues.values() if not queue.skips_tick()]
             waiting = await self._waiting() if going else frozenset()
             for queue in going:
-                if queue.mode.tag in waiting or queue.knows_somebody:
+                if queue.mode.queue in waiting or queue.knows_somebody:
                     queue.try_now()
 
-    async def _waiting(self) -> Set[str]:
+    async def _waiting(self) -> Set[QueueName]:
         try:
             return await self._tickets.present()
         except StoreError:  # told by the connection; who is known is tried all the same

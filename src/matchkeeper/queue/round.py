@@ -98,7 +98,7 @@ class Round:
             with suppress(StoreRefusedError):
                 await self._departures.set_aside(self.mode, view.poisoned)
         waiting = await self._departures.expire(self.mode, list(view.tickets.values()), view.now)
-        if self._fleet.paused(self.mode.tag):
+        if self._fleet.paused(self.mode.queue):
             return RoundResult(bound_hit=view.bound_hit)
         free = self._without_held(self._without_gone(waiting))
         with self._step("pair"):

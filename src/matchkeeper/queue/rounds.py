@@ -79,7 +79,7 @@ class Rounds:
         if self._breaker.state in (BreakerState.OPEN, BreakerState.FORCED_OPEN):
             emit(Event.CIRCUIT_OPEN_SKIP, mode=self.mode.name)
             why = "circuit_open"
-        elif not self._fleet.matches(self.mode.tag):
+        elif not self._fleet.matches(self.mode.queue):
             why = "other_settings"
         elif self._flight.running and self._clock() - self._begun_at >= self._tick_seconds:
             # A round that began early and runs still is no reason to leave one out.
@@ -106,7 +106,7 @@ class Rounds:
         """
         while self.due and not self._stop.is_set():
             self.due = False
-            if not self._fleet.matches(self.mode.tag):
+            if not self._fleet.matches(self.mode.queue):
                 return  # made due again when it does
             if not await self._somebody_waits():
                 continue

@@ -91,7 +91,7 @@ class QueueView:
         """Whether there is a queue to read. Views that ask at one moment share one command.
         Raises StoreError.
         """
-        return self.knows_somebody or self._mode.tag in await self._tickets.present()
+        return self.knows_somebody or self._mode.queue in await self._tickets.present()
 
     def forget(self, player_id: str) -> None:
         """What was known of this player was wrong."""
@@ -135,7 +135,7 @@ class QueueView:
         """Who was known, and who has come since; None where this does not add up to the queue."""
         if self._standing is None:
             return None
-        scan = await self._tickets.newer(self._mode.tag, than=self._newest, count=_SCAN)
+        scan = await self._tickets.newer(self._mode.queue, than=self._newest, count=_SCAN)
         standing = self._standing
         if standing is None or scan.now >= self._scan_at:
             return None
@@ -155,7 +155,7 @@ class QueueView:
         places: Sequence[Place] = ()
         start, left = self._read_from, self._max_tickets - len(view.tickets)
         while left > 0:
-            scan = await self._tickets.scan(self._mode.tag, start=start, count=min(_SCAN, left))
+            scan = await self._tickets.scan(self._mode.queue, start=start, count=min(_SCAN, left))
             view.now, view.queue_length = scan.now, scan.queue_length
             begun = begun or scan.now
             await self._add(view, scan.places)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.errors import StoreRefusedError
 from matchkeeper.handoff.game_servers import GameServers
 from matchkeeper.handoff.pods import PodRecords
@@ -47,7 +48,7 @@ class Watch:
         self._game_servers = game_servers
         self._metrics = metrics
         self._stop = stop
-        self._there: set[str] = set()
+        self._there: set[QueueName] = set()
         """Modes where somebody waited or was set aside at the last look."""
 
     async def run(self) -> None:
@@ -69,7 +70,7 @@ class Watch:
         looked_at, self._there = there | self._there, there
         async with Behind[None](at_once=MODES_AT_ONCE) as behind:
             for mode in self._modes:
-                if mode.tag in looked_at:
+                if mode.queue in looked_at:
                     await behind.start(self._look_at_queue(mode))
                 else:
                     self._metrics.queue_length(mode.name, 0)
@@ -78,10 +79,10 @@ class Watch:
     async def _look_at_queue(self, mode: GameMode) -> None:
         # Told by the connection; the other modes are looked at all the same.
         with suppress(StoreRefusedError):
-            length, oldest = await self._tickets.length_and_oldest(mode.tag)
+            length, oldest = await self._tickets.length_and_oldest(mode.queue)
             self._metrics.queue_length(mode.name, length)
             self._metrics.oldest_wait(mode.name, oldest or 0.0)
-            self._metrics.dead_letters(mode.name, *await self._dead_letters.look(mode.tag))
+            self._metrics.dead_letters(mode.name, *await self._dead_letters.look(mode.queue))
 
     async def _look_at_pods(self) -> None:
         subscribers = await self._coordination.subscribers(self._channel)

@@ -9,6 +9,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.errors import NotFoundError
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
@@ -38,33 +39,38 @@ class DeadLetter:
 class DeadLetterStore:
     """The dead letters of all modes. Methods raise StoreError."""
 
-    def __init__(self, connection: Connection, *, tags: Sequence[str]) -> None:
+    def __init__(self, connection: Connection, *, queues: Sequence[QueueName]) -> None:
         self._connection = connection
-        self._tags = tuple(tags)
-        self._present = Present(connection, keys.dead, tags=tags)
+        self._queues = tuple(queues)
+        self._present = Present(connection, keys.dead, queues=queues)
 
-    async def present(self) -> set[str]:
-        """The tags that have any."""
+    async def present(self) -> set[QueueName]:
+        """The queues that have any."""
         return await self._present.look()
 
-    async def length(self, tag: str) -> int:
+    async def length(self, queue: QueueName) -> int:
         """How many there are."""
-        return (await self.look(tag))[0]
+        return (await self.look(queue))[0]
 
-    async def look(self, tag: str) -> tuple[int, list[float]]:
+    async def look(self, queue: QueueName) -> tuple[int, list[float]]:
         """How many there are, and when the newest two were set aside, in Unix seconds."""
 
         async def count(redis: Redis) -> tuple[int, list[float]]:
             async with redis.pipeline(transaction=False) as pipe:
-                pipe.xlen(keys.dead(tag))
-                pipe.xrevrange(keys.dead(tag), count=2)
+                pipe.xlen(keys.dead(queue))
+                pipe.xrevrange(keys.dead(queue), count=2)
                 length, newest = await pipe.execute()
             return length, [_letter(*entry).set_aside_at for entry in newest]
 
         return await self._connection.run("count dead letters", count)
 
     async def list(
-        self, tag: str, *, count: int, before: str | None = None, most_bytes: float = math.inf
+        self,
+        queue: QueueName,
+        *,
+        count: int,
+        before: str | None = None,
+        most_bytes: float = math.inf,
     ) -> list[DeadLetter]:
         """The newest `count`, newest first, of those before the entry `before` where it is given;
         not many more bytes of metadata than `most_bytes`.
@@ -73,26 +79,26 @@ class DeadLetterStore:
         size = 0
         while len(found) < count and size < most_bytes:
             behind = found[-1].entry_id if found else before
-            part = await self._some(tag, behind, min(_AT_ONCE, count - len(found)))
+            part = await self._some(queue, behind, min(_AT_ONCE, count - len(found)))
             if not part:
                 break
             found += part
             size += sum(len(each.metadata) for each in part)
         return found
 
-    async def _some(self, tag: str, before: str | None, count: int) -> Sequence[DeadLetter]:
+    async def _some(self, queue: QueueName, before: str | None, count: int) -> Sequence[DeadLetter]:
         async def fetch(redis: Redis) -> Sequence[DeadLetter]:
             newest = "+" if before is None else f"({before}"
-            entries: Any = await redis.xrevrange(keys.dead(tag), max=newest, count=count)
+            entries: Any = await redis.xrevrange(keys.dead(queue), max=newest, count=count)
             return [_letter(entry_id, fields) for entry_id, fields in entries]
 
         return await self._connection.run("list dead letters", fetch)
 
-    async def get(self, tag: str, entry_id: str) -> DeadLetter:
+    async def get(self, queue: QueueName, entry_id: str) -> DeadLetter:
         """One of them. Raises NotFoundError."""
 
         async def fetch(redis: Redis) -> DeadLetter | None:
-            entries: Any = await redis.xrange(keys.dead(tag), entry_id, entry_id)
+            entries: Any = await redis.xrange(keys.dead(queue), entry_id, entry_id)
             return _letter(*entries[0]) if entries else None
 
         letter = await self._connection.run("show dead letter", fetch)
@@ -100,28 +106,29 @@ class DeadLetterStore:
             raise _missing(entry_id)
         return letter
 
-    async def requeue(self, tag: str, entry_id: str, *, metadata: str, token: str) -> str:
+    async def requeue(self, queue: QueueName, entry_id: str, *, metadata: str, token: str) -> str:
         """Puts one back into its queue with the place it had; returns the player.
 
         `metadata` replaces what could not be read; empty keeps it. A request goes back to those
         that wait to be done. Raises NotFoundError, also when
         the player waits or plays elsewhere by now.
         """
-        others = places(tag, self._tags).others
-        modes = (tag, *others)
+        others = places(queue, self._queues).others
+        queues = (queue, *others)
+        modes = [each.mode for each in queues]
         reply = await self._connection.script(
             Script.REQUEUE,
             [
-                keys.answered(tag, token),
-                keys.dead(tag),
-                keys.queue(tag),
-                keys.metadata(tag),
-                keys.history(tag),
+                keys.answered(queue, token),
+                keys.dead(queue),
+                keys.queue(queue),
+                keys.metadata(queue),
+                keys.history(queue),
                 keys.REQUESTS,
-                *(keys.matched(each) for each in modes),
+                *(keys.matched(each) for each in queues),
                 *(keys.queue(each) for each in others),
             ],
-            [self._connection.memory_ms, entry_id, metadata, len(modes), *modes],
+            [self._connection.memory_ms, entry_id, metadata, len(queues), *modes],
             durable=True,
         )
         detail: str = reply[1].decode("utf-8", "replace")
@@ -134,11 +141,11 @@ class DeadLetterStore:
             )
         return detail
 
-    async def drop(self, tag: str, entry_id: str, *, token: str) -> None:
+    async def drop(self, queue: QueueName, entry_id: str, *, token: str) -> None:
         """Deletes one for good. Raises NotFoundError."""
         reply = await self._connection.script(
             Script.DROP,
-            [keys.answered(tag, token), keys.dead(tag), keys.history(tag)],
+            [keys.answered(queue, token), keys.dead(queue), keys.history(queue)],
             [self._connection.memory_ms, entry_id],
             durable=True,
         )

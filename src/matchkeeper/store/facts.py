@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.errors import StoreNotReadyError
 from matchkeeper.store import keys, rights, scripts
 from matchkeeper.store.connection import Connection
@@ -137,7 +138,7 @@ async def _from_greeting(redis: Redis) -> ServerFacts:
 async def gather_use(
     connection: Connection,
     *,
-    tags: Sequence[str],
+    queues: Sequence[QueueName],
     channels: Channels,
     traced: bool,
     wall_clock: Callable[[], float] = time.time,
@@ -145,17 +146,17 @@ async def gather_use(
 ) -> UseFacts:
     """Tries what the server does; no player and no game server notices. Raises StoreError."""
     waiting = connection.options.durability.command
-    tried = rights.trials(tags, channels, waiting, traced=traced)
+    tried = rights.trials(queues, channels, waiting, traced=traced)
     battles = channels.told[0]
-    queues, all_seen = await connection.once("list queues", lambda redis: _queues(redis, clock))
-    unknown = None if queues is None else tuple(sorted(queues - set(tags)))
+    modes, all_seen = await connection.once("list queues", lambda redis: _queues(redis, clock))
+    unknown = None if modes is None else tuple(sorted(modes - {each.mode for each in queues}))
     return UseFacts(
         clock_ahead_seconds=await connection.once(
             "read clock", lambda redis: _clock_ahead(redis, wall_clock)
         ),
         refused_scripts=await connection.once("load scripts", _refused_scripts),
         refusals=await connection.once("try rights", lambda redis: rights.refused(redis, tried)),
-        wrong_types=await connection.once("read types", lambda redis: _wrong_types(redis, tags)),
+        wrong_types=await connection.once("read types", lambda redis: _wrong_types(redis, queues)),
         unknown_queues=unknown,
         all_keys_seen=all_seen,
         subscribers=await connection.once(
@@ -238,8 +239,8 @@ async def _refused_scripts(redis: Redis) -> tuple[str, ...]:
     return tuple(refused)
 
 
-async def _wrong_types(redis: Redis, tags: Sequence[str]) -> tuple[str, ...] | None:
-    expected = {name(tag): kind for tag in tags for name, kind in _EXPECTED_TYPES.items()}
+async def _wrong_types(redis: Redis, queues: Sequence[QueueName]) -> tuple[str, ...] | None:
+    expected = {name(queue): kind for queue in queues for name, kind in _EXPECTED_TYPES.items()}
     expected |= {keys.PODS: "zset", keys.SERVERS: "hash", keys.MODES: "hash"}
     expected[keys.CLOCK] = "hash"
     async with redis.pipeline(transaction=False) as pipe:
@@ -259,17 +260,17 @@ async def _wrong_types(redis: Redis, tags: Sequence[str]) -> tuple[str, ...] | N
 
 
 async def _queues(redis: Redis, clock: Callable[[], float]) -> tuple[set[str] | None, bool]:
-    """Tags of the queues that have entries, and whether every key could be looked at in time."""
+    """Modes of the queues that have entries, and whether every key could be looked at in time."""
     found: set[str] = set()
     begun, cursor = clock(), 0
     while True:
         page: Any = await _allowed(
-            redis.scan(cursor, match=keys.queue("*"), count=10_000, _type="zset")
+            redis.scan(cursor, match=keys.QUEUES, count=10_000, _type="zset")
         )
         if page is None:
             return None, False
         cursor, names = page
-        found.update(_text(name).removeprefix("queue:{").removesuffix("}") for name in names)
+        found.update(keys.mode_of(_text(name)) for name in names)
         if not int(cursor):
             return found, True
         if clock() - begun > _SCAN_SECONDS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.durability import Durability
@@ -35,7 +36,7 @@ class Handoffs:
 
     async def claim(
         self,
-        tag: str,
+        queue: QueueName,
         match_id: str,
         *,
         epoch: int,
@@ -46,7 +47,12 @@ class Handoffs:
         """A game server takes an offered match for its lease; `durability` as in `confirm`."""
         reply = await self._connection.script(
             Script.CLAIM,
-            [keys.match(tag, match_id), keys.pending(tag), keys.history(tag), keys.claimers(tag)],
+            [
+                keys.match(queue, match_id),
+                keys.pending(queue),
+                keys.history(queue),
+                keys.claimers(queue),
+            ],
             [match_id, epoch, pod_id, token],
             durable=durability,
         )
@@ -54,7 +60,7 @@ class Handoffs:
 
     async def confirm(
         self,
-        tag: str,
+        queue: QueueName,
         match_id: str,
         *,
         epoch: int,
@@ -68,12 +74,12 @@ class Handoffs:
         its players told. Raises NotDurableError where it is not: then it can be declined.
         """
         names = [
-            keys.match(tag, match_id),
-            keys.pending(tag),
-            keys.matched(tag),
-            keys.leaving(tag),
-            keys.history(tag),
-            keys.claimers(tag),
+            keys.match(queue, match_id),
+            keys.pending(queue),
+            keys.matched(queue),
+            keys.leaving(queue),
+            keys.history(queue),
+            keys.claimers(queue),
         ]
         args = (match_id, epoch, pod_id, token)
         reply = await self._connection.script(Script.CONFIRM, names, args, durable=durability)
@@ -82,12 +88,12 @@ class Handoffs:
         return HandoffReply(reply[0].decode())
 
     async def decline(
-        self, tag: str, match_id: str, *, epoch: int, pod_id: str, token: str
+        self, queue: QueueName, match_id: str, *, epoch: int, pod_id: str, token: str
     ) -> HandoffReply:
         """The game server that claimed a match will not start it."""
         reply = await self._connection.script(
             Script.DECLINE,
-            [keys.match(tag, match_id), keys.pending(tag), keys.history(tag)],
+            [keys.match(queue, match_id), keys.pending(queue), keys.history(queue)],
             [match_id, epoch, pod_id, token],
         )
         return HandoffReply(reply[0].decode())

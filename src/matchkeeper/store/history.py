@@ -9,6 +9,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
 
@@ -19,7 +20,7 @@ _FIELDS = (b"what", b"players", b"match", b"pod", b"detail")
 class Happened(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One entry. Players, match, pod and detail are empty where they say nothing."""
 
-    tag: str
+    queue: QueueName
     at: float
     """Unix time in seconds, of Redis."""
     what: str
@@ -32,34 +33,34 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The cause, the reason, or the code of a refusal."""
 
 
-Ends = Mapping[str, str]
-"""Tag -> id of the entry up to which a history was read."""
+Ends = Mapping[QueueName, str]
+"""Queue -> id of the entry up to which a history was read."""
 
 
 class History:
     """The histories of all modes. Methods raise StoreError."""
 
-    def __init__(self, connection: Connection, *, tags: Sequence[str]) -> None:
+    def __init__(self, connection: Connection, *, queues: Sequence[QueueName]) -> None:
         self._connection = connection
-        self._tags = tuple(tags)
+        self._queues = tuple(queues)
 
-    async def ends(self, tags: Sequence[str]) -> Ends:
+    async def ends(self, queues: Sequence[QueueName]) -> Ends:
         """Where these histories end now. A key that is no stream is left out."""
-        if not tags:
+        if not queues:
             return {}
 
-        async def look(redis: Redis) -> dict[str, str]:
+        async def look(redis: Redis) -> dict[QueueName, str]:
             async with redis.pipeline(transaction=False) as pipe:
-                for tag in tags:
-                    pipe.xrevrange(keys.history(tag), count=1)
+                for queue in queues:
+                    pipe.xrevrange(keys.history(queue), count=1)
                 replies = await pipe.execute(raise_on_error=False)
             found = {}
-            for tag, reply in zip(tags, replies, strict=True):
+            for queue, reply in zip(queues, replies, strict=True):
                 if isinstance(reply, ResponseError) and str(reply).startswith("WRONGTYPE"):
                     continue
                 if isinstance(reply, Exception):
                     raise reply
-                found[tag] = reply[0][0].decode() if reply else "0-0"
+                found[queue] = reply[0][0].decode() if reply else "0-0"
             return found
 
         return await self._connection.run("find history", look)
@@ -68,34 +69,34 @@ class History:
         """Up to `count` entries of each history behind `ends`, and where those end."""
         if not ends:
             return [], ends
-        tags = {keys.history(tag).encode(): tag for tag in ends}
+        queues = {keys.history(queue).encode(): queue for queue in ends}
 
         async def fetch(redis: Redis) -> Any:
             return await redis.xread(
-                {keys.history(tag): end for tag, end in ends.items()}, count=count
+                {keys.history(queue): end for queue, end in ends.items()}, count=count
             )
 
         found: list[Happened] = []
         read = dict(ends)
         for name, entries in await self._connection.run("read history", fetch):
-            tag = tags[name]
-            found += _sound(tag, entries)
-            read[tag] = entries[-1][0].decode()
+            queue = queues[name]
+            found += _sound(queue, entries)
+            read[queue] = entries[-1][0].decode()
         return found, read
 
     async def of_player(self, player_id: str, *, limit: int) -> list[Happened]:
         """What happened to a player and to the matches of that player, newest first."""
-        found = [each for tag in self._tags for each in await self._in_queue(tag, player_id)]
+        found = [each for queue in self._queues for each in await self._in_queue(queue, player_id)]
         # Sorted upwards, as they were found: what happened in one millisecond keeps its order.
         return sorted(found, key=lambda each: each.at)[::-1][:limit]
 
-    async def _in_queue(self, tag: str, player_id: str) -> list[Happened]:
+    async def _in_queue(self, queue: QueueName, player_id: str) -> list[Happened]:
         matches: set[str] = set()
         found: list[Happened] = []
         start = "-"
         while True:
-            page = await self._page(tag, start)
-            for each in _sound(tag, page):
+            page = await self._page(queue, start)
+            for each in _sound(queue, page):
                 mine = player_id in each.players and player_id in each.players.split("\n")
                 if mine and each.match_id:
                     matches.add(each.match_id)
@@ -105,10 +106,10 @@ class History:
                 return found
             start = f"({page[-1][0].decode()}"
 
-    async def _page(self, tag: str, start: str) -> Sequence[Any]:
+    async def _page(self, queue: QueueName, start: str) -> Sequence[Any]:
         async def fetch(redis: Redis) -> Sequence[Any]:
             try:
-                entries: Any = await redis.xrange(keys.history(tag), min=start, count=_PAGE)
+                entries: Any = await redis.xrange(keys.history(queue), min=start, count=_PAGE)
             except ResponseError as error:
                 if str(error).startswith("WRONGTYPE"):
                     return []
@@ -118,12 +119,14 @@ class History:
         return await self._connection.run("look up history", fetch)
 
 
-def _sound(tag: str, entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[Happened]:
+def _sound(
+    queue: QueueName, entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]
+) -> list[Happened]:
     """What the scripts wrote; what somebody else has put there is passed over."""
-    return [each for entry_id, row in entries for each in _happened(tag, entry_id, row)]
+    return [each for entry_id, row in entries for each in _happened(queue, entry_id, row)]
 
 
-def _happened(tag: str, entry_id: bytes, row: Mapping[bytes, bytes]) -> list[Happened]:
+def _happened(queue: QueueName, entry_id: bytes, row: Mapping[bytes, bytes]) -> list[Happened]:
     try:
         what, players, match_ids, pod_id, detail = [
             keys.text(row.get(name, b"")) for name in _FIELDS
@@ -135,7 +138,13 @@ def _happened(tag: str, entry_id: bytes, row: Mapping[bytes, bytes]) -> list[Hap
     in_matches = players.split("\n\n") if len(matches) > 1 else [players]
     return [
         Happened(
-            tag=tag, at=at, what=what, players=names, match_id=match, pod_id=pod_id, detail=detail
+            queue=queue,
+            at=at,
+            what=what,
+            players=names,
+            match_id=match,
+            pod_id=pod_id,
+            detail=detail,
         )
         for match, names in zip(matches, in_matches, strict=False)
     ]

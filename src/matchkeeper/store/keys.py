@@ -1,8 +1,10 @@
-"""Every key that Matchkeeper uses. `tag` is a mode's name as it stands in keys, lower-cased."""
+"""Every key that Matchkeeper uses. Those of one queue share a hash tag."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from matchkeeper.domain.realm import QueueName
 
 CLOCK = "clock"
 """HASH: from when until when the clock of Redis is believed, and how its steps are bridged."""
@@ -19,7 +21,7 @@ HEARD = "heard"
 SERVERS = "servers"
 """HASH: server -> its last heartbeat, settings and name; and how many settings there were."""
 MODES = "modes"
-"""HASH: tag -> `drained`, `paused` or both, as an operator decided."""
+"""HASH: mode -> `drained`, `paused` or both, as an operator decided."""
 GROUP = "matchkeeper"
 """The consumer group of the request streams."""
 MARKS = "match:marks"
@@ -33,14 +35,27 @@ def hearing(channels: Sequence[str]) -> str:
     return f"{HEARING}:{','.join(channels)}"
 
 
-def queue(tag: str) -> str:
+def _in(queue: QueueName) -> str:
+    return f"{{{queue.mode}}}"
+
+
+def queue(queue: QueueName) -> str:
     """ZSET: player -> enqueue time."""
-    return f"queue:{{{tag}}}"
+    return f"queue:{_in(queue)}"
 
 
-def metadata(tag: str) -> str:
+QUEUES = "queue:{*}"
+"""A pattern for all queues."""
+
+
+def mode_of(queue_key: str) -> str:
+    """The inverse of `queue`, where the key may be anybody's."""
+    return queue_key.removeprefix("queue:{").removesuffix("}")
+
+
+def metadata(queue: QueueName) -> str:
     """HASH: player -> metadata JSON."""
-    return f"metadata:{{{tag}}}"
+    return f"metadata:{_in(queue)}"
 
 
 def hand_made_metadata(player_id: str | bytes) -> bytes:
@@ -48,51 +63,51 @@ def hand_made_metadata(player_id: str | bytes) -> bytes:
     return b"metadata:" + raw(player_id)
 
 
-def pending(tag: str) -> str:
+def pending(queue: QueueName) -> str:
     """ZSET: match id -> deadline of its hand-out, Unix seconds."""
-    return f"pending:{{{tag}}}"
+    return f"pending:{_in(queue)}"
 
 
-def match(tag: str, match_id: str) -> str:
+def match(queue: QueueName, match_id: str) -> str:
     """HASH: one match."""
-    return f"match:{{{tag}}}:{match_id}"
+    return f"match:{_in(queue)}:{match_id}"
 
 
-def matched(tag: str) -> str:
+def matched(queue: QueueName) -> str:
     """HASH: player -> match id, for players of pending matches."""
-    return f"matched:{{{tag}}}"
+    return f"matched:{_in(queue)}"
 
 
-def leaving(tag: str) -> str:
-    """HASH: player -> match id and tags: queues not to go back to if that pending match fails."""
-    return f"leaving:{{{tag}}}"
+def leaving(queue: QueueName) -> str:
+    """HASH: player -> match id and modes: queues not to go back to if that pending match fails."""
+    return f"leaving:{_in(queue)}"
 
 
-def claimers(tag: str) -> str:
+def claimers(queue: QueueName) -> str:
     """HASH with TTL: pod -> matches it claimed and did not start, and until when it may not."""
-    return f"claimers:{{{tag}}}"
+    return f"claimers:{_in(queue)}"
 
 
-def dead(tag: str) -> str:
+def dead(queue: QueueName) -> str:
     """STREAM: tickets that could not be read."""
-    return f"dead:{{{tag}}}"
+    return f"dead:{_in(queue)}"
 
 
-def history(tag: str) -> str:
+def history(queue: QueueName) -> str:
     """STREAM: what happened to players and matches lately, for people and for figures."""
-    return f"history:{{{tag}}}"
+    return f"history:{_in(queue)}"
 
 
-def seen(tag: str, fingerprint: str) -> str:
+def seen(queue: QueueName, fingerprint: str) -> str:
     """STRING with TTL: what came of a request."""
-    return f"seen:{{{tag}}}:{fingerprint}"
+    return f"seen:{_in(queue)}:{fingerprint}"
 
 
-def latest(player_id: str | bytes, tag: str = "") -> bytes:
-    """STRING with TTL: the latest request of a player that was done; of one mode with its `tag`."""
-    if not tag:
+def latest(player_id: str | bytes, queue: QueueName | None = None) -> bytes:
+    """STRING with TTL: the latest request of a player that was done; of one queue, or any."""
+    if queue is None:
         return b"latest:%b" % raw(player_id)
-    return b"latest:{%b}:%b" % (tag.encode(), raw(player_id))
+    return b"latest:%b:%b" % (_in(queue).encode(), raw(player_id))
 
 
 def last_match(player_id: str | bytes) -> bytes:
@@ -100,14 +115,14 @@ def last_match(player_id: str | bytes) -> bytes:
     return b"latest:{}:%b" % raw(player_id)
 
 
-def trace(tag: str, player_id: str | bytes) -> bytes:
+def trace(queue: QueueName, player_id: str | bytes) -> bytes:
     """STRING with TTL: enqueue time and traceparent of a queued player, where traces are on."""
-    return b"trace:{%b}:%b" % (tag.encode(), raw(player_id))
+    return b"trace:%b:%b" % (_in(queue).encode(), raw(player_id))
 
 
-def answered(tag: str, token: str) -> str:
+def answered(queue: QueueName, token: str) -> str:
     """STRING with TTL: the reply of a script call, for when it is sent again."""
-    return f"answered:{{{tag}}}:{token}"
+    return f"answered:{_in(queue)}:{token}"
 
 
 def settings(digest: str) -> str:
@@ -124,7 +139,7 @@ PROBE = alert("redis_unavailable", "probe")
 """STRING with TTL: written to see whether Redis takes writes."""
 
 PATTERNS = (
-    "queue:{*}",
+    QUEUES,
     "metadata:*",
     "pending:{*}",
     "match:*",

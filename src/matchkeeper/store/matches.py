@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from matchkeeper.domain.mode import GameMode, Handoff
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.store import keys
 from matchkeeper.store.claimers import Refusals, claimers
@@ -98,13 +99,13 @@ class MatchStore(Handoffs):
         self,
         connection: Connection,
         *,
-        tags: Sequence[str],
+        queues: Sequence[QueueName],
         several_queues: bool = False,
     ) -> None:
         super().__init__(connection)
-        self._tags = tuple(tags)
+        self._queues = tuple(queues)
         self._present = Present(
-            connection, keys.pending, keys.claimers, tags=tags, others_every=_OTHERS_EVERY
+            connection, keys.pending, keys.claimers, queues=queues, others_every=_OTHERS_EVERY
         )
         self._several = several_queues
 
@@ -123,14 +124,14 @@ class MatchStore(Handoffs):
         memory: timedelta,
     ) -> list[Committed]:
         """Makes matches of proposals, each wholly or not at all."""
-        tag = mode.tag
-        more, table = places(tag, self._tags).left(5)
+        queue = mode.queue
+        more, table = places(queue, self._queues).left(5)
         names: list[str | bytes] = [
-            *(keys.queue(tag), keys.metadata(tag), keys.pending(tag), keys.history(tag)),
+            *(keys.queue(queue), keys.metadata(queue), keys.pending(queue), keys.history(queue)),
             *more,
         ]
         first_match = len(names) + 1
-        names += [keys.match(tag, match.match_id) for match in matches]
+        names += [keys.match(queue, match.match_id) for match in matches]
         tickets = [ticket for match in matches for ticket in match.tickets]
         hand_made = {place: each for place, each in enumerate(tickets, start=1) if each.hand_made}
         by_hand = {place: len(names) + nth for nth, place in enumerate(hand_made, start=1)}
@@ -158,21 +159,21 @@ class MatchStore(Handoffs):
         )
         args = [call, *(pack(match.notices) for match in matches)]
         reply = await self._connection.script(Script.COMMIT, names, args, durable=True)
-        self._present.written(tag)
+        self._present.written(queue)
         pairs = zip(matches, reply[::2], reply[1::2], strict=True)
         return [_committed(match, _commit_replies[code], detail) for match, code, detail in pairs]
 
-    async def present(self) -> set[str]:
-        """The tags with pending matches, or with game servers that start nothing; those where only
-        other servers make matches two seconds later.
+    async def present(self) -> set[QueueName]:
+        """The queues with pending matches, or with game servers that start nothing; those where
+        only other servers make matches two seconds later.
         """
         return await self._present.look()
 
-    async def overdue(self, tag: str, *, start: int = 0, count: int) -> Overdue:
+    async def overdue(self, queue: QueueName, *, start: int = 0, count: int) -> Overdue:
         """How many matches are pending, and those whose deadline has passed: `count` at most, but
         for the first `start`.
         """
-        names = [keys.pending(tag), keys.claimers(tag)]
+        names = [keys.pending(queue), keys.claimers(queue)]
         now, pending, overdue, failing = await self._connection.script(
             Script.OVERDUE, names, [start, count]
         )
@@ -182,17 +183,17 @@ class MatchStore(Handoffs):
             claimers=claimers(float(now), failing),
         )
 
-    async def pending_ids(self, tag: str, *, count: int) -> list[str]:
+    async def pending_ids(self, queue: QueueName, *, count: int) -> list[str]:
         """Ids of pending matches, the earliest deadline first."""
 
         async def fetch(redis: Redis) -> Any:
-            return await redis.zrange(keys.pending(tag), 0, count - 1)
+            return await redis.zrange(keys.pending(queue), 0, count - 1)
 
         return [keys.text(match_id) for match_id in await self._connection.run("pending", fetch)]
 
     async def read(self, mode: GameMode, match_id: str) -> PendingMatch | UnreadableMatch:
         """What stands behind an entry of the pending matches."""
-        name = keys.raw(keys.match(mode.tag, match_id))
+        name = keys.raw(keys.match(mode.queue, match_id))
 
         async def get(redis: Redis) -> dict[bytes, bytes] | None:
             try:
@@ -208,7 +209,7 @@ class MatchStore(Handoffs):
 
     async def set_aside(
         self,
-        tag: str,
+        queue: QueueName,
         matches: Sequence[UnreadableMatch],
         *,
         token: str,
@@ -224,13 +225,13 @@ class MatchStore(Handoffs):
             reason = f"Match {match.match_id}: {match.reason}".encode("utf-8", "replace")
             described += [match_id, state, epoch, reason]
         names: list[str | bytes] = [
-            keys.answered(tag, token),
-            keys.pending(tag),
-            keys.matched(tag),
-            keys.leaving(tag),
-            keys.dead(tag),
-            keys.history(tag),
-            *(keys.raw(keys.match(tag, match.match_id)) for match in matches),
+            keys.answered(queue, token),
+            keys.pending(queue),
+            keys.matched(queue),
+            keys.leaving(queue),
+            keys.dead(queue),
+            keys.history(queue),
+            *(keys.raw(keys.match(queue, match.match_id)) for match in matches),
         ]
         memory_ms, look_ms = self._connection.memory_ms, int(_SET_ASIDE_KEPT.total_seconds() * 1000)
         done, players = await self._connection.script(
@@ -238,20 +239,20 @@ class MatchStore(Handoffs):
         )
         return [keys.text(each) for each in done], [keys.text(each) for each in players]
 
-    async def pending_match_of(self, player_id: str) -> tuple[str, str] | None:
-        """(tag, match id) of the pending match that a player is in."""
+    async def pending_match_of(self, player_id: str) -> tuple[QueueName, str] | None:
+        """(queue, match id) of the pending match that a player is in."""
 
         async def look(redis: Redis) -> list[Any]:
             async with redis.pipeline(transaction=False) as pipe:
-                for tag in self._tags:
-                    pipe.hget(keys.matched(tag), keys.raw(player_id))
+                for queue in self._queues:
+                    pipe.hget(keys.matched(queue), keys.raw(player_id))
                 return list(await pipe.execute())
 
         found = await self._connection.run("where", look)
         return next(
             (
-                (tag, keys.text(match_id))
-                for tag, match_id in zip(self._tags, found, strict=True)
+                (queue, keys.text(match_id))
+                for queue, match_id in zip(self._queues, found, strict=True)
                 if match_id is not None
             ),
             None,
@@ -271,10 +272,10 @@ class MatchStore(Handoffs):
         reply = await self._connection.script(
             Script.REDELIVER,
             [
-                keys.answered(mode.tag, token),
-                keys.match(mode.tag, match.match_id),
-                keys.pending(mode.tag),
-                keys.history(mode.tag),
+                keys.answered(mode.queue, token),
+                keys.match(mode.queue, match.match_id),
+                keys.pending(mode.queue),
+                keys.history(mode.queue),
             ],
             [
                 self._connection.memory_ms,
@@ -289,7 +290,7 @@ class MatchStore(Handoffs):
 
     async def give_back(
         self,
-        tag: str,
+        queue: QueueName,
         match_id: str,
         refusals: Refusals,
         *,
@@ -299,17 +300,17 @@ class MatchStore(Handoffs):
         when: When = When.DUE,
     ) -> GivenBack | None:
         """Ends a pending match; its players keep their place. None when somebody was faster."""
-        seen = places(tag, self._tags)
+        seen = places(queue, self._queues)
         names = [
-            keys.answered(tag, token),
-            keys.match(tag, match_id),
-            keys.pending(tag),
-            keys.matched(tag),
-            keys.leaving(tag),
-            keys.history(tag),
-            keys.claimers(tag),
+            keys.answered(queue, token),
+            keys.match(queue, match_id),
+            keys.pending(queue),
+            keys.matched(queue),
+            keys.leaving(queue),
+            keys.history(queue),
+            keys.claimers(queue),
         ]
-        for each in (tag, *seen.others):
+        for each in (queue, *seen.others):
             names += [keys.queue(each), keys.metadata(each)]
         reply = await self._connection.script(
             Script.GIVE_BACK,
@@ -323,8 +324,8 @@ class MatchStore(Handoffs):
                 refusals.unstarted_threshold,
                 refusals.unstarted_refusal_seconds,
                 refusals.unstarted_refusal_max_seconds,
-                tag,
-                *seen.others,
+                queue.mode,
+                *(each.mode for each in seen.others),
             ],
         )
         if reply[0] != b"given_back":

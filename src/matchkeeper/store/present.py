@@ -10,36 +10,37 @@ from functools import partial
 
 from redis.asyncio import Redis
 
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.store.connection import Connection
 
 
 class Present:
-    """Tells for which tags one of some keys exists. Redis drops a queue with its last entry."""
+    """Tells for which queues one of some keys exists. Redis drops a queue with its last entry."""
 
     def __init__(
         self,
         connection: Connection,
-        *keys_of: Callable[[str], str],
-        tags: Sequence[str],
+        *keys_of: Callable[[QueueName], str],
+        queues: Sequence[QueueName],
         others_every: timedelta = timedelta(0),
     ) -> None:
         """`others_every`: how often those are looked at of which nothing was there or `written`."""
         self._connection = connection
         self._keys_of = keys_of
-        self._tags = {key_of(tag): tag for key_of in keys_of for tag in tags}
+        self._queues = {key_of(queue): queue for key_of in keys_of for queue in queues}
         self._others_every_seconds = others_every.total_seconds()
         self._others_at = -math.inf
-        self._written: set[str] = set()
+        self._written: set[QueueName] = set()
         self._there: frozenset[str] = frozenset()
         self._looked_at = -math.inf
         self._looking = asyncio.Lock()
 
-    def written(self, tag: str) -> None:
+    def written(self, queue: QueueName) -> None:
         """This server has put something there."""
-        self._written.add(tag)
+        self._written.add(queue)
 
-    async def look(self) -> set[str]:
-        """The tags, as they are after this call. A caller who comes while others look shares
+    async def look(self) -> set[QueueName]:
+        """The queues, as they are after this call. A caller who comes while others look shares
         the next look; where it fails, one is told, and the others get what was known before. Raises
         StoreError.
         """
@@ -49,16 +50,16 @@ class Present:
             if self._looked_at <= asked_at:
                 self._looked_at = clock()
                 await self._look_again()
-        return {self._tags[name] for name in self._there}
+        return {self._queues[name] for name in self._there}
 
     async def _look_again(self) -> None:
         written, self._written = self._written, set()
         others_at, self._others_at = self._others_at, -math.inf  # at once, where this look fails
         if self._looked_at - others_at >= self._others_every_seconds:
-            names, others_at = list(self._tags), self._looked_at
+            names, others_at = list(self._queues), self._looked_at
         else:
-            tags = sorted(written | {self._tags[name] for name in self._there})
-            names = [key_of(tag) for tag in tags for key_of in self._keys_of]
+            queues = sorted(written | {self._queues[name] for name in self._there})
+            names = [key_of(queue) for queue in queues for key_of in self._keys_of]
         if names:
             look = partial(self._look, names)
             self._there = await self._connection.run("look at keys", look)

@@ -15,6 +15,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError, ResponseError
 
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.store import keys, scripts
 from matchkeeper.store.scripts import Script
 
@@ -89,7 +90,7 @@ class Trial:
 
 
 def trials(
-    tags: Sequence[str], channels: Channels, waiting: Command | None, *, traced: bool
+    queues: Sequence[QueueName], channels: Channels, waiting: Command | None, *, traced: bool
 ) -> list[Trial]:
     """Everything that a server does. `waiting`: what `redis.durability` sends behind a write;
     `traced`: whether traces are on.
@@ -117,35 +118,35 @@ def trials(
     found += _on(keys.CLOCK, (("HGET", "x"), ("HSET", "x", "x"), ("HINCRBY", "x", 1)))
     found += _on(keys.alert("x", "sent"), (*_STRING[:2], ("DEL",)))
     found += _on(keys.text(keys.hand_made_metadata("x")), (("MGET",), ("UNLINK",)))
-    traces = [trial for tag in tags for trial in _of_traces(tag)] if traced else []
-    return [*found, *traces, *(trial for tag in tags for trial in _of_queue(tag))]
+    traces = [trial for queue in queues for trial in _of_traces(queue)] if traced else []
+    return [*found, *traces, *(trial for queue in queues for trial in _of_queue(queue))]
 
 
-def _of_traces(tag: str) -> list[Trial]:
-    return _on(keys.text(keys.trace(tag, "x")), (("SET", "x"), ("MGET",)))
+def _of_traces(queue: QueueName) -> list[Trial]:
+    return _on(keys.text(keys.trace(queue, "x")), (("SET", "x"), ("MGET",)))
 
 
-def _of_queue(tag: str) -> list[Trial]:
-    match, history = keys.match(tag, "x"), keys.history(tag)
+def _of_queue(queue: QueueName) -> list[Trial]:
+    match, history = keys.match(queue, "x"), keys.history(queue)
     found = [
-        *_on(keys.queue(tag), _ZSET),
-        *_on(keys.pending(tag), _ZSET),
-        *_on(keys.metadata(tag), _HASH),
-        *_on(keys.matched(tag), (*_HASH, ("HGETALL",))),
-        *_on(keys.leaving(tag), _HASH),
-        *_on(keys.claimers(tag), (*_HASH, ("EXPIRE", 1), ("HGETALL",), ("HLEN",), ("UNLINK",))),
+        *_on(keys.queue(queue), _ZSET),
+        *_on(keys.pending(queue), _ZSET),
+        *_on(keys.metadata(queue), _HASH),
+        *_on(keys.matched(queue), (*_HASH, ("HGETALL",))),
+        *_on(keys.leaving(queue), _HASH),
+        *_on(keys.claimers(queue), (*_HASH, ("EXPIRE", 1), ("HGETALL",), ("HLEN",), ("UNLINK",))),
         *_on(match, (*_HASH, ("HINCRBY", "x", 1), ("HGETALL",))),
         *_on(match, (("PEXPIRE", 1), ("EXISTS",), ("DEL",), ("UNLINK",))),
-        *_on(keys.dead(tag), _STREAM),
+        *_on(keys.dead(queue), _STREAM),
         *(
             trial
             for name in (keys.queue, keys.pending, keys.claimers, keys.dead)
-            for trial in _on(name(tag), (("EXISTS",),))
+            for trial in _on(name(queue), (("EXISTS",),))
         ),
-        *_on(keys.history(tag), (_STREAM[0], *_STREAM[3:], ("EXPIRE", 1))),
-        *_on(keys.seen(tag, "x"), _STRING),
-        *_on(keys.text(keys.latest("x", tag)), _STRING),
-        *_on(keys.answered(tag, "x"), _STRING),
+        *_on(keys.history(queue), (_STREAM[0], *_STREAM[3:], ("EXPIRE", 1))),
+        *_on(keys.seen(queue, "x"), _STRING),
+        *_on(keys.text(keys.latest("x", queue)), _STRING),
+        *_on(keys.answered(queue, "x"), _STRING),
     ]
     return [
         *found,

@@ -11,6 +11,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from matchkeeper.domain.agreement import ModeState, Peer, Shared
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.scripts import Script
@@ -18,8 +19,8 @@ from matchkeeper.store.scripts import Script
 _SILENT = timedelta(seconds=10)
 _REMEMBERED = timedelta(days=1)
 
-States = Mapping[str, frozenset[ModeState]]
-"""Tag -> what holds for that mode; modes that are as usual are not in it."""
+States = Mapping[QueueName, frozenset[ModeState]]
+"""What holds for the mode of a queue; modes that are as usual are not in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +61,10 @@ class Servers:
         """This server ends."""
         await self._beat("", "")
 
-    async def set_state(self, tag: str, state: ModeState | None) -> frozenset[ModeState]:
+    async def set_state(self, queue: QueueName, state: ModeState | None) -> frozenset[ModeState]:
         """Drains or pauses a mode; None: it goes on as usual. Returns what holds now."""
         reply = await self._connection.script(
-            Script.MODE_STATE, [keys.MODES], [tag, state.value if state else ""]
+            Script.MODE_STATE, [keys.MODES], [queue.mode, state.value if state else ""]
         )
         return _read_states(reply)
 
@@ -117,10 +118,10 @@ class Servers:
 
 def _states(modes: Sequence[bytes]) -> States:
     found = {
-        keys.text(tag): _read_states(states)
-        for tag, states in zip(modes[::2], modes[1::2], strict=True)
+        QueueName(mode=keys.text(mode)): _read_states(states)
+        for mode, states in zip(modes[::2], modes[1::2], strict=True)
     }
-    return {tag: states for tag, states in found.items() if states}
+    return {queue: states for queue, states in found.items() if states}
 
 
 def _read_states(text: bytes) -> frozenset[ModeState]:

@@ -11,6 +11,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.scripts import Script
@@ -124,11 +125,13 @@ class RequestStream:
 
         return await self._connection.run("discard request", remove)
 
-    async def bury(self, entry: Entry, tag: str, *, player_id: str, reason: str, kept: int) -> bool:
+    async def bury(
+        self, entry: Entry, queue: QueueName, *, player_id: str, reason: str, kept: int
+    ) -> bool:
         """Moves a request to the dead letters of a mode; whether it was still there."""
         reply = await self._connection.script(
             Script.BURY,
-            [entry.stream, keys.dead(tag)],
+            [entry.stream, keys.dead(queue)],
             [
                 *(entry.group, entry.entry_id, kept, entry.kind, entry.body),
                 *(keys.raw(player_id), reason),

@@ -14,6 +14,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
@@ -92,29 +93,29 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class TicketStore:
     """The queues of all modes. Methods raise StoreError.
 
-    `longest`: tag -> how many may wait in a queue; others may become as long as they will.
+    `longest`: how many may wait in a queue; others may become as long as they will.
     """
 
     def __init__(
         self,
         connection: Connection,
         *,
-        tags: Sequence[str],
+        queues: Sequence[QueueName],
         several_queues: bool = False,
-        longest: Mapping[str, int] = MappingProxyType({}),
+        longest: Mapping[QueueName, int] = MappingProxyType({}),
     ) -> None:
         self._connection = connection
-        self._tags = tuple(tags)
-        self._present = Present(connection, keys.queue, tags=tags)
+        self._queues = tuple(queues)
+        self._present = Present(connection, keys.queue, queues=queues)
         self._several = several_queues
         self._longest = longest
 
-    async def enqueue(self, tag: str, batch: Sequence[Heard]) -> tuple[int, list[Outcome]]:
+    async def enqueue(self, queue: QueueName, batch: Sequence[Heard]) -> tuple[int, list[Outcome]]:
         """Puts players into a queue; returns its length and what came of each request, which leaves
         its stream (the same for all) in the same step.
         """
         first = 6 + 2 * len(batch)
-        more, table = places(tag, self._tags).searched(first)
+        more, table = places(queue, self._queues).searched(first)
         # Told by the script itself, a player hears of the queue before hearing of a match.
         at_once = self._connection.options.durability.command is None
         last_match = first + len(more) if self._several else 0
@@ -124,9 +125,9 @@ class TicketStore:
         told = [(each.answer if at_once else None) or ("", b"") for each in batch]
         args = pack(
             {
-                **self._call(tag, batch),
+                **self._call(queue, batch),
                 "several": self._several,
-                "longest": self._longest.get(tag, 0),
+                "longest": self._longest.get(queue, 0),
                 "places": table,
                 "last_match": last_match,
                 "metadata": [heard.request.metadata for heard in batch],
@@ -135,41 +136,41 @@ class TicketStore:
             },
         )
         names: list[str | bytes] = [
-            keys.queue(tag),
-            keys.metadata(tag),
+            keys.queue(queue),
+            keys.metadata(queue),
             _stream(batch),
-            keys.history(tag),
+            keys.history(queue),
             keys.MODES,
         ]
         for heard in batch:
-            names += self._of_request(tag, heard)
+            names += self._of_request(queue, heard)
         reply = await self._connection.script(Script.ENQUEUE, [*names, *more], [args], durable=True)
         return int(reply[0]), _outcomes(batch, reply[1:], answered=at_once)
 
-    async def dequeue(self, tag: str, batch: Sequence[Heard]) -> list[Outcome]:
+    async def dequeue(self, queue: QueueName, batch: Sequence[Heard]) -> list[Outcome]:
         """Takes players out of a queue because they ask to leave; streams as in `enqueue`."""
         # Where a player waits in several queues, a match of any of them may be in the way.
-        others = places(tag, self._tags).others if self._several else ()
-        args = pack({**self._call(tag, batch), "others": len(others)})
+        others = places(queue, self._queues).others if self._several else ()
+        args = pack({**self._call(queue, batch), "others": len(others)})
         names: list[str | bytes] = [
-            keys.queue(tag),
-            keys.metadata(tag),
+            keys.queue(queue),
+            keys.metadata(queue),
             _stream(batch),
-            keys.matched(tag),
-            keys.leaving(tag),
-            keys.history(tag),
+            keys.matched(queue),
+            keys.leaving(queue),
+            keys.history(queue),
         ]
         for heard in batch:
-            names += self._of_request(tag, heard)
+            names += self._of_request(queue, heard)
             names.append(keys.hand_made_metadata(heard.request.player_id))
         for other in others:
             names += [keys.matched(other), keys.leaving(other)]
         reply = await self._connection.script(Script.DEQUEUE, names, [args], durable=True)
         return _outcomes(batch, reply)
 
-    def _call(self, tag: str, batch: Sequence[Heard]) -> dict[str, object]:
+    def _call(self, queue: QueueName, batch: Sequence[Heard]) -> dict[str, object]:
         return {
-            "tag": tag,
+            "tag": queue.mode,
             "group": batch[0].entry.group if batch[0].entry else "",
             "memory_ms": self._connection.memory_ms,
             "players": [heard.request.player_id for heard in batch],
@@ -182,31 +183,33 @@ class TicketStore:
             },
         }
 
-    def _of_request(self, tag: str, heard: Heard) -> tuple[str, bytes]:
+    def _of_request(self, queue: QueueName, heard: Heard) -> tuple[str, bytes]:
         request = heard.request
         # Where a player may wait in several queues, wishes of one say nothing of another.
-        latest = keys.latest(request.player_id, tag if self._several else "")
-        return keys.seen(tag, request.fingerprint), latest
+        latest = keys.latest(request.player_id, queue if self._several else None)
+        return keys.seen(queue, request.fingerprint), latest
 
-    async def present(self) -> set[str]:
-        """The tags of queues with somebody in them."""
+    async def present(self) -> set[QueueName]:
+        """The queues with somebody in them."""
         return await self._present.look()
 
-    async def scan(self, tag: str, *, start: int, count: int) -> Scan:
+    async def scan(self, queue: QueueName, *, start: int, count: int) -> Scan:
         """Who stands on `count` places of a queue from rank `start` on."""
-        reply = await self._connection.script(Script.SCAN, [keys.queue(tag)], [start, count])
+        reply = await self._connection.script(Script.SCAN, [keys.queue(queue)], [start, count])
         return scanned(reply)
 
-    async def newer(self, tag: str, *, than: float, count: int) -> Scan:
+    async def newer(self, queue: QueueName, *, than: float, count: int) -> Scan:
         """Who stands behind all places up to `than` (Unix time in seconds), `count` at most."""
-        reply = await self._connection.script(Script.NEWER, [keys.queue(tag)], [repr(than), count])
+        reply = await self._connection.script(
+            Script.NEWER, [keys.queue(queue)], [repr(than), count]
+        )
         return scanned(reply)
 
     async def fetch(self, mode: GameMode, places: Sequence[Place]) -> Fetched:
         """The tickets of places that were scanned, at most some thousand."""
         if not places:
             return fetched(mode, [], {})
-        names = [keys.queue(mode.tag), keys.metadata(mode.tag)]
+        names = [keys.queue(mode.queue), keys.metadata(mode.queue)]
         players = [player for player, _ in places]
 
         async def get(redis: Redis) -> tuple[Any, dict[bytes, bytes]]:
@@ -221,7 +224,7 @@ class TicketStore:
         """Places with their tickets, for somebody to look at; not many more bytes of metadata than
         `most_bytes`.
         """
-        scan = await self.scan(mode.tag, start=start, count=count)
+        scan = await self.scan(mode.queue, start=start, count=count)
         parts: list[Fetched] = []
         taken = size = 0
         while taken < len(scan.places) and size < most_bytes:
@@ -232,14 +235,20 @@ class TicketStore:
         scan = replace(scan, places=scan.places[:taken])
         return Page(scan=scan, fetched=joined(parts), cut=cut)
 
-    async def length_and_oldest(self, tag: str) -> tuple[int, float | None]:
+    async def length_and_oldest(self, queue: QueueName) -> tuple[int, float | None]:
         """Queue length, and the oldest wait in seconds (None when it is empty)."""
-        scan = await self.scan(tag, start=0, count=1)
+        scan = await self.scan(queue, start=0, count=1)
         oldest = max(0.0, scan.now - scan.places[0][1]) if scan.places else None
         return scan.queue_length, oldest
 
     async def set_aside(
-        self, tag: str, tickets: Sequence[PoisonedTicket], *, token: str, kept: int, raw_limit: int
+        self,
+        queue: QueueName,
+        tickets: Sequence[PoisonedTicket],
+        *,
+        token: str,
+        kept: int,
+        raw_limit: int,
     ) -> set[str]:
         """Moves tickets to the dead letters; returns the players that this call has moved."""
         letters: list[bytes | str] = []
@@ -248,11 +257,11 @@ class TicketStore:
             reason = ticket.reason.encode("utf-8", "replace")
             letters += [keys.raw(ticket.player_id), repr(ticket.enqueued_at), raw, reason]
         names: list[str | bytes] = [
-            keys.answered(tag, token),
-            keys.queue(tag),
-            keys.metadata(tag),
-            keys.dead(tag),
-            keys.history(tag),
+            keys.answered(queue, token),
+            keys.queue(queue),
+            keys.metadata(queue),
+            keys.dead(queue),
+            keys.history(queue),
             *(keys.hand_made_metadata(ticket.player_id) for ticket in tickets),
         ]
         reply = await self._connection.script(
@@ -261,17 +270,17 @@ class TicketStore:
         return {keys.text(player) for player in reply}
 
     async def expire(
-        self, tag: str, tickets: Sequence[Ticket], *, token: str, max_wait: timedelta
+        self, queue: QueueName, tickets: Sequence[Ticket], *, token: str, max_wait: timedelta
     ) -> set[str]:
         """Takes out tickets that have waited `max_wait`; returns the players taken out."""
         entries = [
             {"player": ticket.player_id, "score": repr(ticket.enqueued_at)} for ticket in tickets
         ]
         names: list[str | bytes] = [
-            keys.answered(tag, token),
-            keys.queue(tag),
-            keys.metadata(tag),
-            keys.history(tag),
+            keys.answered(queue, token),
+            keys.queue(queue),
+            keys.metadata(queue),
+            keys.history(queue),
             *(keys.hand_made_metadata(ticket.player_id) for ticket in tickets),
         ]
         reply = await self._connection.script(
@@ -282,19 +291,19 @@ class TicketStore:
         )
         return {keys.text(player) for player in reply}
 
-    async def where(self, player_id: str) -> list[tuple[str, float]]:
-        """The queues in which a player waits: (tag, enqueue time)."""
+    async def where(self, player_id: str) -> list[tuple[QueueName, float]]:
+        """The queues in which a player waits: (queue, enqueue time)."""
 
         async def look(redis: Redis) -> list[Any]:
             async with redis.pipeline(transaction=False) as pipe:
-                for tag in self._tags:
-                    pipe.zscore(keys.queue(tag), keys.raw(player_id))
+                for queue in self._queues:
+                    pipe.zscore(keys.queue(queue), keys.raw(player_id))
                 return list(await pipe.execute())
 
         scores = await self._connection.run("where", look)
         return [
-            (tag, float(score))
-            for tag, score in zip(self._tags, scores, strict=True)
+            (queue, float(score))
+            for queue, score in zip(self._queues, scores, strict=True)
             if score is not None
         ]
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from redis.asyncio import Redis
 
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
@@ -18,7 +19,7 @@ from matchkeeper.wire.trace_context import traceparent_in
 class Kept(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The trace of one player in one queue."""
 
-    tag: str
+    queue: QueueName
     player_id: str
     enqueued_at: float
     """Names the ticket: what an earlier one left behind is not taken for this one's."""
@@ -39,16 +40,16 @@ class TraceStore:
             async with redis.pipeline(transaction=False) as pipe:
                 for each in kept:
                     value = f"{each.enqueued_at!r} {each.traceparent}"
-                    pipe.set(keys.trace(each.tag, each.player_id), value, px=each.memory)
+                    pipe.set(keys.trace(each.queue, each.player_id), value, px=each.memory)
                 await pipe.execute()
 
         await self.connection.once("keep traces", send)
 
-    async def read(self, tag: str, tickets: Sequence[Ticket]) -> dict[str, str]:
+    async def read(self, queue: QueueName, tickets: Sequence[Ticket]) -> dict[str, str]:
         """Player -> traceparent of those who have one, in one call."""
 
         async def fetch(redis: Redis) -> list[Any]:
-            names = [keys.trace(tag, ticket.player_id) for ticket in tickets]
+            names = [keys.trace(queue, ticket.player_id) for ticket in tickets]
             return list(await redis.mget(names))
 
         values = await self.connection.once("read traces", fetch)

@@ -14,6 +14,7 @@ from crowd.mix import Mix
 from crowd.pods import treat
 from crowd.requests import Names
 from matchkeeper.domain.mode import Handoff
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.errors import StoreError
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.durability import Durability
@@ -42,7 +43,7 @@ class _Offer:
         """What the script says to this game server."""
         request = self.request
         return await call(
-            request.game_mode.lower(),
+            QueueName.of(request.game_mode),
             request.match_id,
             epoch=request.epoch,
             pod_id=self.pod,

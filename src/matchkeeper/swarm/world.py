@@ -110,7 +110,7 @@ class Swarm:
             count=options.pods,
             mix=options.pod_mix,
             ledger=self.ledger,
-            matches=MatchStore(self._connection, tags=()),
+            matches=MatchStore(self._connection, queues=()),
             coordination=Coordination(self._connection, new_token=secrets.token_hex),
             now=self.now,
             rng=self._rng,

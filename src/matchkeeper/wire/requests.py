@@ -8,6 +8,7 @@ from typing import Annotated
 
 import msgspec
 
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.wire.codes import ErrorCode, WireError
 from matchkeeper.wire.limits import MAX_DEPTH, id_problem, printable, too_deep
 from matchkeeper.wire.metadata import BadMetadataError, normalise
@@ -60,6 +61,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     kind: RequestKind
     player_id: str
     game_mode: str
+    """As it was written."""
     pod_id: str | None
     metadata: str
     fingerprint: str = ""
@@ -125,7 +127,7 @@ def decode(kind: RequestKind, payload: bytes, *, max_bytes: int) -> Request:
 def fingerprint(kind: RequestKind, request_id: str, player_id: str, game_mode: str) -> str:
     """Names the request in Redis: 16 bytes as hex."""
     # An id is only as unique as its sender; player, mode and kind keep two senders apart.
-    text = f"{request_id}\n{player_id}\n{game_mode.lower()}".encode()
+    text = f"{request_id}\n{player_id}\n{QueueName.of(game_mode).mode}".encode()
     return hashlib.blake2b(text, digest_size=16, person=kind.encode()).hexdigest()
 
 

@@ -36,12 +36,12 @@ class Poisoner:
         request = Request(
             kind=RequestKind.ENQUEUE,
             player_id=player_id,
-            game_mode=mode.tag,
+            game_mode=mode.name,
             pod_id=_LOBBY,
             metadata=_UNREADABLE,
             fingerprint=new_token(),
         )
-        await self._stores.tickets.enqueue(mode.tag, [Heard(request=request, token=new_token())])
+        await self._stores.tickets.enqueue(mode.queue, [Heard(request=request, token=new_token())])
         self._ledger.queued(player_id)
         self._ledger.tell(
             f"{player_id} stands in {mode.name} with metadata that nobody can read", unusual=True

@@ -111,7 +111,7 @@ class Lookout:
             start += len(page.scan.places)
             if len(page.scan.places) < _PAGE:
                 break
-        overdue = await self._stores.matches.overdue(mode.tag, count=0)
+        overdue = await self._stores.matches.overdue(mode.queue, count=0)
         row = QueueRow(
             mode=mode,
             waiting=page.queue_length,
@@ -160,7 +160,7 @@ class Lookout:
         return {
             letter.player_id
             for mode in self._modes
-            for letter in await self._stores.dead_letters.list(mode.tag, count=_LETTERS)
+            for letter in await self._stores.dead_letters.list(mode.queue, count=_LETTERS)
         }
 
 

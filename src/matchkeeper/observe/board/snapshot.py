@@ -10,9 +10,11 @@ import msgspec
 
 from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.observe.board import figures
 from matchkeeper.observe.board.problems import Facts, Problem, QueueFacts, problems
 from matchkeeper.observe.board.recorder import Board, QueueRecord, Sample
+from matchkeeper.store.servers import States
 from matchkeeper.wire.limits import printable
 
 HOUR_SECONDS = 3600.0
@@ -134,8 +136,7 @@ class Now:
     demo: bool
     differences: tuple[str, ...] = ()
     """Settings in which other servers differ."""
-    states: Mapping[str, frozenset[ModeState]] = field(default_factory=dict)
-    """By tag: what an operator decided."""
+    states: States = field(default_factory=dict)
     noticed: Sequence[Problem] = ()
 
 
@@ -197,7 +198,9 @@ def _facts(board: Board, now: Now, at: float, lag: float) -> Facts:
         lag_seconds=lag,
         differences=now.differences,
         queues=[
-            _queue_facts(mode, queue, at, board.wall(), now.states.get(mode.lower(), frozenset()))
+            _queue_facts(
+                mode, queue, at, board.wall(), now.states.get(QueueName.of(mode), frozenset())
+            )
             for mode, queue in board.queues.items()
         ],
         noticed=now.noticed,
@@ -221,9 +224,7 @@ def _queue_facts(
     )
 
 
-def _queue(
-    queue: QueueRecord, mode: GameMode, at: float, states: Mapping[str, frozenset[ModeState]]
-) -> QueueView:
+def _queue(queue: QueueRecord, mode: GameMode, at: float, states: States) -> QueueView:
     waits = figures.newest(reversed(queue.waits), since=at - _WAITS_SECONDS, enough=_WAITS)
     minute, hour = (
         _before(queue.samples, at - seconds) for seconds in (_MINUTE_SECONDS, HOUR_SECONDS)
@@ -244,7 +245,7 @@ def _queue(
         matches_a_minute=(queue.matches - minute.matches) * _MINUTE_SECONDS / seconds,
         pending=queue.pending,
         dead_letters=queue.dead_letters,
-        states=sorted(states.get(mode.tag, ())),
+        states=sorted(states.get(mode.queue, ())),
         differences=None if mode.rating is None else figures.histogram(queue.differences),
         back={
             cause: players - hour.back.get(cause, 0)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from matchkeeper.operate.operator import QueueState
+from matchkeeper.store import keys
 from matchkeeper.store.dead_letters import DeadLetter
 from matchkeeper.store.history import Happened
 from matchkeeper.store.pending import PendingMatch, UnreadableMatch
@@ -148,7 +149,7 @@ def queue_view(state: QueueState) -> Queue:
     """A queue for the API."""
     return Queue(
         mode=state.mode.name,
-        key=f"queue:{{{state.mode.tag}}}",
+        key=keys.queue(state.mode.queue),
         required_players=state.mode.required_players,
         handoff=state.mode.handoff.value,
         length=state.length,

@@ -213,7 +213,7 @@ def _lookups(context: Context) -> list[Any]:
             queues=dict(found.queues),
             pending_match=None if pending is None else {"mode": pending[0], "match_id": pending[1]},
             history=[
-                models.happened_view(each, operator.mode(each.tag).name)
+                models.happened_view(each, operator.mode(each.queue.mode).name)
                 for each in await operator.history(player_id)
             ],
         )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from matchkeeper.config import Settings
 from matchkeeper.domain.mode import GameMode, Handoff
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.handoff.claimers import RefusedClaimers
 from matchkeeper.handoff.committed import CommittedMatches, HandoffEvents
 from matchkeeper.handoff.game_servers import GameServers
@@ -177,11 +178,11 @@ class _Wiring:
         settings = self.settings
         modes = settings.modes()
         pods = PodRecords(settings.matchmaking, clock=self.clock)
-        queues: dict[str, Rounds] = {}
+        queues: dict[QueueName, Rounds] = {}
 
-        def wake(*tags: str) -> None:
-            for tag in tags:
-                queues[tag].try_now()
+        def wake(*names: QueueName) -> None:
+            for name in names:
+                queues[name].try_now()
 
         game_servers = self._game_servers(on_recovery=lambda: wake(*queues))
         fleet = fleet_for(settings, self.stores, wake, metrics=self.metrics, stop=self.stopping)
@@ -189,7 +190,7 @@ class _Wiring:
         rounds = self._rounds(queues)
         for mode in modes:
             self.metrics.mode(mode.name, required_players=mode.required_players)
-            queues[mode.tag] = self._queue(
+            queues[mode.queue] = self._queue(
                 mode, pods, game_servers, fleet, committed, when_due=rounds.begin
             )
         self.redis_events.on_recovery = lambda: wake(*queues)
@@ -258,7 +259,7 @@ class _Wiring:
             on_recovery=on_recovery,
         )
 
-    def _intakes(self, queues: Mapping[str, Rounds], fleet: Fleet) -> Intakes:
+    def _intakes(self, queues: Mapping[QueueName, Rounds], fleet: Fleet) -> Intakes:
         return intakes_for(
             self.settings,
             self.stores,
@@ -277,12 +278,12 @@ class _Wiring:
     ) -> HandoffEvents:
         # Figures need only what game servers claim; traces follow all matches.
         traced = self.settings.tracing.enabled
-        tags = [mode.tag for mode in modes if traced or mode.handoff is Handoff.CLAIM]
+        names = [mode.queue for mode in modes if traced or mode.handoff is Handoff.CLAIM]
         return HandoffEvents(
-            self.stores.history, committed, self.traces, tags=tags, stop=self.stopping
+            self.stores.history, committed, self.traces, queues=names, stop=self.stopping
         )
 
-    def _rounds(self, queues: Mapping[str, Rounds]) -> Queues:
+    def _rounds(self, queues: Mapping[QueueName, Rounds]) -> Queues:
         return Queues(
             queues,
             self.stores.tickets,
@@ -348,7 +349,7 @@ class _Wiring:
         modes: tuple[GameMode, ...],
         pods: PodRecords,
         claimers: RefusedClaimers,
-        wake: Callable[[str], None],
+        wake: Callable[[QueueName], None],
     ) -> Reaper:
         return Reaper(
             modes,

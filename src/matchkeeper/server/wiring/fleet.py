@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from matchkeeper.config import Settings
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.queue.fleet import Fleet
 from matchkeeper.server.wiring.stores import Stores
@@ -14,7 +15,7 @@ from matchkeeper.server.wiring.stores import Stores
 def fleet_for(
     settings: Settings,
     stores: Stores,
-    wake: Callable[[str], None],
+    wake: Callable[[QueueName], None],
     *,
     metrics: Metrics,
     stop: asyncio.Event,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from matchkeeper.config import Settings
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.observe.events import Throttle
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.observe.traces import Traces
@@ -43,7 +44,7 @@ class Intakes:
 def intakes_for(
     settings: Settings,
     stores: Stores,
-    queues: Mapping[str, Rounds],
+    queues: Mapping[QueueName, Rounds],
     fleet: Fleet,
     *,
     traces: Traces,
@@ -53,7 +54,7 @@ def intakes_for(
     token: Callable[[], str],
     stop: asyncio.Event,
 ) -> Intakes:
-    """Both ways into the queues, by tag."""
+    """Both ways into the queues."""
     matchmaking = settings.matchmaking
     ingest = Ingest(
         settings.modes(),

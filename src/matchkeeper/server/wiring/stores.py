@@ -164,21 +164,23 @@ def stores_for(
         rng=rng,
         stop=stop,
     )
-    tags = [mode.tag for mode in settings.modes()]
+    queues = [mode.queue for mode in settings.modes()]
     return Stores(
         connection=connection,
         tickets=TicketStore(
             connection,
-            tags=tags,
+            queues=queues,
             several_queues=matchmaking.allow_multiple_queues,
-            longest={mode.tag: mode.max_queue_length or 0 for mode in settings.modes()},
+            longest={mode.queue: mode.max_queue_length or 0 for mode in settings.modes()},
         ),
-        matches=MatchStore(connection, tags=tags, several_queues=matchmaking.allow_multiple_queues),
-        dead_letters=DeadLetterStore(connection, tags=tags),
+        matches=MatchStore(
+            connection, queues=queues, several_queues=matchmaking.allow_multiple_queues
+        ),
+        dead_letters=DeadLetterStore(connection, queues=queues),
         stream=RequestStream(connection, me=me),
         coordination=Coordination(connection, new_token=token),
         hearing=HearingStore(connection, me=me, channels=channels_of(settings).heard),
-        history=History(connection, tags=tags),
+        history=History(connection, queues=queues),
         servers=Servers(connection, me=me),
         clock=RedisClock(connection, steady=clock),
     )
@@ -201,12 +203,12 @@ def probe_for(
 ) -> RedisProbe:
     """What looks whether Redis can be used."""
     # Rights are given by patterns: what holds for some modes holds for all.
-    tags = [mode.tag for mode in settings.modes()[:_MODES_TRIED]]
+    queues = [mode.queue for mode in settings.modes()[:_MODES_TRIED]]
     waiting = stores.connection.options.durability.command
     return RedisProbe(
         stores.connection,
         # Traces tell by themselves what they lack; nobody else needs it.
-        tried=trials(tags, channels_of(settings), waiting, traced=False),
+        tried=trials(queues, channels_of(settings), waiting, traced=False),
         events=events,
         stop=stop,
     )
