@@ -77,7 +77,7 @@ class World:
         """Of the view."""
         return True
 
-    async def present(self) -> set[str]:
+    async def present(self) -> set[QueueName]:
         """Of the tickets."""
         return {NORMAL}
 
