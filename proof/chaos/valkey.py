@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
-from matchkeeper.store.embedded import executable
+from matchkeeper.store.embedded import drop_half_a_transaction, executable
 from proof.chaos.frames import frame_end
 from proof.chaos.wire import WireError, ask
 from proof.ports import Port
@@ -85,7 +85,7 @@ class Valkey:
     async def start(self, *, replica_of: int | None = None) -> None:
         """Returns once it answers. Raises ValkeyError."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._drop_half_a_command()
+        await drop_half_a_transaction(self._folder)
         deadline = time.monotonic() + _START_SECONDS
         self._launch(replica_of)
         while not self._answers():
@@ -156,23 +156,6 @@ class Valkey:
                 return
             whole = tail[begins : ends + len(_EXEC)]
             file.write(whole[: rng.randrange(1, len(whole))])
-
-    def _drop_half_a_command(self) -> None:
-        """Takes off what a kill has left of a command within a transaction. Valkey 8.1 would do so
-        and leave the transaction open, and at the start after the next do the part of it that is
-        there (github.com/valkey-io/valkey/pull/4342). One that ends with a command it takes back.
-        """
-        try:
-            path = self._last_file()
-            text = path.read_bytes()
-        except OSError:
-            return
-        at = text.rfind(_MULTI)
-        if at < 0 or text.find(_EXEC, at) >= 0:
-            return
-        while (end := frame_end(text, at)) > 0:
-            at = end
-        os.truncate(path, at)
 
     async def fill_disk(self, rng: random.Random) -> bool:
         """Lets the AOF grow a few bytes more and no further; whether Valkey ended over it."""

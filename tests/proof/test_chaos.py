@@ -12,14 +12,12 @@ from typing import Any
 import pytest
 
 from crowd.history import What
-from crowd.wire import packed
 from proof.chaos import players
 from proof.chaos.notes import Notes, read
 from proof.chaos.players import Player, Players
 from proof.chaos.proxy import Proxy
 from proof.chaos.settings import PodOptions
-from proof.chaos.valkey import Valkey
-from proof.chaos.wire import Client, Line, ask
+from proof.chaos.wire import Client, Line
 from tests.conftest import RealServer
 
 PATIENCE_SECONDS = 5.0
@@ -122,24 +120,3 @@ async def test_a_player_asks_no_longer_than_it_is_known_unless_it_says_what_it_r
     assert len(redis.calls) > 2
     assert (redis.calls[-1] - redis.calls[0] > 0.25) == goes_on
     assert [event.what for event in read(tmp_path.glob("*.jsonl"))] == [What.ASKED, What.GAVE_UP]
-
-
-@pytest.mark.parametrize("half", [b"*3\r\n$3\r\nSET\r\n$1\r\nb", b"*1\r\n$4\r\nEX", b""])
-async def test_half_a_transaction_is_never_done(tmp_path: Path, half: bytes) -> None:
-    valkey = Valkey(tmp_path, appends=True)
-    try:
-        await valkey.start()
-        await ask(valkey.port, "SET", "before", "1")
-        valkey.kill()
-        with valkey._last_file().open("ab") as file:
-            file.write(packed("MULTI") + packed("SET", "a", "1") + half)
-        for key in ("between", "after"):
-            await valkey.start()
-            await ask(valkey.port, "SET", key, "1")
-            valkey.kill()
-        await valkey.start()
-        assert await ask(valkey.port, "MGET", "before", "a", "between", "after") == [
-            b"1", None, b"1", b"1"
-        ]  # fmt: skip
-    finally:
-        valkey.close()

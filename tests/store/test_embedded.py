@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,24 @@ async def test_a_server_left_behind_by_a_killed_process_is_taken_over(tmp_path: 
         ):
             assert (again.pid, again.port) == (server.pid, server.port)
             assert await redis.config_get("appendfsync") == {"appendfsync": "always"}
+
+
+HALF = b"*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n$1\r\n1\r\n"
+
+
+@pytest.mark.parametrize("torn", [b"*3\r\n$3\r\nSET\r\n$1\r\nb", b"*1\r\n$4\r\nEX", b""])
+async def test_what_a_kill_has_left_of_a_script_is_never_done(tmp_path: Path, torn: bytes) -> None:
+    async def killed_after(key: str) -> None:
+        async with embedded_server(tmp_path, appendfsync="always") as server:
+            async with Redis.from_url(server.url) as redis:
+                await redis.set(key, "1")
+            os.kill(server.pid, signal.SIGKILL)
+
+    await killed_after("before")
+    (last,) = (tmp_path / "appendonlydir").glob("*.incr.aof")
+    with last.open("ab") as file:
+        file.write(HALF + torn)
+    for key in ("between", "after"):
+        await killed_after(key)
+    async with embedded_server(tmp_path) as server, Redis.from_url(server.url) as redis:
+        assert await redis.mget("before", "half", "between", "after") == [b"1", None, b"1", b"1"]
