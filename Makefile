@@ -70,7 +70,7 @@ docs: $(STAMP)  ## The documentation as a site, in site/; a dead link is an erro
 		--python $(BIN)/python
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
-release: $(STAMP)  ## sdist, wheel and SBOM in dist/, and all tests against that wheel
+release: $(STAMP)  ## sdist, wheels and SBOM in dist/, and all tests against those wheels
 	.ci/release $(ARGS)
 
 clean:  ## Remove .venv, the site and caches

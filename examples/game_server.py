@@ -3,6 +3,8 @@
 Run a server first (`matchkeeper serve`, with a mode that has `handoff = "claim"`), then:
 
     python examples/game_server.py redis://localhost:6379
+
+With the client alone (`pip install ./src/matchkeeper_client`), the package is `matchkeeper_client`.
 """
 
 from __future__ import annotations

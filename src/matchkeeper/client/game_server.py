@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from matchkeeper.client.inbox import Inbox
-from matchkeeper.client.tracing import ClientSpans
-from matchkeeper.domain.realm import QueueName
-from matchkeeper.errors import MatchkeeperError, StoreError, StoreUnavailableError
-from matchkeeper.resilience.breaker import CircuitBreaker
-from matchkeeper.resilience.retry import RetryPolicy
-from matchkeeper.store.connection import Connection, ConnectionOptions, Unobserved
-from matchkeeper.store.coordination import Coordination
-from matchkeeper.store.durability import Durability
-from matchkeeper.store.failures import NotDurableError
-from matchkeeper.store.handoffs import HandoffReply, Handoffs
-from matchkeeper.store.stream import RequestStream, Submitted
-from matchkeeper.wire.answers import Answer, BattleRequest
-from matchkeeper.wire.limits import id_problem
+from ..domain.realm import QueueName
+from ..errors import MatchkeeperError, StoreError, StoreUnavailableError
+from ..resilience.breaker import CircuitBreaker
+from ..resilience.retry import RetryPolicy
+from ..store.connection import Connection, ConnectionOptions, Unobserved
+from ..store.coordination import Coordination
+from ..store.durability import Durability
+from ..store.failures import NotDurableError
+from ..store.handoffs import HandoffReply, Handoffs
+from ..store.stream import RequestStream, Submitted
+from ..wire.answers import Answer, BattleRequest
+from ..wire.limits import id_problem
+from .inbox import Inbox
+from .tracing import ClientSpans
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider

@@ -11,11 +11,11 @@ from typing import TypeVar
 
 import msgspec
 
-from matchkeeper.domain.realm import QueueName
-from matchkeeper.errors import StoreError, StoreUnavailableError
-from matchkeeper.store.connection import Connection
-from matchkeeper.store.subscription import subscribed
-from matchkeeper.wire.answers import (
+from ..domain.realm import QueueName
+from ..errors import StoreError, StoreUnavailableError
+from ..store.connection import Connection
+from ..store.subscription import subscribed
+from ..wire.answers import (
     Answer,
     BattleRequest,
     decode_answer,

@@ -7,9 +7,9 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from matchkeeper import __version__
-from matchkeeper.wire.answers import BattleRequest
-from matchkeeper.wire.trace_context import traceparent_in
+from .. import __version__
+from ..wire.answers import BattleRequest
+from ..wire.trace_context import traceparent_in
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer, TracerProvider

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from matchkeeper.errors import CircuitOpenError
-from matchkeeper.resilience import circuit as core
-from matchkeeper.resilience.circuit import BreakerState, Circuit, Rules, Verdict
+from ..errors import CircuitOpenError
+from . import circuit as core
+from .circuit import BreakerState, Circuit, Rules, Verdict
 
 __all__ = ["BreakerState", "Change", "CircuitBreaker", "Permit"]
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from matchkeeper.errors import StoreTimeoutError
+from ..errors import StoreTimeoutError
 
 T = TypeVar("T")
 

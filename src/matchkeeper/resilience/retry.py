@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from matchkeeper.errors import CircuitOpenError
+from ..errors import CircuitOpenError
 
 T = TypeVar("T")
 Sleep = Callable[[float, asyncio.Event], Awaitable[None]]

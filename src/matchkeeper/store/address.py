@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 from redis.asyncio.connection import parse_url
 
-from matchkeeper.errors import ConfigError
+from ..errors import ConfigError
 
 
 def driver_url(url: str) -> str:

@@ -21,15 +21,15 @@ from redis.driver_info import DriverInfo
 from redis.exceptions import NoScriptError
 from redis.maint_notifications import MaintNotificationsConfig
 
-from matchkeeper.errors import StoreError, StoreNotReadyError, StoreReadOnlyError
-from matchkeeper.resilience.breaker import CircuitBreaker
-from matchkeeper.resilience.deadline import within
-from matchkeeper.resilience.retry import RetryBudget, RetryPolicy, retrying
-from matchkeeper.store import scripts
-from matchkeeper.store.address import driver_url, unusable
-from matchkeeper.store.credentials import PasswordFile
-from matchkeeper.store.durability import Durability
-from matchkeeper.store.failures import (
+from ..errors import StoreError, StoreNotReadyError, StoreReadOnlyError
+from ..resilience.breaker import CircuitBreaker
+from ..resilience.deadline import within
+from ..resilience.retry import RetryBudget, RetryPolicy, retrying
+from . import scripts
+from .address import driver_url, unusable
+from .credentials import PasswordFile
+from .durability import Durability
+from .failures import (
     NotDurableError,
     Outcome,
     counts_as_outage,
@@ -37,7 +37,7 @@ from matchkeeper.store.failures import (
     translate,
     worth_a_retry,
 )
-from matchkeeper.store.scripts import Argument, Script
+from .scripts import Argument, Script
 
 T = TypeVar("T")
 

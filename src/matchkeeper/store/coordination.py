@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
-from matchkeeper.store import keys
-from matchkeeper.store.connection import Connection
-from matchkeeper.store.scripts import Script
+from . import keys
+from .connection import Connection
+from .scripts import Script
 
 _LONGEST_OUTAGE = timedelta(days=7)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from redis.credentials import CredentialProvider
 
-from matchkeeper.errors import ConfigError
+from ..errors import ConfigError
 
 
 class PasswordFile(CredentialProvider):

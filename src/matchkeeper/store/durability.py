@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from matchkeeper.errors import ConfigError
+from ..errors import ConfigError
 
 
 class DurabilityKind(StrEnum):

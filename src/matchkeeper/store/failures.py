@@ -24,7 +24,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from matchkeeper.errors import (
+from ..errors import (
     CircuitOpenError,
     StoreError,
     StoreForbiddenError,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from matchkeeper.domain.realm import QueueName
-from matchkeeper.store import keys
-from matchkeeper.store.connection import Connection
-from matchkeeper.store.durability import Durability
-from matchkeeper.store.scripts import Script
+from ..domain.realm import QueueName
+from . import keys
+from .connection import Connection
+from .durability import Durability
+from .scripts import Script
 
 
 class HandoffReply(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from matchkeeper.domain.realm import QueueName
+from ..domain.realm import QueueName
 
 CLOCK = "clock"
 """HASH: from when until when the clock of Redis is believed, and how its steps are bridged."""

@@ -11,10 +11,10 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from matchkeeper.domain.realm import QueueName
-from matchkeeper.store import keys
-from matchkeeper.store.connection import Connection
-from matchkeeper.store.scripts import Script
+from ..domain.realm import QueueName
+from . import keys
+from .connection import Connection
+from .scripts import Script
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):

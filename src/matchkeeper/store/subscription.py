@@ -11,10 +11,10 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from matchkeeper.errors import StoreTimeoutError, StoreUnavailableError
-from matchkeeper.resilience.deadline import within
-from matchkeeper.store.connection import Connection
-from matchkeeper.store.failures import translate
+from ..errors import StoreTimeoutError, StoreUnavailableError
+from ..resilience.deadline import within
+from .connection import Connection
+from .failures import translate
 
 _POLL_SECONDS = 1.0
 _AT_ONCE = 200

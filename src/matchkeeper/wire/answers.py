@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from matchkeeper.wire.codes import ErrorCode
-from matchkeeper.wire.limits import MAX_DEPTH, decoded
+from .codes import ErrorCode
+from .limits import MAX_DEPTH, decoded
 
 ENQUEUED = "EnQueued"
 DEQUEUED = "DeQueued"
