@@ -1,13 +1,12 @@
 """The real Valkey behind the simulated network, spoken to one command at a time, without waiting.
 
-Its scripts are the shipped ones. Only their clock is replaced: `redis_seconds` reads the simulated
-time. What has a time to live lives by the simulated time, too.
+Its scripts are the shipped ones. Only their clock is replaced: for TIME they read the simulated
+one. What has a time to live lives by the simulated time, too.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 import socket
 import subprocess
 import tempfile
@@ -22,8 +21,7 @@ from crowd.wire import packed
 from matchkeeper.store.embedded import executable
 from proof.look import SCRIPT, Look, read
 
-_CLOCK = re.compile(r"local function redis_seconds\(\).*?\nend\n", re.DOTALL)
-_SIM_CLOCK = "local function redis_seconds() return tonumber(redis.call('GET', 'sim:now')) end\n"
+_SIM_CLOCK = ("redis.call('TIME')", "{redis.call('GET', 'sim:now'), 0}")
 _SIM_ENTRY_IDS = (
     "'*'",
     "string.format('%.0f-*', math.floor(1000 * redis.call('GET', 'sim:latest')))",
@@ -189,7 +187,7 @@ class Backend:
         """The command with the clock of the simulation in its script."""
         name = args[0].upper()
         if name == b"SCRIPT" and args[1].upper() == b"LOAD":
-            text = _CLOCK.sub(_SIM_CLOCK, args[2].decode()).replace(*_SIM_ENTRY_IDS).encode()
+            text = args[2].decode().replace(*_SIM_CLOCK).replace(*_SIM_ENTRY_IDS).encode()
             shipped = hashlib.sha1(args[2], usedforsecurity=False).hexdigest().encode()
             self._shas[shipped] = hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()
             return (args[0], args[1], text)

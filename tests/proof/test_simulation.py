@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from matchkeeper.store.scripts import Script, source
 from proof.simulate.backend import Backend
 from proof.simulate.jobs import WITHOUT_FAULTS_SEED, Job, perform
 from proof.simulate.loop import SimTask
@@ -20,6 +21,13 @@ def backend() -> Iterator[Backend]:
     backend = Backend()
     yield backend
     backend.close()
+
+
+def test_scripts_read_no_clock_but_the_simulated_one(backend: Backend) -> None:
+    for script in Script:
+        (*_, text) = backend.translated((b"SCRIPT", b"LOAD", source(script).encode()))
+        assert b"'TIME'" not in text
+        assert b"'*'" not in text
 
 
 @pytest.mark.parametrize("job", ["random:17:dice", "random:74:dice", "everything:1:57=REPLY_LOST"])
