@@ -119,11 +119,8 @@ class Ceiling:
         texts = self._line.ask("HGETALL", f"metadata:{{{TAG}}}")
         sums = {p: metadata_sum(text) for p, text in zip(texts[::2], texts[1::2], strict=True)}
         tickets = [
-            Ticket(
-                player_id=player.decode(),
-                enqueued_at=float(score),
-                pod_id="pod",
-                metadata_sum=sums[player],
+            Ticket.of_one(
+                player.decode(), "pod", enqueued_at=float(score), metadata_sum=sums[player]
             )
             for player, score in zip(entries[::2], entries[1::2], strict=True)
         ]
@@ -186,7 +183,7 @@ async def _commits(mode: GameMode, tickets: Sequence[Ticket]) -> list[list[bytes
             new_match(
                 proposal,
                 mode,
-                match_id=f"m-{proposal.tickets[0].player_id}",
+                match_id=f"m-{proposal.tickets[0].ticket_id}",
                 claim_within_seconds=5,
                 result_channel=lambda pod: f"pod:{pod}:match_result",
             )

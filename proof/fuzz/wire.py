@@ -16,7 +16,7 @@ from matchkeeper.domain.ticket import PoisonedTicket, Ticket
 from matchkeeper.wire import answers
 from matchkeeper.wire.codes import ErrorCode, WireError
 from matchkeeper.wire.limits import id_problem
-from matchkeeper.wire.metadata import BadMetadataError, pod_of, rating_in, read_ticket
+from matchkeeper.wire.metadata import BadMetadataError, members_in, rating_in, read_ticket
 from matchkeeper.wire.offers import battle_request, filled_in
 from matchkeeper.wire.requests import Request, RequestKind, decode
 from proof.fuzz import texts
@@ -156,13 +156,13 @@ def _passes(request: Request, mode: GameMode) -> bool:
 def _ticket(given: bytes) -> bool:
     """The first byte chooses the score; the rest is what stands in Redis."""
     score, raw = _SCORES[given[0] % len(_SCORES)], given[1:]
-    pod_of(raw)
+    members_in("p", raw)
     found = [read_ticket("p", score, raw, mode) for mode in (PLAIN, RATED)]
     for mode, ticket in zip((PLAIN, RATED), found, strict=True):
         if isinstance(ticket, PoisonedTicket):
-            answers.error(ticket.player_id, ErrorCode.INVALID_METADATA, ticket.reason)
+            answers.error(ticket.ticket_id, ErrorCode.INVALID_METADATA, ticket.reason)
             continue
-        other = Ticket(player_id="q", enqueued_at=1.0, pod_id="pod", metadata_sum="")
+        other = Ticket.of_one("q", "pod", enqueued_at=1.0, metadata_sum="")
         try:
             pieces = battle_request(
                 [[ticket], [other]], mode, match_id="m", epoch=1, claim_within_seconds=5

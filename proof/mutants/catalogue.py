@@ -157,11 +157,11 @@ _MATCHED = (
                 file="queue/round.py",
                 old="        pairing = await self._pair(free, view.now)\n",
                 new="        pairing = await self._pair(free, view.now)\n"
-                "        paired = {t.player_id for p in pairing.proposals for t in p.tickets}\n"
+                "        paired = {t.ticket_id for p in pairing.proposals for t in p.tickets}\n"
                 "        back = {\n"
-                "            t.player_id: t.enqueued_at\n"
+                "            t.ticket_id: t.enqueued_at\n"
                 "            for t in waiting\n"
-                "            if t.player_id not in paired\n"
+                "            if t.ticket_id not in paired\n"
                 "        }\n"
                 "        name = f'queue:{{{self.mode.queue.mode}}}'\n"
                 "        if back:\n"

@@ -45,9 +45,10 @@ TOLD_AND_FENCED = (
         edits=(
             Edit(
                 file="queue/departures.py",
-                old="                        self._settings.result_channel(ticket.pod_id),\n"
+                old="                        self._settings.result_channel(member.pod_id),\n"
                 "                        answers.plain(",
-                new="                        self._settings.result_channel(tickets[-1].pod_id),\n"
+                new="                        self._settings.result_channel("
+                "tickets[-1].members[0].pod_id),\n"
                 "                        answers.plain(",
             ),
         ),

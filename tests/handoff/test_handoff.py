@@ -50,7 +50,7 @@ class Clock:
 
 
 def of_pod(pod_id: str) -> Ticket:
-    return Ticket(player_id="p", enqueued_at=0.0, pod_id=pod_id, metadata_sum="")
+    return Ticket.of_one("p", pod_id, enqueued_at=0.0, metadata_sum="")
 
 
 SETTINGS = MatchmakingSettings(

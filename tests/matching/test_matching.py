@@ -24,9 +24,7 @@ NOW = 10_000.0
 
 
 def ticket(number: int, since: float, rating: float | None) -> Ticket:
-    return Ticket(
-        player_id=f"p{number}", enqueued_at=since, pod_id="a", metadata_sum="", rating=rating
-    )
+    return Ticket.of_one(f"p{number}", "a", enqueued_at=since, metadata_sum="", rating=rating)
 
 
 # Few values, so that ties and conflicts are common; some from a clock that is ahead.
@@ -53,8 +51,8 @@ def rating_of(each: Ticket, given_rules: RatingRules) -> float:
 def check_whole(pairing: Pairing, queue: Sequence[Ticket], mode: GameMode) -> None:
     """Everybody exactly once, in teams of the right size."""
     seen = [each for proposal in pairing.proposals for each in proposal.tickets]
-    assert sorted(each.player_id for each in (*seen, *pairing.unmatched)) == sorted(
-        each.player_id for each in queue
+    assert sorted(each.ticket_id for each in (*seen, *pairing.unmatched)) == sorted(
+        each.ticket_id for each in queue
     )
     for proposal in pairing.proposals:
         assert len(proposal.teams) == mode.teams
@@ -71,9 +69,9 @@ def test_first_come_takes_exactly_the_longest_waiting(
     expected = sorted(queue, key=lambda each: each.enqueued_at)
     full = len(queue) // shape[0] * shape[0]
     for index, proposal in enumerate(pairing.proposals):
-        chosen = {each.player_id for each in proposal.tickets}
+        chosen = {each.ticket_id for each in proposal.tickets}
         part = expected[index * shape[0] : (index + 1) * shape[0]]
-        assert chosen == {each.player_id for each in part}
+        assert chosen == {each.ticket_id for each in part}
     assert list(pairing.unmatched) == expected[full:]
 
 
@@ -162,7 +160,7 @@ def test_no_rating_counts_as_the_default() -> None:
     )
     queue = [ticket(1, NOW, 505.0), ticket(2, NOW, None), ticket(3, NOW, 1500.0)]
     (proposal,) = strategy_for(mode)(queue, NOW).proposals
-    assert {each.player_id for each in proposal.tickets} == {"p1", "p2"}
+    assert {each.ticket_id for each in proposal.tickets} == {"p1", "p2"}
 
 
 @given(st.lists(st.floats(0, 3000), min_size=8, max_size=8))

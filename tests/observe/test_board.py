@@ -94,7 +94,7 @@ class World:
 
 
 def ticket(player: str, pod: str = "a", rating: float | None = None) -> Ticket:
-    return Ticket(player_id=player, enqueued_at=1, pod_id=pod, metadata_sum="", rating=rating)
+    return Ticket.of_one(player, pod, enqueued_at=1, metadata_sum="", rating=rating)
 
 
 def test_quantiles_are_values_that_were_there() -> None:

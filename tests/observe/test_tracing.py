@@ -232,7 +232,7 @@ async def test_a_ticket_has_only_its_own_trace(valkey: RealServer) -> None:
 
         def of(enqueued_at: float) -> dict[str, Proposal]:
             one, other = (
-                Ticket(player_id=player, enqueued_at=enqueued_at, pod_id="a", metadata_sum="")
+                Ticket.of_one(player, "a", enqueued_at=enqueued_at, metadata_sum="")
                 for player in ("p1", "p2")
             )
             return {"m": Proposal(teams=((one,), (other,)))}

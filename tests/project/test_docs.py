@@ -42,7 +42,7 @@ def valid(name: str, payload: bytes | str) -> None:
 
 def test_what_the_codec_writes_fits_the_schemas() -> None:
     def ticket(player: str) -> Ticket:
-        return Ticket(player_id=player, enqueued_at=1.5, pod_id="a", metadata_sum="")
+        return Ticket.of_one(player, "a", enqueued_at=1.5, metadata_sum="")
 
     two = ((ticket("p1"),), (ticket("p2"),))
     four = ((ticket("p1"), ticket("p2")), (ticket("p3"), ticket("p4")))

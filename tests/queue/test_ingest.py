@@ -153,7 +153,7 @@ async def test_a_mixed_batch_takes_few_script_calls_and_keeps_each_players_order
         )
         assert [name for name, _ in stores.seen.operations].count("enqueue") == 3
         page = await stores.tickets.read(NORMAL, start=0, count=10)
-    assert [ticket.player_id for ticket in page.tickets] == ["c", "a", "d", "e"]
+    assert [ticket.ticket_id for ticket in page.tickets] == ["c", "a", "d", "e"]
 
 
 @pytest.mark.parametrize("damage", ["x", "", "1-0 s t n f \n\n", "\x00\xff"])

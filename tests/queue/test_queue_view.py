@@ -64,7 +64,7 @@ async def test_what_was_read_once_is_not_read_again(any_server: RealServer, redi
         first = await view.read()
         read = fetches(stores)
         again = await view.read()
-    assert [each.player_id for each in again.tickets.values()] == [f"p{n}" for n in range(5)]
+    assert [each.ticket_id for each in again.tickets.values()] == [f"p{n}" for n in range(5)]
     assert first.tickets == again.tickets
     assert fetches(stores) == read == 1
 
@@ -75,9 +75,7 @@ async def test_who_was_taken_out_by_others_is_forgotten_with_the_queue(
     async with open_stores(any_server.url) as stores:
         view = view_of(stores, scan_every=timedelta(0))
         queued = await stores.enqueue("p1", RANKED)
-        known = Ticket(
-            player_id="p1", enqueued_at=float(queued.detail), pod_id="a", metadata_sum=""
-        )
+        known = Ticket.of_one("p1", "a", enqueued_at=float(queued.detail), metadata_sum="")
         view.arrived([known])
         assert await view.somebody_waits()
         await redis.delete("queue:{ranked}")
@@ -93,10 +91,10 @@ async def test_who_was_queued_by_this_server_is_not_read_at_all(any_server: Real
         await view.read()  # the first read looks at everybody
         queued = await stores.enqueue("p1", RANKED, metadata='{"mmr":1700}')
         metadata = queued.heard.request.metadata
-        known = Ticket(
-            player_id="p1",
+        known = Ticket.of_one(
+            "p1",
+            "pod-a",
             enqueued_at=float(queued.detail),
-            pod_id="pod-a",
             metadata_sum=metadata_sum(metadata.encode()),
             rating=1700.0,
         )
@@ -187,7 +185,7 @@ async def test_a_long_queue_is_read_in_parts_to_its_end(
     async with open_stores(any_server.url) as stores:
         view = view_of(stores, max_tickets=10)
         parts = [await view.read() for _ in range(3)]
-    seen = [ticket.player_id for part in parts for ticket in part.tickets.values()]
+    seen = [ticket.ticket_id for part in parts for ticket in part.tickets.values()]
     assert seen == [f"p{number:02}" for number in range(25)]
     assert all(part.bound_hit for part in parts)
 
@@ -217,7 +215,7 @@ async def test_those_who_match_meet_although_many_stand_between_them(
                 break
             view.unmatched(pairing.unmatched)
     (proposal,) = pairing.proposals
-    assert {each.player_id for each in proposal.tickets} == {f"p{n:02}" for n in friends}
+    assert {each.ticket_id for each in proposal.tickets} == {f"p{n:02}" for n in friends}
 
 
 async def test_those_who_leave_behind_the_part_that_was_read_do_not_keep_it_from_moving_on(
@@ -236,10 +234,7 @@ async def test_what_it_knows_of_those_who_left_is_forgotten(any_server: RealServ
     async with open_stores(any_server.url) as stores:
         view = view_of(stores)
         view.arrived(
-            [
-                Ticket(player_id=f"p{n}", enqueued_at=1.0, pod_id="a", metadata_sum="")
-                for n in range(5000)
-            ]
+            [Ticket.of_one(f"p{n}", "a", enqueued_at=1.0, metadata_sum="") for n in range(5000)]
         )
         await view.read()
         assert len(view._known) == 0  # its memory is what this is about
@@ -255,7 +250,7 @@ async def test_who_moved_up_when_those_in_front_were_matched_is_not_passed_over(
         first = await view.read()
         assert first.bound_hit
         await redis.zrem("queue:{ranked}", *first.tickets)
-        view.left([each.player_id for each in first.tickets.values()])
+        view.left([each.ticket_id for each in first.tickets.values()])
         assert list((await view.read()).tickets) == [b"p4", b"p5", b"p6", b"p7"]
 
 
@@ -322,5 +317,5 @@ async def test_who_can_no_longer_be_read_is_set_aside_by_the_next_round(
         await redis.hset("metadata:{ranked}", "p1", "no JSON")
         await view.refresh()
         read = await view.read()
-    assert [each.player_id for each in read.poisoned] == ["p1"]
+    assert [each.ticket_id for each in read.poisoned] == ["p1"]
     assert read.tickets == {}

@@ -111,7 +111,7 @@ async def test_a_lost_reply_is_asked_again_and_enqueues_once(any_server: RealSer
         page = await stores.tickets.read(NORMAL, start=0, count=10)
     assert proxy.lost == 1
     assert stores.seen.retries == ["enqueue"]
-    assert [ticket.player_id for ticket in page.tickets] == ["warm", "p1"]
+    assert [ticket.ticket_id for ticket in page.tickets] == ["warm", "p1"]
 
 
 async def test_what_may_be_forgotten_by_now_is_not_sent_again(any_server: RealServer) -> None:
@@ -239,7 +239,7 @@ async def test_fsync_answers_once_it_is_on_disk(valkey: RealServer) -> None:
         valkey.kill()
         valkey.start()
         page = await stores.tickets.read(NORMAL, start=0, count=10)
-    assert [ticket.player_id for ticket in page.tickets] == ["p1"]
+    assert [ticket.ticket_id for ticket in page.tickets] == ["p1"]
 
 
 async def test_a_missing_replica_is_told_and_the_player_is_queued(any_server: RealServer) -> None:

@@ -103,7 +103,7 @@ async def test_calls_may_be_larger_than_the_stack_of_lua(
         for start in range(0, players, 1000):
             page = await stores.tickets.read(CLAIMED, start=start, count=1000)
             tickets += page.tickets
-        assert [each.player_id for each in tickets] == [
+        assert [each.ticket_id for each in tickets] == [
             f"p{number:05}" for number in range(players)
         ]
         pairs = zip(tickets[::2], tickets[1::2], strict=True)

@@ -59,7 +59,7 @@ async def end(stores: Stores, match: NewMatch) -> None:
 
     await wait_until(given_back)
     for ticket in match.tickets:
-        await stores.dequeue(ticket.player_id, CLAIMED)
+        await stores.dequeue(ticket.ticket_id, CLAIMED)
 
 
 async def fail(stores: Stores, *, pod: str, times: int = 1) -> None:

@@ -258,7 +258,7 @@ async def test_given_back_with_the_place_and_the_metadata_they_had(
 ) -> None:
     await stores.enqueue("early", CLAIMED)
     match = await claimed_match(stores, offer_timeout=0.02)
-    before = [(ticket.player_id, ticket.enqueued_at) for ticket in match.tickets]
+    before = [(ticket.ticket_id, ticket.enqueued_at) for ticket in match.tickets]
     await stores.enqueue("late", CLAIMED)
     await overdue(stores, match)
     same = token()
@@ -272,7 +272,7 @@ async def test_given_back_with_the_place_and_the_metadata_they_had(
         CLAIMED.queue, match.match_id, SETTINGS, epoch=1, cause="unclaimed", token=token()
     ) is None  # fmt: skip
     page = await stores.tickets.read(CLAIMED, start=0, count=10)
-    waiting = [(ticket.player_id, ticket.enqueued_at) for ticket in page.tickets]
+    waiting = [(ticket.ticket_id, ticket.enqueued_at) for ticket in page.tickets]
     assert waiting[:2] == before
     assert [player for player, _ in waiting] == ["early", "p1", "p2", "late"]
     assert page.unreadable == ()
@@ -361,7 +361,7 @@ async def test_a_match_that_is_ended_before_its_deadline(
     stores: Stores, heard: PubSub, redis: Redis, when: When
 ) -> None:
     match = await claimed_match(stores)
-    before = {ticket.player_id: ticket.enqueued_at for ticket in match.tickets}
+    before = {ticket.ticket_id: ticket.enqueued_at for ticket in match.tickets}
     assert await claim(stores, match, as_token="one") is HandoffReply.CLAIMED
     same, cause = token(), "operator"
     assert await stores.matches.give_back(
@@ -375,7 +375,7 @@ async def test_a_match_that_is_ended_before_its_deadline(
         put_back = back.put_back
         left = [channel for channel, _ in back.news(lambda pod: f"pod:{pod}:match_result")]
     page = await stores.tickets.read(CLAIMED, start=0, count=9)
-    stays = {ticket.player_id: ticket.enqueued_at for ticket in page.tickets}
+    stays = {ticket.ticket_id: ticket.enqueued_at for ticket in page.tickets}
     if when is When.NOW:
         assert (put_back, stays, left) == (2, before, [])
     else:

@@ -8,7 +8,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from matchkeeper.domain.agreement import ModeState
-from matchkeeper.domain.ticket import Poison, PoisonedTicket
+from matchkeeper.domain.ticket import Member, Poison, PoisonedTicket
 from matchkeeper.store.matches import When
 from matchkeeper.store.tickets import Reply
 from matchkeeper.wire.requests import RequestKind
@@ -34,7 +34,7 @@ async def test_a_batch_keeps_the_order_it_came_in(any_server: RealServer) -> Non
         page = await stores.tickets.read(NORMAL, start=0, count=1000)
     assert length == 300
     assert {outcome.reply for outcome in outcomes} == {Reply.QUEUED}
-    assert [ticket.player_id for ticket in page.tickets] == players
+    assert [ticket.ticket_id for ticket in page.tickets] == players
 
 
 async def test_metadata_carries_the_pod_and_all_that_was_given(any_server: RealServer) -> None:
@@ -44,7 +44,7 @@ async def test_metadata_carries_the_pod_and_all_that_was_given(any_server: RealS
         assert page.tickets == ()
         page = await stores.tickets.read(NORMAL, start=0, count=10)
     (ticket,) = page.tickets
-    assert ticket.pod_id == "pod-7"
+    assert ticket.members == (Member("p1", "pod-7"),)
     assert '"skin":{"hat":"ü"}' in page.fetched.metadata["p1"]
 
 
@@ -55,7 +55,8 @@ async def test_by_hand_puts_a_player_into_the_queue(any_server: RealServer, redi
         page = await stores.tickets.read(NORMAL, start=0, count=10)
         again = await stores.enqueue("p1")
     (ticket,) = page.tickets
-    assert (ticket.player_id, ticket.pod_id, ticket.hand_made) == ("p1", "pod-a", True)
+    assert (ticket.ticket_id, ticket.hand_made) == ("p1", True)
+    assert ticket.members == (Member("p1", "pod-a"),)
     assert again.reply is Reply.ALREADY_IN_QUEUE
 
 
@@ -203,7 +204,7 @@ async def test_poisoned_tickets_go_to_the_dead_letters_and_back(
     await redis.hset("metadata:{normal}", mapping={"bad": "{oops", "good": '{"pod_id":"a"}'})
     async with open_stores(any_server.url) as stores:
         page = await stores.tickets.read(NORMAL, start=0, count=10)
-        assert [ticket.player_id for ticket in page.tickets] == ["good"]
+        assert [ticket.ticket_id for ticket in page.tickets] == ["good"]
         (bad,) = page.unreadable
         assert bad.reason.startswith("Invalid JSON: ")
         same = token()
@@ -221,7 +222,7 @@ async def test_poisoned_tickets_go_to_the_dead_letters_and_back(
         )
         assert player == "bad"
         page = await stores.tickets.read(NORMAL, start=0, count=10)
-        assert [ticket.player_id for ticket in page.tickets] == ["bad", "good"]
+        assert [ticket.ticket_id for ticket in page.tickets] == ["bad", "good"]
         assert page.tickets[0].enqueued_at == 1_700_000_000.25
         assert await stores.dead_letters.length(NORMAL.queue) == 0
 
@@ -232,7 +233,7 @@ async def test_a_ticket_that_changed_since_it_was_read_is_not_set_aside(
     async with open_stores(any_server.url) as stores:
         await stores.enqueue("p1")
         old = PoisonedTicket(
-            player_id="p1",
+            ticket_id="p1",
             enqueued_at=1.0,
             raw_metadata="x",
             reason="old",

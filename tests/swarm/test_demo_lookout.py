@@ -115,7 +115,7 @@ async def test_a_poisoned_player_is_found_among_the_dead_letters(scene: Scene) -
     mode = demo_settings(None, None, port=0).modes()[0]
     await Poisoner(scene.stores, scene.ledger, mode, prefix="").put_one_in()
     page = await scene.stores.tickets.read(mode, start=0, count=10)
-    assert [ticket.player_id for ticket in page.unreadable] == ["poisoned-1"]
+    assert [ticket.ticket_id for ticket in page.unreadable] == ["poisoned-1"]
     assert await scene.later() == 0
     await scene.stores.tickets.set_aside(
         mode.queue, page.unreadable, token="t", kept=10, raw_limit=100

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from matchkeeper.config import GameModeSettings
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.ticket import Poison, PoisonedTicket, Ticket
+from matchkeeper.domain.ticket import Member, Poison, PoisonedTicket, Ticket
 from matchkeeper.wire import answers
 from matchkeeper.wire.codes import ErrorCode, WireError
 from matchkeeper.wire.limits import id_problem, too_deep
@@ -237,7 +237,7 @@ def test_any_metadata_is_a_ticket_or_poisoned(raw: bytes) -> None:
 
 
 def ticket(player_id: str, since: float = 1_700_000_000.75) -> Ticket:
-    return Ticket(player_id=player_id, enqueued_at=since, pod_id="a", metadata_sum="")
+    return Ticket.of_one(player_id, "a", enqueued_at=since, metadata_sum="")
 
 
 METADATA = '{"pod_id":"a","x":[1]}'
@@ -279,6 +279,24 @@ def test_more_than_two_players_stand_in_teams_and_hear_of_an_opponent() -> None:
     found = {notice["player_id"]: notice["result_type"] for notice in notices}
     assert found["a2"]["MatchFound"]["opponent_id"] == "b1"
     assert found["b1"]["MatchFound"]["opponent_id"] == "a1"
+
+
+def test_everybody_of_a_ticket_hears_of_the_match_on_the_own_pod() -> None:
+    members = (Member("a1", "pod-a"), Member("a2", "pod-b"))
+    pair = Ticket(ticket_id="pair", members=members, enqueued_at=1.5, metadata_sum="")
+    teams = ((pair,), (ticket("b1"), ticket("b2")))
+    notices = match_found(Proposal(teams=teams), NORMAL, "m")
+    answered = [(pod, answers.decode_answer(text.encode())) for pod, text in notices]
+    assert [(pod, each.player_id) for pod, each in answered] == [
+        ("pod-a", "a1"), ("pod-b", "a2"), ("a", "b1"), ("a", "b2"),
+    ]  # fmt: skip
+    offer = "".join(
+        battle_request(teams, NORMAL, match_id="m", epoch=1, claim_within_seconds=5)
+    ).replace('"metadata":}', '"metadata":{}}')
+    seats = answers.decode_battle_request(offer.encode()).players[:2]
+    assert [(each.player_id, each.pod_id, each.score) for each in seats] == [
+        ("a1", "pod-a", 1), ("a2", "pod-b", 1),
+    ]  # fmt: skip
 
 
 def test_answers_are_words_or_objects_of_one_key() -> None:

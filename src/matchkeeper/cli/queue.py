@@ -89,24 +89,24 @@ def show_queue(
     page = ask(config, redis_url, question)
     metadata = page.fetched.metadata
     if as_json:
-        tickets = [_ticket(each, metadata[each.player_id]) for each in page.tickets]
+        tickets = [_ticket(each, metadata[each.ticket_id]) for each in page.tickets]
         show_json(tickets + [_entry(each) for each in page.unreadable])
         return
     rows = table("player", "pod", "waited", "metadata")
     for ticket in page.tickets:
         waited = f"{max(0.0, page.now - ticket.enqueued_at):.1f} s"
-        text = metadata[ticket.player_id]
-        rows.add_row(printable(ticket.player_id), printable(ticket.pod_id), waited, printable(text))
+        name, pod = ticket.ticket_id, ticket.members[0].pod_id
+        rows.add_row(printable(name), printable(pod), waited, printable(metadata[name]))
     for ticket in page.unreadable:
-        rows.add_row(printable(ticket.player_id), "?", "unreadable", printable(ticket.reason))
+        rows.add_row(printable(ticket.ticket_id), "?", "unreadable", printable(ticket.reason))
     out.print(rows)
     out.print(f"{len(page.scan.places)} of {page.queue_length} shown")
 
 
 def _ticket(ticket: Ticket, metadata: str) -> dict[str, object]:
     return {
-        "player_id": ticket.player_id,
-        "pod_id": ticket.pod_id,
+        "player_id": ticket.ticket_id,
+        "pod_id": ticket.members[0].pod_id,
         "enqueued_at": ticket.enqueued_at,
         "metadata": metadata,
         "problem": None,
@@ -115,8 +115,8 @@ def _ticket(ticket: Ticket, metadata: str) -> dict[str, object]:
 
 def _entry(entry: PoisonedTicket) -> dict[str, object]:
     return {
-        "player_id": entry.player_id,
-        "pod_id": entry.pod_id,
+        "player_id": entry.ticket_id,
+        "pod_id": entry.members[0].pod_id if entry.members else None,
         "enqueued_at": entry.enqueued_at,
         "metadata": entry.raw_metadata,
         "problem": entry.reason,

@@ -11,7 +11,7 @@ from matchkeeper.domain.ticket import Ticket
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Tickets whom a strategy would put into one match, by team."""
+    """Tickets that a strategy would put into one match, by team."""
 
     teams: tuple[tuple[Ticket, ...], ...]
 

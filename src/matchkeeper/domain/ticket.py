@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
+from typing import Self
 
 import msgspec
 
@@ -22,30 +24,63 @@ class Poison(StrEnum):
     MATCH_UNREADABLE = "match_unreadable"
 
 
-class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A player waiting in one queue. Metadata stays in Redis: a queue may be long."""
+class Member(msgspec.Struct, frozen=True, gc=False):
+    """A player of a ticket."""
 
     player_id: str
-    enqueued_at: float
-    """Unix time in seconds, from the clock of Redis. The ticket's place in the queue."""
     pod_id: str
     """The game server that asked, and is told the result."""
+
+
+class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Players who wait in one queue as one. Metadata stays in Redis: a queue may be long."""
+
+    ticket_id: str
+    members: tuple[Member, ...]
+    enqueued_at: float
+    """Unix time in seconds, from the clock of Redis. The ticket's place in the queue."""
     metadata_sum: str
     """Of the metadata that this ticket was read from: a match is made with no other."""
     rating: float | None = None
     """MMR points; None where the metadata gives none."""
     hand_made: bool = False
-    """The metadata stands in a key of its own, `metadata:<player_id>`, put there by hand."""
+    """The metadata stands in a key of its own, `metadata:<ticket_id>`, put there by hand."""
+
+    @classmethod
+    def of_one(
+        cls,
+        player_id: str,
+        pod_id: str,
+        *,
+        enqueued_at: float,
+        metadata_sum: str,
+        rating: float | None = None,
+        hand_made: bool = False,
+    ) -> Self:
+        """Of a player who comes alone: the ticket has the player's id."""
+        return cls(
+            ticket_id=player_id,
+            members=(Member(player_id, pod_id),),
+            enqueued_at=enqueued_at,
+            metadata_sum=metadata_sum,
+            rating=rating,
+            hand_made=hand_made,
+        )
+
+
+def members_of(tickets: Iterable[Ticket]) -> list[Member]:
+    """All players, ticket after ticket."""
+    return [member for ticket in tickets for member in ticket.members]
 
 
 class PoisonedTicket(msgspec.Struct, frozen=True, kw_only=True):
     """A queue entry that cannot be used, with the reason."""
 
-    player_id: str
+    ticket_id: str
     enqueued_at: float
     raw_metadata: str | None
     reason: str
     kind: Poison
-    pod_id: str | None = None
-    """The pod to answer, where it could be read in spite of all."""
+    members: tuple[Member, ...] = ()
+    """Whom to tell, where that could be read in spite of all."""
     hand_made: bool = False

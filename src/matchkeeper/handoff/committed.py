@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.realm import QueueName
+from matchkeeper.domain.ticket import members_of
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.observe.board.recorder import Board
 from matchkeeper.observe.events import Event, emit
@@ -49,8 +50,8 @@ class CommittedMatches:
             return
         self._made[match.match_id] = _Made(
             mode=mode.name,
-            pods=tuple(ticket.pod_id for ticket in match.tickets),
-            enqueued_at=tuple(ticket.enqueued_at for ticket in match.tickets),
+            pods=tuple(member.pod_id for member in members_of(match.tickets)),
+            enqueued_at=tuple(each.enqueued_at for each in match.tickets for _ in each.members),
         )
         while len(self._made) > _KEPT:
             self._made.pop(next(iter(self._made)))

@@ -103,9 +103,10 @@ class PodRecords:
 
     def hold(self, ticket: Ticket) -> Hold | None:
         """Why a ticket is to be left alone now, or None."""
-        if ticket.pod_id in self._silent:
-            return Hold.POD_SILENT
-        record = self._records.get(ticket.pod_id)
-        if record is not None and self._clock() < record.held_until:
-            return Hold.POD_UNCLAIMED
+        for member in ticket.members:
+            if member.pod_id in self._silent:
+                return Hold.POD_SILENT
+            record = self._records.get(member.pod_id)
+            if record is not None and self._clock() < record.held_until:
+                return Hold.POD_UNCLAIMED
         return None

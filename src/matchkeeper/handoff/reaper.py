@@ -11,7 +11,7 @@ from datetime import timedelta
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.realm import QueueName
-from matchkeeper.domain.ticket import Poison
+from matchkeeper.domain.ticket import Poison, members_of
 from matchkeeper.errors import StoreError, StoreRefusedError
 from matchkeeper.handoff.claimers import RefusedClaimers
 from matchkeeper.handoff.decide import Cause, Step, next_step
@@ -127,10 +127,10 @@ class Reaper:
     async def _set_aside(self, mode: GameMode, matches: Sequence[UnreadableMatch]) -> None:
         if not matches:
             return
-        done, players = await self._matches.set_aside(
+        done, tickets = await self._matches.set_aside(
             mode.queue, matches, token=self._new_token(), kept=self._settings.max_dead_letters
         )
-        for _ in players:
+        for _ in tickets:
             self._metrics.poisoned(mode.name, Poison.MATCH_UNREADABLE)
         if done:
             first = next(match for match in matches if match.match_id in done)
@@ -138,7 +138,7 @@ class Reaper:
                 Event.MATCHES_SET_ASIDE,
                 mode=mode.name,
                 matches=len(done),
-                players=len(players),
+                players=len(tickets),
                 match_id=printable(first.match_id),
                 reason=printable(first.reason),
             )
@@ -162,7 +162,7 @@ class Reaper:
         await self._give_back(mode, match, epoch=match.epoch, cause=cause)
 
     async def _redeliver(self, mode: GameMode, match: PendingMatch) -> int | None:
-        metadata = [match.metadata[ticket.player_id] for ticket in match.tickets]
+        metadata = [match.metadata[ticket.ticket_id] for ticket in match.tickets]
         pieces = battle_request(
             match.teams,
             mode,
@@ -250,7 +250,7 @@ class Reaper:
             emit(Event.ANSWERS_LOST, count=len(messages), error=error.message)
 
     def _count_unclaimed(self, match: PendingMatch) -> None:
-        pods = {ticket.pod_id for ticket in match.tickets}
+        pods = {member.pod_id for member in members_of(match.tickets)}
         for pod_id in pods:
             self._metrics.unclaimed(pod_id)
         for pod_id, in_a_row in self._pods.unclaimed(pods).items():

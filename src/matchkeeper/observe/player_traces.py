@@ -16,7 +16,7 @@ from datetime import timedelta
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.realm import QueueName
-from matchkeeper.domain.ticket import Ticket
+from matchkeeper.domain.ticket import Ticket, members_of
 from matchkeeper.errors import StoreError
 from matchkeeper.observe.events import Event, Throttle
 from matchkeeper.observe.metrics import Metrics
@@ -80,7 +80,7 @@ class PlayerTraces:
         self._wall = wall
         self._stop = stop
         self._known: dict[tuple[QueueName, str], _Known] = {}
-        """By queue and player."""
+        """By queue and ticket."""
         self._matches: dict[str, _Match] = {}
         self._to_write: deque[Kept] = deque()
         self._due = asyncio.Event()
@@ -144,8 +144,8 @@ class PlayerTraces:
         )
 
     def _queued(self, mode: GameMode, outcome: Outcome, traceparent: str) -> None:
-        player_id, enqueued_at = outcome.heard.request.player_id, float(outcome.detail)
-        self._known[mode.queue, player_id] = _Known(
+        ticket_id, enqueued_at = outcome.heard.request.ticket_id, float(outcome.detail)
+        self._known[mode.queue, ticket_id] = _Known(
             mode=mode.name, enqueued_at=enqueued_at, traceparent=traceparent
         )
         while len(self._known) > _PLAYERS:
@@ -158,7 +158,7 @@ class PlayerTraces:
         self._to_write.append(
             Kept(
                 queue=mode.queue,
-                player_id=player_id,
+                ticket_id=ticket_id,
                 enqueued_at=enqueued_at,
                 traceparent=traceparent,
                 memory=mode.max_wait or _LONGEST_WAIT,
@@ -178,9 +178,9 @@ class PlayerTraces:
         offered = {}
         for match_id, proposal in proposals.items():
             players = tuple(
-                (ticket, contexts[ticket.player_id])
+                (ticket, contexts[ticket.ticket_id])
                 for ticket in proposal.tickets
-                if contexts.get(ticket.player_id)
+                if contexts.get(ticket.ticket_id)
             )
             if players:
                 match = self._begun(mode, match_id, proposal, players, begun)
@@ -204,7 +204,7 @@ class PlayerTraces:
             kind=SpanKind.PRODUCER,
             mode=mode.name,
             match_id=match_id,
-            players=len(proposal.tickets),
+            players=len(members_of(proposal.tickets)),
             handoff=mode.handoff.value,
         )
         match = _Match(
@@ -247,7 +247,7 @@ class PlayerTraces:
         if mine is not None:
             return mine.traceparent
         contexts = await self._contexts(mode, match.tickets)
-        traced = (contexts.get(ticket.player_id, "") for ticket in match.tickets)
+        traced = (contexts.get(ticket.ticket_id, "") for ticket in match.tickets)
         return next(filter(None, traced), "")
 
     def _made(self, queue: QueueName, match_id: str, match: _Match) -> None:
@@ -257,9 +257,9 @@ class PlayerTraces:
         ended = self.now()
         match.span.end(nanoseconds(ended))
         for ticket, context in match.players:
-            self._known.pop((queue, ticket.player_id), None)
+            self._known.pop((queue, ticket.ticket_id), None)
             self._waited(
-                match.mode, ticket.player_id, ticket.enqueued_at, ended, context,
+                match.mode, ticket.ticket_id, ticket.enqueued_at, ended, context,
                 outcome="matched", match_id=match_id, link=match.traceparent,
             )  # fmt: skip
 
@@ -296,8 +296,8 @@ class PlayerTraces:
             if match is not None:
                 self._handed_over(match, each)
             elif each.what in _LEFT:
-                for player_id in each.players.split("\n"):
-                    self._left(player_id, each)
+                for ticket_id in each.players.split("\n"):
+                    self._left(ticket_id, each)
 
     def _handed_over(self, match: _Match, each: Happened) -> None:
         if each.what == "committed":
@@ -334,27 +334,27 @@ class PlayerTraces:
             failed(handoff, told["cause"])
         handoff.end(nanoseconds(at))
 
-    def _left(self, player_id: str, each: Happened) -> None:
-        known = self._known.get((each.queue, player_id))
+    def _left(self, ticket_id: str, each: Happened) -> None:
+        known = self._known.get((each.queue, ticket_id))
         if known is None or known.enqueued_at > each.at:
             return  # came back since
-        del self._known[each.queue, player_id]
+        del self._known[each.queue, ticket_id]
         if known.traceparent:
             self._waited(
-                known.mode, player_id, known.enqueued_at, each.at, known.traceparent,
+                known.mode, ticket_id, known.enqueued_at, each.at, known.traceparent,
                 outcome=each.what,
             )  # fmt: skip
 
     # Redis, and the collector
 
     async def _contexts(self, mode: GameMode, tickets: Sequence[Ticket]) -> dict[str, str]:
-        """Player -> context. Only those whom another server has queued are looked up."""
+        """Ticket id -> context. Only those that another server has queued are looked up."""
         found: dict[str, str] = {}
         unknown = []
         for ticket in tickets:
-            known = self._known.get((mode.queue, ticket.player_id))
+            known = self._known.get((mode.queue, ticket.ticket_id))
             if known is not None and known.enqueued_at == ticket.enqueued_at:
-                found[ticket.player_id] = known.traceparent
+                found[ticket.ticket_id] = known.traceparent
             else:
                 unknown.append(ticket)
         if unknown:

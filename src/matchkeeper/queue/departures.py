@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.ticket import PoisonedTicket, Ticket
+from matchkeeper.domain.ticket import PoisonedTicket, Ticket, members_of
 from matchkeeper.errors import StoreError
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
@@ -52,19 +52,19 @@ class Departures:
             )
             told = []
             for ticket in batch:
-                if ticket.player_id not in moved:
+                if ticket.ticket_id not in moved:
                     continue
                 emit(
                     Event.POISONED,
-                    player_id=printable(ticket.player_id),
+                    player_id=printable(ticket.ticket_id),
                     reason=printable(ticket.reason),
                     mode=mode.name,
                 )
                 self._metrics.poisoned(mode.name, ticket.kind)
-                if ticket.pod_id is not None:
-                    text = f"Set aside: {ticket.reason}"
-                    payload = answers.error(ticket.player_id, ErrorCode.INVALID_METADATA, text)
-                    told.append((self._settings.result_channel(ticket.pod_id), payload))
+                text = f"Set aside: {ticket.reason}"
+                for member in ticket.members:
+                    payload = answers.error(member.player_id, ErrorCode.INVALID_METADATA, text)
+                    told.append((self._settings.result_channel(member.pod_id), payload))
             await self._tell(told, "Error")
 
     async def expire(
@@ -80,16 +80,16 @@ class Departures:
             gone = await self._tickets.expire(
                 mode.queue, batch, token=self._new_token(), max_wait=mode.max_wait
             )
-            self._metrics.expired(mode.name, len(gone))
-            emit(Event.EXPIRED, mode=mode.name, players=len(gone))
+            players = members_of(ticket for ticket in batch if ticket.ticket_id in gone)
+            self._metrics.expired(mode.name, len(players))
+            emit(Event.EXPIRED, mode=mode.name, players=len(players))
             await self._tell(
                 [
                     (
-                        self._settings.result_channel(ticket.pod_id),
-                        answers.plain(ticket.player_id, answers.EXPIRED),
+                        self._settings.result_channel(member.pod_id),
+                        answers.plain(member.player_id, answers.EXPIRED),
                     )
-                    for ticket in batch
-                    if ticket.player_id in gone
+                    for member in players
                 ],
                 answers.EXPIRED,
             )

@@ -51,7 +51,7 @@ class Queue(Protocol):
     def arrived(self, queue_length: int, tickets: Sequence[Ticket]) -> None:
         """These were put into the queue."""
 
-    def left(self, players: Sequence[str]) -> None:
+    def left(self, ticket_ids: Sequence[str]) -> None:
         """These were taken out."""
 
 
@@ -252,7 +252,7 @@ class Ingest:
     ) -> list[Outcome]:
         if kind is RequestKind.DEQUEUE:
             outcomes = await self._tickets.dequeue(mode.queue, heard)
-            gone = [e.heard.request.player_id for e in outcomes if e.reply is Reply.DEQUEUED]
+            gone = [e.heard.request.ticket_id for e in outcomes if e.reply is Reply.DEQUEUED]
             self._queues[mode.queue].left(gone)
             return outcomes
         begun = self._traces.now()

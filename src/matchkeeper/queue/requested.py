@@ -64,10 +64,10 @@ def rating_of(request: Request, mode: GameMode) -> float | None:
 def queued_ticket(queued: Outcome) -> Ticket:
     """What now stands in the queue."""
     request = queued.heard.request
-    return Ticket(
-        player_id=request.player_id,
+    return Ticket.of_one(
+        request.player_id,
+        request.pod_id or "",
         enqueued_at=float(queued.detail),
-        pod_id=request.pod_id or "",
         metadata_sum=metadata_sum(request.metadata.encode()),
         rating=queued.heard.rating,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +12,7 @@ from itertools import islice
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.ticket import Ticket
+from matchkeeper.domain.ticket import Ticket, members_of
 from matchkeeper.errors import StoreError, StoreRefusedError
 from matchkeeper.handoff.committed import CommittedMatches
 from matchkeeper.handoff.decide import Cause
@@ -86,7 +86,7 @@ class Round:
         self._stop = stop
         self._at_once = max(1, 2 * settings.commit_batch_size // mode.required_players)
         self._gone: dict[str, float] = {}
-        """Players, by enqueue time, who made a proposal of the last round stale."""
+        """Tickets, by enqueue time, that made a proposal of the last round stale."""
 
     async def run(self) -> RoundResult:
         """One round. Raises StoreError; whatever was committed until then stands."""
@@ -106,7 +106,7 @@ class Round:
         self.view.unmatched(pairing.unmatched)
         looking_seconds = self._clock() - begun
         if pairing.proposals and pairing.unmatched:
-            self._kept(Cause.ODD_PLAYER, len(pairing.unmatched), log=False)
+            self._kept(Cause.ODD_PLAYER, len(members_of(pairing.unmatched)), log=False)
         with self._step("commit"):
             matches, no_server = await self._commit(pairing.proposals, view.now)
         with self._step("refresh"):
@@ -138,13 +138,13 @@ class Round:
         return await asyncio.to_thread(self._strategy, tickets, now)
 
     def _without_gone(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
-        """Players who spoilt a proposal and still stand here are in a pending match elsewhere, put
-        here by hand: left out of every second round, so that nobody waits for such a player.
+        """Tickets that spoilt a proposal and still stand here are in a pending match elsewhere, put
+        here by hand: left out of every second round, so that nobody waits for such a ticket.
         """
         gone, self._gone = self._gone, {}
         if not gone:
             return tickets
-        return [each for each in tickets if gone.get(each.player_id) != each.enqueued_at]
+        return [each for each in tickets if gone.get(each.ticket_id) != each.enqueued_at]
 
     def _without_held(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
         if not self._pods.holding:
@@ -170,7 +170,9 @@ class Round:
             nonlocal made, unheard
             for results in ended:
                 made += self._count(results, now)
-                unheard += _unheard_players(results)
+                unheard += _players_in(
+                    each.match for each in results if each.reply is CommitReply.NO_SERVER
+                )
 
         async with Behind[list[Committed]](at_once=_COMMITS_AT_ONCE) as behind:
             while not unheard and (batch := list(islice(left, self._at_once))):
@@ -209,7 +211,7 @@ class Round:
             )
         except StoreError as error:
             self._traces.not_committed([match.match_id for match in matches], error)
-            self._kept(Cause.PUBLISH_FAILED, sum(len(match.tickets) for match in matches))
+            self._kept(Cause.PUBLISH_FAILED, _players_in(matches))
             raise
         self._traces.committed(self.mode, results)
         return results
@@ -236,9 +238,9 @@ class Round:
                 self._spoilt(result)
         if made:
             tickets = [ticket for match in made for ticket in match.tickets]
-            waits = [max(0.0, now - ticket.enqueued_at) for ticket in tickets]
+            waits = [max(0.0, now - each.enqueued_at) for each in tickets for _ in each.members]
             self._game_servers.succeeded(max(result.subscribers for result in results))
-            self.view.left([ticket.player_id for ticket in tickets])
+            self.view.left([ticket.ticket_id for ticket in tickets])
             self._metrics.matches(self.mode.name, len(made), waits)
         return len(made)
 
@@ -249,17 +251,17 @@ class Round:
                 Event.MATCH_COMMITTED,
                 mode=self.mode.name,
                 match_id=result.match.match_id,
-                players=", ".join(ticket.player_id for ticket in result.match.tickets),
+                players=", ".join(each.player_id for each in members_of(result.match.tickets)),
                 subscribers=result.subscribers,
             )
 
     def _spoilt(self, result: Committed) -> None:
         for ticket in result.match.tickets:
-            if ticket.player_id == result.stale_player:
-                self._gone[ticket.player_id] = ticket.enqueued_at
-        self.view.forget(result.stale_player)
+            if ticket.ticket_id == result.stale_ticket:
+                self._gone[ticket.ticket_id] = ticket.enqueued_at
+        self.view.forget(result.stale_ticket)
         self._metrics.stale_proposal(self.mode.name)
-        emit(Event.PROPOSAL_STALE, mode=self.mode.name, player_id=result.stale_player)
+        emit(Event.PROPOSAL_STALE, mode=self.mode.name, player_id=result.stale_ticket)
 
     def _kept(self, cause: Cause, players: int, *, log: bool = True) -> None:
         """These players wait on, with the place they had: they never left the queue."""
@@ -268,5 +270,5 @@ class Round:
             emit(Event.REENQUEUED, mode=self.mode.name, players=players, cause=cause.value)
 
 
-def _unheard_players(results: Sequence[Committed]) -> int:
-    return sum(len(each.match.tickets) for each in results if each.reply is CommitReply.NO_SERVER)
+def _players_in(matches: Iterable[NewMatch]) -> int:
+    return sum(len(members_of(match.tickets)) for match in matches)

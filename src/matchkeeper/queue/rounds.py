@@ -64,9 +64,9 @@ class Rounds:
         if queue_length >= self.mode.required_players and not self._game_servers.missing:
             self.try_now()
 
-    def left(self, players: Sequence[str]) -> None:
+    def left(self, ticket_ids: Sequence[str]) -> None:
         """These asked to leave, and have left."""
-        self._round.view.left(players)
+        self._round.view.left(ticket_ids)
 
     def try_now(self) -> None:
         """Something changed for the better: do not wait for the tick."""

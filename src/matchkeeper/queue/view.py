@@ -1,6 +1,6 @@
 """A queue as one server sees it: what is known is kept, and only what is new is read.
 
-Redis stays the truth: a match is committed only if its players still stand where they were seen,
+Redis stays the truth: a match is committed only if its tickets still stand where they were seen,
 with the metadata that was read.
 """
 
@@ -80,7 +80,7 @@ class QueueView:
     def arrived(self, tickets: Sequence[Ticket]) -> None:
         """This server has just put these into the queue, and need not read what it wrote."""
         for ticket in tickets:
-            self._known[keys.raw(ticket.player_id)] = ticket
+            self._known[keys.raw(ticket.ticket_id)] = ticket
 
     @property
     def knows_somebody(self) -> bool:
@@ -93,19 +93,19 @@ class QueueView:
         """
         return self.knows_somebody or self._mode.queue in await self._tickets.present()
 
-    def forget(self, player_id: str) -> None:
-        """What was known of this player was wrong."""
-        self._known.pop(keys.raw(player_id), None)
+    def forget(self, ticket_id: str) -> None:
+        """What was known of this ticket was wrong."""
+        self._known.pop(keys.raw(ticket_id), None)
         self._standing = None
 
-    def left(self, players: Sequence[str]) -> None:
+    def left(self, ticket_ids: Sequence[str]) -> None:
         """This server has just taken these out: who stood behind them has moved up."""
-        for player in map(keys.raw, players):
-            ticket = self._known.pop(player, None)
+        for name in map(keys.raw, ticket_ids):
+            ticket = self._known.pop(name, None)
             if ticket is not None and ticket.enqueued_at <= self._newest and self._read_from:
                 self._read_from -= 1
             if self._standing is not None:
-                self._standing.pop(player, None)
+                self._standing.pop(name, None)
 
     def unmatched(self, tickets: Sequence[Ticket]) -> None:
         """These were read and found nobody. Where only a part of the queue was read, they come with
@@ -115,8 +115,8 @@ class QueueView:
         if not self._read_from:
             return
         lots = {
-            player: self._lots.get(player) or self._rng.random()
-            for player in (keys.raw(each.player_id) for each in tickets)
+            name: self._lots.get(name) or self._rng.random()
+            for name in (keys.raw(each.ticket_id) for each in tickets)
         }
         if len(lots) > self._room:
             lots = {each: lots[each] for each in nsmallest(self._room, lots, key=lots.__getitem__)}
@@ -187,15 +187,15 @@ class QueueView:
         self._again_turn += 1
         step = len(tickets) // _AGAIN + 1
         again = islice(tickets.values(), self._again_turn % step, None, step)
-        places = [(keys.raw(each.player_id), each.enqueued_at) for each in again]
+        places = [(keys.raw(each.ticket_id), each.enqueued_at) for each in again]
         found = await self._tickets.fetch(self._mode, places)
         for ticket in found.tickets:
-            player = keys.raw(ticket.player_id)
+            name = keys.raw(ticket.ticket_id)
             for kept in (self._known, self._standing or {}):
-                if player in kept:
-                    kept[player] = ticket
+                if name in kept:
+                    kept[name] = ticket
         for poisoned in (*found.poisoned, *found.incomplete):
-            self.forget(poisoned.player_id)
+            self.forget(poisoned.ticket_id)
 
     def _stands(self, view: View, latest: Sequence[Place]) -> None:
         """What was read is followed from here, if it was not just a part."""
@@ -208,17 +208,17 @@ class QueueView:
         """Puts tickets into the view; reads those that are not known."""
         unknown: list[Place] = []
         for place in places:
-            player, since = place
-            ticket = self._known.get(player)
+            name, since = place
+            ticket = self._known.get(name)
             if ticket is None or ticket.enqueued_at != since:
                 unknown.append(place)
             else:
-                view.tickets[player] = ticket
+                view.tickets[name] = ticket
         for first in range(0, len(unknown), _FETCH):
             found = await self._tickets.fetch(self._mode, unknown[first : first + _FETCH])
             for ticket in found.tickets:
-                player = keys.raw(ticket.player_id)
-                self._known[player] = view.tickets[player] = ticket
+                name = keys.raw(ticket.ticket_id)
+                self._known[name] = view.tickets[name] = ticket
             view.poisoned += found.poisoned
             latest = view.now - self._grace_seconds
             view.poisoned += (each for each in found.incomplete if each.enqueued_at < latest)

@@ -40,7 +40,7 @@ def _in(queue: QueueName) -> str:
 
 
 def queue(queue: QueueName) -> str:
-    """ZSET: player -> enqueue time."""
+    """ZSET: ticket -> enqueue time."""
     return f"queue:{_in(queue)}"
 
 
@@ -54,13 +54,13 @@ def mode_of(queue_key: str) -> str:
 
 
 def metadata(queue: QueueName) -> str:
-    """HASH: player -> metadata JSON."""
+    """HASH: ticket -> metadata JSON."""
     return f"metadata:{_in(queue)}"
 
 
-def hand_made_metadata(player_id: str | bytes) -> bytes:
-    """STRING: the metadata of a player whom an operator put into a queue by hand."""
-    return b"metadata:" + raw(player_id)
+def hand_made_metadata(ticket_id: str | bytes) -> bytes:
+    """STRING: the metadata of a ticket that an operator put into a queue by hand."""
+    return b"metadata:" + raw(ticket_id)
 
 
 def pending(queue: QueueName) -> str:
@@ -74,12 +74,12 @@ def match(queue: QueueName, match_id: str) -> str:
 
 
 def matched(queue: QueueName) -> str:
-    """HASH: player -> match id, for players of pending matches."""
+    """HASH: ticket -> match id, for those of pending matches."""
     return f"matched:{_in(queue)}"
 
 
 def leaving(queue: QueueName) -> str:
-    """HASH: player -> match id and modes: queues not to go back to if that pending match fails."""
+    """HASH: ticket -> match id and modes: queues not to go back to if that pending match fails."""
     return f"leaving:{_in(queue)}"
 
 
@@ -115,9 +115,9 @@ def last_match(player_id: str | bytes) -> bytes:
     return b"latest:{}:%b" % raw(player_id)
 
 
-def trace(queue: QueueName, player_id: str | bytes) -> bytes:
-    """STRING with TTL: enqueue time and traceparent of a queued player, where traces are on."""
-    return b"trace:%b:%b" % (_in(queue).encode(), raw(player_id))
+def trace(queue: QueueName, ticket_id: str | bytes) -> bytes:
+    """STRING with TTL: enqueue time and traceparent of a queued ticket, where traces are on."""
+    return b"trace:%b:%b" % (_in(queue).encode(), raw(ticket_id))
 
 
 def answered(queue: QueueName, token: str) -> str:
@@ -166,7 +166,7 @@ PATTERNS = (
 
 
 def raw(text: str | bytes) -> bytes:
-    """A player id as its bytes in Redis, even where those are no UTF-8."""
+    """An id as its bytes in Redis, even where those are no UTF-8."""
     return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
 
 

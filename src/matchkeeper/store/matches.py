@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.realm import QueueName
-from matchkeeper.domain.ticket import Ticket
+from matchkeeper.domain.ticket import Ticket, members_of
 from matchkeeper.store import keys
 from matchkeeper.store.claimers import Refusals, claimers
 from matchkeeper.store.connection import Connection
@@ -26,7 +26,7 @@ from matchkeeper.store.present import Present
 from matchkeeper.store.scripts import Script
 from matchkeeper.store.tickets import pack
 from matchkeeper.wire import answers
-from matchkeeper.wire.metadata import pod_of
+from matchkeeper.wire.metadata import members_in
 
 _SET_ASIDE_KEPT = timedelta(days=1)
 
@@ -57,12 +57,12 @@ class NewMatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Committed(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one new match. `detail`: subscribers, or the player who is gone."""
+    """What came of one new match. `detail`: subscribers, or the ticket that is gone."""
 
     match: NewMatch
     reply: CommitReply
     subscribers: int = 0
-    stale_player: str = ""
+    stale_ticket: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +71,14 @@ class GivenBack:
 
     put_back: int
     left: tuple[tuple[str, str], ...]
-    """(player, metadata) of those who do not go back, to be told `DeQueued`."""
+    """(ticket id, metadata) of those that do not go back, to be told `DeQueued`."""
 
     def news(self, result_channel: Callable[[str], str]) -> list[tuple[str, bytes]]:
         """(channel, payload) for the pods of those who do not go back."""
-        pods = ((player, pod_of(metadata.encode())) for player, metadata in self.left)
         return [
-            (result_channel(pod), answers.plain(player, answers.DEQUEUED))
-            for player, pod in pods
-            if pod
+            (result_channel(member.pod_id), answers.plain(member.player_id, answers.DEQUEUED))
+            for ticket_id, metadata in self.left
+            for member in members_in(ticket_id, metadata.encode())
         ]
 
 
@@ -135,10 +134,10 @@ class MatchStore(Handoffs):
         tickets = [ticket for match in matches for ticket in match.tickets]
         hand_made = {place: each for place, each in enumerate(tickets, start=1) if each.hand_made}
         by_hand = {place: len(names) + nth for nth, place in enumerate(hand_made, start=1)}
-        names += [keys.hand_made_metadata(each.player_id) for each in hand_made.values()]
+        names += [keys.hand_made_metadata(each.ticket_id) for each in hand_made.values()]
         last_match = len(names) + 1 if self._several else 0
         if self._several:
-            names += [keys.last_match(each.player_id) for each in tickets]
+            names += [keys.last_match(each.player_id) for each in members_of(tickets)]
         call = pack(
             {
                 "claim": mode.handoff is Handoff.CLAIM,
@@ -148,7 +147,7 @@ class MatchStore(Handoffs):
                 "durability": str(self.durability),
                 "memory_ms": int(memory.total_seconds() * 1000),
                 "places": table,
-                "ids": [ticket.player_id for ticket in tickets],
+                "ids": [ticket.ticket_id for ticket in tickets],
                 "scores": [repr(ticket.enqueued_at) for ticket in tickets],
                 "sums": [ticket.metadata_sum for ticket in tickets],
                 "hand_made": by_hand,
@@ -216,7 +215,7 @@ class MatchStore(Handoffs):
         kept: int,
     ) -> tuple[list[str], list[str]]:
         """Matches that cannot be read are no longer pending, and their players are free. Returns
-        those that this call has set aside, and the players who are dead letters now, of which
+        those that this call has set aside, and the tickets that are dead letters now, of which
         `kept` are kept at most.
         """
         described: list[str | bytes] = []
@@ -234,10 +233,10 @@ class MatchStore(Handoffs):
             *(keys.raw(keys.match(queue, match.match_id)) for match in matches),
         ]
         memory_ms, look_ms = self._connection.memory_ms, int(_SET_ASIDE_KEPT.total_seconds() * 1000)
-        done, players = await self._connection.script(
+        done, tickets = await self._connection.script(
             Script.SET_ASIDE_MATCHES, names, [memory_ms, kept, look_ms, *described]
         )
-        return [keys.text(each) for each in done], [keys.text(each) for each in players]
+        return [keys.text(each) for each in done], [keys.text(each) for each in tickets]
 
     async def pending_match_of(self, player_id: str) -> tuple[QueueName, str] | None:
         """(queue, match id) of the pending match that a player is in."""
@@ -334,8 +333,8 @@ class MatchStore(Handoffs):
         return GivenBack(
             put_back=int(reply[1]),
             left=tuple(
-                (player.decode(), text.decode())
-                for player, text in zip(left[::2], left[1::2], strict=True)
+                (ticket_id.decode(), text.decode())
+                for ticket_id, text in zip(left[::2], left[1::2], strict=True)
             ),
         )
 
@@ -348,5 +347,5 @@ def _committed(match: NewMatch, reply: CommitReply, detail: bytes) -> Committed:
         match=match,
         reply=reply,
         subscribers=int(detail) if reply is CommitReply.COMMITTED else 0,
-        stale_player=detail.decode() if reply is CommitReply.STALE else "",
+        stale_ticket=detail.decode() if reply is CommitReply.STALE else "",
     )

@@ -12,12 +12,12 @@ from matchkeeper.store import keys
 from matchkeeper.wire.metadata import read_ticket
 
 Place = tuple[bytes, float]
-"""A player as in Redis, and the enqueue time."""
+"""The id of a ticket as in Redis, and the enqueue time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """Who stands in a part of a queue, longest waiting first."""
+    """What stands in a part of a queue, longest waiting first."""
 
     now: float
     """Unix time in seconds, of Redis."""
@@ -27,14 +27,14 @@ class Scan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """The tickets of some places. Players who left since the scan are in none of these."""
+    """The tickets of some places. Those that left since the scan are in none of these."""
 
     tickets: tuple[Ticket, ...]
     poisoned: tuple[PoisonedTicket, ...]
     incomplete: tuple[PoisonedTicket, ...]
     """Entries with no metadata at all."""
     metadata: Mapping[str, str]
-    """Player -> JSON text, of the tickets."""
+    """Ticket id -> JSON text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ def joined(parts: Sequence[Fetched]) -> Fetched:
         tickets=tuple(each for part in parts for each in part.tickets),
         poisoned=tuple(each for part in parts for each in part.poisoned),
         incomplete=tuple(each for part in parts for each in part.incomplete),
-        metadata={player: text for part in parts for player, text in part.metadata.items()},
+        metadata={ticket_id: text for part in parts for ticket_id, text in part.metadata.items()},
     )
 
 
@@ -94,10 +94,10 @@ def scanned(reply: Any) -> Scan:
 
 
 def still_there(places: Sequence[Place], reply: Any) -> list[tuple[bytes, float, bytes | None]]:
-    """From the reply of `fetch.lua`: (player, enqueue time, metadata) of who kept the place."""
+    """From the reply of `fetch.lua`: (ticket, enqueue time, metadata), if still there."""
     return [
-        (player, since, text)
-        for (player, since), score, text in zip(places, reply[0], reply[1], strict=True)
+        (ticket_id, since, text)
+        for (ticket_id, since), score, text in zip(places, reply[0], reply[1], strict=True)
         if score is not None and float(score) == since
     ]
 
@@ -107,18 +107,18 @@ def fetched(
     there: Sequence[tuple[bytes, float, bytes | None]],
     hand_made: Mapping[bytes, bytes],
 ) -> Fetched:
-    """Tickets of what was read. `hand_made`: player -> metadata in a key of its own."""
+    """Tickets of what was read. `hand_made`: ticket id -> metadata in a key of its own."""
     tickets: list[Ticket] = []
     poisoned: list[PoisonedTicket] = []
     incomplete: list[PoisonedTicket] = []
     metadata: dict[str, str] = {}
-    for player, since, inline in there:
-        text = inline if inline is not None else hand_made.get(player)
-        name = keys.text(player)
+    for ticket_id, since, inline in there:
+        text = inline if inline is not None else hand_made.get(ticket_id)
+        name = keys.text(ticket_id)
         if text is None:
             incomplete.append(
                 PoisonedTicket(
-                    player_id=name,
+                    ticket_id=name,
                     enqueued_at=since,
                     raw_metadata=None,
                     reason="Metadata not found",

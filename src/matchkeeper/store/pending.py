@@ -11,13 +11,13 @@ import msgspec
 
 from matchkeeper.domain.match import MatchState
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.ticket import PoisonedTicket, Ticket
+from matchkeeper.domain.ticket import Member, PoisonedTicket, Ticket
 from matchkeeper.store import keys
 from matchkeeper.store.claimers import Claimer
 from matchkeeper.wire.metadata import metadata_sum, read_ticket
 
 _stored = msgspec.msgpack.Decoder(tuple[list[int], list[str], list[str], list[str]])
-"""Players of each team; then, team after team, the players, enqueue times and metadata."""
+"""Tickets of each team; then, team after team, their ids, enqueue times and metadata."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class PendingMatch:
     created_at: float
     teams: tuple[tuple[Ticket, ...], ...]
     metadata: Mapping[str, str]
-    """Player -> JSON text."""
+    """Ticket id -> JSON text."""
     claimed_by: str | None
     token: str | None
     """Of the claim."""
@@ -93,14 +93,14 @@ def read_match(
 
 
 def _pending(mode: GameMode, match_id: str, fields: Mapping[bytes, bytes]) -> PendingMatch:
-    sizes, players, scores, texts = _stored.decode(fields[b"tickets"])
-    if sum(sizes) != len(players):
+    sizes, ids, scores, texts = _stored.decode(fields[b"tickets"])
+    if sum(sizes) != len(ids):
         raise ValueError("its teams are not its players")
-    metadata = dict(zip(players, texts, strict=True))
+    metadata = dict(zip(ids, texts, strict=True))
     tickets = iter(
         [
-            _ticket(mode, player, _finite(score), metadata[player])
-            for player, score in zip(players, scores, strict=True)
+            _ticket(mode, ticket_id, _finite(score), metadata[ticket_id])
+            for ticket_id, score in zip(ids, scores, strict=True)
         ]
     )
     claimed_by, token, declined_by = map(fields.get, (b"claimed_by", b"token", b"declined_by"))
@@ -132,14 +132,14 @@ def _number(text: bytes) -> int:
     return number
 
 
-def _ticket(mode: GameMode, player_id: str, score: float, metadata: str) -> Ticket:
-    ticket = read_ticket(player_id, score, metadata.encode(), mode)
+def _ticket(mode: GameMode, ticket_id: str, score: float, metadata: str) -> Ticket:
+    ticket = read_ticket(ticket_id, score, metadata.encode(), mode)
     if isinstance(ticket, PoisonedTicket):
         # Only a mode whose rules changed since the commit gets here: the match itself is whole.
         return Ticket(
-            player_id=player_id,
+            ticket_id=ticket_id,
+            members=ticket.members or (Member(ticket_id, ""),),
             enqueued_at=score,
-            pod_id=ticket.pod_id or "",
             metadata_sum=metadata_sum(metadata.encode()),
         )
     return ticket

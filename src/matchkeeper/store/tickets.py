@@ -162,7 +162,7 @@ class TicketStore:
         ]
         for heard in batch:
             names += self._of_request(queue, heard)
-            names.append(keys.hand_made_metadata(heard.request.player_id))
+            names.append(keys.hand_made_metadata(heard.request.ticket_id))
         for other in others:
             names += [keys.matched(other), keys.leaving(other)]
         reply = await self._connection.script(Script.DEQUEUE, names, [args], durable=True)
@@ -173,7 +173,7 @@ class TicketStore:
             "tag": queue.mode,
             "group": batch[0].entry.group if batch[0].entry else "",
             "memory_ms": self._connection.memory_ms,
-            "players": [heard.request.player_id for heard in batch],
+            "players": [heard.request.ticket_id for heard in batch],
             "tokens": [heard.token for heard in batch],
             "entries": [heard.entry.entry_id if heard.entry else "" for heard in batch],
             "repeats": {
@@ -210,10 +210,10 @@ class TicketStore:
         if not places:
             return fetched(mode, [], {})
         names = [keys.queue(mode.queue), keys.metadata(mode.queue)]
-        players = [player for player, _ in places]
+        ids = [ticket_id for ticket_id, _ in places]
 
         async def get(redis: Redis) -> tuple[Any, dict[bytes, bytes]]:
-            there = still_there(places, await call(redis, Script.FETCH, names, players))
+            there = still_there(places, await call(redis, Script.FETCH, names, ids))
             return there, await _hand_made(redis, [each[0] for each in there if each[2] is None])
 
         return fetched(mode, *await self._connection.run("fetch", get))
@@ -250,38 +250,38 @@ class TicketStore:
         kept: int,
         raw_limit: int,
     ) -> set[str]:
-        """Moves tickets to the dead letters; returns the players that this call has moved."""
+        """Moves tickets to the dead letters; returns the ids of those that this call has moved."""
         letters: list[bytes | str] = []
         for ticket in tickets:
             raw = (ticket.raw_metadata or "").encode("utf-8", "replace")[:raw_limit]
             reason = ticket.reason.encode("utf-8", "replace")
-            letters += [keys.raw(ticket.player_id), repr(ticket.enqueued_at), raw, reason]
+            letters += [keys.raw(ticket.ticket_id), repr(ticket.enqueued_at), raw, reason]
         names: list[str | bytes] = [
             keys.answered(queue, token),
             keys.queue(queue),
             keys.metadata(queue),
             keys.dead(queue),
             keys.history(queue),
-            *(keys.hand_made_metadata(ticket.player_id) for ticket in tickets),
+            *(keys.hand_made_metadata(ticket.ticket_id) for ticket in tickets),
         ]
         reply = await self._connection.script(
             Script.SET_ASIDE, names, [self._connection.memory_ms, kept, *letters]
         )
-        return {keys.text(player) for player in reply}
+        return {keys.text(ticket_id) for ticket_id in reply}
 
     async def expire(
         self, queue: QueueName, tickets: Sequence[Ticket], *, token: str, max_wait: timedelta
     ) -> set[str]:
-        """Takes out tickets that have waited `max_wait`; returns the players taken out."""
+        """Takes out tickets that have waited `max_wait`; returns the ids of those taken out."""
         entries = [
-            {"player": ticket.player_id, "score": repr(ticket.enqueued_at)} for ticket in tickets
+            {"player": ticket.ticket_id, "score": repr(ticket.enqueued_at)} for ticket in tickets
         ]
         names: list[str | bytes] = [
             keys.answered(queue, token),
             keys.queue(queue),
             keys.metadata(queue),
             keys.history(queue),
-            *(keys.hand_made_metadata(ticket.player_id) for ticket in tickets),
+            *(keys.hand_made_metadata(ticket.ticket_id) for ticket in tickets),
         ]
         reply = await self._connection.script(
             Script.EXPIRE,
@@ -289,7 +289,7 @@ class TicketStore:
             [self._connection.memory_ms, max_wait.total_seconds(), pack(entries)],
             durable=True,
         )
-        return {keys.text(player) for player in reply}
+        return {keys.text(ticket_id) for ticket_id in reply}
 
     async def where(self, player_id: str) -> list[tuple[QueueName, float]]:
         """The queues in which a player waits: (queue, enqueue time)."""
@@ -341,8 +341,8 @@ def _outcomes(
     ]
 
 
-async def _hand_made(redis: Redis, players: Sequence[bytes]) -> dict[bytes, bytes]:
-    if not players:
+async def _hand_made(redis: Redis, ids: Sequence[bytes]) -> dict[bytes, bytes]:
+    if not ids:
         return {}
-    texts: Any = await redis.mget([keys.hand_made_metadata(player) for player in players])
-    return {player: text for player, text in zip(players, texts, strict=True) if text is not None}
+    texts: Any = await redis.mget(map(keys.hand_made_metadata, ids))
+    return {each: text for each, text in zip(ids, texts, strict=True) if text is not None}

@@ -1,4 +1,4 @@
-"""Where the traces of queued players are kept: for people who look on, never for matching."""
+"""Where the traces of queued tickets are kept: for people who look on, never for matching."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from matchkeeper.wire.trace_context import traceparent_in
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The trace of one player in one queue."""
+    """The trace of one ticket in one queue."""
 
     queue: QueueName
-    player_id: str
+    ticket_id: str
     enqueued_at: float
     """Names the ticket: what an earlier one left behind is not taken for this one's."""
     traceparent: str
@@ -40,25 +40,25 @@ class TraceStore:
             async with redis.pipeline(transaction=False) as pipe:
                 for each in kept:
                     value = f"{each.enqueued_at!r} {each.traceparent}"
-                    pipe.set(keys.trace(each.queue, each.player_id), value, px=each.memory)
+                    pipe.set(keys.trace(each.queue, each.ticket_id), value, px=each.memory)
                 await pipe.execute()
 
         await self.connection.once("keep traces", send)
 
     async def read(self, queue: QueueName, tickets: Sequence[Ticket]) -> dict[str, str]:
-        """Player -> traceparent of those who have one, in one call."""
+        """Ticket id -> traceparent of those that have one, in one call."""
 
         async def fetch(redis: Redis) -> list[Any]:
-            names = [keys.trace(queue, ticket.player_id) for ticket in tickets]
+            names = [keys.trace(queue, ticket.ticket_id) for ticket in tickets]
             return list(await redis.mget(names))
 
         values = await self.connection.once("read traces", fetch)
         found = {
-            ticket.player_id: _of_ticket(ticket, value)
+            ticket.ticket_id: _of_ticket(ticket, value)
             for ticket, value in zip(tickets, values, strict=True)
             if value is not None
         }
-        return {player: traceparent for player, traceparent in found.items() if traceparent}
+        return {each: traceparent for each, traceparent in found.items() if traceparent}
 
 
 def _of_ticket(ticket: Ticket, value: bytes) -> str:

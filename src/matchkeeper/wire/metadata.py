@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.ticket import Poison, PoisonedTicket, Ticket
+from matchkeeper.domain.ticket import Member, Poison, PoisonedTicket, Ticket
 from matchkeeper.wire.codes import ErrorCode
 from matchkeeper.wire.limits import MAX_METADATA_BYTES, decoded, id_problem
 from matchkeeper.wire.salvage import complaint
@@ -114,12 +114,12 @@ def rating_in(metadata: str, mode: GameMode) -> float | None:
 
 
 def read_ticket(
-    player_id: str, enqueued_at: float, raw: bytes, mode: GameMode, *, hand_made: bool = False
+    ticket_id: str, enqueued_at: float, raw: bytes, mode: GameMode, *, hand_made: bool = False
 ) -> Ticket | PoisonedTicket:
     """The ticket that stands in Redis, or the reason why it cannot be used."""
-    pod_id: str | None = None
+    members: tuple[Member, ...] = ()
     try:
-        if problem := id_problem("player_id", player_id):
+        if problem := id_problem("player_id", ticket_id):
             raise BadMetadataError(problem, Poison.INVALID_PLAYER_ID)
         if not abs(enqueued_at) <= _LATEST_SCORE:
             raise BadMetadataError("score is no enqueue time", Poison.INVALID_SCORE)
@@ -128,23 +128,23 @@ def read_ticket(
             raise BadMetadataError("pod_id not found", Poison.POD_ID_NOT_FOUND)
         if problem := id_problem("pod_id", known.pod_id):
             raise BadMetadataError(problem, Poison.INVALID_POD_ID)
-        pod_id = known.pod_id
+        members = (Member(ticket_id, known.pod_id),)
         _check_size(raw, mode)
         rating = rating_of(known.mmr) if mode.rating is not None else None
     except BadMetadataError as error:
         return PoisonedTicket(
-            player_id=player_id,
+            ticket_id=ticket_id,
             enqueued_at=enqueued_at,
             raw_metadata=raw.decode("utf-8", "replace"),
             reason=str(error),
             kind=error.kind,
-            pod_id=pod_id,
+            members=members,
             hand_made=hand_made,
         )
     return Ticket(
-        player_id=player_id,
+        ticket_id=ticket_id,
+        members=members,
         enqueued_at=enqueued_at,
-        pod_id=known.pod_id,
         metadata_sum=metadata_sum(raw),
         rating=rating,
         hand_made=hand_made,
@@ -179,12 +179,10 @@ def _parse(raw: bytes) -> _Known:
         raise BadMetadataError("metadata is not a JSON object", Poison.NOT_AN_OBJECT) from None
 
 
-def pod_of(raw: bytes | None) -> str | None:
-    """The pod named in stored metadata, where it can be read."""
-    if not raw:
-        return None
+def members_in(ticket_id: str, raw: bytes) -> tuple[Member, ...]:
+    """Whom to tell of a ticket with this metadata; nobody where it cannot be read."""
     try:
         pod_id = _parse(raw).pod_id
     except BadMetadataError:
-        return None
-    return None if id_problem("pod_id", pod_id) else str(pod_id)
+        return ()
+    return () if id_problem("pod_id", pod_id) else (Member(ticket_id, str(pod_id)),)

@@ -9,7 +9,7 @@ import msgspec
 
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode, Handoff
-from matchkeeper.domain.ticket import Ticket
+from matchkeeper.domain.ticket import Member, Ticket, members_of
 from matchkeeper.wire.answers import Answer, BattlePlayer, BattleRequest, MatchFound
 
 _encode = msgspec.json.Encoder().encode
@@ -17,28 +17,29 @@ _encode = msgspec.json.Encoder().encode
 
 def match_found(proposal: Proposal, mode: GameMode, match_id: str) -> list[tuple[str, str]]:
     """One (pod_id, payload) for each player of the match."""
-    players = tuple([ticket.player_id for ticket in proposal.tickets])
+    teams = [members_of(team) for team in proposal.teams]
+    players = tuple([member.player_id for team in teams for member in team])
     notices = []
-    for team in proposal.teams:
-        for ticket in team:
+    for team in teams:
+        for member in team:
             found = MatchFound(
-                opponent_id=_opponent(proposal, team, ticket),
+                opponent_id=_opponent(teams, team, member),
                 match_id=match_id,
                 game_mode=mode.name,
                 player_ids=players,
             )
             notices.append(
-                (ticket.pod_id, _encode(Answer(ticket.player_id, {"MatchFound": found})).decode())
+                (member.pod_id, _encode(Answer(member.player_id, {"MatchFound": found})).decode())
             )
     return notices
 
 
-def _opponent(proposal: Proposal, team: Sequence[Ticket], ticket: Ticket) -> str:
+def _opponent(teams: Sequence[list[Member]], team: list[Member], member: Member) -> str:
     """The first player of another team; in a mode of one team, the first other player."""
-    for other in proposal.teams:
+    for other in teams:
         if other is not team:
             return other[0].player_id
-    return next(each.player_id for each in team if each is not ticket)
+    return next(each.player_id for each in team if each is not member)
 
 
 _SLOT = "\x00"
@@ -89,7 +90,8 @@ def filled_in(pieces: Sequence[str], metadata: Iterable[str]) -> str:
 def _players(team: Iterable[Ticket]) -> tuple[BattlePlayer, ...]:
     return tuple(
         [
-            BattlePlayer(ticket.player_id, int(ticket.enqueued_at), ticket.pod_id, _slot)
+            BattlePlayer(member.player_id, int(ticket.enqueued_at), member.pod_id, _slot)
             for ticket in team
+            for member in ticket.members
         ]
     )

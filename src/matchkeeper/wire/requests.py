@@ -71,6 +71,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     repeats: str = ""
     """Entry id of the same request as it was sent first; empty where this is the first."""
 
+    @property
+    def ticket_id(self) -> str:
+        """What it puts into the queue, or takes out: a player who comes alone is a ticket."""
+        return self.player_id
+
 
 _enqueue = msgspec.json.Decoder(EnqueueRequest)
 _dequeue = msgspec.json.Decoder(DequeueRequest)

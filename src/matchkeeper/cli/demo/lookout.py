@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from matchkeeper.cli.demo.ledger import Fate, Ledger, Stay
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.ticket import members_of
 from matchkeeper.errors import StoreError
 from matchkeeper.server.wiring import Stores
 
@@ -104,8 +105,8 @@ class Lookout:
         oldest, start = 0.0, 0
         while True:
             page = await self._stores.tickets.read(mode, start=start, count=_PAGE)
-            players.update(ticket.player_id for ticket in page.tickets)
-            players.update(ticket.player_id for ticket in page.unreadable)
+            players.update(member.player_id for member in members_of(page.tickets))
+            players.update(ticket.ticket_id for ticket in page.unreadable)
             waits = (page.now - ticket.enqueued_at for ticket in page.tickets)
             oldest = max((oldest, *waits))
             start += len(page.scan.places)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.ticket import Ticket
+from matchkeeper.domain.ticket import Ticket, members_of
 from matchkeeper.observe.board.stream import EventStream
 from matchkeeper.observe.logging import masked
 
@@ -153,7 +153,7 @@ class Board:
         """Looks at the matches that were made since."""
         fresh, self._fresh = self._fresh, []
         for mode, tickets in fresh:
-            for pod_id in {ticket.pod_id for ticket in tickets}:
+            for pod_id in {member.pod_id for member in members_of(tickets)}:
                 self._pod(pod_id).offers += 1
             if mode.rating is not None:
                 default = mode.rating.default_rating

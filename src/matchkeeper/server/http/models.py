@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from matchkeeper.domain.ticket import members_of
 from matchkeeper.operate.operator import QueueState
 from matchkeeper.store import keys
 from matchkeeper.store.dead_letters import DeadLetter
@@ -180,7 +181,7 @@ def match_view(match: PendingMatch | UnreadableMatch) -> MatchView:
         offers=match.offers,
         created_at=match.created_at,
         claimed_by=match.claimed_by,
-        teams=[[ticket.player_id for ticket in team] for team in match.teams],
+        teams=[[each.player_id for each in members_of(team)] for team in match.teams],
         problem=None,
     )
 

@@ -105,17 +105,17 @@ def _queue_routes(context: Context) -> list[Any]:
             start=start,
             tickets=[
                 models.TicketView(
-                    player_id=ticket.player_id,
-                    pod_id=ticket.pod_id,
+                    player_id=ticket.ticket_id,
+                    pod_id=ticket.members[0].pod_id,
                     enqueued_at=ticket.enqueued_at,
                     waited_seconds=max(0.0, page.now - ticket.enqueued_at),
-                    metadata=msgspec.json.decode(page.fetched.metadata[ticket.player_id]),
+                    metadata=msgspec.json.decode(page.fetched.metadata[ticket.ticket_id]),
                     held=context.pods.hold(ticket),
                 )
                 for ticket in page.tickets
             ],
             next_start=start + len(page.scan.places) if page.cut else None,
-            unreadable=[printable(ticket.player_id) for ticket in page.unreadable],
+            unreadable=[printable(ticket.ticket_id) for ticket in page.unreadable],
         )
 
     return [queues, queue]
