@@ -24,7 +24,7 @@ from crowd.wire import packed
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.realm import QueueName
-from matchkeeper.domain.ticket import Ticket
+from matchkeeper.domain.ticket import Member, Ticket
 from matchkeeper.handoff.offers import new_match
 from matchkeeper.matching.first_come import first_come_first_served
 from matchkeeper.store import keys, scripts
@@ -119,8 +119,11 @@ class Ceiling:
         texts = self._line.ask("HGETALL", f"metadata:{{{TAG}}}")
         sums = {p: metadata_sum(text) for p, text in zip(texts[::2], texts[1::2], strict=True)}
         tickets = [
-            Ticket.of_one(
-                player.decode(), "pod", enqueued_at=float(score), metadata_sum=sums[player]
+            Ticket(
+                ticket_id=player.decode(),
+                members=(Member(player.decode(), "pod"),),
+                enqueued_at=float(score),
+                metadata_sum=sums[player],
             )
             for player, score in zip(entries[::2], entries[1::2], strict=True)
         ]

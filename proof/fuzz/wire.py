@@ -12,7 +12,7 @@ import msgspec
 
 from matchkeeper.config import GameModeSettings
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.ticket import PoisonedTicket, Ticket
+from matchkeeper.domain.ticket import Member, PoisonedTicket, Ticket
 from matchkeeper.wire import answers
 from matchkeeper.wire.codes import ErrorCode, WireError
 from matchkeeper.wire.limits import id_problem
@@ -162,7 +162,8 @@ def _ticket(given: bytes) -> bool:
         if isinstance(ticket, PoisonedTicket):
             answers.error(ticket.ticket_id, ErrorCode.INVALID_METADATA, ticket.reason)
             continue
-        other = Ticket.of_one("q", "pod", enqueued_at=1.0, metadata_sum="")
+        them = (Member("q", "pod"),)
+        other = Ticket(ticket_id="q", members=them, enqueued_at=1.0, metadata_sum="")
         try:
             pieces = battle_request(
                 [[ticket], [other]], mode, match_id="m", epoch=1, claim_within_seconds=5

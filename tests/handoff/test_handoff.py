@@ -12,6 +12,7 @@ from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.decide import Cause, Step, next_step
 from matchkeeper.handoff.pods import Hold, PodRecords
 from matchkeeper.store.pending import PendingMatch
+from tests.support.tickets import lone
 
 
 def pending(
@@ -50,7 +51,7 @@ class Clock:
 
 
 def of_pod(pod_id: str) -> Ticket:
-    return Ticket.of_one("p", pod_id, enqueued_at=0.0, metadata_sum="")
+    return lone("p", pod_id)
 
 
 SETTINGS = MatchmakingSettings(

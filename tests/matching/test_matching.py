@@ -19,12 +19,13 @@ from matchkeeper.matching import rating as rating_module
 from matchkeeper.matching.pairing import Pairing
 from matchkeeper.matching.strategy import strategy_for
 from matchkeeper.matching.teams import balanced
+from tests.support.tickets import lone
 
 NOW = 10_000.0
 
 
 def ticket(number: int, since: float, rating: float | None) -> Ticket:
-    return Ticket.of_one(f"p{number}", "a", enqueued_at=since, metadata_sum="", rating=rating)
+    return lone(f"p{number}", since=since, rating=rating)
 
 
 # Few values, so that ties and conflicts are common; some from a clock that is ahead.

@@ -35,6 +35,7 @@ from matchkeeper.observe.catalogue import CATALOGUE
 from matchkeeper.observe.events import Event, emit, heard_by
 from matchkeeper.server.http.pages import FOLDER as PAGE
 from matchkeeper.store.happenings import Happening
+from tests.support.tickets import lone
 
 ROOT = Path(__file__).parents[2]
 NORMAL = GameMode(name="Normal")
@@ -94,7 +95,7 @@ class World:
 
 
 def ticket(player: str, pod: str = "a", rating: float | None = None) -> Ticket:
-    return Ticket.of_one(player, pod, enqueued_at=1, metadata_sum="", rating=rating)
+    return lone(player, pod, rating=rating)
 
 
 def test_quantiles_are_values_that_were_there() -> None:

@@ -14,7 +14,6 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from matchkeeper.client import GameServer
 from matchkeeper.config import load
 from matchkeeper.domain.match import Proposal
-from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreTimeoutError
 from matchkeeper.observe.events import Event, heard_by
 from matchkeeper.server.wiring import Context, build
@@ -24,6 +23,7 @@ from tests.conftest import RealServer, wait_until
 from tests.handoff.test_claiming import next_offer
 from tests.support.harness import Outside, outside
 from tests.support.proxy import proxy_to
+from tests.support.tickets import lone
 from tests.support.traced import (
     NOT_SAMPLED,
     SAMPLED,
@@ -231,10 +231,7 @@ async def test_a_ticket_has_only_its_own_trace(valkey: RealServer) -> None:
         await wire.redis.set("trace:{normal}:p2", "nonsense")
 
         def of(enqueued_at: float) -> dict[str, Proposal]:
-            one, other = (
-                Ticket.of_one(player, "a", enqueued_at=enqueued_at, metadata_sum="")
-                for player in ("p1", "p2")
-            )
+            one, other = (lone(player, since=enqueued_at) for player in ("p1", "p2"))
             return {"m": Proposal(teams=((one,), (other,)))}
 
         assert await traces.proposed(mode, of(8.0)) == {}, "an earlier ticket has left it"

@@ -17,13 +17,13 @@ import pytest
 from matchkeeper import reference
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.ticket import Ticket
 from matchkeeper.store.embedded import executable
 from matchkeeper.wire import answers
 from matchkeeper.wire.codes import ErrorCode
 from matchkeeper.wire.offers import battle_request, filled_in, match_found
 from tests.conftest import RealServer
 from tests.support.harness import outside, serving
+from tests.support.tickets import lone
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -41,11 +41,8 @@ def valid(name: str, payload: bytes | str) -> None:
 
 
 def test_what_the_codec_writes_fits_the_schemas() -> None:
-    def ticket(player: str) -> Ticket:
-        return Ticket.of_one(player, "a", enqueued_at=1.5, metadata_sum="")
-
-    two = ((ticket("p1"),), (ticket("p2"),))
-    four = ((ticket("p1"), ticket("p2")), (ticket("p3"), ticket("p4")))
+    two = ((lone("p1"),), (lone("p2"),))
+    four = ((lone("p1"), lone("p2")), (lone("p3"), lone("p4")))
     mode = GameMode(name="M")
     for teams in (two, four):
         pieces = battle_request(teams, mode, match_id="m", epoch=1, claim_within_seconds=1)

@@ -12,12 +12,12 @@ from redis.asyncio import Redis
 
 from matchkeeper.config import GameModeSettings, MatchmakingSettings
 from matchkeeper.domain.mode import GameMode, RatingRules
-from matchkeeper.domain.ticket import Ticket
 from matchkeeper.matching.strategy import strategy_for
 from matchkeeper.queue.view import QueueView
 from matchkeeper.wire.metadata import metadata_sum
 from tests.conftest import RealServer
 from tests.support.stores import CHANNEL, NORMAL, Stores, duel, open_stores
+from tests.support.tickets import lone
 
 RANKED = GameModeSettings(game_mode="Ranked", use_mmr_matching=True).to_domain(
     max_metadata_bytes=65_536
@@ -75,7 +75,7 @@ async def test_who_was_taken_out_by_others_is_forgotten_with_the_queue(
     async with open_stores(any_server.url) as stores:
         view = view_of(stores, scan_every=timedelta(0))
         queued = await stores.enqueue("p1", RANKED)
-        known = Ticket.of_one("p1", "a", enqueued_at=float(queued.detail), metadata_sum="")
+        known = lone("p1", since=float(queued.detail))
         view.arrived([known])
         assert await view.somebody_waits()
         await redis.delete("queue:{ranked}")
@@ -91,10 +91,10 @@ async def test_who_was_queued_by_this_server_is_not_read_at_all(any_server: Real
         await view.read()  # the first read looks at everybody
         queued = await stores.enqueue("p1", RANKED, metadata='{"mmr":1700}')
         metadata = queued.heard.request.metadata
-        known = Ticket.of_one(
+        known = lone(
             "p1",
             "pod-a",
-            enqueued_at=float(queued.detail),
+            since=float(queued.detail),
             metadata_sum=metadata_sum(metadata.encode()),
             rating=1700.0,
         )
@@ -233,9 +233,7 @@ async def test_those_who_leave_behind_the_part_that_was_read_do_not_keep_it_from
 async def test_what_it_knows_of_those_who_left_is_forgotten(any_server: RealServer) -> None:
     async with open_stores(any_server.url) as stores:
         view = view_of(stores)
-        view.arrived(
-            [Ticket.of_one(f"p{n}", "a", enqueued_at=1.0, metadata_sum="") for n in range(5000)]
-        )
+        view.arrived([lone(f"p{n}") for n in range(5000)])
         await view.read()
         assert len(view._known) == 0  # its memory is what this is about
 

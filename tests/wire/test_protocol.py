@@ -19,6 +19,7 @@ from matchkeeper.wire.limits import id_problem, too_deep
 from matchkeeper.wire.metadata import BadMetadataError, normalise, read_ticket
 from matchkeeper.wire.offers import battle_request, filled_in, match_found
 from matchkeeper.wire.requests import RequestKind, decode, kind_of
+from tests.support.tickets import lone
 
 NORMAL = GameMode(name="Normal")
 RANKED = GameModeSettings(game_mode="Ranked", use_mmr_matching=True).to_domain(
@@ -237,7 +238,7 @@ def test_any_metadata_is_a_ticket_or_poisoned(raw: bytes) -> None:
 
 
 def ticket(player_id: str, since: float = 1_700_000_000.75) -> Ticket:
-    return Ticket.of_one(player_id, "a", enqueued_at=since, metadata_sum="")
+    return lone(player_id, since=since)
 
 
 METADATA = '{"pod_id":"a","x":[1]}'

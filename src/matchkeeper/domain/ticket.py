@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Self
 
 import msgspec
 
@@ -36,6 +35,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Players who wait in one queue as one. Metadata stays in Redis: a queue may be long."""
 
     ticket_id: str
+    """Of a player who comes alone: the player id."""
     members: tuple[Member, ...]
     enqueued_at: float
     """Unix time in seconds, from the clock of Redis. The ticket's place in the queue."""
@@ -45,27 +45,6 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """MMR points; None where the metadata gives none."""
     hand_made: bool = False
     """The metadata stands in a key of its own, `metadata:<ticket_id>`, put there by hand."""
-
-    @classmethod
-    def of_one(
-        cls,
-        player_id: str,
-        pod_id: str,
-        *,
-        enqueued_at: float,
-        metadata_sum: str,
-        rating: float | None = None,
-        hand_made: bool = False,
-    ) -> Self:
-        """Of a player who comes alone: the ticket has the player's id."""
-        return cls(
-            ticket_id=player_id,
-            members=(Member(player_id, pod_id),),
-            enqueued_at=enqueued_at,
-            metadata_sum=metadata_sum,
-            rating=rating,
-            hand_made=hand_made,
-        )
 
 
 def members_of(tickets: Iterable[Ticket]) -> list[Member]:

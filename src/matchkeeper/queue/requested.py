@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.ticket import Ticket
+from matchkeeper.domain.ticket import Member, Ticket
 from matchkeeper.store.stream import Entry
 from matchkeeper.store.tickets import Heard, Outcome
 from matchkeeper.wire.codes import WireError
@@ -64,9 +64,9 @@ def rating_of(request: Request, mode: GameMode) -> float | None:
 def queued_ticket(queued: Outcome) -> Ticket:
     """What now stands in the queue."""
     request = queued.heard.request
-    return Ticket.of_one(
-        request.player_id,
-        request.pod_id or "",
+    return Ticket(
+        ticket_id=request.ticket_id,
+        members=(Member(request.player_id, request.pod_id or ""),),
         enqueued_at=float(queued.detail),
         metadata_sum=metadata_sum(request.metadata.encode()),
         rating=queued.heard.rating,

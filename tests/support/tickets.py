@@ -1,0 +1,23 @@
+"""Tickets for tests that need no store."""
+
+from __future__ import annotations
+
+from matchkeeper.domain.ticket import Member, Ticket
+
+
+def lone(
+    player_id: str,
+    pod_id: str = "a",
+    *,
+    since: float = 1.0,
+    metadata_sum: str = "",
+    rating: float | None = None,
+) -> Ticket:
+    """The ticket of a player who comes alone."""
+    return Ticket(
+        ticket_id=player_id,
+        members=(Member(player_id, pod_id),),
+        enqueued_at=since,
+        metadata_sum=metadata_sum,
+        rating=rating,
+    )
