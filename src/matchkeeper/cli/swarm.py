@@ -15,7 +15,7 @@ from crowd.people import CrowdOptions, Pace
 from crowd.requests import Via
 from matchkeeper.cli import swarm_options as given
 from matchkeeper.cli.common import ConfigOption, UrlOption, in_loop, settings_from, url_of
-from matchkeeper.domain.realm import QueueName
+from matchkeeper.domain.realm import folded
 from matchkeeper.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -137,12 +137,12 @@ def _target(settings: Settings, url: str) -> Target:
 
 
 def _modes(texts: list[str] | None, settings: Settings, *, is_given: bool) -> Mix[str]:
-    known = {mode.queue: mode.name for mode in settings.modes()}
+    known = {mode.queue.mode: mode.name for mode in settings.modes()}
     if not texts:
         return Mix(tuple((name, 1.0) for name in known.values()))
     modes = given.parse_modes(texts)
     for name, _ in modes.weights:
-        if is_given and QueueName.of(name) not in known:
+        if is_given and folded(name) not in known:
             raise ConfigError(
                 f"--mode: there is no game mode {name!r} in the settings",
                 hint=f"Known are {', '.join(known.values())}. For players who ask for a mode that "

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from ..domain.realm import QueueName
+from ..domain.realm import folded
 from ..errors import StoreError, StoreUnavailableError
 from ..store.connection import Connection
 from ..store.subscription import subscribed
@@ -33,7 +33,8 @@ class Expected:
     """A request that is not answered yet."""
 
     word: str
-    queue: QueueName
+    game_mode: str
+    """As `folded`."""
     answer: asyncio.Future[Answer]
     asked_again: bool = False
     """No answer came in time: it may have been lost."""
@@ -44,7 +45,7 @@ class Expected:
             return False
         found = answer.result_type
         mode = found["MatchFound"].get("game_mode") if isinstance(found, dict) else None
-        return isinstance(mode, str) and QueueName.of(mode) == self.queue
+        return isinstance(mode, str) and folded(mode) == self.game_mode
 
 
 class Inbox:
@@ -92,7 +93,7 @@ class Inbox:
     def expecting(self, player_id: str, kind: str, game_mode: str) -> Iterator[Expected]:
         """The next answer to a request of this kind for this player."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        expected = Expected(word=_WORD[kind], queue=QueueName.of(game_mode), answer=future)
+        expected = Expected(word=_WORD[kind], game_mode=folded(game_mode), answer=future)
         waiting = self._expected.setdefault(player_id, [])
         waiting.append(expected)
         try:

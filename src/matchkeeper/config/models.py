@@ -21,7 +21,7 @@ from matchkeeper.config.sections import (
 )
 from matchkeeper.domain.agreement import Shared
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.realm import QueueName
+from matchkeeper.domain.realm import folded
 
 ENV_PREFIX = "MATCHKEEPER_"
 ENV_DELIMITER = "__"
@@ -118,7 +118,7 @@ class Settings(BaseSettings):
                 **{f"matchmaking.{key}": value for key, value in matchmaking.items()},
             },
             modes={
-                QueueName.of(mode.game_mode).mode: mode.model_dump(mode="json")
+                folded(mode.game_mode): mode.model_dump(mode="json")
                 for mode in self.matchmaking.game_modes
             },
         )
@@ -222,9 +222,9 @@ def _channels(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:
 
 
 def _names(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:
-    first: dict[QueueName, int] = {}
+    first: dict[str, int] = {}
     for index, mode in enumerate(matchmaking.game_modes):
-        earlier = first.setdefault(QueueName.of(mode.game_mode), index)
+        earlier = first.setdefault(folded(mode.game_mode), index)
         if earlier != index:
             yield Contradiction(
                 at=(*_MODES, index, "game_mode"),

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
 import msgspec
-
-from matchkeeper.domain.realm import QueueName
 
 HEARD = ("matchmaking.enqueue_request_channel", "matchmaking.dequeue_request_channel")
 """The settings that name the channels of requests."""
@@ -33,7 +31,7 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
 
     common: dict[str, Any]
     modes: dict[str, dict[str, Any]]
-    """By the mode's name as in keys."""
+    """By the mode's name, `folded`."""
 
     def text(self) -> str:
         """The same for the same settings; JSON."""
@@ -61,10 +59,10 @@ class Agreement:
 
     differences: tuple[str, ...] = ()
     """Sentences that name the key, its values, and the other server."""
-    others: frozenset[QueueName] = frozenset()
-    """Queues that only servers with newer settings match."""
-    elsewhere: frozenset[QueueName] = frozenset()
-    """Of modes that other servers have, and this one has not."""
+    others: frozenset[str] = frozenset()
+    """Modes that only servers with newer settings match."""
+    elsewhere: frozenset[str] = frozenset()
+    """Modes that other servers have, and this one has not."""
 
 
 def double_hearing(me: Shared, others: Sequence[Peer]) -> str:
@@ -90,18 +88,16 @@ def agreement(me: Peer, others: Sequence[Peer]) -> Agreement:
     found = list(_differences(me, others))
     if len(found) > _MOST:
         found[_MOST:] = [f"{len(found) - _MOST} more differences"]
-    newer = (
+    newer = {
         mode
         for mode in me.shared.modes
         for newest in (max((me, *others), key=lambda peer: _number(peer, mode)),)
         if _of(newest, mode) != _of(me, mode)
-    )
+    }
     elsewhere = {mode for other in others for mode in other.shared.modes} - me.shared.modes.keys()
-    return Agreement(differences=tuple(found), others=_queues(newer), elsewhere=_queues(elsewhere))
-
-
-def _queues(modes: Iterable[str]) -> frozenset[QueueName]:
-    return frozenset(QueueName(mode=mode) for mode in modes)
+    return Agreement(
+        differences=tuple(found), others=frozenset(newer), elsewhere=frozenset(elsewhere)
+    )
 
 
 def _number(peer: Peer, mode: str) -> tuple[int, str]:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import msgspec
 
 
+def folded(game_mode: str) -> str:
+    """A mode's name as it is compared, and stands in Redis: `Normal` and `NORMAL` are one."""
+    return game_mode.lower()
+
+
 class QueueName(msgspec.Struct, frozen=True, order=True, kw_only=True, gc=False):
-    """The name of a queue. It is compared here and nowhere else: `Normal` and `NORMAL` are one."""
+    """Names one queue: all that its keys are made of."""
 
     mode: str
-    """In lower case, as scripts, servers and operators write it: `Normal` is `queue:{normal}`."""
+    """As `folded`: `Normal` is `queue:{normal}`."""
 
     @staticmethod
     def of(game_mode: str) -> QueueName:
-        """The queue of a mode, in whichever case its name is written."""
-        return QueueName(mode=game_mode.lower())
+        """The queue of a mode, however the name is written."""
+        return QueueName(mode=folded(game_mode))

@@ -92,9 +92,7 @@ def examine_fleet(shared: Shared, roster: Roster) -> list[Finding]:
     count = len(roster.others)
     good = f"{count} server(s) run with these settings" if count else "no server runs"
     mend = "Give all servers the same settings; in a rollout, wait for its end."
-    held = [
-        f"{queue.mode} is {' and '.join(sorted(states))}" for queue, states in roster.states.items()
-    ]
+    held = [f"{mode} is {' and '.join(sorted(states))}" for mode, states in roster.states.items()]
     ends = "matchkeeper queue resume <mode> ends it."
     return [
         _listed("settings", differences, good, mend, Verdict.WARNING),

@@ -13,7 +13,7 @@ from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.match import MatchState
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.realm import QueueName
+from matchkeeper.domain.realm import folded
 from matchkeeper.domain.ticket import PoisonedTicket
 from matchkeeper.errors import MatchkeeperError, NotFoundError
 from matchkeeper.store.connection import Connection
@@ -109,10 +109,9 @@ class Operator:
     def mode(self, name: str) -> GameMode:
         """A mode by its name, in upper or lower case."""
         modes = {mode.queue.mode: mode for mode in self.modes}
-        wanted = QueueName.of(name).mode
-        mode = modes.get(wanted)
+        mode = modes.get(folded(name))
         if mode is None:
-            close = get_close_matches(wanted, modes, n=1)
+            close = get_close_matches(folded(name), modes, n=1)
             guess = f"Did you mean {modes[close[0]].name}? " if close else ""
             known = ", ".join(each.name for each in self.modes)
             raise NotFoundError(f"There is no game mode {name!r}", hint=f"{guess}Known: {known}")
@@ -140,7 +139,7 @@ class Operator:
             oldest_wait_seconds=oldest,
             pending_matches=overdue.pending,
             dead_letters=await self._dead_letters.length(mode.queue),
-            states=states.get(mode.queue, frozenset()),
+            states=states.get(mode.queue.mode, frozenset()),
         )
 
     async def page(

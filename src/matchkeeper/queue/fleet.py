@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from matchkeeper.domain.agreement import Agreement, ModeState, Shared, agreement
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.realm import QueueName
+from matchkeeper.domain.realm import QueueName, folded
 from matchkeeper.errors import StoreError, StoreRefusedError
 from matchkeeper.observe.events import Event, emit
 from matchkeeper.observe.metrics import Metrics
@@ -33,7 +33,7 @@ class Fleet:
         metrics: Metrics,
         stop: asyncio.Event,
     ) -> None:
-        self._names = {mode.queue: mode.name for mode in modes}
+        self._modes = {mode.queue.mode: mode for mode in modes}
         self._servers = servers
         self._shared = shared
         self._digest = shared.digest()
@@ -42,28 +42,28 @@ class Fleet:
         self._stop = stop
         self._heard: object = None
         self._looked = False
-        self.agreement = Agreement(others=frozenset(self._names))
+        self.agreement = Agreement(others=frozenset(self._modes))
         self.states: States = {}
 
     def matches(self, queue: QueueName) -> bool:
         """Whether this server is to match a mode: no other has newer settings of it."""
-        return queue not in self.agreement.others
+        return queue.mode not in self.agreement.others
 
     def knows(self, game_mode: str) -> bool:
         """Whether another server may have a mode that this one has not."""
-        return not self._looked or QueueName.of(game_mode) in self.agreement.elsewhere
+        return not self._looked or folded(game_mode) in self.agreement.elsewhere
 
     def paused(self, queue: QueueName) -> bool:
         """Whether an operator wants nobody to be matched."""
-        return ModeState.PAUSED in self.states.get(queue, ())
+        return ModeState.PAUSED in self.states.get(queue.mode, ())
 
     def warnings(self) -> list[str]:
         """What people should know, in sentences."""
         found = [f"Servers run different settings: {each}." for each in self.agreement.differences]
         return found + [
-            f"{name} is {' and '.join(sorted(states))} by an operator."
-            for queue, name in self._names.items()
-            if (states := self.states.get(queue))
+            f"{mode.name} is {' and '.join(sorted(states))} by an operator."
+            for name, mode in self._modes.items()
+            if (states := self.states.get(name))
         ]
 
     async def run(self) -> None:
@@ -99,18 +99,19 @@ class Fleet:
             else:
                 emit(Event.SETTINGS_AGREE)
         concerned = states.keys() | states_before.keys() | before.others
-        for queue in sorted(self._names.keys() & concerned):
-            self._tell(queue, self._names[queue], states_before)
-            freed = ModeState.PAUSED in states_before.get(queue, ()) and not self.paused(queue)
-            if self.matches(queue) and (freed or queue in before.others):
-                self._wake(queue)
+        for name in sorted(self._modes.keys() & concerned):
+            mode, was = self._modes[name], states_before.get(name, frozenset())
+            self._tell(mode, was)
+            freed = ModeState.PAUSED in was and not self.paused(mode.queue)
+            if self.matches(mode.queue) and (freed or name in before.others):
+                self._wake(mode.queue)
 
-    def _tell(self, queue: QueueName, name: str, before: States) -> None:
-        now = self.states.get(queue, frozenset())
-        if now == before.get(queue, frozenset()):
+    def _tell(self, mode: GameMode, before: frozenset[ModeState]) -> None:
+        now = self.states.get(mode.queue.mode, frozenset())
+        if now == before:
             return
-        self._metrics.mode_states(name, now)
+        self._metrics.mode_states(mode.name, now)
         if now:
-            emit(Event.MODE_HELD, mode=name, states=" and ".join(sorted(now)))
+            emit(Event.MODE_HELD, mode=mode.name, states=" and ".join(sorted(now)))
         else:
-            emit(Event.MODE_RESUMED, mode=name)
+            emit(Event.MODE_RESUMED, mode=mode.name)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.realm import QueueName
+from matchkeeper.domain.realm import QueueName, folded
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreError, StoreRefusedError
 from matchkeeper.observe.events import Event, Throttle, emit
@@ -81,7 +81,7 @@ class Ingest:
         clock: Callable[[], float],
         new_token: Callable[[], str],
     ) -> None:
-        self._modes: Mapping[QueueName, GameMode] = {mode.queue: mode for mode in modes}
+        self._modes: Mapping[str, GameMode] = {mode.queue.mode: mode for mode in modes}
         self._tickets = tickets
         self._stream = stream
         self._connection = connection
@@ -135,7 +135,7 @@ class Ingest:
         for (queue, _), requests in batch.requests.items():
             for kind, heard in runs(requests):
                 try:
-                    failed += await self._do(self._modes[queue], kind, heard)
+                    failed += await self._do(self._modes[queue.mode], kind, heard)
                 except StoreError as error:
                     failure = error
                     break
@@ -164,7 +164,7 @@ class Ingest:
         """The checked request, and where to. Raises WireError."""
         kind = kind_of(entry.kind, entry.body)
         request = decode(kind, entry.body, max_bytes=self._settings.max_message_bytes)
-        mode = self._modes.get(QueueName.of(request.game_mode))
+        mode = self._modes.get(folded(request.game_mode))
         if mode is None:
             known = ", ".join(sorted(mode.name for mode in self._modes.values()))
             raise WireError(
@@ -321,7 +321,7 @@ class Ingest:
 
     def _mode_name(self, game_mode: str) -> str:
         """As it is in the settings; empty where there is no such mode."""
-        mode = self._modes.get(QueueName.of(game_mode))
+        mode = self._modes.get(folded(game_mode))
         return "" if mode is None else mode.name
 
     async def _apologise(

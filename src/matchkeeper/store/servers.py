@@ -19,8 +19,8 @@ from matchkeeper.store.scripts import Script
 _SILENT = timedelta(seconds=10)
 _REMEMBERED = timedelta(days=1)
 
-States = Mapping[QueueName, frozenset[ModeState]]
-"""What holds for the mode of a queue; modes that are as usual are not in it."""
+States = Mapping[str, frozenset[ModeState]]
+"""What holds for a mode, by its name, `folded`; modes that are as usual are not in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +118,10 @@ class Servers:
 
 def _states(modes: Sequence[bytes]) -> States:
     found = {
-        QueueName(mode=keys.text(mode)): _read_states(states)
+        keys.text(mode): _read_states(states)
         for mode, states in zip(modes[::2], modes[1::2], strict=True)
     }
-    return {queue: states for queue, states in found.items() if states}
+    return {mode: states for mode, states in found.items() if states}
 
 
 def _read_states(text: bytes) -> frozenset[ModeState]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from matchkeeper.domain.realm import QueueName
+from matchkeeper.domain.realm import folded
 from matchkeeper.wire.codes import ErrorCode, WireError
 from matchkeeper.wire.limits import MAX_DEPTH, id_problem, printable, too_deep
 from matchkeeper.wire.metadata import BadMetadataError, normalise
@@ -132,7 +132,7 @@ def decode(kind: RequestKind, payload: bytes, *, max_bytes: int) -> Request:
 def fingerprint(kind: RequestKind, request_id: str, player_id: str, game_mode: str) -> str:
     """Names the request in Redis: 16 bytes as hex."""
     # An id is only as unique as its sender; player, mode and kind keep two senders apart.
-    text = f"{request_id}\n{player_id}\n{QueueName.of(game_mode).mode}".encode()
+    text = f"{request_id}\n{player_id}\n{folded(game_mode)}".encode()
     return hashlib.blake2b(text, digest_size=16, person=kind.encode()).hexdigest()
 
 

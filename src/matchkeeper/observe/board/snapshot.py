@@ -10,7 +10,7 @@ import msgspec
 
 from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.realm import QueueName
+from matchkeeper.domain.realm import folded
 from matchkeeper.observe.board import figures
 from matchkeeper.observe.board.problems import Facts, Problem, QueueFacts, problems
 from matchkeeper.observe.board.recorder import Board, QueueRecord, Sample
@@ -198,9 +198,7 @@ def _facts(board: Board, now: Now, at: float, lag: float) -> Facts:
         lag_seconds=lag,
         differences=now.differences,
         queues=[
-            _queue_facts(
-                mode, queue, at, board.wall(), now.states.get(QueueName.of(mode), frozenset())
-            )
+            _queue_facts(mode, queue, at, board.wall(), now.states.get(folded(mode), frozenset()))
             for mode, queue in board.queues.items()
         ],
         noticed=now.noticed,
@@ -245,7 +243,7 @@ def _queue(queue: QueueRecord, mode: GameMode, at: float, states: States) -> Que
         matches_a_minute=(queue.matches - minute.matches) * _MINUTE_SECONDS / seconds,
         pending=queue.pending,
         dead_letters=queue.dead_letters,
-        states=sorted(states.get(mode.queue, ())),
+        states=sorted(states.get(mode.queue.mode, ())),
         differences=None if mode.rating is None else figures.histogram(queue.differences),
         back={
             cause: players - hour.back.get(cause, 0)
