@@ -28,7 +28,6 @@ from proof.simulate.defects import unexpected
 from proof.simulate.loop import SimLoop
 from proof.simulate.network import Endpoint, Network
 from proof.simulate.sizes import Heard
-from proof.simulate.transport import reroute
 
 URL = "redis://simulation:6379/0"
 _BACK_AFTER_SECONDS = 0.7
@@ -197,8 +196,8 @@ class Server(Process):
             clock=world.loop.time,
             rng=random.Random(world.rng.random()),  # the seed decides
             token=world.token,
+            network=partial(world.network.connect, endpoint),
         )
-        reroute(context.stores.connection, world.network, endpoint)
         world.heard.follow(self.name, context.stores.servers)
         self.server = context.server
         async with context.stores.connection:
@@ -229,8 +228,8 @@ class Pod(Process):
             clock=world.loop.time,
             rng=random.Random(world.rng.random()),  # the seed decides
             token=world.token,
+            network=partial(world.network.connect, endpoint),
         )
-        reroute(client._connection, world.network, endpoint)  # noqa: SLF001  # under the public face
         async with client, asyncio.TaskGroup() as games:
             self.client = client
             try:

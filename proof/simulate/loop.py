@@ -79,10 +79,10 @@ _NOTHING: Any = _Nothing()
 class SimTask(asyncio.Task[Any]):
     """A task whose place in a set does not depend on where it lies in memory."""
 
-    _numbers = count()
+    numbers = count()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._number = next(self._numbers)
+        self._number = next(self.numbers)
         super().__init__(*args, **kwargs)
 
     def __hash__(self) -> int:

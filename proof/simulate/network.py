@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import hiredis
 
@@ -142,7 +142,9 @@ class Network:
         """Hash to name, for reading what happened."""
         self._scripts = {sha.encode(): name for sha, name in names.items()}
 
-    async def connect(self, endpoint: Endpoint) -> Link:
+    async def connect(
+        self, endpoint: Endpoint
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A new connection. Raises ConnectionRefusedError."""
         await asyncio.sleep(self._latency())
         if endpoint.dead or self.loop.time() < self._refused_until:
@@ -150,7 +152,7 @@ class Network:
         link = Link(self, endpoint)
         endpoint.links.append(link)
         self.links.append(link)
-        return link
+        return link.reader, cast("asyncio.StreamWriter", link)
 
     def accept(self, link: Link, args: tuple[bytes, ...]) -> None:
         """A command leaves a process."""

@@ -63,7 +63,7 @@ def simulate(
     """Runs the scenario under the plan."""
     logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
     backend.reset()
-    SimTask._numbers = count()  # noqa: SLF001  # each run counts anew
+    SimTask.numbers = count()  # each run counts anew
     loop = SimLoop(backend.pass_time)
     history = History()
     rng = random.Random(seed)  # the point of it

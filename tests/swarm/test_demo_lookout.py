@@ -16,7 +16,7 @@ from matchkeeper.cli.demo.ledger import Fate, Ledger
 from matchkeeper.cli.demo.lookout import Lookout
 from matchkeeper.cli.demo_commands import demo_settings
 from matchkeeper.resilience.breaker import CircuitBreaker
-from matchkeeper.server.wiring import Stores, stores_for
+from matchkeeper.server.wiring import Stores, options_for, stores_for
 from matchkeeper.store.connection import Unobserved
 from tests.conftest import RealServer
 
@@ -56,7 +56,7 @@ async def scene(valkey: RealServer) -> AsyncIterator[Scene]:
     )
     stores = stores_for(
         settings,
-        valkey.url,
+        options_for(settings, valkey.url),
         me="lookout",
         breaker=breaker,
         events=Unobserved(),

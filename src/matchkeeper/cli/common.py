@@ -117,7 +117,7 @@ async def connected(settings: Settings) -> AsyncGenerator[tuple[Stores, Operator
     rng = random.Random()  # noqa: S311  # jitter, not secrets
     stores = wiring.stores_for(
         settings,
-        url_of(settings),
+        wiring.options_for(settings, url_of(settings)),
         me=wiring.new_server_id(),
         breaker=CircuitBreaker(clock=time.monotonic, rng=rng, on_change=lambda _change: None),
         events=Unobserved(),

@@ -18,7 +18,7 @@ from ..domain.realm import QueueName
 from ..errors import MatchkeeperError, StoreError, StoreUnavailableError
 from ..resilience.breaker import CircuitBreaker
 from ..resilience.retry import RetryPolicy
-from ..store.connection import Connection, ConnectionOptions, Unobserved
+from ..store.connection import Connection, ConnectionOptions, Network, Unobserved
 from ..store.coordination import Coordination
 from ..store.durability import Durability
 from ..store.failures import NotDurableError
@@ -86,7 +86,8 @@ class GameServer:
     with an id of their own, and are asked again when no answer comes, which is safe.
 
     Where the process has set up OpenTelemetry, requests and claims are spans (docs/tracing.md);
-    `tracer_provider` takes the place of the one that the process has set.
+    `tracer_provider` takes the place of the one that the process has set. `network` leads
+    to Redis in the place of sockets.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class GameServer:
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
+        network: Network | None = None,
     ) -> None:
         if problem := id_problem("pod_id", pod_id):
             raise MatchkeeperError(f"GameServer: {problem}", hint="Give the pod a short name.")
@@ -115,6 +117,7 @@ class GameServer:
                 retry=RetryPolicy(),
                 memory=timedelta(seconds=120),
                 client_name=f"pod-{pod_id}".replace(" ", "_"),
+                network=network,
             ),
             breaker=CircuitBreaker(
                 failures=5,

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
@@ -40,6 +40,8 @@ from .failures import (
 from .scripts import Argument, Script
 
 T = TypeVar("T")
+Network = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+"""Opens one connection. What it raises of OSError counts as Redis being away."""
 
 
 class StoreObserver(Protocol):
@@ -76,6 +78,8 @@ class ConnectionOptions:
     client_name: str = "matchkeeper"
     password_file: Path | None = None
     """Read for each new connection."""
+    network: Network | None = None
+    """What carries the bytes, if not a socket to where `url` leads."""
 
 
 class Connection:
@@ -103,9 +107,7 @@ class Connection:
         self._stop = stop or asyncio.Event()
         self._budget = RetryBudget(clock=clock)
         self._loaded: set[Script] = set()
-        self.new_client: Callable[[], Redis] = partial(_client, options)
-        """Makes what speaks to Redis, anew where the address is to be looked up again."""
-        self.redis = self.new_client()
+        self.redis = _client(options)
         self._former: Redis | None = None
         self._met_replica = False
 
@@ -242,7 +244,7 @@ class Connection:
         """One attempt on a new connection, for which the address is looked up anew. The breaker is
         neither asked nor told. Raises StoreError.
         """
-        redis = self.new_client()
+        redis = _client(self.options)
         try:
             with self._observed(operation):
                 return await self._translated(operation, call(redis), seconds)
@@ -256,7 +258,7 @@ class Connection:
         if not self._met_replica:
             return
         self._met_replica = False
-        former, self._former, self.redis = self._former, self.redis, self.new_client()
+        former, self._former, self.redis = self._former, self.redis, _client(self.options)
         if former is not None:
             await former.aclose(close_connection_pool=True)
 
@@ -339,17 +341,25 @@ def _client(options: ConnectionOptions) -> Redis:
     if options.password_file is not None:
         user = pool.connection_kwargs.pop("username", None)
         pool.connection_kwargs["credential_provider"] = PasswordFile(options.password_file, user)
-    pool.connection_class = _packing(pool.connection_class)
+    pool.connection_class = _ours(pool.connection_class, options.network)
     return Redis(connection_pool=pool)
 
 
-def _packing(kind: type[AbstractConnection]) -> type[AbstractConnection]:
-    """`kind` with commands packed by hiredis, as redis-py does for blocking connections only."""
+def _ours(kind: type[AbstractConnection], network: Network | None) -> type[AbstractConnection]:
+    """`kind` over a network that was given, and with commands packed by hiredis, as redis-py does
+    for blocking connections only.
+    """
 
-    class Packing(kind):  # type: ignore[misc,valid-type]  # plain TCP, TLS or a socket file
+    class Ours(kind):  # type: ignore[misc,valid-type]  # plain TCP, TLS or a socket file
+        async def _connect(self) -> None:
+            if network is None:
+                await super()._connect()
+            else:
+                self._reader, self._writer = await network()
+
         def pack_command(self, *args: Any) -> list[bytes]:
             name, *rest = args
             words = name.encode().split() if isinstance(name, str) else name.split()
             return [hiredis.pack_command((*words, *rest))]
 
-    return Packing
+    return Ours

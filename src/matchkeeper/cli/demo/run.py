@@ -33,7 +33,7 @@ from matchkeeper.cli.demo.world import World
 from matchkeeper.config import Settings, masked_redis_url
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.server.process import ServerInfo, run_server
-from matchkeeper.server.wiring import Stores, new_server_id, new_token, stores_for
+from matchkeeper.server.wiring import Stores, new_server_id, new_token, options_for, stores_for
 from matchkeeper.store.connection import Unobserved
 
 DEFAULT_PORT = 8080
@@ -115,7 +115,7 @@ async def _looking_at(settings: Settings, url: str) -> AsyncGenerator[Stores]:
     )
     stores = stores_for(
         settings,
-        url,
+        options_for(settings, url),
         me=new_server_id(),
         breaker=breaker,
         events=Unobserved(),

@@ -50,17 +50,28 @@ from matchkeeper.server.wiring.stores import (
     new_server_id,
     new_token,
     operator_for,
+    options_for,
     probe_for,
     stores_for,
     stores_for_people,
 )
 from matchkeeper.server.wiring.tracing import traces_for
 from matchkeeper.server.wiring.watches import Watches, watches_for
+from matchkeeper.store.connection import Network
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
-__all__ = ["Context", "Stores", "build", "new_server_id", "new_token", "operator_for", "stores_for"]
+__all__ = [
+    "Context",
+    "Stores",
+    "build",
+    "new_server_id",
+    "new_token",
+    "operator_for",
+    "options_for",
+    "stores_for",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +109,11 @@ def build(
     rng: random.Random | None = None,
     token: Callable[[], str] = new_token,
     exporter: SpanExporter | None = None,
+    network: Network | None = None,
 ) -> Context:
     """A server for the Redis at `url`, ready to run. `token` makes ids that are never made twice;
-    `exporter` takes the spans in the place of the collector, where traces are on.
+    `exporter` takes the spans in the place of the collector, where traces are on; `network` is what
+    leads to Redis, if not sockets.
 
     Raises ConfigError.
     """
@@ -119,11 +132,12 @@ def build(
         throttle=throttle,
         timeout_seconds=settings.matchmaking.redis_operation_timeout_seconds,
     )
+    options = options_for(settings, url, network)
     me = new_server_id(settings.server.server_id, token=token)
     breaker = breaker_for(settings, events=events, clock=clock, rng=rng)
     stores = stores_for(
         settings,
-        url,
+        options,
         me=me,
         breaker=breaker,
         events=events,
@@ -132,10 +146,10 @@ def build(
         stop=stopping,
         token=token,
     )
-    people = stores_for_people(settings, url, me=me, clock=clock, rng=rng, stop=stopping)
+    people = stores_for_people(settings, options, me=me, clock=clock, rng=rng, stop=stopping)
     alerter.permission = stores.coordination
     traces = traces_for(
-        settings, url, metrics=metrics, clock=clock, rng=rng, stop=stopping, exporter=exporter
+        settings, options, metrics=metrics, clock=clock, rng=rng, stop=stopping, exporter=exporter
     )
     return _Wiring(
         settings=settings,

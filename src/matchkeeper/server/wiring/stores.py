@@ -19,7 +19,13 @@ from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.resilience.retry import RetryPolicy
 from matchkeeper.server.redis_probe import RedisProbe
 from matchkeeper.store.clock import RedisClock
-from matchkeeper.store.connection import Connection, ConnectionOptions, StoreObserver, Unobserved
+from matchkeeper.store.connection import (
+    Connection,
+    ConnectionOptions,
+    Network,
+    StoreObserver,
+    Unobserved,
+)
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.dead_letters import DeadLetterStore
 from matchkeeper.store.durability import Durability
@@ -89,7 +95,7 @@ def breaker_for(
     )
 
 
-def options_for(settings: Settings, url: str) -> ConnectionOptions:
+def options_for(settings: Settings, url: str, network: Network | None = None) -> ConnectionOptions:
     """How the server speaks to this Redis."""
     matchmaking, retry = settings.matchmaking, settings.retry
     return ConnectionOptions(
@@ -97,6 +103,7 @@ def options_for(settings: Settings, url: str) -> ConnectionOptions:
         timeout=timedelta(seconds=matchmaking.redis_operation_timeout_seconds),
         max_connections=settings.redis.max_connections,
         password_file=settings.redis.password_file,
+        network=network,
         retry=RetryPolicy(
             max_attempts=retry.max_attempts,
             base_delay=timedelta(seconds=retry.base_delay_seconds),
@@ -111,15 +118,25 @@ def options_for(settings: Settings, url: str) -> ConnectionOptions:
 
 
 def stores_for_people(
-    settings: Settings, url: str, *, me: str, clock: Clock, rng: random.Random, stop: asyncio.Event
+    settings: Settings,
+    options: ConnectionOptions,
+    *,
+    me: str,
+    clock: Clock,
+    rng: random.Random,
+    stop: asyncio.Event,
 ) -> Stores:
     """For what people ask by HTTP: connections, deadlines and a breaker of its own, so that nothing
     they ask for keeps matching up. What fails is told to who asks.
     """
-    options = options_for(settings, url)
     return stores_for(
         settings,
-        url,
+        replace(
+            options,
+            timeout=min(options.timeout, _PEOPLE_TIMEOUT),
+            max_connections=PEOPLE_CONNECTIONS,
+            retry=replace(options.retry, max_attempts=1),
+        ),
         me=me,
         breaker=CircuitBreaker(
             cooldown=_PEOPLE_COOLDOWN,
@@ -132,18 +149,12 @@ def stores_for_people(
         clock=clock,
         rng=rng,
         stop=stop,
-        options=replace(
-            options,
-            timeout=min(options.timeout, _PEOPLE_TIMEOUT),
-            max_connections=PEOPLE_CONNECTIONS,
-            retry=replace(options.retry, max_attempts=1),
-        ),
     )
 
 
 def stores_for(
     settings: Settings,
-    url: str,
+    options: ConnectionOptions,
     *,
     me: str,
     breaker: CircuitBreaker,
@@ -152,12 +163,11 @@ def stores_for(
     rng: random.Random,
     stop: asyncio.Event | None = None,
     token: Callable[[], str] = new_token,
-    options: ConnectionOptions | None = None,
 ) -> Stores:
-    """The stores of one Redis, as the settings say, unless `options` say something else."""
+    """The stores of one Redis."""
     matchmaking = settings.matchmaking
     connection = Connection(
-        options or options_for(settings, url),
+        options,
         breaker=breaker,
         observer=events,
         clock=clock,

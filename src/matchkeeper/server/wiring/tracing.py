@@ -23,14 +23,14 @@ from matchkeeper.store.traces import TraceStore
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
-_LONGEST_CALL_SECONDS = 1.0
+_LONGEST_CALL = timedelta(seconds=1)
 """A match does not wait longer for its traces."""
 _COOLDOWN = timedelta(seconds=5)
 
 
 def traces_for(
     settings: Settings,
-    url: str,
+    options: ConnectionOptions,
     *,
     metrics: Metrics,
     clock: Clock,
@@ -57,7 +57,7 @@ def traces_for(
         ) from None
     return PlayerTraces(
         Spans(tracing, metrics=metrics, exporter=exporter),
-        TraceStore(_connection(settings, url, clock=clock, rng=rng, stop=stop)),
+        TraceStore(_connection(options, clock=clock, rng=rng, stop=stop)),
         metrics=metrics,
         throttle=Throttle(
             interval=timedelta(seconds=settings.logging.repeat_interval_seconds), clock=clock
@@ -68,15 +68,15 @@ def traces_for(
 
 
 def _connection(
-    settings: Settings, url: str, *, clock: Clock, rng: random.Random, stop: asyncio.Event
+    options: ConnectionOptions, *, clock: Clock, rng: random.Random, stop: asyncio.Event
 ) -> Connection:
-    seconds = min(settings.matchmaking.redis_operation_timeout_seconds, _LONGEST_CALL_SECONDS)
     return Connection(
         ConnectionOptions(
-            url=url,
-            timeout=timedelta(seconds=seconds),
+            url=options.url,
+            timeout=min(options.timeout, _LONGEST_CALL),
             max_connections=4,
-            password_file=settings.redis.password_file,
+            password_file=options.password_file,
+            network=options.network,
         ),
         breaker=CircuitBreaker(
             cooldown=_COOLDOWN,
