@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from msgspec.structs import replace
 
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.match import MatchState
-from matchkeeper.domain.ticket import Ticket
+from matchkeeper.domain.ticket import Member, Ticket
 from matchkeeper.handoff.decide import Cause, Step, next_step
 from matchkeeper.handoff.pods import Hold, PodRecords
 from matchkeeper.store.pending import PendingMatch
@@ -50,8 +51,10 @@ class Clock:
         return self.now
 
 
-def of_pod(pod_id: str) -> Ticket:
-    return lone("p", pod_id)
+def of_pod(*pod_ids: str) -> Ticket:
+    """Of a player for each."""
+    members = tuple(Member(f"p{nth}", pod_id) for nth, pod_id in enumerate(pod_ids))
+    return replace(lone("p"), members=members)
 
 
 SETTINGS = MatchmakingSettings(
@@ -64,6 +67,7 @@ def test_tickets_of_a_silent_pod_are_held_until_it_is_back() -> None:
     assert records.heard({"a": 14.0, "b": 16.0}) == (frozenset({"b"}), frozenset())
     assert records.hold(of_pod("a")) is None
     assert records.hold(of_pod("b")) is Hold.POD_SILENT
+    assert records.hold(of_pod("a", "b")) is Hold.POD_SILENT
     assert records.hold(of_pod("never sent heartbeats")) is None
     assert records.heard({"a": 1.0, "b": 1.0}) == (frozenset(), frozenset({"b"}))
     assert records.hold(of_pod("b")) is None
