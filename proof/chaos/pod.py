@@ -12,12 +12,14 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from crowd.behaviours import PodBehaviour
 from crowd.history import What
+from crowd.pods import treat
 from crowd.wire import note
 from matchkeeper.client import GameServer
 from matchkeeper.errors import StoreError
@@ -32,19 +34,16 @@ _SCRIPTS = Path(__file__).parents[2] / "docs" / "scripts"
 _TEXTS = {name: (_SCRIPTS / f"{name}.lua").read_text() for name in ("heartbeat", "submit")}
 _TRIES = 100
 _TARDY_SECONDS = 2.0
-_MANNERS = ("play", "decline", "forget", "late", "sleep", "rude", "tardy")
-_WEIGHTS = (74, 5, 4, 3, 8, 3, 3)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """A match offered to all pods."""
-
-    match: str
-    epoch: int
-    players: tuple[tuple[str, int], ...]
-    request: BattleRequest
-    """As the client takes it."""
+_SHARES = {
+    PodBehaviour.CLAIMS: 74,
+    PodBehaviour.DECLINES: 5,
+    PodBehaviour.FORGETS: 4,
+    PodBehaviour.STARTS_LATE: 3,
+    PodBehaviour.NEVER_CLAIMS: 8,
+    PodBehaviour.STARTS_UNCLAIMED: 3,
+    PodBehaviour.CLAIMS_LATE: 3,
+}
+"""What becomes of offers, in percent."""
 
 
 class Pods:
@@ -117,62 +116,53 @@ class Pods:
 
     def _take(self, channel: str, payload: bytes) -> None:
         note(self._notes, time.monotonic(), self._options.name, channel, payload)
-        message = json.loads(payload)
         if channel != "battle:request":
-            self._players.told(message)
+            self._players.told(json.loads(payload))
             return
-        task = asyncio.create_task(self._treat(_offer(message, payload)))
+        task = asyncio.create_task(self._treat(decode_battle_request(payload)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _treat(self, offer: Offer) -> None:
-        if offer.request.handoff == "publish":
+    async def _treat(self, offer: BattleRequest) -> None:
+        if offer.handoff == "publish":
             self._begin(offer)
             return
-        (manner,) = self._rng.choices(_MANNERS, _WEIGHTS)
-        if self._swallow.exists():
-            await self._claim_all(offer)
-            return
-        if manner == "sleep":
-            return
-        tardy = _TARDY_SECONDS if manner == "tardy" else 0.0
-        await asyncio.sleep(tardy + self._rng.choice((0.0, 0.001, 0.005, 0.02)))
+        (behaviour,) = self._rng.choices(list(_SHARES), list(_SHARES.values()))
+        if swallows := self._swallow.exists():
+            behaviour = PodBehaviour.GRABS
+        tardy = _TARDY_SECONDS if behaviour is PodBehaviour.CLAIMS_LATE else 0.0
+        starts_late = behaviour is PodBehaviour.STARTS_LATE
         pod = self._rng.choice(self._pods)
-        facts = {"match": offer.match, "epoch": offer.epoch, "who": pod.pod_id}
-        if manner != "rude":
-            # A rude one asks to start what it has not claimed.
-            if not await self._again(pod.claim, offer):
-                return
-            self._notes.now(What.CLAIMED, **facts)
-        if manner == "decline":
-            await self._again(pod.decline, offer)
-        if manner in ("decline", "forget"):
-            return
-        await asyncio.sleep(1.1 * LEASE_SECONDS if manner == "late" else self._rng.uniform(0, 0.1))
-        self._notes.now(What.CONFIRMING, **facts)
-        if await self._again(pod.started, offer):
-            self._notes.now(What.STARTED, **facts, players=offer.players)
+        again = partial(self._again, offer, tries=1 if swallows else _TRIES)
 
-    def _begin(self, offer: Offer) -> None:
+        def note(what: What) -> None:
+            more = {"players": _scores(offer)} if what is What.STARTED else {}
+            word = "swallow" if what is What.CLAIMED and swallows else ""
+            self._notes.now(what, **_facts(offer, pod.pod_id), word=word, **more)
+
+        await treat(
+            behaviour,
+            claim=partial(again, pod.claim),
+            decline=partial(again, pod.decline),
+            start=partial(again, pod.started),
+            before=tardy + self._rng.choice((0.0, 0.001, 0.005, 0.02)),
+            between=1.1 * LEASE_SECONDS if starts_late else self._rng.uniform(0, 0.1),
+            note=note,
+        )
+
+    def _begin(self, offer: BattleRequest) -> None:
         """An announced match is started by the pod of its first player; the others pass it over."""
-        pod = offer.request.players[0].pod_id
+        pod = offer.players[0].pod_id
         if pod in self._names:
-            facts = {"match": offer.match, "epoch": offer.epoch, "who": pod}
-            self._notes.now(What.STARTED, **facts, players=offer.players)
+            self._notes.now(What.STARTED, **_facts(offer, pod), players=_scores(offer))
 
-    async def _claim_all(self, offer: Offer) -> None:
-        """Before anybody else, and then nothing comes of it."""
-        pod = self._rng.choice(self._pods)
-        with suppress(StoreError):
-            if await pod.claim(offer.request):
-                facts = {"match": offer.match, "epoch": offer.epoch, "who": pod.pod_id}
-                self._notes.now(What.CLAIMED, **facts, word="swallow")
-
-    async def _again(self, ask: Callable[[BattleRequest], Awaitable[bool]], offer: Offer) -> bool:
+    async def _again(
+        self, offer: BattleRequest, ask: Callable[[BattleRequest], Awaitable[bool]], *, tries: int
+    ) -> bool:
         """What the client says, asked again until it knows."""
-        for _ in range(_TRIES):
+        for _ in range(tries):
             with suppress(StoreError):
-                return await ask(offer.request)
+                return await ask(offer)
             await asyncio.sleep(self._rng.uniform(0, 0.2))
         return False
 
@@ -185,15 +175,12 @@ class Pods:
             await asyncio.sleep(1)
 
 
-def _offer(message: dict[str, Any], payload: bytes) -> Offer:
-    pair = [message[name] for name in ("player1", "player2") if name in message]
-    players = [each for team in message.get("teams") or [pair] for each in team]
-    return Offer(
-        match=message["match_id"],
-        epoch=message["epoch"],
-        players=tuple((each["player_id"], each["score"]) for each in players),
-        request=decode_battle_request(payload),
-    )
+def _facts(offer: BattleRequest, pod: str) -> dict[str, Any]:
+    return {"match": offer.match_id, "epoch": offer.epoch, "who": pod}
+
+
+def _scores(offer: BattleRequest) -> tuple[tuple[str, int], ...]:
+    return tuple((each.player_id, each.score) for each in offer.players)
 
 
 if __name__ == "__main__":
