@@ -145,7 +145,7 @@ class Pods:
             claim=partial(again, pod.claim),
             decline=partial(again, pod.decline),
             start=partial(again, pod.started),
-            before=tardy + self._rng.choice((0.0, 0.001, 0.005, 0.02)),
+            before=lambda: tardy + self._rng.choice((0.0, 0.001, 0.005, 0.02)),
             between=1.1 * LEASE_SECONDS if starts_late else self._rng.uniform(0, 0.1),
             note=note,
         )

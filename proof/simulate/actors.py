@@ -257,20 +257,16 @@ class Pod(Process):
                 world.network.kill(endpoint)
 
         late = behaviour is PodBehaviour.CLAIMS_LATE
+        wait = _TARDY_SECONDS if late else world.late_seconds
         await treat(
             behaviour,
             claim=partial(self._again, offer.claim),
             decline=partial(self._again, offer.decline),
             start=partial(self._again, offer.started),
-            before=(_TARDY_SECONDS if late else world.late_seconds) + self._pause(behaviour),
+            before=lambda: wait + world.rng.choice((0.0, 0.001, 0.01, 0.3)),
             between=_LATE_SECONDS if behaviour is PodBehaviour.STARTS_LATE else 0.05,
             note=note,
         )
-
-    def _pause(self, behaviour: PodBehaviour) -> float:
-        if behaviour in (PodBehaviour.NEVER_CLAIMS, PodBehaviour.GRABS):
-            return 0.0
-        return self.world.rng.choice((0.0, 0.001, 0.01, 0.3))
 
     async def _again(self, call: Any) -> bool:
         for _ in range(_TRIES):

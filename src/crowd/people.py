@@ -21,14 +21,8 @@ class Pace:
     rate: float
     ramp_seconds: float = 0.0
 
-    def after(self, seconds: float) -> float:
-        """How many players come in the first `seconds`, on average."""
-        in_ramp = min(seconds, self.ramp_seconds)
-        ramped = self.rate * in_ramp**2 / (2 * self.ramp_seconds) if self.ramp_seconds else 0.0
-        return ramped + self.rate * max(0.0, seconds - self.ramp_seconds)
-
     def until(self, players: float) -> float:
-        """The inverse of `after`: when so many have come."""
+        """Seconds until so many have come, on average."""
         in_ramp = self.rate * self.ramp_seconds / 2
         if players < in_ramp:
             return math.sqrt(2 * self.ramp_seconds * players / self.rate)

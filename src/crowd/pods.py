@@ -19,20 +19,20 @@ async def treat(
     claim: Ask,
     decline: Ask,
     start: Ask,
-    before: float = 0.0,
+    before: Callable[[], float] = lambda: 0.0,
     between: float = 0.0,
     note: Callable[[What], None] = lambda _: None,
 ) -> What | None:
     """Plays one offer to its end. Returns the last of CLAIMED, CONFIRMING and STARTED that came to
     be, None without any; `note` is told of each in its moment.
 
-    `before`: seconds until the claim; too many make it late. `between`: seconds from there until
-    the start; likewise. Raises what the three raise.
+    `before`: how many seconds pass until the claim, asked where they count; too many make it late.
+    `between`: seconds from there until the start. Raises what the three raise.
     """
     if behaviour is PodBehaviour.NEVER_CLAIMS:
         return None
     if behaviour is not PodBehaviour.GRABS:
-        await asyncio.sleep(before)
+        await asyncio.sleep(before())
     if behaviour is not PodBehaviour.STARTS_UNCLAIMED:
         if not await claim():
             return None

@@ -109,9 +109,12 @@ def test_what_has_no_weight_is_never_picked() -> None:
     ramp=st.floats(0, 600),
     players=st.floats(0.01, 1e6),
 )
-def test_until_is_the_inverse_of_after(rate: float, ramp: float, players: float) -> None:
-    pace = Pace(rate=rate, ramp_seconds=ramp)
-    assert pace.after(pace.until(players)) == pytest.approx(players, rel=1e-6, abs=1e-6)
+def test_so_many_come_in_the_time_until_they_have(rate: float, ramp: float, players: float) -> None:
+    seconds = Pace(rate=rate, ramp_seconds=ramp).until(players)
+    in_ramp = min(seconds, ramp)
+    ramped = rate * in_ramp**2 / (2 * ramp) if ramp else 0.0
+    come = ramped + rate * max(0.0, seconds - ramp)
+    assert come == pytest.approx(players, rel=1e-6, abs=1e-6)
 
 
 @given(seed=st.integers(0, 2**32), ramp=st.floats(0, 100), rate=st.floats(0.1, 1000))

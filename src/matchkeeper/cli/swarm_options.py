@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +16,6 @@ from crowd.mix import Mix
 from crowd.requests import Via
 from matchkeeper.errors import ConfigError
 
-T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
 MIX = (
@@ -83,41 +82,33 @@ Yes = Annotated[bool, _result("Do not ask before an address elsewhere.", "--yes"
 def parse_mix(text: str, kinds: Iterable[E], *, option: str) -> Mix[E]:
     """`a=3,b=1`, or `a` alone. Raises ConfigError that lists what is known."""
     known = {kind.value: kind for kind in kinds}
-    found: dict[E, float] = {}
-    for part in text.split(","):
-        name, sign, number = (each.strip() for each in part.partition("="))
-        kind = _kind(name, known, option)
-        if kind in found:
-            raise ConfigError(f"{option}: {name} stands twice", hint="Give each one weight.")
-        found[kind] = _weight(number if sign else "1", name, option)
-    return _made(found.items(), option)
+    parts = ("=".join(each.strip() for each in part.split("=")) for part in text.split(","))
+    weights = _weights(parts, option)
+    return Mix(tuple((_kind(name, known, option), weight) for name, weight in weights.items()))
 
 
-def parse_modes(texts: Sequence[str]) -> Mix[str]:
+def parse_modes(texts: Iterable[str]) -> Mix[str]:
     """`Normal` or `Normal=3`, one text each. Raises ConfigError."""
     option = "--mode"
+    weights = _weights(texts, option)
+    if not all(map(str.strip, weights)):
+        raise ConfigError(f"{option}: one has no name", hint=f"It looks like {option} Normal=3.")
+    return Mix(tuple(weights.items()))
+
+
+def _weights(texts: Iterable[str], option: str) -> dict[str, float]:
+    """Each name once, and not all without weight."""
     found: dict[str, float] = {}
     for text in texts:
         name, sign, number = text.rpartition("=")
         if not sign:
             name, number = text, "1"
-        if not name.strip():
-            raise ConfigError(
-                f"{option}: {text!r} has no name", hint=f"It looks like {option} Normal=3."
-            )
         if name in found:
             raise ConfigError(f"{option}: {name} stands twice", hint="Give each one weight.")
         found[name] = _weight(number, name, option)
-    return _made(found.items(), option)
-
-
-def _made(weights: Iterable[tuple[T, float]], option: str) -> Mix[T]:
-    try:
-        return Mix(tuple(weights))
-    except ValueError:
-        raise ConfigError(
-            f"{option}: all weights are 0", hint="At least one must be above 0."
-        ) from None
+    if not any(found.values()):
+        raise ConfigError(f"{option}: all weights are 0", hint="At least one must be above 0.")
+    return found
 
 
 def _kind(name: str, known: Mapping[str, E], option: str) -> E:

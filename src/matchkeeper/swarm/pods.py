@@ -119,55 +119,50 @@ class Pods:
         self._in_hand -= 1
 
     async def _take(self, request: BattleRequest) -> None:
-        up = [pod for pod in self._pods if self._down.get(pod, 0.0) <= self._now()]
+        up = self._up()
         if not up:
             self._seen["offers while all were down"] += 1
             return
         pods = [self._rng.choice(up)]
         behaviour = self._behaviours[pods[0]]
-        if behaviour is PodBehaviour.CLAIMS:
-            pods += self._rivals(pods[0], up)
-        elif behaviour is PodBehaviour.NEVER_CLAIMS:
+        if behaviour is PodBehaviour.NEVER_CLAIMS:
             self._seen["offers not claimed on purpose"] += 1
+        rivals = [pod for pod in up if pod != pods[0] and self._behaviours[pod] is behaviour]
+        if behaviour is PodBehaviour.CLAIMS and rivals and self._rng.random() < _RACES:
+            pods.append(self._rng.choice(rivals))
         async with asyncio.TaskGroup() as group:
             for pod in pods:
-                group.create_task(self._treat(self._offer(request, pod), behaviour))
+                token = f"{self._rng.getrandbits(64):016x}"
+                offer = _Offer(request=request, pod=pod, token=token)
+                group.create_task(self._treat(offer, behaviour))
 
-    def _rivals(self, first: str, up: Sequence[str]) -> list[str]:
-        """Another one who tries to claim as well, or nobody."""
-        others = [
-            pod for pod in up if pod != first and self._behaviours[pod] is PodBehaviour.CLAIMS
-        ]
-        return [self._rng.choice(others)] if others and self._rng.random() < _RACES else []
+    def _up(self) -> list[str]:
+        return [pod for pod in self._pods if self._down.get(pod, 0.0) <= self._now()]
 
     async def _treat(self, offer: _Offer, behaviour: PodBehaviour) -> None:
         late = behaviour is PodBehaviour.CLAIMS_LATE
-        claim, decline, start = (
-            partial(ask, offer) for ask in (self._claim, self._decline, self._start)
-        )
+        wait = offer.request.claim_within_seconds + _LATE_SECONDS if late else 0.0
         try:
             came_to = await treat(
                 PodBehaviour.DECLINES if late else behaviour,
-                claim=claim,
-                decline=decline,
-                start=start,
-                before=offer.request.claim_within_seconds + _LATE_SECONDS if late else 0.0,
+                claim=partial(self._claim, offer),
+                decline=partial(self._decline, offer),
+                start=partial(self._start, offer),
+                before=lambda: wait,
             )
         except StoreError as error:
             self._ledger.tally.errors[f"game server: {outcome_of(error).value}"] += 1
             return
-        if late:
-            self._judge_late(offer, claimed=came_to is What.CLAIMED)
-        elif behaviour is PodBehaviour.DIES and came_to is What.CLAIMED:
-            self._seen["died after a claim"] += 1
-            self._down[offer.pod] = self._now() + _DOWN_SECONDS
-
-    def _judge_late(self, offer: _Offer, *, claimed: bool) -> None:
         tally = self._ledger.tally
-        tally.checked[Invariant.LATE_CLAIM_REFUSED] += 1
-        if claimed:
+        tally.checked[Invariant.LATE_CLAIM_REFUSED] += late
+        if came_to is not What.CLAIMED:
+            return
+        if late:
             what = f"match {offer.request.match_id}: claimed {_LATE_SECONDS:g} s after its deadline"
             tally.violated(Invariant.LATE_CLAIM_REFUSED, what)
+        elif behaviour is PodBehaviour.DIES:
+            self._seen["died after a claim"] += 1
+            self._down[offer.pod] = self._now() + _DOWN_SECONDS
 
     async def _claim(self, offer: _Offer) -> bool:
         request = offer.request
@@ -195,14 +190,9 @@ class Pods:
         self._seen["declined"] += 1
         return reply is HandoffReply.DECLINED
 
-    def _offer(self, request: BattleRequest, pod: str) -> _Offer:
-        token = f"{self._rng.getrandbits(64):016x}"
-        return _Offer(request=request, pod=pod, token=token)
-
     async def _beat(self) -> None:
         while True:
-            up = [pod for pod in self._pods if self._down.get(pod, 0.0) <= self._now()]
-            await self._tell(up, leaving=False)
+            await self._tell(self._up(), leaving=False)
             await asyncio.sleep(_HEARTBEAT_SECONDS)
 
     async def _leave(self) -> None:
