@@ -91,8 +91,8 @@ _IN = (
         edits=(
             Edit(
                 file="store/lua/enqueue.lua",
-                old="is_over = was_queued and not waiting[player] and not pending[player]\n",
-                new="is_over = false\n",
+                old="(code == 'queued' or code == 'again') and not waiting",
+                new="false and not waiting",
             ),
         ),
     ),

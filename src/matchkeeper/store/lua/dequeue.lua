@@ -48,7 +48,8 @@ end
 -- Written together at the end, when all is decided.
 local left, hand_made_left, marks = {}, {}, {}
 
-local function decide(player, hand_made)
+local function decide(i)
+  local player, hand_made = ids[i], KEYS[6 + 3 * i]
   if waiting[player] then
     waiting[player] = nil
     left[#left + 1], hand_made_left[#hand_made_left + 1] = player, hand_made
@@ -64,35 +65,23 @@ local function decide(player, hand_made)
   return 'not_in_queue', ''
 end
 
-local mine, too_old = still_there(call)
+local DONE = 'dequeued'
 
-local function handle(i, player)
-  local key, latest, hand_made = names[2 * i - 1], names[2 * i], KEYS[6 + 3 * i]
-  local seen, code, detail = seen_before(key, latest, call, i)
-  if seen == 'same' then return code, detail end
-  if not mine[i] then return 'duplicate', '' end
-  if seen == 'again' then
-    if another_since(key, latest) then return overtaken(key, latest, call) end
-    return remember_request(key, latest, call, i, code == 'dequeued' and 'again' or code, detail)
-  end
-  if older_than_latest(latest, call, i) and not latest_is_elsewhere(latest, call) then
-    return remember_request(key, latest, call, i, 'overtaken', '')
-  end
-  if too_old[i] then
-    return remember_request(key, latest, call, i, 'request_expired', pod_in(described[player]))
-  end
-  code, detail = decide(player, hand_made)
-  note_latest(key, latest, call, i, code == 'dequeued', now)
-  return remember_request(key, latest, call, i, code, detail)
+local function is_over()
+  return false
+end
+
+local function too_late(i, latest, is_old)
+  if older_than_latest(latest, call, i) and not latest_is_elsewhere(latest, call) then return 'overtaken', '' end
+  if is_old then return 'request_expired', pod_in(described[ids[i]]) end
 end
 
 local answers = {}
-for i, player in ipairs(ids) do answers[2 * i - 1], answers[2 * i] = handle(i, player) end
+-- include: outcomes
 tell_all('ZREM', queue, left)
 tell_all('HDEL', metadata, left)
 for _, key in ipairs(hand_made_left) do drop_hand_made(key) end
 for _, mark in ipairs(marks) do mark_leaving(mark[1], mark[2], mark[3], call.tag) end
-write_kept(call)
 acknowledge(call)
 note_players(KEYS[6], now, 'dequeued', left)
 return answers

@@ -87,11 +87,6 @@ local function decide(i)
   return 'queued', place
 end
 
--- In the queue or in a match: told that a request was not done, somebody would believe it.
-local function is_here(player)
-  return waiting[player] or pending[player] or elsewhere[player]
-end
-
 -- Where players may wait in several queues, a match ends what was asked of all modes before it was made,
 -- and once it has started what was asked before that: while it was pending, nothing was to be had.
 local function matched_since(i)
@@ -107,38 +102,30 @@ local function matched_since(i)
   return memory and ms <= redis_now * 1000 - (memory - redis.pcall('PTTL', match))
 end
 
-local mine, too_old = still_there(call)
+local DONE = 'queued'
 
-local function handle(i)
-  local player, key, latest = ids[i], names[2 * i - 1], names[2 * i]
-  local seen, code, detail = seen_before(key, latest, call, i)
-  if seen == 'same' then return code, detail end
-  if not mine[i] then return 'duplicate', '' end
-  if seen == 'again' then
-    local was_queued = code == 'queued' or code == 'again'
-    local is_over = was_queued and not waiting[player] and not pending[player]
-    if is_over or another_since(key, latest) then return overtaken(key, latest, call) end
-    return remember_request(key, latest, call, i, code == 'queued' and 'again' or code, detail)
-  end
+local function is_over(i, code)
+  local player = ids[i]
+  return (code == 'queued' or code == 'again') and not waiting[player] and not pending[player]
+end
+
+local function too_late(i, latest, is_old)
+  local player = ids[i]
   local is_older = older_than_latest(latest, call, i) or matched_since(i)
-  if is_here(player) then
+  -- In the queue or in a match: told that a request was not done, somebody would believe it.
+  if waiting[player] or pending[player] or elsewhere[player] then
     -- Of another mode's request there is something to tell: where the player is.
-    if is_older and latest_is_elsewhere(latest, call) then is_older = false end
-    if too_old[i] then is_older = true end
+    is_older = is_older and not latest_is_elsewhere(latest, call) or is_old
   end
-  if is_older then return remember_request(key, latest, call, i, 'overtaken', '') end
-  if too_old[i] then return remember_request(key, latest, call, i, 'request_expired', '') end
-  code, detail = decide(i)
-  note_latest(key, latest, call, i, code == 'queued', now)
-  return remember_request(key, latest, call, i, code, detail)
+  if is_older then return 'overtaken', '' end
+  if is_old then return 'request_expired', '' end
 end
 
 local answers = {0}
-for i = 1, #ids do answers[2 * i], answers[2 * i + 1] = handle(i) end
+-- include: outcomes
 tell_all('HSET', metadata, described)
 tell_all('ZADD', queue, standing)
 if #queued > 0 then redis.pcall('HSET', 'clock', 'place', string.format('%.0f', place_us)) end
-write_kept(call)
 acknowledge(call)
 for _, i in ipairs(told) do redis.call('PUBLISH', call.channels[i], call.answers[i]) end
 note_players(history, now, 'queued', queued)

@@ -1,7 +1,6 @@
 -- Requests that were seen before: under which token, and what came of it, as
--- "<token>\n<code>\n<detail>".
---   same    our own token: a retry of ours, which gets the same answer again
---   again   sent twice: another message with the same request_id
+-- "<token>\n<code>\n<detail>". Our own token says that it is a retry of ours, which gets the same answer
+-- again; another, that it was sent twice, as another message with the same request_id.
 -- Most players ask once, so that one key is enough for most: `latest` of a player holds "<entry id>
 -- <stream> <tag> <fingerprint> <first> <known>", the latest request that was done (one without an entry
 -- counts as written at that moment), and what is known of the first one that was, by its
@@ -38,40 +37,19 @@ local function is_to_be_written(key)
   changed[#changed + 1] = key
 end
 
--- To be called when all that the answers promise is written.
-local function write_kept(call)
-  for i = 1, #changed do
-    local key = changed[i]
-    local player = players[key]
-    local text = player and player.id .. ' ' .. player.stream .. ' ' .. player.tag .. ' '
-      .. player.name .. ' ' .. player.first .. ' ' .. player.known
-    redis.call('SET', key, text or texts[key], 'PX', call.memory_ms)
+-- Token, code and detail of a request that is known, and the key that holds them.
+local function seen_before(key, latest)
+  local known, held_in = texts[key], key
+  if not known then
+    local player = latest_request(latest)
+    if player and player.first == fingerprint_of(key) then known, held_in = player.known, latest end
   end
-end
-
--- What is known of a request, and the key that holds it.
-local function known_of(key, latest)
-  if texts[key] then return texts[key], key end
-  local player = latest_request(latest)
-  if player and player.first == fingerprint_of(key) then return player.known, latest end
-end
-
-local function seen_before(key, latest, call, i)
-  local known, held_in = known_of(key, latest)
   if not known then return nil end
   local token, code, detail = string.match(known, '^(.-)\n(.-)\n(.*)$')
-  if not token then return nil end
-  if token == call.tokens[i] then
-    redis.call('PEXPIRE', held_in, call.memory_ms) -- a write, for WAITAOF and WAIT behind it
-    return 'same', code, detail
-  end
-  -- It was not done, and whoever sends it again wants it done.
-  if code == 'request_expired' or code == 'mode_drained' or code == 'queue_full' then return nil end
-  return 'again', code, detail
+  return token, code, detail, held_in
 end
 
-local function remember_request(key, latest, call, i, code, detail)
-  local known = call.tokens[i] .. '\n' .. code .. '\n' .. detail
+local function remember(key, latest, known)
   local player = latest_request(latest)
   if player and player.first == fingerprint_of(key) then
     player.known = known
@@ -80,7 +58,6 @@ local function remember_request(key, latest, call, i, code, detail)
     texts[key] = known
     is_to_be_written(key)
   end
-  return code, detail
 end
 
 -- A repetition counts as asked when the first was.
@@ -134,14 +111,6 @@ local function note_latest(key, latest, call, i, has_effect, now)
   is_to_be_written(latest)
 end
 
--- A repetition that does nothing is told to nobody, so it may well come again: what is known of it
--- and of the player stays known.
-local function overtaken(key, latest, call)
-  redis.call('PEXPIRE', key, call.memory_ms)
-  redis.call('PEXPIRE', latest, call.memory_ms)
-  return 'overtaken', ''
-end
-
 -- Whether a request is older than what is remembered, and somebody has had it in hand before, or it
 -- repeats one that is so old: what the player has asked for since, and whether it came true, nobody knows
 -- any more. A request that only waited to be read is done, however old it is: those of its player stand
@@ -152,15 +121,6 @@ local function forgotten(call, i, since_ms)
   if call.repeats[i] then return true end
   local given = redis.pcall('XPENDING', call.stream, call.group, entry, entry, 1)[1]
   return given == nil or given[4] > 1 or given[3] > call.memory_ms
-end
-
-local function entries_of(call)
-  local entries = {}
-  for i = 1, #call.entries do
-    local entry = call.entries[i]
-    if entry ~= '' then entries[#entries + 1] = entry end
-  end
-  return entries
 end
 
 -- Whether a stream has all its entries from this one on, since none was taken out there so far.
@@ -181,8 +141,11 @@ end
 -- For each request whether it is still to be done (else somebody has done it: it leaves its stream in
 -- the same step), and whether it is too old for that.
 local function still_there(call)
-  call.standing = entries_of(call)
-  local entries, there, mine, too_old = call.standing, {}, {}, {}
+  local entries, there, mine, too_old = {}, {}, {}, {}
+  for i = 1, #call.entries do
+    if call.entries[i] ~= '' then entries[#entries + 1] = call.entries[i] end
+  end
+  call.standing = entries
   local oldest = entries[1]
   local is_whole = not oldest or is_whole_from(call.stream, oldest)
   if not is_whole then
@@ -200,9 +163,17 @@ local function still_there(call)
   return mine, too_old
 end
 
--- Takes the requests of a call out of their stream. It comes last: Redis does not take back what an
--- interrupted script has done, and what was not done must stay.
+-- To be called when all that the answers promise is written: keeps what came of the requests, and takes them
+-- out of their stream. That comes last: Redis does not take back what an interrupted script has done,
+-- and what was not done must stay.
 local function acknowledge(call)
+  for i = 1, #changed do
+    local key = changed[i]
+    local player = players[key]
+    local text = player and player.id .. ' ' .. player.stream .. ' ' .. player.tag .. ' '
+      .. player.name .. ' ' .. player.first .. ' ' .. player.known
+    redis.call('SET', key, text or texts[key], 'PX', call.memory_ms)
+  end
   local entries = call.standing
   for first = 1, #entries, 1000 do
     local last = math.min(first + 999, #entries)
