@@ -9,7 +9,7 @@ from crowd.judge.matches import Matches, check_matches
 from crowd.judge.pods import check_pods
 from crowd.judge.settings import Refusals, check_refusals, check_sizes
 from crowd.judge.state import check_state
-from crowd.judge.stays import Stay, stays_of
+from crowd.judge.stays import Stay, Stays
 from crowd.judge.verdict import Fault, Finding, Verdict
 
 
@@ -36,7 +36,7 @@ def judge(
     events = list(history)
     final = _final(events)
     matches = Matches.of(events)
-    stays = stays_of(events, matches, lifetimes or {}, several=several)
+    stays = Stays(matches, lifetimes or {}, several=several).read(events)
     findings = [
         *_unique(_states(events, several=several)),
         *check_matches(matches),

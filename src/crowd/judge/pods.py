@@ -52,81 +52,79 @@ def _announced(matches: Matches, pods: Mapping[str, set[str]]) -> Iterator[Findi
                     yield Finding(fault=Fault.WRONG_POD, about=match_id, text=text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Moment:
-    """When the players of a match must have been told: between two events, by number."""
+@dataclass(slots=True)
+class _Ear:
+    """A pod that listens, from one connection to its end.
 
-    first: int
-    last: int
+    What comes while it stands still is heard when it goes on, unless its connection or itself is
+    gone by then.
+    """
+
+    until: float = inf
+
+
+@dataclass(slots=True)
+class _Start:
+    """From the question for the last word on a match to what came of it."""
+
+    ears: Mapping[str, _Ear]
+    """Pods that listened when it was asked."""
+    at: float = inf
+    """When somebody saw first that it started."""
+
+    def heard_by(self, pod: str) -> bool:
+        """Whether the pod listened all the time."""
+        return pod in self.ears and self.at + _NOTICED_SECONDS < self.ears[pod].until
 
 
 def _untold(
     events: Sequence[Event], matches: Matches, pods: Mapping[str, set[str]]
 ) -> Iterator[Finding]:
-    listening = _listening(events)
     told = {
         (event.player, event.match, event.who)
         for event in events
         if event.what is What.TOLD and event.word == "MatchFound"
     }
-    for match_id, moment in _moments(events).items():
+    for match_id, start in _starts(events).items():
         for player in matches.by_id[match_id].players:
             (pod, *others) = pods.get(player, {""})
-            if others or not _hears(listening.get(pod, ()), moment, events):
-                continue
-            if (player, match_id, pod) not in told:
+            if not others and start.heard_by(pod) and (player, match_id, pod) not in told:
                 text = f"{player} was not told of match {match_id}, which started; {pod} listened"
                 yield Finding(fault=Fault.UNTOLD, about=player, text=text)
 
 
-def _moments(events: Sequence[Event]) -> dict[str, _Moment]:
-    """Of the matches that were started: from the question for the last word to what came of it."""
-    asked: dict[str, int] = {}
-    found: dict[str, _Moment] = {}
-    for number, event in enumerate(events):
-        started = [event.match] if event.what is What.STARTED else []
-        if event.what is What.CONFIRMING:
-            asked.setdefault(event.match, number)
-        elif event.what is What.OFFERED and event.word == "publish":
-            found.setdefault(event.match, _Moment(number, number))
-        elif event.state is not None:
-            started = list(event.state.started)
-        for match in started:
-            if match in asked:
-                found.setdefault(match, _Moment(asked[match], number))
-    return found
-
-
-def _listening(events: Sequence[Event]) -> dict[str, list[tuple[int, float]]]:
-    """For each pod the times at which it listened: from the event of this number, and until.
-
-    What comes while it stands still is heard when it goes on, unless its connection or itself is
-    gone by then.
-    """
-    found: dict[str, list[tuple[int, float]]] = {}
-    since: dict[str, int] = {}
+def _starts(events: Sequence[Event]) -> dict[str, _Start]:
+    ears: dict[str, _Ear] = {}
     still: dict[str, float] = {}
-    for number, event in enumerate(events):
-        if event.what is What.LISTENS:
-            since.setdefault(event.who, number)
-        elif event.what is What.FROZE:
-            still.setdefault(event.who, event.at)
-        elif event.what in (What.DEAF, What.DIED):
-            for pod in [each for each in since if _is_of(each, event.who)]:
-                froze = (at for who, at in still.items() if _is_of(pod, who))
-                found.setdefault(pod, []).append((since.pop(pod), min(froze, default=event.at)))
-        if event.what in (What.THAWED, What.DIED):
-            still.pop(event.who, None)
-    for pod, number in since.items():
-        found.setdefault(pod, []).append((number, inf))
+    asked: dict[str, _Start] = {}
+    found: dict[str, _Start] = {}
+    for event in events:
+        _listen(event, ears, still)
+        announced = event.what is What.OFFERED and event.word == "publish"
+        if (event.what is What.CONFIRMING or announced) and event.match not in found:
+            asked.setdefault(event.match, _Start(dict(ears)))
+        started = [event.match] if event.what is What.STARTED or announced else []
+        for match in started if event.state is None else event.state.started:
+            if match in asked:
+                asked[match].at = event.at
+                found[match] = asked.pop(match)
     return found
+
+
+def _listen(event: Event, ears: dict[str, _Ear], still: dict[str, float]) -> None:
+    """Notes who listens, and who stands still since when."""
+    if event.what is What.LISTENS:
+        ears.setdefault(event.who, _Ear())
+    elif event.what is What.FROZE:
+        still.setdefault(event.who, event.at)
+    elif event.what in (What.DEAF, What.DIED):
+        for pod in [each for each in ears if _is_of(each, event.who)]:
+            froze = (at for who, at in still.items() if _is_of(pod, who))
+            ears.pop(pod).until = min(froze, default=event.at)
+    if event.what in (What.THAWED, What.DIED):
+        still.pop(event.who, None)
 
 
 def _is_of(pod: str, who: str) -> bool:
     """Whether it is this one, or of this process, after which its pods are named."""
     return f"{pod}-".startswith(f"{who}-")
-
-
-def _hears(listened: Sequence[tuple[int, float]], moment: _Moment, events: Sequence[Event]) -> bool:
-    until = events[moment.last].at + _NOTICED_SECONDS
-    return any(first < moment.first and until < last for first, last in listened)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
-from crowd.history import Event, What
-from crowd.judge.matches import Match, Matches
+from crowd.history import Event, State, What
+from crowd.judge.matches import Matches
 
 _ENDS = ("DeQueued", "Expired")
 _NOT_LEFT = ("not_in_queue", "match_pending")
@@ -53,6 +53,19 @@ class Stay:
     refusals: int = 0
     """Answers that it is in a queue already; which request one belongs to, it does not say."""
 
+    def refused(self) -> None:
+        """Told to be in a queue already. One request is done with for certain when it cannot have
+        been sent more often.
+        """
+        self.refusals += 1
+        if self.refusals % _TIMES_SENT == 0:
+            self.spare = max(0, self.spare - 1)
+
+    @property
+    def asked_only_to_leave(self) -> bool:
+        """Whether `match_pending` answers a dequeue: no enqueue is open that it could answer."""
+        return self.acknowledged and self.may_be_over and not self.spare
+
     @property
     def acknowledged(self) -> bool:
         """Whether the player was told EnQueued."""
@@ -69,101 +82,104 @@ class Stay:
         return None if self.renewals or len(self.modes) > 1 else min(self.scores, default=None)
 
 
-def stays_of(
-    events: Iterable[Event],
-    matches: Matches,
-    lifetimes: Mapping[str, float],
-    *,
-    several: bool = False,
-) -> dict[str, list[Stay]]:
-    """All stays by player, in order."""
-    stays: dict[str, list[Stay]] = {}
-    leaving: Counter[str] = Counter()
-    live = dict(matches.live)
-    at = 0.0
-    for event in events:
-        at = event.at
-        if event.what is What.ASKED:
-            if several and _in_one_more_queue(stays, event):
-                continue
-            _asked(stays, event, lifetimes, leaving)
-        elif event.what is What.TOLD:
-            _told(stays, event)
-            if event.word == "DeQueued" or event.code in _NOT_LEFT:
-                leaving[event.player] = max(0, leaving[event.player] - 1)
-        elif event.what in (What.OFFERED, What.STARTED):
-            _in_match(stays, event, live, lifetimes)
-        elif event.state is not None:
-            _seen(stays, event, live, lifetimes)
-    for each in stays.values():
-        each[-1].last = True
-        each[-1].may_be_over |= _is_old(each[-1], at, lifetimes)
-    return stays
+class Stays:
+    """Reads stays out of a history, in order.
 
-
-def _is_old(stay: Stay, at: float, lifetimes: Mapping[str, float]) -> bool:
-    return at - stay.asked_at >= lifetimes.get(stay.mode, inf)
-
-
-def _age(stay: Stay, at: float, lifetimes: Mapping[str, float]) -> None:
-    """Who is old enough may have been taken out, and what was asked before that and not answered
-    be done after it.
+    `matches`: as they are in the end. `lifetimes`: mode -> seconds after which a waiting player may
+    be taken out. `several`: players may wait in several queues.
     """
-    if _is_old(stay, at, lifetimes):
-        stay.may_be_over = True
-        stay.renewals = max(stay.renewals, stay.spare)
 
+    def __init__(
+        self, matches: Matches, lifetimes: Mapping[str, float], *, several: bool = False
+    ) -> None:
+        self._stays: dict[str, list[Stay]] = {}
+        self._matches = matches
+        self._lifetimes = lifetimes
+        self._several = several
+        self._leaving: Counter[str] = Counter()
+        """How many dequeues of a player are not answered; each may take effect later."""
+        self._delivered: set[str] = set()
 
-def _asked(
-    stays: dict[str, list[Stay]],
-    event: Event,
-    lifetimes: Mapping[str, float],
-    leaving: Counter[str],
-) -> None:
-    """`leaving`: how many dequeues of a player are not answered; each may take effect later."""
-    mine = stays.get(event.player, [])
-    if mine:
-        _age(mine[-1], event.at, lifetimes)
-    if event.word != "enqueue":
-        leaving[event.player] += 1
-        for stay in mine[-1:]:
+    def read(self, events: Sequence[Event]) -> dict[str, list[Stay]]:
+        """The stays of a whole history, by player."""
+        for event in events:
+            self._see(event)
+        for *_, last in self._stays.values():
+            last.last = True
+            last.may_be_over |= self._is_old(last, events[-1].at)
+        return self._stays
+
+    def _see(self, event: Event) -> None:
+        if event.what is What.ASKED:
+            if not (self._several and self._in_one_more_queue(event)):
+                self._asked(event)
+        elif event.what is What.TOLD:
+            self._told(event)
+        elif event.what in (What.OFFERED, What.STARTED):
+            self._in_match(event)
+        elif event.state is not None:
+            self._seen(event, event.state)
+
+    def _latest(self, player: str) -> Stay | None:
+        mine = self._stays.get(player)
+        return mine[-1] if mine else None
+
+    def _is_old(self, stay: Stay, at: float) -> bool:
+        return at - stay.asked_at >= self._lifetimes.get(stay.mode, inf)
+
+    def _age(self, stay: Stay, at: float) -> None:
+        """Who is old enough may have been taken out, and what was asked before that and not
+        answered be done after it.
+        """
+        if self._is_old(stay, at):
             stay.may_be_over = True
-    elif not mine or mine[-1].over:
-        spare = mine[-1].spare if mine else 0
-        stay = Stay(
-            late=mine[-1].modes | mine[-1].late if mine else set(),
-            player=event.player,
-            mode=event.mode,
-            modes={event.mode},
-            open={event.mode},
-            asked_at=event.at,
-            spare=spare,
-        )
-        stay.may_be_over = leaving[event.player] > 0
-        stays.setdefault(event.player, []).append(stay)
-    else:
-        mine[-1].leaves_at = inf
-        mine[-1].spare += 1
-        mine[-1].renewals += mine[-1].may_be_over
+            stay.renewals = max(stay.renewals, stay.spare)
 
+    def _asked(self, event: Event) -> None:
+        last = self._latest(event.player)
+        if last is not None:
+            self._age(last, event.at)
+        if event.word != "enqueue":
+            self._leaving[event.player] += 1
+            if last is not None:
+                last.may_be_over = True
+        elif last is None or last.over:
+            stay = Stay(
+                player=event.player,
+                mode=event.mode,
+                modes={event.mode},
+                open={event.mode},
+                asked_at=event.at,
+                may_be_over=self._leaving[event.player] > 0,
+            )
+            if last is not None:
+                stay.late, stay.spare = last.modes | last.late, last.spare
+            self._stays.setdefault(event.player, []).append(stay)
+        else:
+            last.leaves_at = inf
+            last.spare += 1
+            last.renewals += last.may_be_over
 
-def _in_one_more_queue(stays: dict[str, list[Stay]], event: Event) -> bool:
-    """Whether a request is for a further queue of the same stay."""
-    for stay in _latest(stays, event.player):
-        if event.word == "enqueue" and not stay.over and event.mode not in stay.modes:
-            stay.modes.add(event.mode)
-            stay.open.add(event.mode)
-            return True
-    return False
+    def _in_one_more_queue(self, event: Event) -> bool:
+        """Whether a request is for a further queue of the same stay."""
+        last = self._latest(event.player)
+        if last is None or last.over or event.word != "enqueue" or event.mode in last.modes:
+            return False
+        last.modes.add(event.mode)
+        last.open.add(event.mode)
+        return True
 
-
-def _told(stays: dict[str, list[Stay]], event: Event) -> None:
-    for stay in _latest(stays, event.player):
+    def _told(self, event: Event) -> None:
+        if event.word == "DeQueued" or event.code in _NOT_LEFT:
+            self._leaving[event.player] = max(0, self._leaving[event.player] - 1)
+        stay = self._latest(event.player)
+        if stay is None:
+            return
         if event.code in _REFUSALS and len(stay.open) == 1:
             stay.open.clear()
         if event.word == "Error" and event.code in ("already_in_queue", "in_other_queue"):
-            _refused(stay)
-        elif event.code == "match_pending" and _asked_only_to_leave(stay):
+            stay.refused()
+        elif event.code == "match_pending" and stay.asked_only_to_leave:
             stay.leaves_at = min(stay.leaves_at, event.at)
         elif event.word == "EnQueued" and not stay.over:
             if not stay.acknowledged:
@@ -173,98 +189,73 @@ def _told(stays: dict[str, list[Stay]], event: Event) -> None:
             stay.acknowledged_at = min(stay.acknowledged_at, event.at)
         elif event.word == "MatchFound":
             stay.told_found = True
-        elif event.word in _ENDS and not _said_again(stays[event.player], event.word):
+        elif event.word in _ENDS and not self._said_again(event):
             stay.ended.add(event.word)
 
+    def _said_again(self, event: Event) -> bool:
+        """Whether this may tell the end of the stay before once more: the request to end that one
+        was sent several times, and this one has not begun for anybody yet.
+        """
+        *_, before, last = (None, *self._stays[event.player])
+        unheard = before is not None and last is not None and not last.acknowledged
+        return unheard and event.word == "DeQueued" and event.word in before.ended
 
-def _refused(stay: Stay) -> None:
-    """One request is done with for certain when it cannot have been sent more often."""
-    stay.refusals += 1
-    if stay.refusals % _TIMES_SENT == 0:
-        stay.spare = max(0, stay.spare - 1)
-
-
-def _said_again(mine: list[Stay], word: str) -> bool:
-    """Whether this may tell the end of the stay before once more: the request to end that one was
-    sent several times, and this one has not begun for anybody yet.
-    """
-    unheard = len(mine) > 1 and not mine[-1].acknowledged
-    return unheard and word == "DeQueued" and word in mine[-2].ended
-
-
-def _asked_only_to_leave(stay: Stay) -> bool:
-    """Whether `match_pending` answers a dequeue: no enqueue is open that it could answer."""
-    return stay.acknowledged and stay.may_be_over and not stay.spare
-
-
-def _open_spare(stays: dict[str, list[Stay]], player: str) -> None:
-    """A new stay, where the last is over and a request that was asked before its end had effect."""
-    mine = stays.get(player, [])
-    if mine and mine[-1].over and mine[-1].spare:
-        last = mine[-1]
-        mine.append(
-            Stay(
-                player=player,
-                mode=last.mode,
-                modes=set(last.modes),
-                asked_at=last.asked_at,
-                spare=last.spare - 1,
-                # As often as it asked to leave and to come, and nobody heard of either.
-                renewals=(last.spare - 1) * last.may_be_over,
-            )
+    def _open_spare(self, player: str) -> Stay | None:
+        """The latest stay; a new one, where that is over and a request that was asked before its
+        end had effect.
+        """
+        last = self._latest(player)
+        if last is None or not (last.over and last.spare):
+            return last
+        stay = Stay(
+            player=player,
+            mode=last.mode,
+            modes=set(last.modes),
+            asked_at=last.asked_at,
+            spare=last.spare - 1,
+            # As often as it asked to leave and to come, and nobody heard of either.
+            renewals=(last.spare - 1) * last.may_be_over,
         )
+        self._stays[player].append(stay)
+        return stay
 
+    def _in_match(self, event: Event) -> None:
+        for player, seconds in event.players:
+            if (stay := self._latest(player)) is not None:
+                self._age(stay, event.at)
+                stay.seconds.add(seconds)
+        if event.what is What.STARTED or event.word == "publish":
+            self._deliver(event.match)
 
-def _in_match(
-    stays: dict[str, list[Stay]],
-    event: Event,
-    live: dict[str, Match],
-    lifetimes: Mapping[str, float],
-) -> None:
-    for player, seconds in event.players:
-        for stay in _latest(stays, player):
-            _age(stay, event.at, lifetimes)
-            stay.seconds.add(seconds)
-    if event.what is What.STARTED or event.word == "publish":
-        _delivered(stays, event.match, live)
+    def _deliver(self, match_id: str) -> None:
+        """Ends the stays of its players, once: the same match is seen in several ways.
 
+        What was asked of another queue, and was not done yet, may be done afterwards: nobody knows
+        when it was sent, and the player is told of the match and of the queue in this order.
+        """
+        if match_id in self._delivered:
+            return
+        self._delivered.add(match_id)
+        match = self._matches.by_id[match_id]
+        for player in match.players:
+            if (stay := self._open_spare(player)) is not None:
+                stay.matches.add(match_id)
+                if len(stay.modes) > 1:
+                    stay.spare += len(stay.open - {match.mode})
 
-def _delivered(stays: dict[str, list[Stay]], match: str, live: dict[str, Match]) -> None:
-    """Ends the stays of its players, once: the same match is seen in several ways.
-
-    What was asked of another queue, and was not done yet, may be done afterwards: nobody knows when
-    it was sent, and the player is told of the match and of the queue in this order.
-    """
-    if match not in live:
-        return
-    ended = live.pop(match)
-    for player in ended.players:
-        _open_spare(stays, player)
-        for stay in _latest(stays, player):
-            stay.matches.add(match)
-            if len(stay.modes) > 1:
-                stay.spare += len(stay.open - {ended.mode})
-
-
-def _seen(
-    stays: dict[str, list[Stay]],
-    event: Event,
-    live: dict[str, Match],
-    lifetimes: Mapping[str, float],
-) -> None:
-    assert event.state is not None  # noqa: S101  # asked by the caller
-    for match in event.state.started:
-        _delivered(stays, match, live)
-    for tag, queue in event.state.queues.items():
-        for player, score in queue.items():
-            _open_spare(stays, player)
-            for stay in _latest(stays, player):
-                _age(stay, event.at, lifetimes)
-                _done_late(stay, tag)
-                stay.put_back |= tag == stay.mode and (event.since or event.at) > stay.leaves_at
-                stay.open.discard(tag)
-                stay.scores.add(score)
-                stay.seconds.add(int(score))
+    def _seen(self, event: Event, state: State) -> None:
+        for match_id in state.started:
+            self._deliver(match_id)
+        for tag, queue in state.queues.items():
+            for player, score in queue.items():
+                if (stay := self._open_spare(player)) is not None:
+                    self._age(stay, event.at)
+                    _done_late(stay, tag)
+                    put_back = (event.since or event.at) > stay.leaves_at
+                    stay.put_back |= tag == stay.mode and put_back
+                    stay.open.discard(tag)
+                    stay.scores.add(score)
+                    stay.seconds.add(int(score))
 
 
 def _done_late(stay: Stay, tag: str) -> None:
@@ -272,8 +263,3 @@ def _done_late(stay: Stay, tag: str) -> None:
     if stay.spare and tag in stay.late - stay.modes:
         stay.spare -= 1
         stay.modes.add(tag)
-
-
-def _latest(stays: dict[str, list[Stay]], player: str) -> Iterator[Stay]:
-    if player in stays:
-        yield stays[player][-1]
