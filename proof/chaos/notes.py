@@ -24,9 +24,9 @@ class Notes(History):
         super().__init__()
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
-    def add(self, what: What, at: float, **fields: Any) -> None:
+    def see(self, event: Event) -> None:
         """Notes an event: one write, which no kill can take back."""
-        os.write(self._file, _encode(Event(at=at, what=what, **fields)) + b"\n")
+        os.write(self._file, _encode(event) + b"\n")
 
     def now(self, what: What, **fields: Any) -> None:
         """Notes an event of this moment."""

@@ -17,7 +17,8 @@ class What(StrEnum):
     """A request was sent: `word` is enqueue or dequeue; `player`, `mode`, `who` (its pod),
     `by_stream`."""
     TOLD = "told"
-    """A pod was told about `player`: `word`, and `code` of an error."""
+    """A pod was told about `player`: `word`, and `code` of an error, or of a match `match`, `mode`,
+    `players` and `by`."""
     OFFERED = "offered"
     """A pod heard a battle request: `match`, `epoch`, `mode`, `players`; `word`: the handoff."""
     CLAIMED = "claimed"
@@ -81,7 +82,9 @@ class Event:
     match: str = ""
     epoch: int = 0
     players: tuple[tuple[str, int], ...] = ()
-    """(player, score in whole seconds) of an offer."""
+    """(player, score in whole seconds) of an offer; what players are told has no score."""
+    by: str = ""
+    """The pod that starts a match, as its players are told."""
     by_stream: bool = False
     sizes: Mapping[str, tuple[int, ...]] | None = None
     """mode -> how many players a match may have; what is not named is as before."""
@@ -97,10 +100,14 @@ class History:
         self.events: list[Event] = []
         self._closed = False
 
-    def add(self, what: What, at: float, **fields: Any) -> None:
-        """Notes an event, unless the history is closed."""
+    def see(self, event: Event) -> None:
+        """Takes in an event, unless the history is closed."""
         if not self._closed:
-            self.events.append(Event(at=at, what=what, **fields))
+            self.events.append(event)
+
+    def add(self, what: What, at: float, **fields: Any) -> None:
+        """Notes what happened at this moment."""
+        self.see(Event(at=at, what=what, **fields))
 
     def close(self) -> None:
         """What happens from now on is not judged."""

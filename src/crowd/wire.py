@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from crowd.history import History, What
+from crowd.history import Event, History, What
 
 
 def packed(*args: str | bytes | float) -> bytes:
@@ -18,10 +19,11 @@ def packed(*args: str | bytes | float) -> bytes:
 def note(history: History, at: float, who: str, channel: str, payload: bytes) -> None:
     """Notes a published message in a history: an offer, or an answer to a pod."""
     if channel == "battle:request":
-        _offer(history, at, who, json.loads(payload))
+        history.see(offered(at, who, json.loads(payload)))
     elif channel.endswith(":match_result"):
         pod = channel.removeprefix("pod:").removesuffix(":match_result")
-        _answer(history, at, pod, json.loads(payload))
+        answer = json.loads(payload)
+        history.see(told(at, pod, answer["player_id"], answer["result_type"]))
 
 
 def note_again(history: History, at: float, channel: str, payload: bytes) -> None:
@@ -33,32 +35,41 @@ def note_again(history: History, at: float, channel: str, payload: bytes) -> Non
             history.add(What.ASKED, at, player=request["player_id"], mode=mode, word="enqueue")
 
 
-def _offer(history: History, at: float, who: str, offer: dict[str, Any]) -> None:
-    teams = offer.get("teams")
-    pair = [offer["player1"], offer["player2"]] if not teams else []
-    players: list[dict[str, Any]] = [each for team in teams or [pair] for each in team]
-    history.add(
-        What.OFFERED,
-        at,
+def offered(at: float, who: str, offer: Mapping[str, Any]) -> Event:
+    """A battle request that `who` heard. Raises KeyError where a field is missing."""
+    teams = offer.get("teams") or [[offer["player1"], offer["player2"]]]
+    return Event(
+        at=at,
+        what=What.OFFERED,
         who=who,
         match=offer["match_id"],
         epoch=offer["epoch"],
         mode=offer["game_mode"].lower(),
         word=offer["handoff"],
-        players=tuple((player["player_id"], player["score"]) for player in players),
+        players=tuple((each["player_id"], each["score"]) for team in teams for each in team),
     )
 
 
-def _answer(history: History, at: float, who: str, answer: dict[str, Any]) -> None:
-    result = answer["result_type"]
-    word = result if isinstance(result, str) else next(iter(result))
-    fields = {} if isinstance(result, str) else result[word]
-    history.add(
-        What.TOLD,
-        at,
+def told(at: float, who: str, player: str, result: object) -> Event:
+    """An answer to `who` about `player`, by its `result_type`. What has a wrong shape is empty."""
+    word, about = result, None
+    if isinstance(result, dict):
+        word, about = next(iter(result.items()), ("", None))
+    fields = about if isinstance(about, dict) else {}
+    players = fields.get("player_ids")
+    return Event(
+        at=at,
+        what=What.TOLD,
         who=who,
-        player=answer["player_id"],
-        word=word,
-        code=fields.get("code", ""),
-        match=fields.get("match_id", ""),
+        player=player,
+        word=_text(word),
+        code=_text(fields.get("code")),
+        match=_text(fields.get("match_id")),
+        mode=_text(fields.get("game_mode")).lower(),
+        players=tuple((_text(each), 0) for each in players) if isinstance(players, list) else (),
+        by=_text(fields.get("claimed_by")),
     )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -9,6 +9,7 @@ import pytest
 from crowd.history import State, What
 from crowd.judge import Fault
 from tests.crowd import test_judge_settings as of_settings
+from tests.crowd import test_told as of_told
 from tests.support.stories import Story, story
 
 
@@ -284,6 +285,28 @@ BAD: dict[str, tuple[Fault, Callable[[], Story]]] = {
             .looked({"a": 100.5})
         ),
     ),
+    "players are told of different players": (
+        Fault.TOLD_OTHERWISE,
+        lambda: (
+            story()
+            .queued("a", "b")
+            .played("m", "a", "b")
+            .found("a", "m", "a", "b")
+            .found("b", "m", "b", "c")
+            .queued("c")
+            .looked({"c": 100.5})
+        ),
+    ),
+    "players are told of another pod than starts": (
+        Fault.DOUBLED,
+        lambda: (
+            story()
+            .queued("a", "b")
+            .played("m", "a", "b")
+            .found("a", "m", "a", "b", by="other")
+            .looked()
+        ),
+    ),
     "started without a claim": (
         Fault.UNCLAIMED_START,
         lambda: story().queued("a", "b").offered("m", "a", "b").started("m").looked(),
@@ -473,7 +496,8 @@ def test_nor_one_that_was_refused_and_each_only_once() -> None:
 
 def test_every_fault_has_a_history_that_shows_it() -> None:
     shown = (*BAD.values(), *of_settings.BAD.values())
-    assert {fault for fault, _ in shown} == set(Fault)
+    as_it_comes = {fault for _, fault in of_told.CASES.values() if fault}
+    assert {fault for fault, _ in shown} | as_it_comes == set(Fault)
 
 
 def test_what_may_still_happen_is_no_finding_before_all_is_at_rest() -> None:

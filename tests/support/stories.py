@@ -29,6 +29,18 @@ class Story:
     def told(self, player: str, word: str = "EnQueued", code: str = "", match: str = "") -> Story:
         return self.add(What.TOLD, who="pod", player=player, word=word, code=code, match=match)
 
+    def found(self, player: str, match: str, *players: str, by: str = "pod") -> Story:
+        """`player` is told of a match of these players, which `by` starts."""
+        return self.add(
+            What.TOLD,
+            who="pod",
+            player=player,
+            word="MatchFound",
+            match=match,
+            players=tuple((each, 0) for each in players),
+            by=by,
+        )
+
     def queued(self, *players: str) -> Story:
         for player in players:
             self.asked(player).told(player)

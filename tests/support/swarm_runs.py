@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from crowd import wire
 from crowd.behaviours import Behaviour
 from crowd.people import Person
 from crowd.requests import Names
 from matchkeeper.swarm.ledger import Doing, Ledger, Wish
 from matchkeeper.swarm.tally import Invariant, Tally
-from matchkeeper.wire.answers import Answer
 
 QUEUED, DEQUEUED, EXPIRED = "EnQueued", "DeQueued", "Expired"
 TIMEOUT = 10.0
@@ -69,7 +69,7 @@ class Run:
     def told(self, number: int, *words: str | dict[str, Any]) -> Run:
         for word in words:
             self.now += 0.1
-            self.wishes += self.ledger.told(number, Answer(f"r-{number}", word), self.now)
+            self.wishes += self.ledger.told(number, wire.told(self.now, "", f"r-{number}", word))
         return self
 
     def leaves(self, number: int) -> Run:

@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
+from crowd.wire import told
 from matchkeeper.cli.demo.breakables import Poisoner
 from matchkeeper.cli.demo.ledger import Fate, Ledger
 from matchkeeper.cli.demo.lookout import Lookout
@@ -97,7 +98,8 @@ async def test_an_end_that_nobody_heard_is_an_end(scene: Scene) -> None:
     for player in ("asked", "refused"):
         scene.told(player)
         scene.ledger.asks_to_leave(player)
-    scene.ledger.refused("refused", "not_in_queue")
+    error = {"Error": {"code": "not_in_queue"}}
+    scene.ledger.told(told(scene.now, "lobby-1", "refused", error))
     assert await scene.later() == 1
     assert scene.ledger.stay("asked").fate is Fate.LEFT
     assert scene.ledger.waiting() == ["refused"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from crowd.behaviours import Behaviour
+from crowd.history import Event, What
 from matchkeeper.swarm.tally import Invariant
 from tests.support.swarm_runs import DEQUEUED, EXPIRED, QUEUED, Run, both_matched, error, found
 
@@ -101,10 +102,8 @@ def both_of(first: dict[str, Any], second: dict[str, Any]) -> Run:
 def claims(*events: tuple[str, int, str], told_by: str | None = None) -> Run:
     run = Run()
     for what, epoch, pod in events:
-        if what == "claimed":
-            run.ledger.matches.claimed("m", epoch, pod, run.now)
-        else:
-            run.ledger.matches.started("m", pod, run.now)
+        event = Event(at=run.now, what=What(what), who=pod, match="m", epoch=epoch)
+        run.ledger.matches.see(event)
     if told_by:
         news = found("m", by=told_by)
         run.told(0, QUEUED, news).told(1, QUEUED, news)

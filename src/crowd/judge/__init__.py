@@ -1,7 +1,19 @@
 """Decides from what the outside saw whether promises were kept."""
 
 from crowd.judge.judge import judge
+from crowd.judge.matches import Match, Matches, check_match
 from crowd.judge.settings import Refusals
+from crowd.judge.told import Told
 from crowd.judge.verdict import Fault, Finding, Verdict
 
-__all__ = ["Fault", "Finding", "Refusals", "Verdict", "judge"]
+__all__ = [
+    "Fault",
+    "Finding",
+    "Match",
+    "Matches",
+    "Refusals",
+    "Told",
+    "Verdict",
+    "check_match",
+    "judge",
+]

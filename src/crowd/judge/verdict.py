@@ -30,6 +30,10 @@ class Fault(StrEnum):
     """Asked again and again, and was told nothing (G5, G6)."""
     UNTOLD = "not told of the match"
     """Is in a started match, and the own pod, which listened, was not told (G7)."""
+    TOLD_OTHERWISE = "told different things"
+    """Players of one match were not told of the same players and pod (G7)."""
+    REFUSED_BUT_MATCHED = "refused but matched"
+    """Every request was refused, and yet there is a match (G2)."""
     WRONG_POD = "told to the wrong pod"
     """An answer went to a pod through which the player has not asked."""
     NO_REASON = "refused without a reason"
@@ -63,6 +67,10 @@ class Verdict:
     started: int
     """Matches that started."""
     findings: tuple[Finding, ...]
+
+    def about(self, fault: Fault) -> set[str]:
+        """The players and matches with such a finding."""
+        return {finding.about for finding in self.findings if finding.fault is fault}
 
     def count(self, *faults: Fault) -> int:
         """How many findings of these kinds."""

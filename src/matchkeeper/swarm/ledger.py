@@ -11,17 +11,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from crowd.behaviours import Behaviour
+from crowd.history import Event
+from crowd.judge import Fault, Told
 from crowd.people import Person
 from crowd.requests import Names
 from matchkeeper.swarm.match_book import MatchBook
-from matchkeeper.swarm.news import News, news_of
 from matchkeeper.swarm.past import LEFT, Past
 from matchkeeper.swarm.player import HERE_ALREADY, UNCERTAIN, Player
 from matchkeeper.swarm.tally import Invariant, Neutral, Reason, Tally, Whereabouts
-from matchkeeper.wire.answers import Answer
 from matchkeeper.wire.codes import ErrorCode
 
 _TRIES = 5
+_BROKEN = {
+    Fault.DOUBLED: Invariant.ONE_MATCH,
+    Fault.LEFT_BUT_MATCHED: Invariant.NOT_AFTER_LEAVING,
+    Fault.REFUSED_BUT_MATCHED: Invariant.NOT_REFUSED_AND_MATCHED,
+}
 
 
 class Doing(StrEnum):
@@ -59,7 +64,7 @@ class Ledger:
         self._timeout = timeout_seconds
         self._late = late_seconds
         self._deadlines: deque[tuple[float, int]] = deque()
-        self._past = Past(names=names, players=players, tally=tally)
+        self._past = Past(players=players)
         self.tally = tally
         self.matches = MatchBook(names=names, tally=tally)
         self.sizes = {mode.lower(): size for mode, size in sizes.items()}
@@ -99,19 +104,19 @@ class Ledger:
         for player in self.live.values():
             player.unsure = True
 
-    def told(self, number: int, answer: Answer, at: float) -> list[Wish]:
+    def told(self, number: int, news: Event) -> list[Wish]:
         """An answer has come."""
-        news = news_of(answer)
-        if news.kind == "MatchFound":
-            self.matches.found(number, news, at)
+        if news.word == "MatchFound":
+            self.matches.see(news)
             if len(news.players) > 1:
-                self.sizes[news.mode.lower()] = len(news.players)
+                self.sizes[news.mode] = len(news.players)
         player = self.live.get(number)
         if player is None:
-            self._past.told(number, news)
+            if news.word == "MatchFound" and (past := self._past.recall(number, news.match)):
+                self._in_match(number, past, news.match)
             return []
         waited = player.must_wait
-        wishes = self._heard(player, news, at)
+        wishes = self._heard(player, news)
         self.waiting += player.must_wait - waited
         if player.judged and player.is_settled:
             self._retire(player)
@@ -196,18 +201,18 @@ class Ledger:
         self.matches.finish()
         return self.tally.accounts[Whereabouts.REMAINS]
 
-    def _heard(self, player: Player, news: News, at: float) -> list[Wish]:
-        if news.kind == "EnQueued":
-            return self._queued(player, at)
-        if news.kind == "MatchFound":
-            self._matched(player, news.match_id, at)
-        elif news.kind == "DeQueued":
-            self._dequeued(player, at)
-        elif news.kind == "Expired":
+    def _heard(self, player: Player, news: Event) -> list[Wish]:
+        if news.word == "EnQueued":
+            return self._queued(player, news.at)
+        if news.word == "MatchFound":
+            self._matched(player, news.match, news.at)
+        elif news.word == "DeQueued":
+            self._dequeued(player, news.at)
+        elif news.word == "Expired":
             player.gone = Whereabouts.EXPIRED
-            self._wrong(player, Reason.EXPIRED, at)
-        elif news.kind == "Error":
-            return self._error(player, news.code, at)
+            self._wrong(player, Reason.EXPIRED, news.at)
+        elif news.word == "Error":
+            return self._error(player, news.code, news.at)
         if player.behaviour is Behaviour.LEAVES_LATE and player.matches and not player.judged:
             return [] if player.leaving else [Wish(player.number, Doing.LEAVE, 0.1)]
         return []
@@ -230,16 +235,8 @@ class Ledger:
     def _matched(self, player: Player, match_id: str, at: float) -> None:
         if match_id in player.matches:
             return  # told again
-        name = self._names.player(player.number)
         self.tally.checked[Invariant.ONE_MATCH] += 1
-        if player.gone is not None:
-            what = f"{name}: told {player.gone.value}, then matched in {match_id}"
-            self.tally.violated(Invariant.NOT_AFTER_LEAVING, what)
-        elif len(player.matches) >= player.allowed_matches:
-            every = ", ".join([*player.matches, match_id])
-            broken = Invariant.ONE_MATCH if player.matches else Invariant.NOT_REFUSED_AND_MATCHED
-            self.tally.violated(broken, f"{name}: matched in {every}")
-        player.matches.append(match_id)
+        self._in_match(player.number, player, match_id)
         if len(player.matches) == 1:
             self.tally.waits.add(at - player.asked_at)
             slot = self.tally.timeline.at(at)
@@ -251,6 +248,10 @@ class Ledger:
             self._wrong(player, Reason.ACCEPTED, at)
         elif player.behaviour is not Behaviour.LEAVES_LATE:
             self._right(player)
+
+    def _in_match(self, number: int, told: Told, match_id: str) -> None:
+        if finding := told.matched(self._names.player(number), match_id):
+            self.tally.violated(_BROKEN[finding.fault], finding.text)
 
     def _dequeued(self, player: Player, at: float) -> None:
         asked = player.leaving or player.leave_turn > 0  # or before, while a match was pending

@@ -5,10 +5,9 @@ from __future__ import annotations
 from array import array
 from hashlib import blake2b
 
-from crowd.requests import Names
-from matchkeeper.swarm.news import News
+from crowd.judge import Told
 from matchkeeper.swarm.player import Player
-from matchkeeper.swarm.tally import Invariant, Tally, Whereabouts
+from matchkeeper.swarm.tally import Whereabouts
 
 _MATCHED, _GONE, _REFUSED, _SEVERAL = 1, 2, 4, 8
 LEFT = (Whereabouts.DEQUEUED, Whereabouts.WAITING, Whereabouts.EXPIRED)
@@ -18,9 +17,7 @@ LEFT = (Whereabouts.DEQUEUED, Whereabouts.WAITING, Whereabouts.EXPIRED)
 class Past:
     """All players of a run by their number."""
 
-    def __init__(self, *, names: Names, players: int, tally: Tally) -> None:
-        self._names = names
-        self._tally = tally
+    def __init__(self, *, players: int) -> None:
         self._flags = bytearray(players)
         self._last_match = array("Q", bytes(8 * players))
 
@@ -37,23 +34,19 @@ class Past:
         if player.matches:
             self._last_match[player.number] = _hash(player.matches[-1])
 
-    def told(self, number: int, news: News) -> None:
-        """Something is told of a player who is not about any more."""
-        if news.kind != "MatchFound" or number >= len(self._flags):
-            return
-        flags, name = self._flags[number], self._names.player(number)
-        again = flags & _MATCHED and self._last_match[number] == _hash(news.match_id)
-        if again or flags & _SEVERAL:
-            return
-        if flags & _GONE:
-            broken, before = Invariant.NOT_AFTER_LEAVING, "told to be out"
-        elif flags & _MATCHED:
-            broken, before = Invariant.ONE_MATCH, "matched"
-        elif flags & _REFUSED:
-            broken, before = Invariant.NOT_REFUSED_AND_MATCHED, "refused"
-        else:
-            return
-        self._tally.violated(broken, f"{name}: {before}, then matched in {news.match_id}")
+    def recall(self, number: int, match: str) -> Told | None:
+        """What such a player was told, as far as it says something about this match; None of
+        strangers, and of those who may be in several.
+        """
+        flags = self._flags[number] if number < len(self._flags) else _SEVERAL
+        if flags & _SEVERAL:
+            return None
+        last = match if self._last_match[number] == _hash(match) else "another"
+        return Told(
+            refused=int(bool(flags & _REFUSED)),
+            matches=[last] if flags & _MATCHED else [],
+            gone=Whereabouts.DEQUEUED if flags & _GONE else None,
+        )
 
 
 def _hash(text: str) -> int:

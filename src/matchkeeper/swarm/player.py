@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from crowd.behaviours import Behaviour
+from crowd.judge import Told
 from matchkeeper.swarm.tally import Whereabouts
 from matchkeeper.wire.codes import ErrorCode
 
@@ -17,7 +18,7 @@ HERE_ALREADY = frozenset(
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Player:
+class Player(Told):
     """From the first request until nothing of this player can be in Redis any more."""
 
     number: int
@@ -26,15 +27,7 @@ class Player:
     home: int
     patience_seconds: float
     asked_at: float
-    enqueues: int
-    """Requests sent."""
-    queued: int = 0
-    """Times told `EnQueued`."""
-    refused: int = 0
-    """Requests that were certainly not done."""
-    matches: list[str] = field(default_factory=list)
     gone: Whereabouts | None = None
-    """Told that the wait is over, without a match."""
     absent: bool = False
     """Told `not_in_queue`."""
     fresh_stay: bool = False
@@ -60,16 +53,6 @@ class Player:
         return self.queued + unanswered > len(self.matches)
 
     @property
-    def must_wait(self) -> bool:
-        """Whether the player was told so, and nothing since."""
-        return self.gone is None and self.queued > len(self.matches)
-
-    @property
     def is_settled(self) -> bool:
         """Whether nothing more is to come: neither in Redis, nor told."""
         return not self.may_wait and not (self.absent and self.must_wait)
-
-    @property
-    def allowed_matches(self) -> int:
-        """More would be one too many."""
-        return self.enqueues - self.refused

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from crowd.behaviours import PodBehaviour
-from crowd.history import What
+from crowd.history import Event, What
 from crowd.mix import Mix
 from crowd.pods import treat
 from crowd.requests import Names
@@ -149,6 +149,7 @@ class Pods:
                 decline=partial(self._decline, offer),
                 start=partial(self._start, offer),
                 before=lambda: wait,
+                note=partial(self._note, offer),
             )
         except StoreError as error:
             self._ledger.tally.errors[f"game server: {outcome_of(error).value}"] += 1
@@ -165,11 +166,9 @@ class Pods:
             self._down[offer.pod] = self._now() + _DOWN_SECONDS
 
     async def _claim(self, offer: _Offer) -> bool:
-        request = offer.request
         reply = await offer.ask(self._matches.claim)
         if reply is HandoffReply.CLAIMED:
             self._seen["claims"] += 1
-            self._ledger.matches.claimed(request.match_id, request.epoch, offer.pod, self._now())
             return True
         self._seen[f"claims refused: {reply.value}"] += 1
         return False
@@ -180,7 +179,6 @@ class Pods:
         reply = await offer.ask(partial(self._matches.confirm, durability=durability))
         if reply is HandoffReply.STARTED:
             self._seen["matches started"] += 1
-            self._ledger.matches.started(request.match_id, offer.pod, self._now())
             return True
         self._seen[f"starts refused: {reply.value}"] += 1
         return False
@@ -189,6 +187,12 @@ class Pods:
         reply = await offer.ask(self._matches.decline)
         self._seen["declined"] += 1
         return reply is HandoffReply.DECLINED
+
+    def _note(self, offer: _Offer, what: What) -> None:
+        match, epoch = offer.request.match_id, offer.request.epoch
+        self._ledger.matches.see(
+            Event(at=self._now(), what=what, who=offer.pod, match=match, epoch=epoch)
+        )
 
     async def _beat(self) -> None:
         while True:

@@ -17,6 +17,7 @@ from crowd.behaviours import PodBehaviour
 from crowd.mix import Mix
 from crowd.people import CrowdOptions, Person, crowd
 from crowd.requests import Names, Request, Via, Writer
+from crowd.wire import told
 from matchkeeper.errors import StoreError, StoreUnavailableError
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.store.batching import BatchingConnection
@@ -305,7 +306,8 @@ class Swarm:
             self.tally.foreign += 1
             return
         now = self.now()
-        self._wish(self.ledger.told(number, answer, now), now)
+        news = told(now, channel, answer.player_id, answer.result_type)
+        self._wish(self.ledger.told(number, news), now)
 
     def _connect(self, run: str) -> BatchingConnection:
         return BatchingConnection(

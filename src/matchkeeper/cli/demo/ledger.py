@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from crowd.history import Event
+from crowd.judge import Told
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.wire.codes import ErrorCode
 
@@ -25,21 +27,28 @@ class Fate(StrEnum):
     SET_ASIDE = "set aside"
 
 
-@dataclass(slots=True, kw_only=True)
-class Stay:
+_ENDS = {"Expired": Fate.EXPIRED, "DeQueued": Fate.LEFT}
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Stay(Told):
     """One player's visit."""
 
     mode: GameMode
     patience: timedelta
     lobby: str
     """The pod that is told."""
-    fate: Fate = Fate.WAITING
+    gone: Fate | None = None
     queued_at: float | None = None
     """When `EnQueued` was told. A match may have been faster than that answer."""
     asked_to_leave: bool = False
     in_hand: int = 0
     """Game servers that ask for the last word on a match of this player, and have no answer yet."""
-    match_id: str = ""
+
+    @property
+    def fate(self) -> Fate:
+        """What has become of the player."""
+        return self.gone or (Fate.MATCHED if self.matches else Fate.WAITING)
 
 
 class Ledger:
@@ -74,6 +83,17 @@ class Ledger:
         if stay.fate is Fate.WAITING:
             self._waiting[player_id] = stay.queued_at
 
+    def told(self, news: Event) -> None:
+        """A lobby heard something that nobody waits for any more, or news."""
+        if news.word == "MatchFound":
+            self.matched(news.match, [news.player])
+        elif news.word == "EnQueued":
+            self.queued(news.player)
+        elif end := _ENDS.get(news.word):
+            self.ended(news.player, end)
+        elif news.word == "Error":
+            self._refused(news.player, news.code)
+
     def asks_to_leave(self, player_id: str) -> None:
         """From here on nobody may hear how the wait ends: the answer may be lost on the way."""
         self._stays[player_id].asked_to_leave = True
@@ -83,8 +103,7 @@ class Ledger:
         stay = self._stays[player_id]
         stay.asked_to_leave, stay.patience = False, timedelta.max
 
-    def refused(self, player_id: str, code: str) -> None:
-        """An error that comes when nobody waits for an answer any more."""
+    def _refused(self, player_id: str, code: str) -> None:
         stay = self._stays.get(player_id)
         if stay is None or stay.queued_at is None:
             return
@@ -110,28 +129,27 @@ class Ledger:
         """A game server starts a match, or a player was told of one. Both tell the same match."""
         for player_id in players:
             stay = self._stays.get(player_id)
-            if stay is None or stay.match_id == match_id:
+            if stay is None or match_id in stay.matches:
                 continue
-            if stay.match_id or stay.fate is not Fate.WAITING:
+            if finding := stay.matched(player_id, match_id):
                 self.doubled += 1
-                self.tell(
-                    f"{player_id} is in match {match_id[-8:]}, although {stay.fate.value}",
-                    unusual=True,
-                )
+                self.tell(finding.text, unusual=True)
                 continue
-            stay.match_id = match_id
             if stay.queued_at is None:
                 self.queued(player_id)  # its answer is late, or lost
             else:
                 self.waits.append(self.clock() - stay.queued_at)
-            self.ended(player_id, Fate.MATCHED)
+            self._is_over(player_id, Fate.MATCHED)
 
     def ended(self, player_id: str, fate: Fate) -> None:
         """The player's wait is over."""
         stay = self._stays.get(player_id)
         if stay is None or stay.fate is not Fate.WAITING:
             return
-        stay.fate = fate
+        stay.gone = fate
+        self._is_over(player_id, fate)
+
+    def _is_over(self, player_id: str, fate: Fate) -> None:
         self.counts[fate.value] += 1
         self._waiting.pop(player_id, None)
 

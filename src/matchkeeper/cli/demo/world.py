@@ -13,9 +13,10 @@ from crowd.behaviours import PodBehaviour
 from crowd.history import What
 from crowd.mix import Mix
 from crowd.pods import treat
+from crowd.wire import told
 from matchkeeper.cli.demo.arrivals import Visitor
 from matchkeeper.cli.demo.ledger import Fate, Ledger, Stay
-from matchkeeper.client import Answer, GameServer, Offer, RefusedError
+from matchkeeper.client import GameServer, Offer, RefusedError
 from matchkeeper.domain.mode import Handoff
 from matchkeeper.errors import MatchkeeperError
 
@@ -113,7 +114,8 @@ class World:
                 async with server:
                     self._lobbies[name] = server
                     async for answer in server.results():
-                        self._take(answer)
+                        at, result = self._ledger.clock(), answer.result_type
+                        self._ledger.told(told(at, name, answer.player_id, result))
             except MatchkeeperError as error:
                 self._ledger.tell(f"{name}: {error.message}")
             self._lobbies.pop(name, None)
@@ -163,20 +165,6 @@ class World:
             return  # nobody knows; the request may count, later
         else:
             self._ledger.ended(player_id, Fate.LEFT)
-
-    def _take(self, answer: Answer) -> None:
-        found = answer.result_type
-        if answer.kind == "MatchFound" and isinstance(found, dict):
-            match = found["MatchFound"]
-            self._ledger.matched(match["match_id"], [answer.player_id])
-        elif answer.kind == "EnQueued":
-            self._ledger.queued(answer.player_id)
-        elif answer.kind == "Expired":
-            self._ledger.ended(answer.player_id, Fate.EXPIRED)
-        elif answer.kind == "DeQueued":
-            self._ledger.ended(answer.player_id, Fate.LEFT)
-        elif answer.kind == "Error" and isinstance(found, dict):
-            self._ledger.refused(answer.player_id, found["Error"]["code"])
 
     async def _pod(self, name: str) -> None:
         while True:
