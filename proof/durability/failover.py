@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import defaultdict
+import time
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+from crowd.history import History, State, What
+from crowd.judge import Fault, judge
 from matchkeeper.client import GameServer, Offer, RefusedError
 from matchkeeper.errors import StoreError
 from proof.chaos.processes import Child
@@ -60,7 +63,7 @@ class Undone:
     """EnQueued."""
     started: int
     twice: int
-    """In two battles, by what `started()` returned to game servers."""
+    """In two battles, or in one and in the queue, by what `started()` returned to game servers."""
     missing: int
     """Told EnQueued, never started, and not in the queue."""
 
@@ -69,8 +72,7 @@ class Game:
     """Game servers with the client that ships, and players who come as fast as they are told."""
 
     def __init__(self, port: int) -> None:
-        self.told: set[str] = set()
-        self.battles: defaultdict[str, set[str]] = defaultdict(set)
+        self.history = History()
         self._pods = [
             GameServer(
                 f"redis://127.0.0.1:{port}/0", pod_id=f"pod-{number}", timeout=timedelta(seconds=1)
@@ -104,9 +106,10 @@ class Game:
     async def _come(self, pod: GameServer) -> None:
         while True:
             player = f"p{next(self._players)}"
+            self.note(What.ASKED, player=player, mode=_MODE, word="enqueue")
             try:
                 await pod.enqueue(player, _MODE)
-                self.told.add(player)
+                self.note(What.TOLD, player=player, word="EnQueued")
             except (RefusedError, StoreError):
                 await asyncio.sleep(_PAUSE_SECONDS)
 
@@ -118,8 +121,12 @@ class Game:
     async def _start(self, offer: Offer) -> None:
         with suppress(StoreError):
             if await offer.claim() and await offer.started():
-                for player in offer.request.players:
-                    self.battles[player.player_id].add(offer.request.match_id)
+                players = tuple((each.player_id, each.score) for each in offer.request.players)
+                self.note(What.STARTED, match=offer.request.match_id, players=players)
+
+    def note(self, what: What, **fields: Any) -> None:
+        """What somebody sees now."""
+        self.history.add(what, time.monotonic(), **fields)
 
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> None:
@@ -202,9 +209,17 @@ async def fail_over_once(failover: Failover, folder: Path, rng: random.Random) -
         if game is not None:
             await game.close()
         await site.close()
+    game.note(What.LOOKED, state=State(queues={_MODE: dict.fromkeys(left, 0.0)}))
+    return undone(game.history)
+
+
+def undone(history: History) -> Undone:
+    """Counts players by what the judge finds."""
+    verdict = judge(history)
+    started = {player for each in history if each.match for player, _ in each.players}
     return Undone(
-        told=len(game.told),
-        started=len(game.battles),
-        twice=sum(len(matches) > 1 for matches in game.battles.values()),
-        missing=len(game.told - left - game.battles.keys()),
+        told=verdict.acknowledged,
+        started=len(started),
+        twice=len(verdict.about(Fault.DOUBLED) & started),
+        missing=len(verdict.about(Fault.LOST)),
     )
