@@ -44,7 +44,7 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheels of server and client: of a release, where one is tested."""
-    if released := os.environ.get("MATCHKEEPER_WHEELS"):
+    if released := os.environ.get("RELEASED_WHEELS"):
         return Path(released)
     out = tmp_path_factory.mktemp("wheels")
     for folder in (ROOT, ROOT / "src/matchkeeper_client"):
