@@ -65,9 +65,7 @@ async def scene(valkey: RealServer) -> AsyncIterator[Scene]:
         rng=rng,
     )
     ledger = Ledger(clock=lambda: made.now)
-    lookout = Lookout(
-        stores, settings.modes(), ledger, channel="battle:request", away=lambda: made.away
-    )
+    lookout = Lookout(settings, stores, ledger, away=lambda: made.away)
     async with stores.connection, Redis.from_url(valkey.url) as redis:
         made = Scene(stores=stores, ledger=ledger, lookout=lookout, redis=redis)
         yield made
@@ -89,7 +87,7 @@ async def test_who_stands_in_a_queue_or_a_pending_match_is_not_lost(scene: Scene
     await scene.redis.hset("metadata:{normal}", "a", '{"pod_id":"lobby-1"}')
     await scene.redis.hset("matched:{squad}", "b", "m1")
     assert await scene.later() == 0
-    assert scene.lookout.rows[0].waiting == 1
+    assert scene.lookout.queues[0].length == 1
     await scene.redis.delete("queue:{normal}", "matched:{squad}")
     assert await scene.later() == 2
 

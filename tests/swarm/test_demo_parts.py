@@ -23,11 +23,12 @@ from matchkeeper.cli.demo.arrivals import (
 from matchkeeper.cli.demo.browser import there_is_a_screen
 from matchkeeper.cli.demo.controls import Board, Control, Controls, Figures, Kind
 from matchkeeper.cli.demo.ledger import Fate, Ledger, Stay
-from matchkeeper.cli.demo.lookout import QueueRow, unheard_end
+from matchkeeper.cli.demo.lookout import unheard_end
 from matchkeeper.cli.demo.routes import press_problem
 from matchkeeper.cli.demo.view import Snapshot, line, render
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.errors import NotFoundError
+from matchkeeper.operate.operator import QueueState
 
 NORMAL = GameMode(name="Normal")
 BRIEF = GameMode(name="Brief", max_wait=timedelta(seconds=60))
@@ -267,7 +268,11 @@ def snapshot(board: Board) -> Snapshot:
         http="http://127.0.0.1:8080/",
         port=" --port 8081",
         quick="Quick.",
-        queues=(QueueRow(mode=NORMAL, waiting=2, oldest_wait_seconds=1.0, pending=1),),
+        queues=(
+            QueueState(
+                mode=NORMAL, length=2, oldest_wait_seconds=1.0, pending_matches=1, dead_letters=0
+            ),
+        ),
         devices=(),
         board=board,
     )

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from matchkeeper.cli.demo.ledger import Fate, Ledger, Stay
+from matchkeeper.config import Settings
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import members_of
 from matchkeeper.errors import StoreError
-from matchkeeper.server.wiring import Stores
+from matchkeeper.operate.operator import QueueState
+from matchkeeper.server.wiring import Stores, operator_for
 
 _FRESH = timedelta(seconds=1)
 """Whose answer is so young need not be looked for yet."""
@@ -26,37 +27,26 @@ _AT_MOST = 400
 _LETTERS = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueRow:
-    """One queue as it is now."""
-
-    mode: GameMode
-    waiting: int
-    oldest_wait_seconds: float
-    pending: int
-
-
 class Lookout:
     """Counts the lost. `away` says that Redis is known to be away."""
 
     def __init__(
         self,
+        settings: Settings,
         stores: Stores,
-        modes: Sequence[GameMode],
         ledger: Ledger,
         *,
-        channel: str,
         away: Callable[[], bool],
     ) -> None:
         self._stores = stores
-        self._modes = tuple(modes)
+        self._operator = operator_for(settings, stores)
+        self._channel = settings.matchmaking.battle_request_channel
         self._ledger = ledger
-        self._channel = channel
         self._away = away
         self._nowhere_since: dict[str, float] = {}
         self._lost: set[str] = set()
         self._answered = False
-        self.rows: tuple[QueueRow, ...] = ()
+        self.queues: tuple[QueueState, ...] = ()
         self.subscribers = 0
 
     @property
@@ -87,12 +77,8 @@ class Lookout:
 
     async def _look(self) -> None:
         waiting = self._ledger.waiting(longer_than=_FRESH)
-        rows, queued = [], set[str]()
-        for mode in self._modes:
-            row, players = await self._queue(mode)
-            rows.append(row)
-            queued |= players
-        self.rows = tuple(rows)
+        self.queues = tuple(await self._operator.queues())
+        queued = {each for mode in self._operator.modes for each in await self._queued(mode)}
         self.subscribers = await self._stores.coordination.subscribers(self._channel)
         suspects = [player for player in waiting if player not in queued]
         await self._judge(suspects[:_AT_MOST])
@@ -100,26 +86,16 @@ class Lookout:
         for player in self._nowhere_since.keys() - suspected:
             self._is_somewhere(player)
 
-    async def _queue(self, mode: GameMode) -> tuple[QueueRow, set[str]]:
+    async def _queued(self, mode: GameMode) -> set[str]:
         players: set[str] = set()
-        oldest, start = 0.0, 0
+        start = 0
         while True:
-            page = await self._stores.tickets.read(mode, start=start, count=_PAGE)
+            page = await self._operator.page(mode, start=start, count=_PAGE)
             players.update(member.player_id for member in members_of(page.tickets))
             players.update(ticket.ticket_id for ticket in page.unreadable)
-            waits = (page.now - ticket.enqueued_at for ticket in page.tickets)
-            oldest = max((oldest, *waits))
             start += len(page.scan.places)
             if len(page.scan.places) < _PAGE:
-                break
-        overdue = await self._stores.matches.overdue(mode.queue, count=0)
-        row = QueueRow(
-            mode=mode,
-            waiting=page.queue_length,
-            oldest_wait_seconds=oldest,
-            pending=overdue.pending,
-        )
-        return row, players
+                return players
 
     async def _judge(self, suspects: Sequence[str]) -> None:
         """Those who stand in no queue may stand in a pending match, or may be queued again."""
@@ -153,14 +129,13 @@ class Lookout:
         self._lost.discard(player)
 
     async def _stands(self, player_id: str) -> bool:
-        places = await self._stores.tickets.where(player_id)
-        pending = await self._stores.matches.pending_match_of(player_id)
-        return bool(places) or pending is not None
+        place = await self._operator.where(player_id)
+        return bool(place.queues) or place.pending_match is not None
 
     async def _dead_letters(self) -> set[str]:
         return {
             letter.player_id
-            for mode in self._modes
+            for mode in self._operator.modes
             for letter in await self._stores.dead_letters.list(mode.queue, count=_LETTERS)
         }
 

@@ -165,11 +165,7 @@ class _Demo:
             rng=random.Random(options.seed),  # noqa: S311  # a show, no secrets
         )
         self.lookout = Lookout(
-            stores,
-            self._modes,
-            ledger,
-            channel=settings.matchmaking.battle_request_channel,
-            away=lambda: own is not None and own.stopped,
+            settings, stores, ledger, away=lambda: own is not None and own.stopped
         )
         poisoner = Poisoner(stores, ledger, self._modes[0], prefix=prefix)
         self._controls = Controls(list(breakables(own, self._world, poisoner)), self._figures)
@@ -289,7 +285,7 @@ class _Demo:
             http=f"{url}/",
             port="" if port == str(DEFAULT_PORT) else f" --port {port}",
             quick=_quick(self._settings),
-            queues=self.lookout.rows,
+            queues=self.lookout.queues,
             devices=shown,
             board=self._controls.board(),
         )

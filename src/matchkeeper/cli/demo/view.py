@@ -17,8 +17,8 @@ from rich.text import Text
 from matchkeeper.cli.demo.controls import Board, ControlView
 from matchkeeper.cli.demo.devices import Device
 from matchkeeper.cli.demo.ledger import Fate, Ledger
-from matchkeeper.cli.demo.lookout import QueueRow
 from matchkeeper.domain.mode import GameMode, Handoff
+from matchkeeper.operate.operator import QueueState
 
 _PICTURE_WIDTH, _PICTURE_LINES = 112, 45
 _FIXED_LINES = 25
@@ -39,7 +39,7 @@ class Snapshot:
     """What `matchkeeper break` needs to find the demo: empty, or an option."""
     quick: str
     """The settings that differ from a production server's, in words."""
-    queues: tuple[QueueRow, ...]
+    queues: tuple[QueueState, ...]
     devices: tuple[Device, ...]
     board: Board
 
@@ -74,7 +74,7 @@ def save_picture(path: Path, snapshot: Snapshot, ledger: Ledger) -> None:
 
 def line(snapshot: Snapshot, ledger: Ledger) -> str:
     """The same in one line, for where there is no terminal."""
-    queues = " ".join(f"{row.mode.name}={row.waiting}" for row in snapshot.queues)
+    queues = " ".join(f"{row.mode.name}={row.length}" for row in snapshot.queues)
     broken = ", ".join(each.name for each in _broken(snapshot.board)) or "nothing"
     breaker = next((each.now for each in snapshot.devices if each.name == "circuit breaker"), "")
     return (
@@ -117,15 +117,16 @@ def _headline(snapshot: Snapshot) -> RenderableType:
     )
 
 
-def _queues(rows: Sequence[QueueRow]) -> Table:
+def _queues(rows: Sequence[QueueState]) -> Table:
     table = _table()
     for heading in ("queue", "rules"):
         table.add_column(heading)
     for heading in ("waiting", "oldest wait", "pending matches"):
         table.add_column(heading, justify="right")
     for row in rows:
-        wait = f"{row.oldest_wait_seconds:.1f} s" if row.waiting else "-"
-        table.add_row(row.mode.name, _rules(row.mode), str(row.waiting), wait, str(row.pending))
+        oldest, pending = row.oldest_wait_seconds, str(row.pending_matches)
+        wait = "-" if oldest is None else f"{oldest:.1f} s"
+        table.add_row(row.mode.name, _rules(row.mode), str(row.length), wait, pending)
     return table
 
 
