@@ -136,9 +136,8 @@ class Pods:
         again = partial(self._again, offer, tries=1 if swallows else _TRIES)
 
         def note(what: What) -> None:
-            more = {"players": _scores(offer)} if what is What.STARTED else {}
             word = "swallow" if what is What.CLAIMED and swallows else ""
-            self._notes.now(what, **_facts(offer, pod.pod_id), word=word, **more)
+            self._notes.now(what, **_facts(offer, pod.pod_id), word=word)
 
         await treat(
             behaviour,
@@ -154,7 +153,7 @@ class Pods:
         """An announced match is started by the pod of its first player; the others pass it over."""
         pod = offer.players[0].pod_id
         if pod in self._names:
-            self._notes.now(What.STARTED, **_facts(offer, pod), players=_scores(offer))
+            self._notes.now(What.STARTED, **_facts(offer, pod))
 
     async def _again(
         self, offer: BattleRequest, ask: Callable[[BattleRequest], Awaitable[bool]], *, tries: int
@@ -177,10 +176,6 @@ class Pods:
 
 def _facts(offer: BattleRequest, pod: str) -> dict[str, Any]:
     return {"match": offer.match_id, "epoch": offer.epoch, "who": pod}
-
-
-def _scores(offer: BattleRequest) -> tuple[tuple[str, int], ...]:
-    return tuple((each.player_id, each.score) for each in offer.players)
 
 
 if __name__ == "__main__":

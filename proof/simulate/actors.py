@@ -248,11 +248,9 @@ class Pod(Process):
         behaviour = self._behaviours.pop(0) if self._behaviours else PodBehaviour.CLAIMS
         world = self.world
         facts = {"match": offer.request.match_id, "epoch": offer.request.epoch, "who": self.name}
-        players = tuple((each.player_id, each.score) for each in offer.request.players)
 
         def note(what: What) -> None:
-            more = {"players": players} if what is What.STARTED else {}
-            world.note(what, **facts, **more)
+            world.note(what, **facts)
             if behaviour is PodBehaviour.DIES:
                 world.network.kill(endpoint)
 

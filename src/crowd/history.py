@@ -27,7 +27,8 @@ class What(StrEnum):
     CONFIRMING = "confirming"
     """A pod asks for the last word: `match`, `epoch`."""
     STARTED = "started"
-    """A pod was told that it starts the match, or starts an announced one: `match`, `epoch`."""
+    """A pod was told that it starts the match, or starts an announced one: `match`, `epoch`, and
+    `players` where no offer tells them."""
     GAVE_UP = "gave up"
     """Nobody answered a request that was sent for so long that it should have been: `player`,
     `word`."""
