@@ -105,9 +105,8 @@ async def test_an_end_that_nobody_heard_is_an_end(scene: Scene) -> None:
 
 async def test_while_a_game_server_asks_for_the_last_word_nobody_knows(scene: Scene) -> None:
     scene.told("a")
-    scene.ledger.takes(["a"])
-    assert await scene.later() == 0
-    scene.ledger.knows(["a"])
+    with scene.ledger.last_word(["a"]):
+        assert await scene.later() == 0
     assert await scene.later() == 1
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -112,18 +113,19 @@ class Ledger:
         elif code == ErrorCode.NOT_IN_QUEUE:
             self.stays_on(player_id)
 
-    def takes(self, players: Iterable[str]) -> None:
-        """A game server asks whether it may start their match. Until it knows, nobody does."""
-        self._hand(players, 1)
-
-    def knows(self, players: Iterable[str]) -> None:
-        """The game server was answered, or has gone."""
-        self._hand(players, -1)
-
-    def _hand(self, players: Iterable[str], step: int) -> None:
-        for player_id in players:
-            if stay := self._stays.get(player_id):
-                stay.in_hand += step
+    @contextmanager
+    def last_word(self, players: Iterable[str]) -> Generator[None]:
+        """A game server asks whether it may start their match. Until it is answered, or has gone,
+        nobody knows.
+        """
+        stays = [stay for each in players if (stay := self._stays.get(each))]
+        for stay in stays:
+            stay.in_hand += 1
+        try:
+            yield
+        finally:
+            for stay in stays:
+                stay.in_hand -= 1
 
     def matched(self, match_id: str, players: Iterable[str]) -> None:
         """A game server starts a match, or a player was told of one. Both tell the same match."""

@@ -208,15 +208,11 @@ class World:
 
     async def _last_word(self, offer: Offer) -> bool:
         """Without an answer it is asked for again: it may have been given."""
-        players = [player.player_id for player in offer.request.players]
-        self._ledger.takes(players)
-        try:
+        with self._ledger.last_word(player.player_id for player in offer.request.players):
             while True:
                 with suppress(MatchkeeperError):
                     return await offer.started()
                 await asyncio.sleep(_AGAIN_SECONDS)
-        finally:
-            self._ledger.knows(players)
 
     def _started(self, server: GameServer, offer: Offer) -> None:
         players = [player.player_id for player in offer.request.players]
