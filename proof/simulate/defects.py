@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import structlog
 
 from matchkeeper.errors import MatchkeeperError
-from matchkeeper.observe.events import Event
+from matchkeeper.observe.facts import Facts
 
 
 class _Ear(logging.Handler):
@@ -22,7 +22,7 @@ class _Ear(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Everything was formatted to come here, so that a line that cannot be shows."""
         line = record.msg
-        if isinstance(line, dict) and line.get("kind") == Event.LOOP_FAILED:
+        if isinstance(line, dict) and line.get("kind") == Facts.loop_failed.name:
             self._found.append(str(line.get("event")))
 
 

@@ -22,8 +22,7 @@ from matchkeeper.config.catalog import (
     is_secret,
     type_text,
 )
-from matchkeeper.observe.catalogue import CATALOGUE
-from matchkeeper.observe.event_names import Event
+from matchkeeper.observe import facts
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.store import scripts
 from matchkeeper.store.happenings import Happening
@@ -156,10 +155,9 @@ def asyncapi() -> dict[str, Any]:
 def log_lines() -> str:
     """Every log line: what it means and what to do."""
     rows = [
-        f"| `{event.value}` | {entry.level.value} | `{entry.sentence}` | {entry.meaning} | "
-        f"{entry.action} |"
-        for event in Event
-        for entry in (CATALOGUE[event],)
+        f"| `{each.name}` | {line.level.name} | `{line.sentence}` | {each.meaning} | {line.do} |"
+        for each in facts.ALL
+        if (line := each.line) is not None
     ]
     head = "| kind | level | line | what it means | what to do |\n|---|---|---|---|---|"
     return f"# Log lines\n\n{_BY_HAND}\n\n{head}\n" + "\n".join(rows) + "\n"

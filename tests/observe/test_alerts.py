@@ -18,6 +18,8 @@ from matchkeeper.config import AlertSettings
 from matchkeeper.errors import ConfigError, StoreUnavailableError
 from matchkeeper.observe.alert_channels import channels_from
 from matchkeeper.observe.alerts import Alert, Alerter, AlertKind, AlertPermission, Severity
+from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.log import Log
 from matchkeeper.observe.metrics import Metrics
 from tests.conftest import RealServer, wait_until
 from tests.support.stores import open_stores
@@ -55,7 +57,8 @@ async def alerter(
         queue_size=queue_size,
         send_timeout_seconds=timeout,
     )
-    running = Alerter(channels_from(settings), settings, metrics=metrics, clock=time.monotonic)
+    facts = Facts(Log().hears(), metrics.hears())
+    running = Alerter(channels_from(settings), settings, facts=facts, clock=time.monotonic)
     running.permission = permission
     task = asyncio.ensure_future(running.run())
     try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,21 +21,21 @@ from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.decide import Cause
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.observe.board import figures
-from matchkeeper.observe.board.feed import BoardMetrics
 from matchkeeper.observe.board.problems import (
     LAG_SECONDS,
     OLDEST_WAIT_SECONDS,
-    Facts,
-    QueueFacts,
+    QueueSituation,
     Severity,
+    Situation,
     problems,
 )
 from matchkeeper.observe.board.recorder import Board
 from matchkeeper.observe.board.snapshot import Now, Snapshot, curves, snapshot
 from matchkeeper.observe.board.stream import EventStream, said
-from matchkeeper.observe.catalogue import CATALOGUE
-from matchkeeper.observe.events import Event, emit, heard_by
+from matchkeeper.observe.facts import ALL, Fact, Facts, Fields
+from matchkeeper.observe.log import Log
 from matchkeeper.server.http.pages import FOLDER as PAGE
+from matchkeeper.store.failures import Outcome
 from matchkeeper.store.happenings import Happening
 from tests.support.tickets import lone
 
@@ -58,7 +60,7 @@ NOW = Now(
     not_started={},
     demo=False,
 )
-WELL = Facts(
+WELL = Situation(
     breaker="closed",
     redis_failing=False,
     redis_problem="",
@@ -69,7 +71,7 @@ WELL = Facts(
     lag_seconds=0.0,
     queues=(),
 )
-QUEUE = QueueFacts(mode="Normal", required_players=2, waiting=0, oldest_seconds=0.0)
+QUEUE = QueueSituation(mode="Normal", required_players=2, waiting=0, oldest_seconds=0.0)
 
 
 class World:
@@ -78,9 +80,27 @@ class World:
     def __init__(self) -> None:
         self.at = 1000.0
         self.board = Board(clock=lambda: self.at, wall=lambda: 1_700_000_000 + self.at)
-        self.metrics = BoardMetrics(self.board)
+        self.facts = Facts(self.board.hears())
         for mode in (NORMAL, RANKED):
-            self.metrics.mode(mode.name, required_players=mode.required_players)
+            self.facts.mode_served(mode=mode.name, required_players=mode.required_players)
+
+    def matched(self, mode: GameMode, waits_seconds: Sequence[float], *tickets: Ticket) -> None:
+        match: Any = SimpleNamespace(match=SimpleNamespace(tickets=tickets))
+        self.facts.match_committed(mode=mode, made=[match], waits_seconds=waits_seconds)
+
+    def claimed(self, pod_id: str, seconds: float) -> None:
+        self.facts.match_claimed(
+            mode="Normal", match_id="m", pod_id=pod_id, offered_seconds=seconds, waits_seconds=()
+        )
+
+    def operated(self, outcome: Outcome, seconds: float = 0.0, error: str = "") -> None:
+        self.facts.redis_operation(operation="read", outcome=outcome, seconds=seconds, error=error)
+
+    def kept(self, cause: str, players: int) -> None:
+        self.facts.reenqueued(mode="Normal", players=players, cause=cause)
+
+    def dead(self, *newest: float) -> None:
+        self.facts.dead_letters(mode="Ranked", length=1, newest=newest)
 
     def look(self, now: Now = NOW) -> Snapshot:
         return snapshot(self.board, (NORMAL, RANKED), now)
@@ -116,10 +136,10 @@ def test_every_difference_is_in_one_bin() -> None:
 
 def test_waits_of_recent_matches_only() -> None:
     world = World()
-    world.metrics.matches("Normal", 1, [900.0, 900.0])
+    world.matched(NORMAL, [900.0, 900.0])
     world.at += 301
     for seconds in (1.0, 2.0, 3.0):
-        world.metrics.matches("Normal", 1, [seconds, seconds])
+        world.matched(NORMAL, [seconds, seconds])
     waits = world.look().queues[0].waits
     assert (waits.players, waits.median, waits.p95) == (6, 2.0, 3.0)
 
@@ -128,7 +148,7 @@ def test_matches_a_minute_are_those_of_the_last_minute() -> None:
     world = World()
     for _ in range(30):
         world.pass_by(10)
-        world.metrics.matches("Normal", 1, [1.0, 1.0])
+        world.matched(NORMAL, [1.0, 1.0])
     assert world.look().queues[0].matches_a_minute == pytest.approx(6, abs=1)
     assert world.look().queues[0].matches == 30
     world.pass_by(120)
@@ -139,7 +159,7 @@ def test_the_hour_has_gaps_where_redis_could_not_be_read_and_ends() -> None:
     world = World()
     for second in range(0, 7300, 10):
         if not 3900 <= second < 4200:
-            world.metrics.queue_length("Normal", second)
+            world.facts.queue_read(mode="Normal", length=second)
         world.pass_by(10)
     (points, _) = (curve.points for curve in curves(world.board))
     assert len(points) in (360, 361)
@@ -152,8 +172,8 @@ def test_the_hour_has_gaps_where_redis_could_not_be_read_and_ends() -> None:
 
 def test_differences_and_offers_are_counted_when_they_are_looked_at() -> None:
     world = World()
-    world.board.made(RANKED, [ticket("p1", "a", 1400.0), ticket("p2", "b", None)])
-    world.board.made(NORMAL, [ticket("p3", "a", 1.0), ticket("p4", "a", 900.0)])
+    world.matched(RANKED, [], ticket("p1", "a", 1400.0), ticket("p2", "b", None))
+    world.matched(NORMAL, [], ticket("p3", "a", 1.0), ticket("p4", "a", 900.0))
     look = world.look()
     assert look.queues[0].differences is None
     assert look.queues[1].differences is not None
@@ -165,7 +185,7 @@ def test_differences_and_offers_are_counted_when_they_are_looked_at() -> None:
 def test_pods_are_bounded_and_told_with_what_is_known_of_them() -> None:
     world = World()
     for number in range(500):
-        world.board.claimed(f"pod-{number}", 0.2)
+        world.claimed(f"pod-{number}", 0.2)
     assert len(world.board.pods) == 200
     look = world.look(replace(NOW, unclaimed={"new": 2}, not_started={"a-hole": 3}))
     assert (len(look.pods), look.pods_left_out) == (100, 102)
@@ -177,8 +197,8 @@ def test_pods_are_bounded_and_told_with_what_is_known_of_them() -> None:
 def test_a_pod_with_all_that_is_known_of_it() -> None:
     world = World()
     for seconds in (0.2, 0.4, 0.9):
-        world.board.claimed("a", seconds)
-    world.board.declined("a")
+        world.claimed("a", seconds)
+    world.facts.match_declined(pod_id="a")
     now = replace(NOW, heartbeats={"a": 3.0, "\udcff": 1.0}, silent=frozenset({"a"}))
     pod, foreign = world.look(now).pods
     assert (pod.claims, pod.claim_median, pod.declines, pod.silent) == (3, 0.4, 1, True)
@@ -191,7 +211,7 @@ def test_pods_that_said_bye_have_left_and_make_room() -> None:
     pods = PodRecords(MatchmakingSettings(), clock=lambda: at[0])
     world = World()
     for number in range(200):
-        world.board.claimed(f"pod-{number:03}", 0.1)
+        world.claimed(f"pod-{number:03}", 0.1)
     pods.heard(dict.fromkeys((f"pod-{number:03}" for number in range(200)), 1.0))
     pods.heard({f"pod-{number}": 1.0 for number in range(120, 200)})
 
@@ -209,10 +229,10 @@ def test_pods_that_said_bye_have_left_and_make_room() -> None:
 
 def test_players_who_go_back_are_counted_for_an_hour() -> None:
     world = World()
-    world.metrics.reenqueued("Normal", "unclaimed", 4)
+    world.kept("unclaimed", 4)
     world.pass_by(1800)
-    world.metrics.reenqueued("Normal", "unclaimed", 2)
-    world.metrics.reenqueued("Normal", "no_game_server", 8)
+    world.kept("unclaimed", 2)
+    world.kept("no_game_server", 8)
     assert world.look().queues[0].back == {"no_game_server": 8, "unclaimed": 6}
     world.pass_by(1860)
     assert world.look().queues[0].back == {"no_game_server": 8, "unclaimed": 2}
@@ -222,11 +242,11 @@ def test_players_who_go_back_are_counted_for_an_hour() -> None:
 
 def test_redis_by_its_last_minute() -> None:
     world = World()
-    world.board.operation(9.0)
+    world.operated(Outcome.OK, 9.0)
     world.at += 61
     for milliseconds in range(1, 101):
-        world.board.operation(milliseconds / 1000)
-    world.board.operation_failed("cannot reach redis://user:secret@host:1/0")
+        world.operated(Outcome.OK, milliseconds / 1000)
+    world.operated(Outcome.NETWORK, error="cannot reach redis://user:secret@host:1/0")
     redis = world.look().redis
     assert (redis.median, redis.p95, redis.failed_in_a_minute) == (0.05, 0.095, 1)
     assert redis.last_error == "cannot reach redis://********@host:1/0"
@@ -238,22 +258,25 @@ def test_events_that_repeat_are_one_line_with_a_count() -> None:
     at = [0.0]
     stream = EventStream(clock=lambda: at[0], wall=lambda: 100 + at[0])
     for attempts in range(1, 13):
-        stream.heard(Event.GAME_SERVER_MISSING, {"attempts": attempts, "channel": "c"})
+        stream.read(Facts.game_server_missing, {"attempts": attempts, "channel": "c"})
         at[0] += 5
     (line,) = stream.lines()
     assert line.text.startswith("Game Server unavailable for 12 attempts: ")
     assert (line.times, line.row, line.first_at, line.at) == (12, 1, 100, 155)
     at[0] += 300
-    stream.heard(Event.GAME_SERVER_MISSING, {"attempts": 1, "channel": "c"})
+    stream.read(Facts.game_server_missing, {"attempts": 1, "channel": "c"})
     assert [(each.times, each.row) for each in stream.lines()] == [(1, 13), (12, 1)]
     assert stream.lines()[0].text.startswith("Game Server unavailable for 1 attempt: ")
 
 
 def test_lines_are_bounded_and_developers_events_are_not_told() -> None:
     stream = EventStream(clock=lambda: 0.0, wall=lambda: 0.0)
+    log = Log()
+    log.readers.append(stream.read)
+    facts = Facts(log.hears())
     for number in range(1000):
-        stream.heard(Event.POD_SILENT, {"pod_id": str(number)})
-        stream.heard(Event.MATCH_COMMITTED, {})
+        facts.pod_silent(pod_id=str(number))
+        facts.match_started(mode="m", match_id="x", pod_id="p")
     assert len(stream.lines()) == 100
     assert stream.lines()[0].text.startswith("Pod 999 ")
     assert len(stream._latest) == 100
@@ -261,28 +284,32 @@ def test_lines_are_bounded_and_developers_events_are_not_told() -> None:
 
 def test_one_is_not_many() -> None:
     fields = {"mode": "M", "cause": "declined", "players": 1}
-    assert said(Event.MATCH_GIVEN_BACK, fields).endswith("Back at their place: 1 player")
-    assert said(Event.REENQUEUED, fields) == "Kept at their place in M: 1 player, declined"
-    for event in (Event.MATCH_GIVEN_BACK, Event.REENQUEUED, Event.EXPIRED):
-        assert not re.search(r"1 player \w", said(event, fields)), "no verb that is of many"
+    assert said(Facts.match_given_back, fields).endswith("Back at their place: 1 player")
+    assert said(Facts.reenqueued, fields) == "Kept at their place in M: 1 player, declined"
+    for fact in (Facts.match_given_back, Facts.reenqueued, Facts.expired):
+        assert not re.search(r"1 player \w", said(fact, fields)), "no verb that is of many"
 
 
-@pytest.mark.parametrize("event", list(Event))
-def test_every_event_is_a_sentence_even_with_no_field(event: Event) -> None:
-    assert said(event, {})
-    names = re.findall(r"{(\w+)", CATALOGUE[event].sentence)
-    text = said(event, {**dict.fromkeys(names, "x" * 1000), "url": "redis://u:p@h"})
+@pytest.mark.parametrize("fact", [each for each in ALL if each.line], ids=lambda each: each.name)
+def test_every_line_is_a_sentence_even_with_no_field(fact: Fact[Any]) -> None:
+    assert fact.line is not None
+    assert said(fact, {})
+    names = re.findall(r"{(\w+)", fact.line.page)
+    text = said(fact, {**dict.fromkeys(names, "x" * 1000), "url": "redis://u:p@h"})
     assert len(text) <= 301
     assert "{" not in text
 
 
-def test_what_is_emitted_is_heard_only_meanwhile() -> None:
-    heard: list[tuple[Event, Mapping[str, object]]] = []
-    with heard_by(lambda event, fields: heard.append((event, fields))):
-        emit(Event.POD_BACK, pod_id="a")
-        emit(Event.MATCH_CLAIMED, mode="m", match_id="1", pod_id="a")
-    emit(Event.POD_BACK, pod_id="b")
-    assert heard == [(Event.POD_BACK, {"pod_id": "a"})]
+def test_lines_are_read_along_whatever_the_level_of_the_log() -> None:
+    read: list[tuple[Fact[Any], Fields]] = []
+    log = Log()
+    log.readers.append(lambda *line: read.append(line))
+    facts = Facts(log.hears())
+    facts.pod_back(pod_id="a")
+    facts.match_started(mode="m", match_id="1", pod_id="a")
+    facts.claim_refused(step="claim", code="gone", match_id="1", pod_id="a", mode="m")
+    told = {"step": "claim", "code": "gone", "match_id": "1", "pod_id": "a"}
+    assert read == [(Facts.pod_back, {"pod_id": "a"}), (Facts.claim_refused, told)]
 
 
 def test_all_is_well() -> None:
@@ -333,7 +360,7 @@ def test_all_is_well() -> None:
     ],
 )  # fmt: skip
 def test_what_is_wrong_has_a_sentence_for_players_and_a_page(
-    facts: Facts, name: str, severity: str, runbook: str
+    facts: Situation, name: str, severity: str, runbook: str
 ) -> None:
     (problem,) = problems(facts)
     assert (problem.name, problem.severity) == (name, severity)
@@ -366,20 +393,20 @@ def test_the_limits_are_those_of_the_alerts() -> None:
 
 def test_facts_come_from_the_board() -> None:
     world = World()
-    world.metrics.dead_letters("Ranked", 1, [world.board.wall() - 599])
-    world.metrics.subscribers(0)
+    world.dead(world.board.wall() - 599)
+    world.facts.subscribers(count=0)
     for _ in range(240):
-        world.metrics.loop_lag(0.5)
+        world.facts.loop_lagged(seconds=0.5)
     for _ in range(3):
-        world.board.operation_failed("x")
+        world.operated(Outcome.NETWORK, error="x")
     names = [each.name for each in world.look().problems]
     assert names == ["redis_failing", "lag", "no_subscriber", "poisoned Ranked"]
     world.at += 1
-    world.board.operation(0.1)
-    world.metrics.dead_letters("Ranked", 1, [world.board.wall() - 3600])
+    world.operated(Outcome.OK, 0.1)
+    world.dead(world.board.wall() - 3600)
     requeued = [each.name for each in world.look().problems]
     assert requeued == ["lag", "no_subscriber"], "an older dead letter is left"
-    world.metrics.dead_letters("Ranked", 1, [world.board.wall()])
+    world.dead(world.board.wall())
     world.at += 601
     assert [each.name for each in world.look().problems] == ["lag", "no_subscriber"]
 
@@ -395,5 +422,5 @@ def test_the_page_has_words_for_every_cause() -> None:
     for cause in Cause:
         assert (f"  {cause.value}: " in words) is (cause is not Cause.ODD_PLAYER)
     world = World()
-    world.metrics.reenqueued("Normal", Cause.ODD_PLAYER.value, 10_652)
+    world.facts.odd_players(mode="Normal", players=10_652)
     assert world.look().queues[0].back == {}, "one too many at each round is no news"

@@ -11,9 +11,8 @@ import string
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import structlog
@@ -22,14 +21,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from matchkeeper.config import AlertSettings
 from matchkeeper.domain.ticket import Poison
 from matchkeeper.handoff.monitor import Failed, GameServerMonitor, Recovered
-from matchkeeper.observe.catalogue import CATALOGUE
-from matchkeeper.observe.events import Event, Throttle, emit, sentence
+from matchkeeper.observe.facts import ALL, Fact, Facts
 from matchkeeper.observe.line_writer import LineWriter
+from matchkeeper.observe.log import Log
 from matchkeeper.observe.logging import configured, dropped_lines
 from matchkeeper.observe.metric_parts import BoundedLabels
 from matchkeeper.observe.metrics import Metrics
 from tests.conftest import RealServer, wait_until
 from tests.support.harness import outside, serving
+
+FACTS = Facts(Log().hears())
 
 
 @dataclass
@@ -62,53 +63,79 @@ def logged(fmt: Literal["json", "console"] = "json", level: str = "INFO") -> Ite
 
 
 FIXED = {
-    Event.REDIS_TIMEOUT: "read timeout after 10s",
-    Event.TICK_SKIPPED: "TryMatch already running, skipping this tick",
-    Event.POISONED: "Poisoned candidate p1: Invalid JSON: x",
-    Event.GAME_SERVER_UNAVAILABLE: "CRITICAL: Game Server unavailable for 10 consecutive attempts! "
+    Facts.redis_timeout: "read timeout after 10s",
+    Facts.tick_skipped: "TryMatch already running, skipping this tick",
+    Facts.poisoned: "Poisoned candidate p1: Invalid JSON: x",
+    Facts.game_server_unavailable: "CRITICAL: Game Server unavailable for 10 consecutive attempts! "
     "No subscribers on battle:request channel.",
-    Event.GAME_SERVER_RECOVERED: "Game Server recovered! 2 subscriber(s) available. "
+    Facts.game_server_recovered: "Game Server recovered! 2 subscriber(s) available. "
     "(Was down for 12 attempts)",
-    Event.BREAKER_OPEN: "Circuit breaker OPEN! 5 consecutive failures. Blocking operations for 60s",
-    Event.CIRCUIT_OPEN_SKIP: "Redis circuit open, skipping TryMatch",
-    Event.BREAKER_CLOSED: "Circuit breaker CLOSED (recovered after 7 failures)",
+    Facts.breaker_open: "Circuit breaker OPEN! 5 consecutive failures. Blocking operations for 60s",
+    Facts.circuit_open_skip: "Redis circuit open, skipping TryMatch",
+    Facts.breaker_closed: "Circuit breaker CLOSED (recovered after 7 failures)",
 }
-FIELDS: dict[Event, dict[str, object]] = {
-    Event.REDIS_TIMEOUT: {"operation": "read", "seconds": 10.0},
-    Event.POISONED: {"player_id": "p1", "reason": "Invalid JSON: x"},
-    Event.GAME_SERVER_UNAVAILABLE: {"attempts": 10, "channel": "battle:request"},
-    Event.GAME_SERVER_RECOVERED: {"subscribers": 2, "attempts": 12},
-    Event.BREAKER_OPEN: {"failures": 5, "seconds": 60.0},
-    Event.BREAKER_CLOSED: {"failures": 7},
+FIELDS: dict[Fact[Any], dict[str, object]] = {
+    Facts.redis_timeout: {"operation": "read", "seconds": 10.0},
+    Facts.poisoned: {"player_id": "p1", "reason": "Invalid JSON: x"},
+    Facts.game_server_unavailable: {"attempts": 10, "channel": "battle:request"},
+    Facts.game_server_recovered: {"subscribers": 2, "attempts": 12},
+    Facts.breaker_open: {"failures": 5, "seconds": 60.0},
+    Facts.breaker_closed: {"failures": 7},
 }
 
 
-@pytest.mark.parametrize("event", list(FIXED))
-def test_the_sentences_people_search_for(event: Event) -> None:
-    assert sentence(event, **FIELDS.get(event, {})) == FIXED[event]
+@pytest.mark.parametrize("fact", list(FIXED), ids=lambda fact: fact.name)
+def test_the_sentences_people_search_for(fact: Fact[Any]) -> None:
+    assert fact.says(**FIELDS.get(fact, {})) == FIXED[fact]
 
 
-def test_every_event_is_in_the_catalogue_and_says_what_to_do() -> None:
-    assert set(CATALOGUE) == set(Event)
-    for entry in CATALOGUE.values():
-        assert entry.action
-        assert all(name for _, name, _, _ in string.Formatter().parse(entry.sentence) if name)
+def _names(sentence: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
 
 
-@pytest.mark.parametrize("event", list(Event))
-def test_every_event_can_be_told_with_its_fields(event: Event) -> None:
-    names = {name for _, name, _, _ in string.Formatter().parse(CATALOGUE[event].sentence) if name}
-    with logged(level="DEBUG") as lines:
-        emit(event, **dict.fromkeys(names, 1))
-    line = json.loads(lines[0])
-    assert line["kind"] == event.value
-    assert {name: line[name] for name in names} == dict.fromkeys(names, 1)
+def test_every_line_says_what_to_do_and_every_fact_what_it_means() -> None:
+    assert len({fact.name for fact in ALL}) == len(ALL)
+    for fact in ALL:
+        assert fact.meaning or fact is Facts.alert_sent
+        assert fact.line is None or fact.line.do
+
+
+@pytest.mark.parametrize(
+    "fact", [each for each in ALL if each.line], ids=lambda fact: str(fact.name)
+)
+def test_every_line_can_be_said_with_the_fields_of_its_fact(fact: Fact[Any]) -> None:
+    assert fact.line is not None
+    names = _names(fact.line.sentence) | _names(fact.line.page)
+    if fact.line.told is None:
+        assert names <= fact.defaults.keys()
+        with logged(level="DEBUG") as lines:
+            Log().say(fact, **dict.fromkeys(fact.defaults, 1))
+        line = json.loads(lines[0])
+        assert line["kind"] == fact.name
+        assert {name: line[name] for name in names} == dict.fromkeys(names, 1)
+
+
+def test_a_listener_is_given_the_fields_that_it_names() -> None:
+    heard: list[tuple[Any, ...]] = []
+    facts = Facts(
+        [
+            (Facts.expired, lambda players: heard.append((players,))),
+            (Facts.expired, lambda mode, more=7: heard.append((mode, more))),
+            (Facts.match_given_back, lambda pod_id, cause: heard.append((pod_id, cause))),
+        ]
+    )
+    facts.expired(mode="Normal", players=3)
+    facts.match_given_back(mode="Normal", match_id="m", players=2, cause="unclaimed")
+    assert heard == [(3,), ("Normal", 7), ("", "unclaimed")]
+    with pytest.raises(TypeError, match="expired has no pod"):
+        Facts([(Facts.expired, lambda pod: heard.append((pod,)))])
 
 
 def test_json_lines_carry_kind_and_fields_and_no_secret() -> None:
     with logged() as logs:
-        emit(Event.REDIS_NETWORK_ERROR, error="redis://user:hunter2@host:6379 no", token="hunter2")
-        emit(Event.MATCH_STARTED, mode="m", match_id="x", pod_id="p")
+        error = "redis://user:hunter2@host:6379 no"
+        Log().say(Facts.redis_network_error, error=error, token="hunter2")
+        FACTS.match_started(mode="m", match_id="x", pod_id="p")
         logging.getLogger("foreign").warning("cannot reach redis://u:hunter2@h")
     lines = [json.loads(line) for line in logs]
     assert [line.get("kind") for line in lines] == ["redis_network_error", None]
@@ -123,7 +150,7 @@ def test_a_traceback_shows_no_password(fmt: Literal["json", "console"]) -> None:
         try:
             raise ValueError("redis://u:hunter2@h")
         except ValueError as error:
-            emit(Event.LOOP_FAILED, loop="x", error=repr(error), exc_info=error)
+            FACTS.loop_failed(loop="x", error=error)
     text = "\n".join(lines)
     assert "Traceback (most recent call last):" in text
     assert (len(lines) > 3) == (fmt == "console")
@@ -132,8 +159,13 @@ def test_a_traceback_shows_no_password(fmt: Literal["json", "console"]) -> None:
 
 def test_console_lines_are_for_people_and_ids_of_strangers_move_no_cursor() -> None:
     with logged("console") as lines:
-        emit(Event.TICK_SKIPPED, mode="Normal")
-        emit(Event.POISONED, player_id="p\x1b[2J\r\n\u202e", reason="\x07 no", mode="Normal")
+        FACTS.tick_skipped(mode="Normal")
+        FACTS.poisoned(
+            player_id="p\x1b[2J\r\n\u202e",
+            reason="\x07 no",
+            mode="Normal",
+            kind=Poison.POD_ID_NOT_FOUND,
+        )
     assert "TryMatch already running, skipping this tick" in lines[0]
     assert len(lines) == 2
     assert r"Poisoned candidate p\x1b[2J\r\n\u202e: \x07 no" in lines[1]
@@ -142,12 +174,13 @@ def test_console_lines_are_for_people_and_ids_of_strangers_move_no_cursor() -> N
 
 def test_the_throttle_says_how_many_it_kept_back() -> None:
     clock = Clock()
-    throttle = Throttle(interval=timedelta(seconds=10), clock=clock)
+    log = Log(repeat_seconds=10, clock=clock)
+    facts = Facts(log.hears())
     with logged() as logs:
         for moment in (0, 1, 2, 9.9, 10.1):
             clock.now = moment
-            throttle.emit(Event.REQUEST_REFUSED, key="a", code="a", reason="r")
-        throttle.emit(Event.REQUEST_REFUSED, key="b", code="b", reason="r")
+            facts.request_refused(code="a", reason="r", player_id="", pod_id="")
+        facts.request_refused(code="b", reason="r", player_id="", pod_id="")
     lines = [json.loads(line) for line in logs]
     assert [(line["code"], line.get("suppressed")) for line in lines] == [
         ("a", None),
@@ -155,8 +188,8 @@ def test_the_throttle_says_how_many_it_kept_back() -> None:
         ("b", None),
     ]
     for number in range(3000):
-        throttle.emit(Event.REQUEST_REFUSED, key=str(number), code="c", reason="r")
-    assert len(throttle._seen) <= 1000
+        facts.request_refused(code=str(number), reason="r", player_id="", pod_id="")
+    assert len(log._said) <= 1000
 
 
 async def test_a_log_that_nobody_reads_is_dropped_and_counted_and_the_rest_is_read_later() -> None:
@@ -164,7 +197,7 @@ async def test_a_log_that_nobody_reads_is_dropped_and_counted_and_the_rest_is_re
     with configured(level="INFO", fmt="json", descriptor=writing) as writer:
         text = "x" * 1000
         while dropped_lines() < 10:
-            emit(Event.REDIS_NETWORK_ERROR, error=text)
+            FACTS.redis_network_error(operation="read", error=text)
         assert not writer.close(0.05)
         with os.fdopen(reading, "rb") as log:
             reader = asyncio.ensure_future(asyncio.to_thread(log.read))
@@ -177,8 +210,8 @@ def test_that_lines_were_dropped_is_told() -> None:
     with logged() as lines:
         (handler,) = logging.getLogger().handlers
         handler.writer._dropped = 7  # type: ignore[attr-defined]
-        emit(Event.TICK_SKIPPED)
-        emit(Event.TICK_SKIPPED)
+        FACTS.tick_skipped(mode="Normal")
+        FACTS.tick_skipped(mode="Normal")
     assert [json.loads(line)["kind"] for line in lines] == [
         "tick_skipped", "log_lines_dropped", "tick_skipped",
     ]  # fmt: skip
@@ -258,9 +291,10 @@ def test_a_game_server_that_comes_and_goes_alerts_no_more_often() -> None:
 
 def test_every_metric_is_rendered_and_documented() -> None:
     metrics = Metrics()
-    metrics.matches("Normal", 1, [0.1, 0.2])
-    metrics.poisoned("Normal", Poison.POD_ID_NOT_FOUND)
-    metrics.breaker("open")
+    facts = Facts(metrics.hears())
+    kind = Poison.POD_ID_NOT_FOUND
+    facts.poisoned(player_id="p1", reason="none", mode="Normal", kind=kind)
+    facts.breaker_open(failures=5, seconds=60)
     text = metrics.render().decode()
     families = {family.name: family for family in text_string_to_metric_families(text)}
     for doc in metrics.documentation():
@@ -276,7 +310,7 @@ def test_every_metric_is_rendered_and_documented() -> None:
 
 def test_a_counter_that_somebody_is_called_for_starts_at_zero() -> None:
     metrics = Metrics()
-    metrics.mode("Normal", required_players=4)
+    Facts(metrics.hears()).mode_served(mode="Normal", required_players=4)
     text = metrics.render().decode()
     assert 'poisoned_total{mode="Normal",reason="invalid_json"} 0.0' in text
     assert 'reenqueued_total{cause="unclaimed",mode="Normal"} 0.0' in text

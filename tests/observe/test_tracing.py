@@ -15,7 +15,7 @@ from matchkeeper.client import GameServer
 from matchkeeper.config import load
 from matchkeeper.domain.match import Proposal
 from matchkeeper.errors import StoreTimeoutError
-from matchkeeper.observe.events import Event, heard_by
+from matchkeeper.observe.facts import Fact, Facts, Fields
 from matchkeeper.server.wiring import Context, build
 from matchkeeper.store import keys, scripts
 from matchkeeper.store.scripts import Script
@@ -189,32 +189,33 @@ async def _has_keys(wire: Outside, *expected: str) -> bool:
 
 
 async def test_what_fails_with_traces_fails_alone(valkey: RealServer) -> None:
-    seen, events = Seen(), []
+    seen = Seen()
+    lines: list[tuple[Fact[Any], Fields]] = []
     patterns = [f"~{each}" for each in keys.PATTERNS if not each.startswith("trace")]
     async with outside(valkey.url) as wire:
         narrow = ("ACL", "SETUSER", "narrow", "on", ">narrow", "&*", "+@all", *patterns)
         await wire.redis.execute_command(*narrow)
         url = valkey.url.replace("redis://", "redis://narrow:narrow@")
-        with heard_by(lambda event, fields: events.append((event, fields))):
-            async with tracing(url, seen) as context:
-                await ask(wire, "p1")
-                await ask(wire, "p2")
-                await wire.is_told("p2", "MatchFound")
-                await seen.comes("match")
-                await wire.redis.mset(
-                    {"metadata:h1": '{"pod_id":"a"}', "metadata:h2": '{"pod_id":"a"}'}
-                )
-                await wire.redis.zadd("queue:{normal}", {"h1": 1, "h2": 2})
-                await wire.is_told("h2", "MatchFound")
-                for line in (
-                    'trace_contexts_lost_total{step="keep"} 2.0',
-                    'trace_contexts_lost_total{step="read"} 2.0',
-                    'breaker_state{state="closed"} 1.0',
-                ):
-                    await wait_until(partial(_shows, context, line), what=line)
-        lost = [fields for event, fields in events if event is Event.TRACES_LOST]
+        async with tracing(url, seen) as context:
+            context.log.readers.append(lambda *line: lines.append(line))
+            await ask(wire, "p1")
+            await ask(wire, "p2")
+            await wire.is_told("p2", "MatchFound")
+            await seen.comes("match")
+            await wire.redis.mset(
+                {"metadata:h1": '{"pod_id":"a"}', "metadata:h2": '{"pod_id":"a"}'}
+            )
+            await wire.redis.zadd("queue:{normal}", {"h1": 1, "h2": 2})
+            await wire.is_told("h2", "MatchFound")
+            for line in (
+                'trace_contexts_lost_total{step="keep"} 2.0',
+                'trace_contexts_lost_total{step="read"} 2.0',
+                'breaker_state{state="closed"} 1.0',
+            ):
+                await wait_until(partial(_shows, context, line), what=line)
+        lost = [fields for fact, fields in lines if fact is Facts.traces_lost]
         assert "No permissions" in str(lost[0]["error"])
-        assert {event for event, _ in events if event is Event.REDIS_REFUSED} == set()
+        assert Facts.redis_refused not in [fact for fact, _ in lines]
 
 
 def _shows(context: Context, line: str) -> bool:
@@ -237,7 +238,8 @@ async def test_a_ticket_has_only_its_own_trace(valkey: RealServer) -> None:
         assert await traces.proposed(mode, of(8.0)) == {}, "an earlier ticket has left it"
         offered = await traces.proposed(mode, of(7.5))
         assert offered["m"].split("-")[1] == TRACE
-        traces.not_committed(offered, StoreTimeoutError("commit timeout"))
+        timeout = StoreTimeoutError("commit timeout")
+        context.facts.commit_failed(match_ids=offered, error=timeout)
     match = seen.one("match")
     assert not match.status.is_ok
     assert match.status.description == "commit timeout"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from matchkeeper.observe import tracing as observe_tracing
-from matchkeeper.observe.events import Event, heard_by
+from matchkeeper.observe.facts import Fact, Facts, Fields
 from matchkeeper.wire.trace_context import traceparent_in, traceparent_of
 from tests.conftest import RealServer, wait_until
 from tests.support.collector import collecting
@@ -118,16 +118,17 @@ async def test_a_collector_that_does_not_take_them_is_told_of(
     status: int, valkey: RealServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(observe_tracing, "_CLOSE_SECONDS", 0.2)
-    events: list[tuple[Event, Any]] = []
-    with collecting(status) as collector, heard_by(lambda *each: events.append(each)):
+    lines: list[tuple[Fact[Any], Fields]] = []
+    with collecting(status) as collector:
         async with (
             tracing(valkey.url, None, tracing__endpoint=f"{collector.url}/own/path") as context,
             outside(valkey.url) as wire,
         ):
+            context.log.readers.append(lambda *line: lines.append(line))
             await ask(wire, "p1")
             await wait_until(lambda: bool(collector.paths))
         assert collector.paths == ["/own/path"]
-    (fields,) = [fields for event, fields in events if event is Event.SPANS_NOT_SENT]
+    (fields,) = [fields for fact, fields in lines if fact is Facts.spans_not_sent]
     assert fields["count"] == 1
     assert fields["error"]
     page = context.metrics.render().decode()

@@ -22,7 +22,7 @@ from msgspec.structs import replace as replace_
 from redis.asyncio import Redis
 
 from matchkeeper.client import GameServer
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 from matchkeeper.operate.doctor import Verdict, examine_keeping
 from matchkeeper.server.clock_watch import ClockWatch, step_between
 from matchkeeper.store import keys
@@ -339,7 +339,7 @@ class _Given(RedisClock):
 
 def _watch(*looks: Look) -> tuple[ClockWatch, _Given]:
     given = _Given(*looks)
-    watch = ClockWatch(given, clock=lambda: 0.0, metrics=Metrics(), stop=asyncio.Event())
+    watch = ClockWatch(given, clock=lambda: 0.0, facts=Facts(), stop=asyncio.Event())
     return watch, given
 
 

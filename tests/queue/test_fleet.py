@@ -16,7 +16,7 @@ from matchkeeper.config import load
 from matchkeeper.domain.agreement import Agreement, ModeState, Peer, Shared, agreement
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import QueueName
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 from matchkeeper.queue.fleet import Fleet
 from matchkeeper.server.wiring.stores import channels_of
 from matchkeeper.store import keys
@@ -97,7 +97,7 @@ def fleet_of(stores: Stores, shared: Shared, *modes: GameMode) -> tuple[Fleet, l
         stores.servers,
         shared,
         wake=woken.append,
-        metrics=Metrics(),
+        facts=Facts(),
         stop=asyncio.Event(),
     )
     return fleet, woken

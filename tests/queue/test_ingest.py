@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from matchkeeper.domain.realm import QueueName
 from matchkeeper.errors import StoreError
+from matchkeeper.observe.facts import Facts
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.store import keys
 from matchkeeper.store.stream import Entry, Submitted
@@ -108,7 +109,7 @@ async def test_refused_requests_are_counted_under_the_name_of_their_mode(
     metrics = Metrics()
     async with open_stores(valkey.url) as stores:
         entries = [await stores.on_heard(RequestKind.ENQUEUE, each) for each in bad]
-        await ingest(stores, metrics).take(entries)
+        await ingest(stores, Facts(metrics.hears())).take(entries)
     found = {
         tuple(sample.labels.values()): sample.value
         for family in metrics.registry.collect()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import QueueName
-from matchkeeper.observe.events import Throttle
+from matchkeeper.observe.facts import Facts
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.queue.queues import Queues
 from matchkeeper.queue.round import RoundResult
@@ -45,7 +44,7 @@ class World:
             SETTINGS,
             rng=Random(1),
             stop=self.stop,
-            throttle=Throttle(interval=timedelta(minutes=1), clock=lambda: self.now),
+            facts=Facts(),
         )
         queues[NORMAL] = Rounds(
             round_,
@@ -53,7 +52,7 @@ class World:
             breaker=world,
             game_servers=world,
             fleet=world,
-            metrics=self.metrics,
+            facts=Facts(self.metrics.hears()),
             when_due=self.queues.begin,
             clock=lambda: self.now,
             stop=self.stop,

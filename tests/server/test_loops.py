@@ -18,8 +18,7 @@ from matchkeeper.errors import StoreRefusedError, StoreUnavailableError
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.handoff.reaper import Reaper
 from matchkeeper.observe import supervision
-from matchkeeper.observe.events import Throttle
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 from matchkeeper.queue.stream_intake import StreamIntake
 from matchkeeper.resilience.waiting import MODES_AT_ONCE
 from matchkeeper.server.watch import Watch
@@ -68,8 +67,7 @@ async def _run(
             stop.set()
         raise error("away")
 
-    throttle = Throttle(interval=timedelta(seconds=10), clock=lambda: now)
-    await supervision.supervised("loop", loop, stop=stop, rng=Even(), throttle=throttle)
+    await supervision.supervised("loop", loop, stop=stop, rng=Even(), facts=Facts())
 
 
 async def test_what_fails_at_once_is_tried_less_and_less(
@@ -117,7 +115,8 @@ class Failing:
 async def test_requests_of_dead_servers_are_looked_for_although_reads_fail() -> None:
     stream: Any = Failing()
     nothing: Any = None
-    intake = StreamIntake(nothing, stream, MatchmakingSettings(), stop=asyncio.Event())
+    settings, stop = MatchmakingSettings(), asyncio.Event()
+    intake = StreamIntake(nothing, stream, settings, facts=Facts(), stop=stop)
     for _ in range(3):
         with pytest.raises(StoreUnavailableError):
             await intake.run()
@@ -167,7 +166,7 @@ def _watch(far: Any, stop: asyncio.Event) -> Watch:
     nothing: Any = MagicMock()
     return Watch(
         MANY, channel="", tickets=far, dead_letters=far, coordination=far, pods=pods,
-        game_servers=nothing, metrics=Metrics(), stop=stop,
+        game_servers=nothing, facts=Facts(), stop=stop,
     )  # fmt: skip
 
 
@@ -175,7 +174,7 @@ def _reaper(far: Any, stop: asyncio.Event) -> Reaper:
     nothing: Any = MagicMock()
     return Reaper(
         MANY, matches=far, connection=nothing, pods=nothing, claimers=nothing, settings=nothing,
-        traces=nothing, wake=nothing, metrics=Metrics(), new_token=nothing, stop=stop,
+        traces=nothing, wake=nothing, facts=Facts(), new_token=nothing, stop=stop,
     )  # fmt: skip
 
 

@@ -8,14 +8,11 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.ticket import Ticket
-from matchkeeper.observe.events import Throttle
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 from matchkeeper.observe.supervision import supervised
-from matchkeeper.observe.traces import Untraced
 from matchkeeper.queue.hearing import PubSubIntake
 from matchkeeper.queue.ingest import Ingest
 from tests.support.stores import CLAIMED, NORMAL, RANKED, Stores, open_stores, token
@@ -31,7 +28,7 @@ class _NoLoop:
 
 def ingest(
     stores: Stores,
-    metrics: Metrics | None = None,
+    facts: Facts | None = None,
     *,
     known_elsewhere: Callable[[str], bool] = lambda _: False,
 ) -> Ingest:
@@ -42,9 +39,7 @@ def ingest(
         connection=stores.connection,
         settings=MatchmakingSettings(max_dead_letters=100),
         queues=defaultdict(_NoLoop),
-        traces=Untraced(),
-        metrics=metrics or Metrics(),
-        throttle=Throttle(interval=timedelta(seconds=10), clock=time.monotonic),
+        facts=facts or Facts(),
         known_elsewhere=known_elsewhere,
         clock=time.monotonic,
         new_token=token,
@@ -64,8 +59,7 @@ async def hearing(
             MatchmakingSettings(pubsub_backlog=backlog),
             clock=time.monotonic,
             stop=stores.stop,
-            metrics=Metrics(),
-            throttle=Throttle(interval=timedelta(seconds=10), clock=time.monotonic),
+            facts=Facts(),
         )
         tasks = [
             asyncio.ensure_future(
@@ -74,7 +68,7 @@ async def hearing(
                     run,
                     stop=stores.stop,
                     rng=random.Random(1),
-                    throttle=Throttle(interval=timedelta(seconds=10), clock=time.monotonic),
+                    facts=Facts(),
                 )
             )
             for run in (intake.listen, intake.keep, intake.work)

@@ -11,7 +11,8 @@ from matchkeeper.config import Settings
 from matchkeeper.errors import MatchkeeperError, StoreError
 from matchkeeper.observe.alert_channels import channels_from
 from matchkeeper.observe.alerts import Alert, Alerter, AlertKind, Severity
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.log import Log
 from matchkeeper.operate.doctor import (
     Finding,
     Verdict,
@@ -109,7 +110,7 @@ class Examination:
             )
         if not self._send_test_alert:
             return _good("alerts", f"{names} (try with --send-test-alert)")
-        alerter = Alerter(channels, alerts, metrics=Metrics(), clock=monotonic)
+        alerter = Alerter(channels, alerts, facts=Facts(Log().hears()), clock=monotonic)
         sent = True
         for kind in (AlertKind.TRIGGER, AlertKind.RESOLVE):
             test = Alert(

@@ -8,8 +8,7 @@ from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import QueueName
 from matchkeeper.observe.alerts import Alert, Alerter, AlertKind, Severity
-from matchkeeper.observe.events import Event, emit, sentence
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 from matchkeeper.store.claimers import Claimer
 from matchkeeper.wire.limits import printable
 
@@ -24,11 +23,9 @@ class RefusedClaimers:
     gone.
     """
 
-    def __init__(
-        self, settings: MatchmakingSettings, *, alerter: Alerter, metrics: Metrics
-    ) -> None:
+    def __init__(self, settings: MatchmakingSettings, *, alerter: Alerter, facts: Facts) -> None:
         self._alerter = alerter
-        self._metrics = metrics
+        self._facts = facts
         self._forget_seconds = settings.unstarted_refusal_max_seconds
         self._of_mode: dict[QueueName, dict[str, int]] = {}
 
@@ -44,12 +41,12 @@ class RefusedClaimers:
         if now == before:
             return
         self._of_mode[mode.queue] = now
-        self._metrics.pods_refused(len(self.not_started()))
+        self._facts.pods_refused(count=len(self.not_started()))
         for pod_id, count in now.items():
             if count > before.get(pod_id, 0):
                 self._refused(mode, pod_id, count)
         for pod_id in before.keys() - now.keys():
-            emit(Event.CLAIMS_ALLOWED, pod_id=pod_id, mode=mode.name)
+            self._facts.claims_allowed(pod_id=pod_id, mode=mode.name)
         if not self.not_started():
             self._alert(AlertKind.RESOLVE, "All game servers may claim matches again", {})
 
@@ -62,11 +59,11 @@ class RefusedClaimers:
         return most
 
     def _refused(self, mode: GameMode, pod_id: str, count: int) -> None:
-        fields = {"pod_id": pod_id, "mode": mode.name, "matches": count}
-        emit(Event.CLAIMS_REFUSED, **fields)
+        self._facts.claims_refused(pod_id=pod_id, mode=mode.name, matches=count)
+        text = Facts.claims_refused.says(pod_id=pod_id, mode=mode.name, matches=count)
         pods = ", ".join(sorted(self.not_started()))
-        text = sentence(Event.CLAIMS_REFUSED, **fields)
-        self._alert(AlertKind.TRIGGER, text, {**fields, "pods": pods})
+        details = {"pod_id": pod_id, "mode": mode.name, "matches": count, "pods": pods}
+        self._alert(AlertKind.TRIGGER, text, details)
 
     def _alert(self, kind: AlertKind, summary: str, details: Mapping[str, object]) -> None:
         self._alerter.submit(

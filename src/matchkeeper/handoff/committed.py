@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -13,10 +12,7 @@ from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import members_of
 from matchkeeper.handoff.pods import PodRecords
-from matchkeeper.observe.board.recorder import Board
-from matchkeeper.observe.events import Event, emit
-from matchkeeper.observe.metrics import Metrics
-from matchkeeper.observe.traces import Traces
+from matchkeeper.observe.facts import Facts
 from matchkeeper.resilience.waiting import pause
 from matchkeeper.store.history import Happened, History
 from matchkeeper.store.matches import NewMatch
@@ -38,10 +34,9 @@ class _Made(msgspec.Struct, frozen=True, kw_only=True):
 class CommittedMatches:
     """Remembers who was in a match until a game server has started it."""
 
-    def __init__(self, pods: PodRecords, metrics: Metrics, board: Board) -> None:
+    def __init__(self, pods: PodRecords, facts: Facts) -> None:
         self._pods = pods
-        self._board = board
-        self._metrics = metrics
+        self._facts = facts
         self._made: dict[str, _Made] = {}
 
     def add(self, mode: GameMode, match: NewMatch) -> None:
@@ -56,18 +51,12 @@ class CommittedMatches:
         while len(self._made) > _KEPT:
             self._made.pop(next(iter(self._made)))
 
-    def made(self, mode: GameMode, match: NewMatch) -> None:
-        """It was committed."""
-        self._board.made(mode, match.tickets)
-
     def forget(self, match_id: str) -> None:
         """It was not committed."""
         self._made.pop(match_id, None)
 
     def heard(self, happened: Iterable[Happened]) -> None:
         """Game servers did something with matches; other servers' matches are their affair."""
-        claimed: Counter[str] = Counter()
-        waits: dict[str, list[float]] = {}
         for each in happened:
             made = self._made.get(each.match_id)
             if made is None:
@@ -75,36 +64,32 @@ class CommittedMatches:
             if each.what == "committed":
                 self._made[each.match_id] = replace(made, committed_at=each.at)
             elif each.what == "claimed":
-                claimed[made.mode] += 1
-                self._pods.claimed(made.pods)
-                waits.setdefault(made.mode, []).extend(
-                    max(0.0, each.at - since) for since in made.enqueued_at
-                )
-                if made.committed_at is not None:
-                    self._board.claimed(each.pod_id, max(0.0, each.at - made.committed_at))
-                self._tell(Event.MATCH_CLAIMED, made, each)
+                self._claimed(made, each)
             elif each.what == "declined":
-                self._board.declined(each.pod_id)
+                self._facts.match_declined(pod_id=each.pod_id)
             elif each.what == "started":
                 del self._made[each.match_id]
-                self._tell(Event.MATCH_STARTED, made, each)
+                self._facts.match_started(
+                    mode=made.mode, match_id=each.match_id, pod_id=each.pod_id
+                )
             elif each.what in ("claim_refused", "confirm_refused"):
-                self._refused(made, each)
-        for mode, matches in claimed.items():
-            self._metrics.claimed(mode, matches, waits[mode])
+                self._facts.claim_refused(
+                    step=each.what.removesuffix("_refused"),
+                    code=each.detail,
+                    match_id=each.match_id,
+                    pod_id=each.pod_id,
+                    mode=made.mode,
+                )
 
-    def _tell(self, event: Event, made: _Made, each: Happened) -> None:
-        emit(event, mode=made.mode, match_id=each.match_id, pod_id=each.pod_id)
-
-    def _refused(self, made: _Made, each: Happened) -> None:
-        step = each.what.removesuffix("_refused")
-        self._metrics.late_claim(made.mode, step)
-        emit(
-            Event.CLAIM_REFUSED,
-            step=step,
-            code=each.detail,
+    def _claimed(self, made: _Made, each: Happened) -> None:
+        self._pods.claimed(made.pods)
+        since = made.committed_at
+        self._facts.match_claimed(
+            mode=made.mode,
             match_id=each.match_id,
             pod_id=each.pod_id,
+            offered_seconds=None if since is None else max(0.0, each.at - since),
+            waits_seconds=[max(0.0, each.at - joined) for joined in made.enqueued_at],
         )
 
 
@@ -115,14 +100,14 @@ class HandoffEvents:
         self,
         history: History,
         committed: CommittedMatches,
-        traces: Traces,
+        facts: Facts,
         *,
         queues: Sequence[QueueName],
         stop: asyncio.Event,
     ) -> None:
         self._history = history
         self._committed = committed
-        self._traces = traces
+        self._facts = facts
         self._queues = queues
         self._stop = stop
 
@@ -133,7 +118,7 @@ class HandoffEvents:
         while not await pause(self._stop, wait):
             happened, ends = await self._history.after(ends, count=_PAGE)
             self._committed.heard(happened)
-            self._traces.happened(happened)
+            self._facts.history_read(happened=happened)
             # Where much happens, small portions come soon, so that none takes long.
             if len(happened) >= _PAGE:
                 wait = 0.0

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from matchkeeper.handoff.monitor import GameServerMonitor
 from matchkeeper.observe.alerts import Alert, Alerter, AlertKind, Severity
-from matchkeeper.observe.events import Event, emit, sentence
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 
 ALERT = "game_server_unavailable"
 RUNBOOK = "docs/runbooks/no-game-server.md"
@@ -22,13 +21,13 @@ class GameServers:
         *,
         channel: str,
         alerter: Alerter,
-        metrics: Metrics,
+        facts: Facts,
         on_recovery: Callable[[], None],
     ) -> None:
         self._monitor = monitor
         self._channel = channel
         self._alerter = alerter
-        self._metrics = metrics
+        self._facts = facts
         self._on_recovery = on_recovery
 
     @property
@@ -44,39 +43,38 @@ class GameServers:
     def failed(self) -> None:
         """An offer was heard by nobody."""
         decision = self._monitor.failed()
-        self._metrics.game_servers(available=False, failures=self._monitor.failures)
-        emit(Event.GAME_SERVER_MISSING, attempts=decision.attempts, channel=self._channel)
-        if not decision.alert_due:
-            return
-        fields = {"attempts": decision.attempts, "channel": self._channel}
-        emit(Event.GAME_SERVER_UNAVAILABLE, **fields)
-        self._alerter.submit(
-            Alert(
-                name=ALERT,
-                kind=AlertKind.TRIGGER,
-                severity=Severity.CRITICAL,
-                summary=sentence(Event.GAME_SERVER_UNAVAILABLE, **fields),
-                details=fields,
-                runbook=RUNBOOK,
-            )
-        )
+        attempts, channel = decision.attempts, self._channel
+        self._facts.game_server_missing(attempts=attempts, channel=channel)
+        if decision.alert_due:
+            self._facts.game_server_unavailable(attempts=attempts, channel=channel)
+            text = Facts.game_server_unavailable.says(attempts=attempts, channel=channel)
+            details = {"attempts": attempts, "channel": channel}
+            self._alert(AlertKind.TRIGGER, text, details, RUNBOOK)
 
     def succeeded(self, subscribers: int) -> None:
         """An offer was heard, or somebody listens again."""
         recovered = self._monitor.succeeded(subscribers)
-        self._metrics.game_servers(available=True, failures=0)
+        self._facts.offer_heard()
         if recovered is None:
             return
-        fields = {"subscribers": recovered.subscribers, "attempts": recovered.attempts}
-        emit(Event.GAME_SERVER_RECOVERED, **fields)
+        attempts = recovered.attempts
+        self._facts.game_server_recovered(subscribers=subscribers, attempts=attempts)
         if recovered.resolve_due:
-            self._alerter.submit(
-                Alert(
-                    name=ALERT,
-                    kind=AlertKind.RESOLVE,
-                    severity=Severity.CRITICAL,
-                    summary=sentence(Event.GAME_SERVER_RECOVERED, **fields),
-                    details=fields,
-                )
-            )
+            text = Facts.game_server_recovered.says(subscribers=subscribers, attempts=attempts)
+            details = {"subscribers": subscribers, "attempts": attempts}
+            self._alert(AlertKind.RESOLVE, text, details)
         self._on_recovery()
+
+    def _alert(
+        self, kind: AlertKind, summary: str, details: Mapping[str, object], runbook: str = ""
+    ) -> None:
+        self._alerter.submit(
+            Alert(
+                name=ALERT,
+                kind=kind,
+                severity=Severity.CRITICAL,
+                summary=summary,
+                details=details,
+                runbook=runbook,
+            )
+        )

@@ -11,13 +11,12 @@ from datetime import timedelta
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.realm import QueueName
-from matchkeeper.domain.ticket import Poison, members_of
+from matchkeeper.domain.ticket import members_of
 from matchkeeper.errors import StoreError, StoreRefusedError
 from matchkeeper.handoff.claimers import RefusedClaimers
 from matchkeeper.handoff.decide import Cause, Step, next_step
 from matchkeeper.handoff.pods import PodRecords
-from matchkeeper.observe.events import Event, emit
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 from matchkeeper.observe.traces import Traces
 from matchkeeper.resilience.waiting import MODES_AT_ONCE, Behind, pause
 from matchkeeper.store.connection import Connection
@@ -50,7 +49,7 @@ class Reaper:
         settings: MatchmakingSettings,
         traces: Traces,
         wake: Callable[[QueueName], None],
-        metrics: Metrics,
+        facts: Facts,
         new_token: Callable[[], str],
         stop: asyncio.Event,
     ) -> None:
@@ -62,7 +61,7 @@ class Reaper:
         self._settings = settings
         self._traces = traces
         self._wake = wake
-        self._metrics = metrics
+        self._facts = facts
         self._new_token = new_token
         self._stop = stop
         self._passed_over: dict[QueueName, int] = {}
@@ -85,7 +84,7 @@ class Reaper:
                     else:  # told once that there is nothing any more
                         seen.remove(mode.queue)
                         self._passed_over.pop(mode.queue, None)
-                        self._metrics.pending_handoffs(mode.name, 0)
+                        self._facts.handoffs_pending(mode=mode.name, count=0)
                         self._claimers.look(mode, ())
                 await behind.rest()
 
@@ -100,7 +99,7 @@ class Reaper:
         """
         start = self._passed_over.pop(mode.queue, 0)
         overdue = await self._matches.overdue(mode.queue, start=start, count=_BATCH)
-        self._metrics.pending_handoffs(mode.name, overdue.pending)
+        self._facts.handoffs_pending(mode=mode.name, count=overdue.pending)
         self._claimers.look(mode, overdue.claimers)
         refused = await self._refused(mode, overdue.match_ids)
         if len(overdue.match_ids) == _BATCH:
@@ -130,12 +129,9 @@ class Reaper:
         done, tickets = await self._matches.set_aside(
             mode.queue, matches, token=self._new_token(), kept=self._settings.max_dead_letters
         )
-        for _ in tickets:
-            self._metrics.poisoned(mode.name, Poison.MATCH_UNREADABLE)
         if done:
             first = next(match for match in matches if match.match_id in done)
-            emit(
-                Event.MATCHES_SET_ASIDE,
+            self._facts.matches_set_aside(
                 mode=mode.name,
                 matches=len(done),
                 players=len(tickets),
@@ -151,7 +147,7 @@ class Reaper:
         if cause is Cause.UNCLAIMED:
             self._count_unclaimed(match)
         elif cause is Cause.DECLINED:
-            self._metrics.declined(mode.name)
+            self._facts.offer_declined(mode=mode.name)
         if step is Step.REDELIVER:
             heard = await self._redeliver(mode, match)
             if heard != 0:
@@ -181,9 +177,7 @@ class Reaper:
             offer_timeout=timedelta(seconds=self._settings.offer_timeout_seconds),
         )
         if heard is not None:
-            self._metrics.redelivered(mode.name)
-            emit(
-                Event.MATCH_REDELIVERED,
+            self._facts.match_redelivered(
                 mode=mode.name,
                 match_id=match.match_id,
                 offer=match.offers + 1,
@@ -208,8 +202,7 @@ class Reaper:
             outcome = error.message
         else:
             outcome = reply.value
-        emit(
-            Event.MATCH_SETTLED,
+        self._facts.match_settled(
             mode=mode.name,
             match_id=match.match_id,
             pod_id=match.claimed_by or "",
@@ -230,11 +223,7 @@ class Reaper:
         )
         if done is None:
             return
-        self._metrics.reenqueued(mode.name, cause.value, done.put_back)
-        if cause is Cause.LEASE_EXPIRED and match.claimed_by is not None:
-            self._metrics.unstarted(match.claimed_by)
-        emit(
-            Event.MATCH_GIVEN_BACK,
+        self._facts.match_given_back(
             mode=mode.name,
             match_id=match.match_id,
             players=done.put_back,
@@ -242,16 +231,16 @@ class Reaper:
             pod_id=match.claimed_by or "",
         )
         self._wake(mode.queue)
-        self._metrics.answer(answers.DEQUEUED, len(done.left))
+        self._facts.answered(result_type=answers.DEQUEUED, count=len(done.left))
         messages = done.news(self._settings.result_channel)
         try:
             await self._connection.publish(messages)
         except StoreError as error:
-            emit(Event.ANSWERS_LOST, count=len(messages), error=error.message)
+            self._facts.answers_lost(count=len(messages), error=error.message)
 
     def _count_unclaimed(self, match: PendingMatch) -> None:
         pods = {member.pod_id for member in members_of(match.tickets)}
         for pod_id in pods:
-            self._metrics.unclaimed(pod_id)
+            self._facts.offer_unclaimed(pod_id=pod_id)
         for pod_id, in_a_row in self._pods.unclaimed(pods).items():
-            emit(Event.POD_UNCLAIMED, pod_id=pod_id, matches=in_a_row)
+            self._facts.pod_unclaimed(pod_id=pod_id, matches=in_a_row)

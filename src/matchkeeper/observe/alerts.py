@@ -11,8 +11,7 @@ from typing import Protocol
 
 from matchkeeper.config import AlertSettings
 from matchkeeper.errors import MatchkeeperError, StoreError
-from matchkeeper.observe.events import Event, emit
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 
 
 class AlertKind(StrEnum):
@@ -83,7 +82,7 @@ class Alerter:
         channels: Sequence[Channel],
         settings: AlertSettings,
         *,
-        metrics: Metrics,
+        facts: Facts,
         clock: Callable[[], float],
     ) -> None:
         self.channels = tuple(channels)
@@ -91,7 +90,7 @@ class Alerter:
         """Set once there is a Redis to ask; None: this server is alone."""
         self._interval = timedelta(seconds=settings.repeat_interval_seconds)
         self._send_timeout_seconds = settings.send_timeout_seconds
-        self._metrics = metrics
+        self._facts = facts
         self._clock = clock
         self._alone: dict[str, float] = {}
         """Alerts that this server sent without asking, because Redis was away, and when."""
@@ -102,8 +101,7 @@ class Alerter:
         try:
             self._waiting.put_nowait(alert)
         except asyncio.QueueFull:
-            self._metrics.alert(alert.name, "dropped")
-            emit(Event.ALERT_DROPPED, name=alert.name, action=alert.kind.value)
+            self._facts.alert_dropped(name=alert.name, action=alert.kind.value)
 
     async def run(self) -> None:
         """Sends what is handed over, until cancelled."""
@@ -158,9 +156,8 @@ class Alerter:
         except AlertError as failure:
             error = failure.message
         fields = {"name": alert.name, "action": alert.kind.value, "channel": channel.name}
-        self._metrics.alert(alert.name, "failed" if error else "sent")
         if error:
-            emit(Event.ALERT_FAILED, **fields, error=error)
+            self._facts.alert_failed(**fields, error=error)
         else:
-            emit(Event.ALERT_SENT, **fields)
+            self._facts.alert_sent(**fields)
         return not error

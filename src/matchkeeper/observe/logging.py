@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 import structlog
 
-from matchkeeper.observe.events import Event, emit
+from matchkeeper.observe.facts import Facts
 from matchkeeper.observe.line_writer import LineWriter
+from matchkeeper.observe.log import Log
 from matchkeeper.wire.limits import escaped
 
 _PASSWORD_IN_URL = re.compile(r"(?<=://)[^/@\s'\"]*@")
@@ -76,6 +77,7 @@ class _Handler(logging.Handler):
     def __init__(self, writer: LineWriter) -> None:
         super().__init__()
         self.writer = writer
+        self.facts = Facts(Log().hears())
         self._told = 0
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -88,13 +90,22 @@ class _Handler(logging.Handler):
         dropped = self.writer.dropped - self._told
         if taken and dropped and self.writer.roomy:
             self._told += dropped
-            emit(Event.LOG_LINES_DROPPED, count=dropped)
+            self.facts.log_lines_dropped(count=dropped)
+
+
+def _handlers() -> list[_Handler]:
+    return [each for each in logging.getLogger().handlers if isinstance(each, _Handler)]
 
 
 def dropped_lines() -> int:
     """Log lines of this process that nobody will read."""
-    handlers = logging.getLogger().handlers
-    return sum(each.writer.dropped for each in handlers if isinstance(each, _Handler))
+    return sum(each.writer.dropped for each in _handlers())
+
+
+def drops_are_told_by(facts: Facts) -> None:
+    """A server runs in this process: its page, too, says that lines were dropped."""
+    for each in _handlers():
+        each.facts = facts
 
 
 @contextmanager

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from prometheus_client import ProcessCollector
 
 from matchkeeper import __version__
 from matchkeeper.domain.agreement import ModeState
+from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Poison
+from matchkeeper.observe.facts import Fact, Facts
 from matchkeeper.observe.metric_parts import BoundedLabels, Registry
+from matchkeeper.store.matches import Committed
 
 CONTENT_TYPE = "text/plain; version=0.0.4"
 """Without the charset, which HTTP adds to every text."""
 
 _DURATIONS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_BREAKER_STATES = ("closed", "open", "half_open", "forced_open")
+_BREAKER_STATES: Mapping[Fact[Any], str] = {
+    Facts.breaker_closed: "closed",
+    Facts.breaker_open: "open",
+    Facts.breaker_probe: "half_open",
+    Facts.breaker_forced: "forced_open",
+}
 _HOLDS = ("pod_silent", "pod_unclaimed")
 _NOT_STARTED = ("unclaimed", "lease_expired", "declined")
 """Causes of going back that are the game servers'."""
@@ -27,215 +37,347 @@ class Metrics(Registry):
     def __init__(self) -> None:
         super().__init__()
         self._pods = BoundedLabels(100)
+        self._log_dropped_before = 0
         self._queue_metrics()
         self._match_metrics()
+        self._round_metrics()
+        self._handoff_metrics()
         self._request_metrics()
         self._redis_metrics()
         self._people_metrics()
         self._server_metrics()
-        self._trace_metrics()
-        self.breaker("closed")
+
+    def at_scrape(self, *, ready: bool, dropped_lines: int) -> bytes:
+        """The page that Prometheus reads; the log has dropped so many lines since the start."""
+        self._ready.set(ready)
+        self._log_dropped.inc(dropped_lines - self._log_dropped_before)
+        self._log_dropped_before = dropped_lines
+        return self.render()
 
     def _queue_metrics(self) -> None:
-        self._queue_length = self._gauge("queue_length", "Players waiting", "mode")
+        self._length = self._gauge("queue_length", "Players waiting", "mode")
         self._lengths: dict[str, int] = {}
-        self._required = self._gauge("required_players", "Players that a match needs", "mode")
-        self._oldest_wait = self._gauge("oldest_wait_seconds", "Longest wait in a queue", "mode")
+        self._on(Facts.queue_read, self._queue_read)
+        self._gauge(
+            "required_players",
+            "Players that a match needs",
+            "mode",
+            of=Facts.mode_served,
+            by="required_players",
+        )
+        self._gauge(
+            "oldest_wait_seconds",
+            "Longest wait in a queue",
+            "mode",
+            of=Facts.oldest_wait,
+            by="seconds",
+        )
         self._wait = self._histogram(
             "wait_seconds", "From enqueue to the match, or to its claim", "mode", "until"
         )
         self._held = self._gauge("held_tickets", "Tickets matched with nobody now", "mode", "why")
-        self._dead_letters = self._gauge("dead_letters", "Tickets set aside", "mode")
+        self._on(Facts.tickets_held, self._tickets_held)
+        self._gauge("dead_letters", "Tickets set aside", "mode", of=Facts.dead_letters, by="length")
         self._poisoned = self._counter(
             "poisoned_total", "Tickets set aside because they cannot be read", "mode", "reason"
         )
-        self._expired = self._counter("expired_total", "Players who waited too long", "mode")
+        self._on(Facts.poisoned, self._set_aside)
+        self._on(
+            Facts.matches_set_aside,
+            lambda mode, players: self._set_aside(mode, Poison.MATCH_UNREADABLE, players),
+        )
+        self._counter(
+            "expired_total", "Players who waited too long", "mode", of=Facts.expired, by="players"
+        )
 
     def _match_metrics(self) -> None:
         self._matches = self._counter("matches_total", "Matches made", "mode")
         self._matched = self._counter("matched_players_total", "Players in matches made", "mode")
-        self._reenqueued = self._counter(
+        self._on(Facts.match_committed, self._match_committed)
+        self._back = self._counter(
             "reenqueued_total", "Players who keep their place after a match failed", "mode", "cause"
         )
-        self._rounds = self._counter("rounds_total", "Rounds, by how they ended", "mode", "outcome")
-        self._round_seconds = self._histogram(
-            "round_duration_seconds", "Length of a round", "mode", buckets=_DURATIONS
+        self._on(Facts.reenqueued, self._kept)
+        self._on(Facts.odd_players, lambda mode, players: self._kept(mode, "odd_player", players))
+
+    def _round_metrics(self) -> None:
+        self._counter(
+            "rounds_total", "Rounds, by how they ended", "mode", "outcome", of=Facts.round_ended
         )
-        self._round_step = self._histogram(
+        self._histogram(
+            "round_duration_seconds",
+            "Length of a round",
+            "mode",
+            of=Facts.round_ended,
+            by="seconds",
+            buckets=_DURATIONS,
+        )
+        self._histogram(
             "round_step_seconds",
             "Of rounds: read, pair, commit, refresh (some tickets read again)",
             "mode",
             "step",
+            of=Facts.round_step,
+            by="seconds",
             buckets=_DURATIONS,
         )
-        self._skipped = self._counter("skipped_ticks_total", "Ticks without a round", "mode", "why")
-        self._mode_state = self._gauge(
+        skipped = self._counter("skipped_ticks_total", "Ticks without a round", "mode", "why")
+        self._on(Facts.circuit_open_skip, lambda mode: skipped.labels(mode, "circuit_open").inc())
+        self._on(Facts.tick_left, lambda mode: skipped.labels(mode, "other_settings").inc())
+        self._on(Facts.tick_skipped, lambda mode: skipped.labels(mode, "running").inc())
+        self._state = self._gauge(
             "mode_state", "1 while an operator holds the mode drained or paused", "mode", "state"
         )
-        self._bound_hit = self._counter(
-            "round_bound_hit_total", "Rounds that could not look at the whole queue", "mode"
+        self._on(Facts.mode_held, self._mode_held)
+        self._on(Facts.mode_resumed, self._mode_held)
+        self._counter(
+            "round_bound_hit_total",
+            "Rounds that could not look at the whole queue",
+            "mode",
+            of=Facts.round_bound_hit,
         )
-        self._stale = self._counter(
-            "stale_proposals_total", "Proposals whose players were gone", "mode"
+        self._counter(
+            "stale_proposals_total",
+            "Proposals whose players were gone",
+            "mode",
+            of=Facts.proposal_stale,
         )
-        self._pending = self._gauge(
-            "pending_handoffs", "Matches not yet claimed or confirmed", "mode"
+        self._on(Facts.mode_served, self._starts_at_zero)
+
+    def _handoff_metrics(self) -> None:
+        self._gauge(
+            "pending_handoffs",
+            "Matches not yet claimed or confirmed",
+            "mode",
+            of=Facts.handoffs_pending,
+            by="count",
         )
-        self._redelivered = self._counter("redelivered_total", "Matches offered again", "mode")
+        self._counter(
+            "redelivered_total", "Matches offered again", "mode", of=Facts.match_redelivered
+        )
         self._claimed = self._counter(
             "claimed_matches_total", "Offers that a game server claimed", "mode"
         )
-        self._declined = self._counter(
-            "declined_matches_total", "Matches that a game server declined after its claim", "mode"
+        self._on(Facts.match_claimed, self._match_claimed)
+        self._counter(
+            "declined_matches_total",
+            "Matches that a game server declined after its claim",
+            "mode",
+            of=Facts.offer_declined,
         )
         self._unstarted = self._counter(
             "unstarted_matches_total", "Claims that ended without a start, by the claimer", "pod"
         )
-        self._late = self._counter(
-            "late_claims_total", "Claims and confirms refused", "mode", "step"
+        self._on(Facts.match_given_back, self._given_back)
+        self._counter(
+            "late_claims_total",
+            "Claims and confirms refused",
+            "mode",
+            "step",
+            of=Facts.claim_refused,
         )
-        self._unclaimed = self._counter(
+        unclaimed = self._counter(
             "unclaimed_matches_total", "Offers nobody claimed, by the pods of their players", "pod"
         )
+        self._on(Facts.offer_unclaimed, lambda pod_id: unclaimed.labels(self._pods(pod_id)).inc())
 
     def _request_metrics(self) -> None:
-        self._requests = self._counter("requests_total", "Requests heard", "kind", "via")
-        self._hearing = self._gauge("hearing", "1 while what this server hears on Pub/Sub counts")
+        self._counter(
+            "requests_total", "Requests heard", "kind", "via", of=Facts.requests_heard, by="count"
+        )
+        hearing = self._gauge("hearing", "1 while what this server hears on Pub/Sub counts")
+        self._on(Facts.hearing, lambda: hearing.set(1))
+        self._on(Facts.others_hear, lambda: hearing.set(0))
         self._enqueued = self._counter("enqueued_total", "Players put into a queue", "mode")
-        self._dequeued = self._counter("dequeued_total", "Players who left a queue", "mode")
-        self._refused = self._counter(
+        self._on(Facts.enqueued, self._put_into_queue)
+        self._counter(
+            "dequeued_total", "Players who left a queue", "mode", of=Facts.dequeued, by="players"
+        )
+        self._counter(
             "refused_requests_total",
             "Requests refused; `mode` is empty where no known one was named",
             "mode",
             "code",
+            of=Facts.refused,
+            by="count",
         )
-        self._duplicates = self._counter(
+        twice = self._counter(
             "duplicate_requests_total", "Requests that came twice and counted once", "mode"
         )
-        self._overtaken = self._counter(
+        self._on(Facts.duplicate_request, lambda mode: twice.labels(mode).inc())
+        self._on(Facts.done_by_others, lambda mode: twice.labels(mode).inc())
+        self._counter(
             "overtaken_requests_total",
             "Requests that came late, after the player had asked for something else",
             "mode",
+            of=Facts.request_overtaken,
         )
-        self._answers = self._counter("answers_total", "Answers to pods", "result_type")
-        self._dropped = self._counter(
-            "backlog_dropped_total", "Requests dropped because too many waited", "channel"
+        self._counter(
+            "answers_total", "Answers to pods", "result_type", of=Facts.answered, by="count"
+        )
+        self._counter(
+            "backlog_dropped_total",
+            "Requests dropped because too many waited",
+            "channel",
+            of=Facts.backlog_full,
         )
 
     def _redis_metrics(self) -> None:
-        self._operation_seconds = self._histogram(
-            "redis_operation_seconds", "Length of operations", "operation", buckets=_DURATIONS
+        self._histogram(
+            "redis_operation_seconds",
+            "Length of operations",
+            "operation",
+            of=Facts.redis_operation,
+            by="seconds",
+            buckets=_DURATIONS,
         )
-        self._operations = self._counter(
-            "redis_operations_total", "Operations, by how they ended", "operation", "outcome"
+        self._counter(
+            "redis_operations_total",
+            "Operations, by how they ended",
+            "operation",
+            "outcome",
+            of=Facts.redis_operation,
         )
-        self._retries = self._counter("redis_retries_total", "Operations tried again", "operation")
+        self._counter(
+            "redis_retries_total", "Operations tried again", "operation", of=Facts.redis_retry
+        )
         self._breaker = self._gauge("breaker_state", "1 for the state it is in", "state")
-        self._breaker_opened = self._counter("breaker_opened_total", "Times the breaker opened")
-        self._clock_steps = self._counter(
-            "clock_steps_total", "Steps of the clock of Redis that were bridged"
+        for fact, state in _BREAKER_STATES.items():
+            self._on(fact, partial(self._breaker_is, state))
+        self._counter("breaker_opened_total", "Times the breaker opened", of=Facts.breaker_open)
+        self._counter(
+            "clock_steps_total",
+            "Steps of the clock of Redis that were bridged",
+            of=Facts.clock_stepped,
         )
-        self._clock_offset = self._gauge(
+        self._gauge(
             "clock_offset_seconds",
             "By how much the time that counts is ahead of the clock of Redis",
+            of=Facts.clock_offset,
+            by="seconds",
         )
-        self._went_back = self._counter(
-            "state_went_back_total", "Times the data in Redis went back: emptied, or an older set"
+        self._counter(
+            "state_went_back_total",
+            "Times the data in Redis went back: emptied, or an older set",
+            of=Facts.state_went_back,
         )
-        self._doubts = self._gauge(
-            "redis_doubts", "Settings of Redis by which it may lose what it was given"
+        self._gauge(
+            "redis_doubts",
+            "Settings of Redis by which it may lose what it was given",
+            of=Facts.redis_doubts,
+            by="count",
         )
+        self._breaker_is("closed")
 
     def _people_metrics(self) -> None:
-        self._available = self._gauge(
-            "game_server_available", "1 unless the last offer was unheard"
+        available = self._gauge("game_server_available", "1 unless the last offer was unheard")
+        available.set(1)
+        self._gauge(
+            "game_server_subscribers",
+            "Subscribers of battle requests",
+            of=Facts.subscribers,
+            by="count",
         )
-        self._available.set(1)
-        self._subscribers = self._gauge("game_server_subscribers", "Subscribers of battle requests")
-        self._failures = self._gauge("game_server_failures", "Unheard offers in a row")
-        self._pods_silent = self._gauge("pods_silent", "Pods whose heartbeats stopped")
-        self._pods_refused = self._gauge(
-            "pods_refused", "Pods that start nothing, so that their claims are refused"
+        self._on(Facts.offer_heard, lambda: available.set(1))
+        self._on(Facts.game_server_missing, lambda: available.set(0))
+        failures = self._gauge(
+            "game_server_failures",
+            "Unheard offers in a row",
+            of=Facts.game_server_missing,
+            by="attempts",
         )
-        self._alerts = self._counter(
-            "alerts_total", "Alerts, by what became of them", "name", "outcome"
+        self._on(Facts.offer_heard, lambda: failures.set(0))
+        self._gauge(
+            "pods_silent", "Pods whose heartbeats stopped", of=Facts.pods_silent, by="count"
         )
+        self._gauge(
+            "pods_refused",
+            "Pods that start nothing, so that their claims are refused",
+            of=Facts.pods_refused,
+            by="count",
+        )
+        alerts = self._counter("alerts_total", "Alerts, by what became of them", "name", "outcome")
+        self._on(Facts.alert_sent, lambda name: alerts.labels(name, "sent").inc())
+        self._on(Facts.alert_failed, lambda name: alerts.labels(name, "failed").inc())
+        self._on(Facts.alert_dropped, lambda name: alerts.labels(name, "dropped").inc())
 
     def _server_metrics(self) -> None:
         self._ready = self._gauge("ready", "1 when it is ready, as `/health/ready` says")
-        self._differ = self._gauge(
+        differ = self._gauge(
             "settings_differ", "Settings in which another server differs; at most 11"
         )
-        self._lag = self._gauge("event_loop_lag_seconds", "How late the event loop is")
-        self._http_closed = self._counter(
-            "http_closed_total", "HTTP connections closed because they kept us waiting", "why"
+        self._on(Facts.settings_differ, lambda differences: differ.set(len(differences)))
+        self._on(Facts.settings_agree, lambda: differ.set(0))
+        self._gauge(
+            "event_loop_lag_seconds",
+            "How late the event loop is",
+            of=Facts.loop_lagged,
+            by="seconds",
+        )
+        self._counter(
+            "http_closed_total",
+            "HTTP connections closed because they kept us waiting",
+            "why",
+            of=Facts.http_closed,
         )
         self._log_dropped = self._counter(
             "log_lines_dropped_total", "Log lines that the reader of the log did not take in time"
         )
-        self._log_dropped_before = 0
         build = self._gauge("build_info", "Always 1", "version")
         build.labels(__version__).set(1)
         # Memory, CPU and open files, under the names that every dashboard knows; on Linux only.
         ProcessCollector(registry=self.registry)
-
-    def _trace_metrics(self) -> None:
-        self._spans = self._counter(
-            "trace_spans_total", "Spans made, and of these sent or failed to be sent", "outcome"
+        self._counter(
+            "trace_spans_total",
+            "Spans made, and of these sent or failed to be sent",
+            "outcome",
+            of=Facts.spans,
+            by="count",
         )
-        self._contexts_lost = self._counter(
-            "trace_contexts_lost_total", "Players whose trace breaks off, by the step", "step"
+        self._counter(
+            "trace_contexts_lost_total",
+            "Players whose trace breaks off, by the step",
+            "step",
+            of=Facts.traces_lost,
+            by="count",
         )
 
-    def mode(self, mode: str, *, required_players: int) -> None:
-        """A mode that is served: what may never happen counts from 0.
-
-        Prometheus sees no increase in a counter that appears with its first events.
+    def _starts_at_zero(self, mode: str) -> None:
+        """What may never happen counts from 0: Prometheus sees no increase in a counter that
+        appears with its first events.
         """
-        self._required.labels(mode).set(required_players)
         for kind in Poison:
             self._poisoned.labels(mode, kind)
         for cause in _NOT_STARTED:
-            self._reenqueued.labels(mode, cause)
+            self._back.labels(mode, cause)
         self._matched.labels(mode)
-        self.mode_states(mode, frozenset())
+        self._mode_held(mode)
 
-    def queue_length(self, mode: str, length: int) -> None:
-        """Players waiting now."""
+    def _queue_read(self, mode: str, length: int) -> None:
         if self._lengths.get(mode) != length:  # most queues are empty, and stay so
             self._lengths[mode] = length
-            self._queue_length.labels(mode).set(length)
+            self._length.labels(mode).set(length)
 
-    def oldest_wait(self, mode: str, seconds: float) -> None:
-        """Longest wait now."""
-        self._oldest_wait.labels(mode).set(seconds)
-
-    def held(self, mode: str, counts: Mapping[str, int]) -> None:
-        """Tickets left alone in this round."""
+    def _tickets_held(self, mode: str, counts: Mapping[str, int]) -> None:
         for why in _HOLDS:
             self._held.labels(mode, why).set(counts.get(why, 0))
 
-    def dead_letters(self, mode: str, length: int, newest: Sequence[float]) -> None:  # noqa: ARG002
-        """Tickets set aside now, and when the newest two were, in Unix seconds."""
-        self._dead_letters.labels(mode).set(length)
+    def _set_aside(self, mode: str, kind: Poison, players: int = 1) -> None:
+        self._poisoned.labels(mode, kind).inc(players)
 
-    def poisoned(self, mode: str, kind: Poison) -> None:
-        """A ticket was set aside."""
-        self._poisoned.labels(mode, kind).inc()
+    def _match_committed(
+        self, mode: GameMode, made: Sequence[Committed], waits_seconds: Sequence[float]
+    ) -> None:
+        self._matches.labels(mode.name).inc(len(made))
+        self._matched.labels(mode.name).inc(len(waits_seconds))
+        self._waited(mode.name, "match", waits_seconds)
 
-    def expired(self, mode: str, players: int) -> None:
-        """Players waited too long."""
-        self._expired.labels(mode).inc(players)
+    def _put_into_queue(self, mode: GameMode, players: int) -> None:
+        if players:
+            self._enqueued.labels(mode.name).inc(players)
 
-    def matches(self, mode: str, count: int, waits_seconds: Sequence[float]) -> None:
-        """Matches were made; one wait for each player."""
-        self._matches.labels(mode).inc(count)
-        self._matched.labels(mode).inc(len(waits_seconds))
-        self._waited(mode, "match", waits_seconds)
-
-    def claimed(self, mode: str, count: int, waits_seconds: Sequence[float]) -> None:
-        """Matches were claimed; one wait for each player."""
-        self._claimed.labels(mode).inc(count)
+    def _match_claimed(self, mode: str, waits_seconds: Sequence[float]) -> None:
+        self._claimed.labels(mode).inc()
         self._waited(mode, "claim", waits_seconds)
 
     def _waited(self, mode: str, until: str, seconds: Sequence[float]) -> None:
@@ -243,174 +385,18 @@ class Metrics(Registry):
         for each in seconds:
             histogram.observe(each)
 
-    def reenqueued(self, mode: str, cause: str, players: int) -> None:
-        """Players keep their place after a match failed."""
-        self._reenqueued.labels(mode, cause).inc(players)
+    def _kept(self, mode: str, cause: str, players: int) -> None:
+        self._back.labels(mode, cause).inc(players)
 
-    def round(self, mode: str, outcome: str, seconds: float) -> None:
-        """A round has ended."""
-        self._rounds.labels(mode, outcome).inc()
-        self._round_seconds.labels(mode).observe(seconds)
+    def _given_back(self, mode: str, cause: str, players: int, pod_id: str) -> None:
+        self._kept(mode, cause, players)
+        if cause == "lease_expired" and pod_id:
+            self._unstarted.labels(self._pods(pod_id)).inc()
 
-    def mode_states(self, mode: str, states: Collection[ModeState]) -> None:
-        """What an operator decided for a mode."""
+    def _mode_held(self, mode: str, states: Collection[ModeState] = ()) -> None:
         for state in ModeState:
-            self._mode_state.labels(mode, state.value).set(state in states)
+            self._state.labels(mode, state.value).set(state in states)
 
-    def settings_differ(self, count: int) -> None:
-        """Settings in which another server differs."""
-        self._differ.set(count)
-
-    def round_step(self, mode: str, step: str, seconds: float) -> None:
-        """A part of a round has ended."""
-        self._round_step.labels(mode, step).observe(seconds)
-
-    def skipped_tick(self, mode: str, why: str) -> None:
-        """A tick made no round."""
-        self._skipped.labels(mode, why).inc()
-
-    def bound_hit(self, mode: str) -> None:
-        """A round could not look at the whole queue."""
-        self._bound_hit.labels(mode).inc()
-
-    def stale_proposal(self, mode: str) -> None:
-        """A proposal's player was gone."""
-        self._stale.labels(mode).inc()
-
-    def pending_handoffs(self, mode: str, count: int) -> None:
-        """Matches not yet claimed or confirmed."""
-        self._pending.labels(mode).set(count)
-
-    def redelivered(self, mode: str) -> None:
-        """A match was offered again."""
-        self._redelivered.labels(mode).inc()
-
-    def declined(self, mode: str) -> None:
-        """A game server gave a match back that it had claimed."""
-        self._declined.labels(mode).inc()
-
-    def late_claim(self, mode: str, step: str) -> None:
-        """A claim or confirm was refused."""
-        self._late.labels(mode, step).inc()
-
-    def unclaimed(self, pod_id: str) -> None:
-        """An offer with players of this pod was claimed by nobody."""
-        self._unclaimed.labels(self._pods(pod_id)).inc()
-
-    def unstarted(self, pod_id: str) -> None:
-        """The lease of this pod ran out without a start."""
-        self._unstarted.labels(self._pods(pod_id)).inc()
-
-    def requests(self, kind: str, via: str, count: int) -> None:
-        """Requests were heard."""
-        self._requests.labels(kind, via).inc(count)
-
-    def hearing(self, *, hears: bool) -> None:
-        """Whether this server's hearing of Pub/Sub counts."""
-        self._hearing.set(hears)
-
-    def enqueued(self, mode: str, players: int) -> None:
-        """Players were put into a queue."""
-        self._enqueued.labels(mode).inc(players)
-
-    def dequeued(self, mode: str) -> None:
-        """A player left a queue."""
-        self._dequeued.labels(mode).inc()
-
-    def refused(self, mode: str, code: str) -> None:
-        """A request was refused; `mode` is empty where none was known."""
-        self._refused.labels(mode, code).inc()
-
-    def duplicate(self, mode: str) -> None:
-        """A request came twice."""
-        self._duplicates.labels(mode).inc()
-
-    def overtaken(self, mode: str) -> None:
-        """A request came after a later one of the same player."""
-        self._overtaken.labels(mode).inc()
-
-    def answer(self, result_type: str, count: int = 1) -> None:
-        """Answers to pods."""
-        self._answers.labels(result_type).inc(count)
-
-    def backlog_dropped(self, channel: str) -> None:
-        """A request was dropped."""
-        self._dropped.labels(channel).inc()
-
-    def redis_operation(self, operation: str, outcome: str, seconds: float) -> None:
-        """An attempt at an operation has ended."""
-        self._operations.labels(operation, outcome).inc()
-        self._operation_seconds.labels(operation).observe(seconds)
-
-    def redis_retry(self, operation: str) -> None:
-        """An operation is tried again."""
-        self._retries.labels(operation).inc()
-
-    def breaker(self, state: str) -> None:
-        """The breaker is in this state now."""
-        for each in _BREAKER_STATES:
+    def _breaker_is(self, state: str) -> None:
+        for each in _BREAKER_STATES.values():
             self._breaker.labels(each).set(each == state)
-        if state == "open":
-            self._breaker_opened.inc()
-
-    def clock_stepped(self) -> None:
-        """The clock of Redis has stepped."""
-        self._clock_steps.inc()
-
-    def clock_offset(self, seconds: float) -> None:
-        """By how much its steps are bridged now."""
-        self._clock_offset.set(seconds)
-
-    def state_went_back(self) -> None:
-        """Redis was emptied, or an older data set was loaded."""
-        self._went_back.inc()
-
-    def redis_doubts(self, count: int) -> None:
-        """In how many ways Redis may lose what it was given."""
-        self._doubts.set(count)
-
-    def ready(self, *, ready: bool) -> None:
-        """Whether the server is ready."""
-        self._ready.set(ready)
-
-    def loop_lag(self, seconds: float) -> None:
-        """How late the event loop is."""
-        self._lag.set(seconds)
-
-    def http_closed(self, why: str) -> None:
-        """An HTTP connection was closed."""
-        self._http_closed.labels(why).inc()
-
-    def log_lines_dropped(self, total: int) -> None:
-        """How many there have been since the start."""
-        self._log_dropped.inc(total - self._log_dropped_before)
-        self._log_dropped_before = total
-
-    def game_servers(self, *, available: bool, failures: int) -> None:
-        """Whether the last offer was heard."""
-        self._available.set(available)
-        self._failures.set(failures)
-
-    def subscribers(self, count: int) -> None:
-        """Subscribers of battle requests."""
-        self._subscribers.set(count)
-
-    def pods_silent(self, count: int) -> None:
-        """Pods whose heartbeats stopped."""
-        self._pods_silent.set(count)
-
-    def pods_refused(self, count: int) -> None:
-        """Pods whose claims are refused."""
-        self._pods_refused.set(count)
-
-    def alert(self, name: str, outcome: str) -> None:
-        """What became of an alert."""
-        self._alerts.labels(name, outcome).inc()
-
-    def spans(self, outcome: str, count: int) -> None:
-        """Spans were made, sent, or failed to be sent. From any thread."""
-        self._spans.labels(outcome).inc(count)
-
-    def trace_contexts_lost(self, step: str, players: int) -> None:
-        """Traces of players could not be kept or read."""
-        self._contexts_lost.labels(step).inc(players)

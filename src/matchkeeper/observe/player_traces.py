@@ -18,13 +18,12 @@ from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import Ticket, members_of
 from matchkeeper.errors import StoreError
-from matchkeeper.observe.events import Event, Throttle
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts, Hears
 from matchkeeper.observe.traces import Loop
 from matchkeeper.observe.tracing import Span, SpanKind, Spans, failed, nanoseconds
 from matchkeeper.resilience.waiting import pause, unless
 from matchkeeper.store.history import Happened
-from matchkeeper.store.matches import CommitReply, Committed
+from matchkeeper.store.matches import Committed
 from matchkeeper.store.pending import PendingMatch
 from matchkeeper.store.tickets import Heard, Outcome, Reply
 from matchkeeper.store.traces import Kept, TraceStore
@@ -68,15 +67,13 @@ class PlayerTraces:
         spans: Spans,
         store: TraceStore,
         *,
-        metrics: Metrics,
-        throttle: Throttle,
+        facts: Facts,
         wall: Callable[[], float],
         stop: asyncio.Event,
     ) -> None:
         self._spans = spans
         self._store = store
-        self._metrics = metrics
-        self._throttle = throttle
+        self._facts = facts
         self._wall = wall
         self._stop = stop
         self._known: dict[tuple[QueueName, str], _Known] = {}
@@ -85,9 +82,16 @@ class PlayerTraces:
         self._to_write: deque[Kept] = deque()
         self._due = asyncio.Event()
 
-    def now(self) -> float:
-        """The clock of spans."""
-        return self._wall()
+    def hears(self) -> Hears:
+        """What happens to requests, proposals and matches."""
+        return (
+            (Facts.enqueued, self._asked),
+            (Facts.not_enqueued, self._not_asked),
+            (Facts.match_committed, self._committed),
+            (Facts.not_committed, self._not_committed),
+            (Facts.commit_failed, self._commit_failed),
+            (Facts.history_read, self._happened),
+        )
 
     def loops(self) -> Mapping[str, Loop]:
         """The writer, and who tells of spans that could not be sent."""
@@ -104,15 +108,16 @@ class PlayerTraces:
                     await self._flush()
         finally:
             for match in self._matches.values():
-                self._end_handoff(match, "unknown", self.now())
+                self._end_handoff(match, "unknown", self._wall())
             await self._spans.close()
             self._tell_not_sent()
 
     # Requests
 
-    def asked(self, mode: GameMode, outcomes: Sequence[Outcome], *, begun: float) -> None:
+    def _asked(self, mode: GameMode, outcomes: Sequence[Outcome], seconds: float) -> None:
         """Spans of requests; who was queued just now is remembered."""
-        ended = nanoseconds(self.now())
+        now = self._wall()
+        begun, ended = now - seconds, nanoseconds(now)
         for outcome in outcomes:
             if outcome.reply is Reply.DUPLICATE:
                 continue  # another server has heard it as well, and traces it
@@ -121,12 +126,11 @@ class PlayerTraces:
             if outcome.reply is Reply.QUEUED:
                 self._queued(mode, outcome, self._spans.traceparent(span))
 
-    def not_done(
-        self, mode: GameMode, heard: Sequence[Heard], error: StoreError, *, begun: float
+    def _not_asked(
+        self, mode: GameMode, heard: Sequence[Heard], error: StoreError, seconds: float
     ) -> None:
-        """Spans of requests that Redis did not do."""
         for each in heard:
-            span = self._intake(mode, each, begun, "failed")
+            span = self._intake(mode, each, self._wall() - seconds, "failed")
             failed(span, error.message)
             span.end()
 
@@ -172,7 +176,7 @@ class PlayerTraces:
         self, mode: GameMode, proposals: Mapping[str, Proposal]
     ) -> Mapping[str, str]:
         """Begins the spans of matches in which anybody is traced."""
-        begun = self.now()
+        begun = self._wall()
         tickets = [ticket for each in proposals.values() for ticket in each.tickets]
         contexts = await self._contexts(mode, tickets)
         offered = {}
@@ -216,23 +220,23 @@ class PlayerTraces:
         self._matches[match_id] = match
         while len(self._matches) > _MATCHES:
             oldest = self._matches.pop(next(iter(self._matches)))
-            self._end_handoff(oldest, "unknown", self.now())
+            self._end_handoff(oldest, "unknown", self._wall())
         return match
 
-    def committed(self, mode: GameMode, results: Iterable[Committed]) -> None:
-        """Ends the spans of matches that were made; of others nothing is sent."""
-        for result in results:
-            match_id = result.match.match_id
+    def _committed(self, mode: GameMode, made: Sequence[Committed]) -> None:
+        for each in made:
+            match_id = each.match.match_id
             match = self._matches.get(match_id)
-            if match is None:
-                continue
-            if result.reply is CommitReply.COMMITTED:
+            if match is not None:
                 self._made(mode.queue, match_id, match)
-            if result.reply is not CommitReply.COMMITTED or mode.handoff is Handoff.PUBLISH:
-                del self._matches[match_id]
+                if mode.handoff is Handoff.PUBLISH:
+                    del self._matches[match_id]
 
-    def not_committed(self, match_ids: Iterable[str], error: StoreError) -> None:
-        """Their spans end with the error."""
+    def _not_committed(self, match_id: str) -> None:
+        """Nothing is sent of it."""
+        self._matches.pop(match_id, None)
+
+    def _commit_failed(self, match_ids: Iterable[str], error: StoreError) -> None:
         for match_id in match_ids:
             match = self._matches.pop(match_id, None)
             if match is not None:
@@ -254,7 +258,7 @@ class PlayerTraces:
         """Ends what ends with the commit, by its reply or by the history, whichever comes first."""
         if not match.span.is_recording():
             return
-        ended = self.now()
+        ended = self._wall()
         match.span.end(nanoseconds(ended))
         for ticket, context in match.players:
             self._known.pop((queue, ticket.ticket_id), None)
@@ -289,7 +293,7 @@ class PlayerTraces:
 
     # Histories
 
-    def happened(self, happened: Iterable[Happened]) -> None:
+    def _happened(self, happened: Iterable[Happened]) -> None:
         """Handoffs, and players who left their queue without a match."""
         for each in happened:
             match = self._matches.get(each.match_id)
@@ -386,8 +390,7 @@ class PlayerTraces:
     def _tell_not_sent(self) -> None:
         count, reason = self._spans.not_sent()
         if count:
-            self._throttle.emit(Event.SPANS_NOT_SENT, key="", count=count, error=reason)
+            self._facts.spans_not_sent(count=count, error=reason)
 
     def _lost(self, step: str, count: int, error: str) -> None:
-        self._metrics.trace_contexts_lost(step, count)
-        self._throttle.emit(Event.TRACES_LOST, key=step, count=count, step=step, error=error)
+        self._facts.traces_lost(count=count, step=step, error=error)

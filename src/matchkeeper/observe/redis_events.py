@@ -1,4 +1,4 @@
-"""What Redis and its breaker do, for logs, metrics and the people on call."""
+"""What Redis and its breaker do: told as facts, and to the people on call."""
 
 from __future__ import annotations
 
@@ -6,25 +6,13 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from matchkeeper.observe.alerts import Alert, Alerter, AlertKind, Severity
-from matchkeeper.observe.board.recorder import Board
-from matchkeeper.observe.events import Event, Throttle, emit
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 from matchkeeper.resilience.breaker import BreakerState, Change
 from matchkeeper.store.failures import Outcome
 
 ALERT = "redis_unavailable"
 RUNBOOK = "docs/runbooks/breaker-open.md"
 
-_EVENTS = {
-    Outcome.NOT_READY: Event.REDIS_NOT_READY,
-    Outcome.FORBIDDEN: Event.REDIS_FORBIDDEN,
-    Outcome.REFUSED: Event.REDIS_REFUSED,
-    Outcome.NOT_DURABLE: Event.NOT_DURABLE,
-}
-
-
-_WAITS_ON_PURPOSE = frozenset({"read requests"})
-"""Their length says nothing of how fast Redis is."""
 _TOLD_AGAIN_AFTER = 60
 """Looks in vain; how often people on call are told is the alerter's affair."""
 _DOUBTFUL = frozenset({Outcome.NOT_READY, Outcome.FORBIDDEN})
@@ -44,18 +32,22 @@ class RedisEvents:
     def __init__(
         self,
         *,
-        metrics: Metrics,
+        facts: Facts,
         alerter: Alerter,
-        board: Board,
-        throttle: Throttle,
         timeout_seconds: float,
     ) -> None:
-        self._metrics = metrics
+        self._facts = facts
         self._alerter = alerter
-        self._board = board
-        self._throttle = throttle
         self._timeout_seconds = timeout_seconds
         self._last_error = ""
+        # No breaker ends those after the first: every attempt of every loop would be a line.
+        self._failures = {
+            Outcome.NETWORK: facts.redis_network_error,
+            Outcome.NOT_READY: facts.redis_not_ready,
+            Outcome.FORBIDDEN: facts.redis_forbidden,
+            Outcome.REFUSED: facts.redis_refused,
+            Outcome.NOT_DURABLE: facts.not_durable,
+        }
         self._doubts: set[Outcome] = set()
         self._down: set[_Down] = set()
         self._looks = 0
@@ -78,7 +70,7 @@ class RedisEvents:
     def unusable(self, problem: str) -> None:
         """Redis answers, and does not do its work."""
         if self._looks % _TOLD_AGAIN_AFTER == 0:
-            emit(Event.REDIS_UNUSABLE, error=problem)
+            self._facts.redis_unusable(error=problem)
             self._is_down(_Down.UNUSABLE, problem)
         self._looks += 1
         self.problem = problem
@@ -89,46 +81,38 @@ class RedisEvents:
         self._looks = 0
         if self.problem:
             self.problem = ""
-            emit(Event.REDIS_USABLE)
+            self._facts.redis_usable()
             self._is_up(_Down.UNUSABLE)
 
     def operation(self, operation: str, outcome: Outcome, seconds: float, error: str) -> None:
         """One attempt at an operation has ended."""
-        self._metrics.redis_operation(operation, outcome.value, seconds)
-        if outcome is Outcome.OK:
-            if operation not in _WAITS_ON_PURPOSE:
-                self._board.operation(seconds)
-        elif outcome is not Outcome.CIRCUIT_OPEN:
-            self._board.operation_failed(error)
+        self._facts.redis_operation(
+            operation=operation, outcome=outcome, seconds=seconds, error=error
+        )
         if outcome in _DOUBTFUL:
             self._doubts.add(outcome)
         if error:
             self._last_error = error
         if outcome is Outcome.TIMEOUT:
-            emit(Event.REDIS_TIMEOUT, operation=operation, seconds=self._timeout_seconds)
-        elif outcome is Outcome.NETWORK:
-            emit(Event.REDIS_NETWORK_ERROR, operation=operation, error=error)
-        elif outcome in _EVENTS:
-            # No breaker ends these: every attempt of every loop would be a line.
-            key = "" if outcome in _DOUBTFUL else operation
-            self._throttle.emit(_EVENTS[outcome], key=key, operation=operation, error=error)
+            self._facts.redis_timeout(operation=operation, seconds=self._timeout_seconds)
+        elif outcome in self._failures:
+            self._failures[outcome](operation=operation, error=error)
 
     def retry(self, operation: str) -> None:
         """An operation is tried again."""
-        self._metrics.redis_retry(operation)
+        self._facts.redis_retry(operation=operation)
 
     def breaker_changed(self, change: Change) -> None:
         """The breaker went from one state to another."""
-        self._metrics.breaker(change.new.value)
         if change.new is BreakerState.OPEN:
-            emit(Event.BREAKER_OPEN, failures=change.failures, seconds=change.cooldown_seconds)
+            self._facts.breaker_open(failures=change.failures, seconds=change.cooldown_seconds)
             self._is_down(_Down.BREAKER, self._last_error)
         elif change.new is BreakerState.HALF_OPEN:
-            emit(Event.BREAKER_PROBE)
+            self._facts.breaker_probe()
         elif change.new is BreakerState.FORCED_OPEN:
-            emit(Event.BREAKER_FORCED)
+            self._facts.breaker_forced()
         else:
-            emit(Event.BREAKER_CLOSED, failures=change.failures)
+            self._facts.breaker_closed(failures=change.failures)
             self._is_up(_Down.BREAKER)
 
     def _is_down(self, why: _Down, error: str) -> None:

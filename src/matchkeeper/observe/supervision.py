@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 
 from matchkeeper.errors import CircuitOpenError, StoreError
-from matchkeeper.observe.events import Event, Throttle, emit
+from matchkeeper.observe.facts import Facts
 from matchkeeper.resilience.waiting import pause
 
 _FIRST_PAUSE_SECONDS = 0.2
@@ -22,7 +22,7 @@ async def supervised(
     *,
     stop: asyncio.Event,
     rng: random.Random,
-    throttle: Throttle,
+    facts: Facts,
 ) -> None:
     """Runs a loop until it returns, again after a pause whenever it fails."""
     pause_seconds = _FIRST_PAUSE_SECONDS
@@ -34,9 +34,9 @@ async def supervised(
         except CircuitOpenError:
             pass  # told when it opened
         except StoreError as error:
-            throttle.emit(Event.LOOP_INTERRUPTED, key=name, loop=name, error=error.message)
+            facts.loop_interrupted(loop=name, error=error.message)
         except Exception as error:  # noqa: BLE001  # the last line of defence: told, then run again
-            emit(Event.LOOP_FAILED, loop=name, error=repr(error), exc_info=error)
+            facts.loop_failed(loop=name, error=error)
             long_seconds = 10 * _LONGEST_PAUSE_SECONDS  # a defect comes again
             longest = _LONGEST_PAUSE_SECONDS
         else:

@@ -29,7 +29,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from matchkeeper import __version__
 from matchkeeper.config import TracingSettings
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 
 __all__ = ["Span", "SpanKind", "Spans", "failed", "nanoseconds"]
 
@@ -44,16 +44,16 @@ class Spans:
     """
 
     def __init__(
-        self, settings: TracingSettings, *, metrics: Metrics, exporter: SpanExporter | None = None
+        self, settings: TracingSettings, *, facts: Facts, exporter: SpanExporter | None = None
     ) -> None:
-        self._sender = _Sender(exporter or _otlp(settings.endpoint), metrics)
+        self._sender = _Sender(exporter or _otlp(settings.endpoint), facts)
         sampler = None
         if settings.sample_ratio is not None:
             sampler = ParentBased(TraceIdRatioBased(settings.sample_ratio))
         self._provider = TracerProvider(
             sampler=sampler, resource=_resource(settings.service_name), shutdown_on_exit=False
         )
-        self._counted = _Counted(metrics)
+        self._counted = _Counted(facts)
         self._provider.add_span_processor(self._counted)
         self._provider.add_span_processor(BatchSpanProcessor(self._sender))
         self._tracer = self._provider.get_tracer("matchkeeper", __version__)
@@ -166,9 +166,9 @@ class _Reason(logging.Handler):
 class _Sender(SpanExporter):
     """Counts what became of spans. Runs in the thread that sends them."""
 
-    def __init__(self, exporter: SpanExporter, metrics: Metrics) -> None:
+    def __init__(self, exporter: SpanExporter, facts: Facts) -> None:
         self._exporter = exporter
-        self._metrics = metrics
+        self._facts = facts
         self.reason = _Reason()
         self.sent = self.failed = 0
 
@@ -179,7 +179,7 @@ class _Sender(SpanExporter):
             result = self._exporter.export(spans)
         finally:
             sent = result is SpanExportResult.SUCCESS
-            self._metrics.spans("sent" if sent else "failed", len(spans))
+            self._facts.spans(outcome="sent" if sent else "failed", count=len(spans))
             if sent:
                 self.sent += len(spans)
             else:
@@ -194,12 +194,12 @@ class _Sender(SpanExporter):
 class _Counted(SpanProcessor):
     """Counts the spans that are to be sent."""
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
         self.made = 0
 
     def on_end(self, span: ReadableSpan) -> None:
         """A span is whole."""
         if span.context is not None and span.context.trace_flags.sampled:
             self.made += 1
-            self._metrics.spans("made", 1)
+            self._facts.spans(outcome="made", count=1)

@@ -8,8 +8,7 @@ from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket, members_of
 from matchkeeper.errors import StoreError
-from matchkeeper.observe.events import Event, emit
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.tickets import TicketStore
 from matchkeeper.wire import answers
@@ -30,13 +29,13 @@ class Departures:
         connection: Connection,
         *,
         settings: MatchmakingSettings,
-        metrics: Metrics,
+        facts: Facts,
         new_token: Callable[[], str],
     ) -> None:
         self._tickets = tickets
         self._connection = connection
         self._settings = settings
-        self._metrics = metrics
+        self._facts = facts
         self._new_token = new_token
 
     async def set_aside(self, mode: GameMode, poisoned: Sequence[PoisonedTicket]) -> None:
@@ -54,13 +53,12 @@ class Departures:
             for ticket in batch:
                 if ticket.ticket_id not in moved:
                     continue
-                emit(
-                    Event.POISONED,
+                self._facts.poisoned(
                     player_id=printable(ticket.ticket_id),
                     reason=printable(ticket.reason),
                     mode=mode.name,
+                    kind=ticket.kind,
                 )
-                self._metrics.poisoned(mode.name, ticket.kind)
                 text = f"Set aside: {ticket.reason}"
                 for member in ticket.members:
                     payload = answers.error(member.player_id, ErrorCode.INVALID_METADATA, text)
@@ -81,8 +79,7 @@ class Departures:
                 mode.queue, batch, token=self._new_token(), max_wait=mode.max_wait
             )
             players = members_of(ticket for ticket in batch if ticket.ticket_id in gone)
-            self._metrics.expired(mode.name, len(players))
-            emit(Event.EXPIRED, mode=mode.name, players=len(players))
+            self._facts.expired(mode=mode.name, players=len(players))
             await self._tell(
                 [
                     (
@@ -96,9 +93,9 @@ class Departures:
         return [ticket for ticket in tickets if ticket.enqueued_at > latest]
 
     async def _tell(self, messages: Sequence[tuple[str, bytes]], word: str) -> None:
-        for _ in messages:
-            self._metrics.answer(word)
+        if messages:
+            self._facts.answered(result_type=word, count=len(messages))
         try:
             await self._connection.publish(messages)
         except StoreError as error:
-            emit(Event.ANSWERS_LOST, count=len(messages), error=error.message)
+            self._facts.answers_lost(count=len(messages), error=error.message)

@@ -10,8 +10,7 @@ from matchkeeper.domain.agreement import Agreement, ModeState, Shared, agreement
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import QueueName, folded
 from matchkeeper.errors import StoreError, StoreRefusedError
-from matchkeeper.observe.events import Event, emit
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 from matchkeeper.resilience.waiting import pause
 from matchkeeper.store.servers import Servers, States
 
@@ -30,7 +29,7 @@ class Fleet:
         shared: Shared,
         *,
         wake: Callable[[QueueName], None],
-        metrics: Metrics,
+        facts: Facts,
         stop: asyncio.Event,
     ) -> None:
         self._modes = {mode.queue.mode: mode for mode in modes}
@@ -38,7 +37,7 @@ class Fleet:
         self._shared = shared
         self._digest = shared.digest()
         self._wake = wake
-        self._metrics = metrics
+        self._facts = facts
         self._stop = stop
         self._heard: object = None
         self._looked = False
@@ -93,11 +92,10 @@ class Fleet:
         before, self.agreement = self.agreement, found
         states_before, self.states = self.states, states
         if found.differences != before.differences:
-            self._metrics.settings_differ(len(found.differences))
             if found.differences:
-                emit(Event.SETTINGS_DIFFER, differences="; ".join(found.differences))
+                self._facts.settings_differ(differences=found.differences)
             else:
-                emit(Event.SETTINGS_AGREE)
+                self._facts.settings_agree()
         concerned = states.keys() | states_before.keys() | before.others
         for name in sorted(self._modes.keys() & concerned):
             mode, was = self._modes[name], states_before.get(name, frozenset())
@@ -110,8 +108,7 @@ class Fleet:
         now = self.states.get(mode.queue.mode, frozenset())
         if now == before:
             return
-        self._metrics.mode_states(mode.name, now)
         if now:
-            emit(Event.MODE_HELD, mode=mode.name, states=" and ".join(sorted(now)))
+            self._facts.mode_held(mode=mode.name, states=now)
         else:
-            emit(Event.MODE_RESUMED, mode=mode.name)
+            self._facts.mode_resumed(mode=mode.name)

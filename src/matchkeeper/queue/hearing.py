@@ -14,8 +14,7 @@ from contextlib import suppress
 from itertools import count
 
 from matchkeeper.config import MatchmakingSettings
-from matchkeeper.observe.events import Event, Throttle, emit
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 from matchkeeper.queue.ingest import Ingest
 from matchkeeper.queue.tape import Cut, Tape
 from matchkeeper.resilience.waiting import Behind, pause, unless
@@ -44,8 +43,7 @@ class PubSubIntake:
         *,
         clock: Callable[[], float],
         stop: asyncio.Event,
-        metrics: Metrics,
-        throttle: Throttle,
+        facts: Facts,
     ) -> None:
         self._ingest = ingest
         self._connection = connection
@@ -57,8 +55,7 @@ class PubSubIntake:
         self._batch = settings.ingest_batch_size
         self._clock = clock
         self._stop = stop
-        self._metrics = metrics
-        self._throttle = throttle
+        self._facts = facts
         self._tape = Tape(limit=settings.pubsub_backlog)
         self._subscribed = False
         self._calls = count(1)
@@ -92,7 +89,7 @@ class PubSubIntake:
             async with subscribed(self._connection, channels) as subscription:
                 self._subscribed = True
                 self._soon.set()
-                emit(Event.SUBSCRIBED, channels=", ".join(self._channels))
+                self._facts.subscribed(channels=", ".join(self._channels))
                 await subscription.listen(self._put)
         finally:
             self._subscribed = False
@@ -107,9 +104,7 @@ class PubSubIntake:
             # So much is known to be done soon, or the server that hears is far behind.
             self._tape.make_room()
         if not self._tape.hear((self._channels[channel].value, payload)):
-            limit = self._tape.limit
-            self._metrics.backlog_dropped(channel)
-            self._throttle.emit(Event.BACKLOG_FULL, key=channel, channel=channel, limit=limit)
+            self._facts.backlog_full(channel=channel, limit=self._tape.limit)
 
     def _mark(self, name: str) -> None:
         if self._held is not None and self._tape.lossy:
@@ -167,8 +162,7 @@ class PubSubIntake:
         if lease.epoch != self._epoch:
             self._let_go()
             self._epoch = lease.epoch
-            self._metrics.hearing(hears=True)
-            emit(Event.HEARING, epoch=lease.epoch)
+            self._facts.hearing(epoch=lease.epoch)
         if self._held is None:
             self._held, self._first_mark = lease, (call, lease.mark)
             self._see_whether_ready()
@@ -176,8 +170,8 @@ class PubSubIntake:
     def _follows(self, lease: Lease) -> None:
         if self._held is not None:
             self._let_go()
-            emit(Event.HEARING_LOST, epoch=lease.epoch)
-        self._metrics.hearing(hears=False)
+            self._facts.hearing_lost(epoch=lease.epoch)
+        self._facts.others_hear()
         if self._seen is None or lease.state != self._seen.state:
             self._seen_since = self._clock()
         self._seen = lease

@@ -13,9 +13,7 @@ from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import QueueName, folded
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreError, StoreRefusedError
-from matchkeeper.observe.events import Event, Throttle, emit
-from matchkeeper.observe.metrics import Metrics
-from matchkeeper.observe.traces import Traces
+from matchkeeper.observe.facts import Facts
 from matchkeeper.queue.answering import Told, refusal, told
 from matchkeeper.queue.failing import Failing
 from matchkeeper.queue.requested import (
@@ -74,9 +72,7 @@ class Ingest:
         connection: Connection,
         settings: MatchmakingSettings,
         queues: Mapping[QueueName, Queue],
-        traces: Traces,
-        metrics: Metrics,
-        throttle: Throttle,
+        facts: Facts,
         known_elsewhere: Callable[[str], bool],
         clock: Callable[[], float],
         new_token: Callable[[], str],
@@ -87,9 +83,8 @@ class Ingest:
         self._connection = connection
         self._settings = settings
         self._queues = queues
-        self._traces = traces
-        self._metrics = metrics
-        self._throttle = throttle
+        self._facts = facts
+        self._clock = clock
         self._known_elsewhere = known_elsewhere
         self._new_token = new_token
         self._failing = Failing(clock=clock)
@@ -109,7 +104,9 @@ class Ingest:
         handed: dict[str, list[Entry]] = {}
         ways = Counter((each.kind, "stream" if each.group else "pubsub") for each in entries)
         for (kind, via), count in ways.items():
-            self._metrics.requests(kind if kind in _KINDS else "other", via, count)
+            self._facts.requests_heard(
+                kind=kind if kind in _KINDS else "other", via=via, count=count
+            )
         for entry in entries:
             try:
                 queue, heard = self._heard(entry)
@@ -119,7 +116,7 @@ class Ingest:
                 else:
                     refused.append((entry, error))
             except Exception as error:  # noqa: BLE001  # one message must not keep out the others
-                emit(Event.LOOP_FAILED, loop="requests", error=repr(error), exc_info=error)
+                self._facts.loop_failed(loop="requests", error=error)
                 why = "This message cannot be read"
                 refused.append((entry, WireError(ErrorCode.INTERNAL_ERROR, why)))
             else:
@@ -156,7 +153,7 @@ class Ingest:
         except StoreRefusedError:
             return len(entries)  # the durable stream is none: told, and others are not kept out
         if count:
-            self._throttle.emit(Event.REQUESTS_HANDED_ON, key="", count=count)
+            self._facts.requests_handed_on(count=count)
             await asyncio.sleep(_HANDED_PAUSE_SECONDS)
         return 0
 
@@ -200,7 +197,7 @@ class Ingest:
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001  # a defect of ours harms what it met, alone
-            emit(Event.LOOP_FAILED, loop="requests", error=repr(error), exc_info=error)
+            self._facts.loop_failed(loop="requests", error=error)
             defect = StoreRefusedError(f"A defect of the server: {error!r}")
             return await self._apart(mode, kind, heard, defect)
         else:
@@ -237,8 +234,7 @@ class Ingest:
             return 1  # the dead letters are no stream: it stays, and keeps out nobody
         self._failing.over(name)
         if buried:
-            emit(
-                Event.REQUEST_BURIED,
+            self._facts.request_buried(
                 request=heard.request.kind.value,
                 mode=mode.name,
                 player_id=heard.request.player_id,
@@ -254,17 +250,20 @@ class Ingest:
             outcomes = await self._tickets.dequeue(mode.queue, heard)
             gone = [e.heard.request.ticket_id for e in outcomes if e.reply is Reply.DEQUEUED]
             self._queues[mode.queue].left(gone)
+            if gone:
+                self._facts.dequeued(mode=mode.name, players=len(gone))
             return outcomes
-        begun = self._traces.now()
+        begun = self._clock()
         try:
             length, outcomes = await self._tickets.enqueue(mode.queue, heard)
         except StoreError as error:
-            self._traces.not_done(mode, heard, error, begun=begun)
+            seconds = self._clock() - begun
+            self._facts.not_enqueued(mode=mode, heard=heard, error=error, seconds=seconds)
             raise
-        self._traces.asked(mode, outcomes, begun=begun)
+        seconds = self._clock() - begun
         queued = [queued_ticket(each) for each in outcomes if each.reply is Reply.QUEUED]
+        self._facts.enqueued(mode=mode, players=len(queued), outcomes=outcomes, seconds=seconds)
         if queued:
-            self._metrics.enqueued(mode.name, len(queued))
             self._queues[mode.queue].arrived(length, queued)
         return outcomes
 
@@ -280,33 +279,27 @@ class Ingest:
             if answer is not None:
                 to_tell.append(answer)
         if answered:
-            self._metrics.answer(answers.ENQUEUED, answered)
+            self._facts.answered(result_type=answers.ENQUEUED, count=answered)
         await self._send(mode.name, to_tell)
 
     def _count(self, mode: GameMode, outcome: Outcome) -> None:
-        if outcome.reply is Reply.DEQUEUED:
-            self._metrics.dequeued(mode.name)
-        elif outcome.reply in (Reply.AGAIN, Reply.DUPLICATE):
-            self._metrics.duplicate(mode.name)
-            if outcome.reply is Reply.AGAIN:
-                player = outcome.heard.request.player_id
-                emit(Event.DUPLICATE_REQUEST, mode=mode.name, player_id=player)
-        elif outcome.reply in (Reply.OVERTAKEN, Reply.REQUEST_EXPIRED):
-            self._came_late(mode, outcome)
-
-    def _came_late(self, mode: GameMode, outcome: Outcome) -> None:
-        event = Event.REQUEST_EXPIRED
-        if outcome.reply is Reply.OVERTAKEN:
-            event = Event.REQUEST_OVERTAKEN
-            self._metrics.overtaken(mode.name)
-        request = outcome.heard.request
-        emit(event, request=request.kind.value, mode=mode.name, player_id=request.player_id)
+        request, facts = outcome.heard.request, self._facts
+        kind, player = request.kind.value, request.player_id
+        match outcome.reply:
+            case Reply.AGAIN:
+                facts.duplicate_request(mode=mode.name, player_id=player)
+            case Reply.DUPLICATE:
+                facts.done_by_others(mode=mode.name)
+            case Reply.OVERTAKEN:
+                facts.request_overtaken(request=kind, mode=mode.name, player_id=player)
+            case Reply.REQUEST_EXPIRED:
+                facts.request_expired(request=kind, mode=mode.name, player_id=player)
 
     async def _send(self, mode: str, to_tell: Sequence[Told]) -> None:
-        for answer in to_tell:
-            self._metrics.answer(answer.word)
-            if answer.code is not None:
-                self._metrics.refused(mode, answer.code)
+        for word, count in Counter(answer.word for answer in to_tell).items():
+            self._facts.answered(result_type=word, count=count)
+        for code, count in Counter(answer.code for answer in to_tell if answer.code).items():
+            self._facts.refused(mode=mode, code=code, count=count)
         try:
             await self._connection.publish(
                 [
@@ -317,7 +310,7 @@ class Ingest:
             )
         except StoreError as error:
             # The requests are done; Pub/Sub promises no more. Players who ask again are told again.
-            emit(Event.ANSWERS_LOST, count=len(to_tell), error=error.message)
+            self._facts.answers_lost(count=len(to_tell), error=error.message)
 
     def _mode_name(self, game_mode: str) -> str:
         """As it is in the settings; empty where there is no such mode."""
@@ -327,7 +320,7 @@ class Ingest:
     async def _apologise(
         self, mode: GameMode, heard: Sequence[Heard], code: ErrorCode, error: StoreError
     ) -> None:
-        emit(Event.REQUESTS_FAILED, count=len(heard), error=error.message)
+        self._facts.requests_failed(count=len(heard), error=error.message)
         await self._send(
             mode.name,
             [
@@ -339,9 +332,7 @@ class Ingest:
     async def _refuse(self, entry: Entry, error: WireError) -> None:
         if not await self._stream.discard(entry):
             return  # another server has done so
-        self._throttle.emit(
-            Event.REQUEST_REFUSED,
-            key=error.code.value,
+        self._facts.request_refused(
             code=error.code.value,
             reason=error.message,
             player_id=error.player_id,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Set
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.realm import QueueName
 from matchkeeper.errors import StoreError
-from matchkeeper.observe.events import Throttle
+from matchkeeper.observe.facts import Facts
 from matchkeeper.observe.supervision import supervised
 from matchkeeper.queue.rounds import Rounds
 from matchkeeper.resilience.waiting import pause
@@ -29,14 +29,14 @@ class Queues:
         *,
         rng: random.Random,
         stop: asyncio.Event,
-        throttle: Throttle,
+        facts: Facts,
     ) -> None:
         self._queues = queues
         self._tickets = tickets
         self._tick_seconds = settings.try_match_tick_interval_seconds
         self._rng = rng
         self._stop = stop
-        self._throttle = throttle
+        self._facts = facts
         self._group: asyncio.TaskGroup | None = None
         self._running: set[Rounds] = set()
 
@@ -58,9 +58,7 @@ class Queues:
     async def _rounds(self, queue: Rounds) -> None:
         name = f"rounds of {queue.mode.queue.mode}"
         try:
-            await supervised(
-                name, queue.rounds, stop=self._stop, rng=self._rng, throttle=self._throttle
-            )
+            await supervised(name, queue.rounds, stop=self._stop, rng=self._rng, facts=self._facts)
         finally:  # without a pause since nothing was due
             self._running.discard(queue)
 

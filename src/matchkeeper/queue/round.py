@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,8 +21,7 @@ from matchkeeper.handoff.game_servers import GameServers
 from matchkeeper.handoff.offers import new_match
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.matching.strategy import Pairing, Strategy
-from matchkeeper.observe.events import Event, emit, is_logged
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 from matchkeeper.observe.traces import Traces
 from matchkeeper.queue.departures import Departures
 from matchkeeper.queue.fleet import Fleet
@@ -64,7 +64,7 @@ class Round:
         committed: CommittedMatches,
         traces: Traces,
         settings: MatchmakingSettings,
-        metrics: Metrics,
+        facts: Facts,
         new_id: Callable[[], str],
         clock: Callable[[], float],
         stop: asyncio.Event,
@@ -80,7 +80,7 @@ class Round:
         self._committed = committed
         self._traces = traces
         self._settings = settings
-        self._metrics = metrics
+        self._facts = facts
         self._new_id = new_id
         self._clock = clock
         self._stop = stop
@@ -106,7 +106,8 @@ class Round:
         self.view.unmatched(pairing.unmatched)
         looking_seconds = self._clock() - begun
         if pairing.proposals and pairing.unmatched:
-            self._kept(Cause.ODD_PLAYER, len(members_of(pairing.unmatched)), log=False)
+            unmatched = members_of(pairing.unmatched)
+            self._facts.odd_players(mode=self.mode.name, players=len(unmatched))
         with self._step("commit"):
             matches, no_server = await self._commit(pairing.proposals, view.now)
         with self._step("refresh"):
@@ -122,13 +123,13 @@ class Round:
     def _step(self, name: str) -> Iterator[None]:
         begun = self._clock()
         yield
-        self._metrics.round_step(self.mode.name, name, self._clock() - begun)
+        self._facts.round_step(mode=self.mode.name, step=name, seconds=self._clock() - begun)
 
     async def _read(self) -> View:
         view = await self.view.read()
-        self._metrics.queue_length(self.mode.name, view.queue_length)
+        self._facts.queue_read(mode=self.mode.name, length=view.queue_length)
         if view.bound_hit:
-            self._metrics.bound_hit(self.mode.name)
+            self._facts.round_bound_hit(mode=self.mode.name)
         return view
 
     async def _pair(self, tickets: Sequence[Ticket], now: float) -> Pairing:
@@ -147,18 +148,16 @@ class Round:
         return [each for each in tickets if gone.get(each.ticket_id) != each.enqueued_at]
 
     def _without_held(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
-        if not self._pods.holding:
-            self._metrics.held(self.mode.name, {})
-            return tickets
-        free: list[Ticket] = []
-        held: dict[str, int] = {}
-        for ticket in tickets:
-            why = self._pods.hold(ticket)
-            if why is None:
-                free.append(ticket)
-            else:
-                held[why.value] = held.get(why.value, 0) + 1
-        self._metrics.held(self.mode.name, held)
+        free, held = tickets, Counter[str]()
+        if self._pods.holding:
+            free = []
+            for ticket in tickets:
+                why = self._pods.hold(ticket)
+                if why is None:
+                    free.append(ticket)
+                else:
+                    held[why] += 1
+        self._facts.tickets_held(mode=self.mode.name, counts=held)
         return free
 
     async def _commit(self, proposals: Sequence[Proposal], now: float) -> tuple[int, bool]:
@@ -166,22 +165,19 @@ class Round:
         made, unheard = 0, 0
         left = iter(proposals)
 
-        def settle(ended: Sequence[Sequence[Committed]]) -> None:
+        def add(ended: Sequence[tuple[int, int]]) -> None:
             nonlocal made, unheard
-            for results in ended:
-                made += self._count(results, now)
-                unheard += _players_in(
-                    each.match for each in results if each.reply is CommitReply.NO_SERVER
-                )
+            made += sum(matches for matches, _ in ended)
+            unheard += sum(players for _, players in ended)
 
-        async with Behind[list[Committed]](at_once=_COMMITS_AT_ONCE) as behind:
+        async with Behind[tuple[int, int]](at_once=_COMMITS_AT_ONCE) as behind:
             while not unheard and (batch := list(islice(left, self._at_once))):
                 if self._stop.is_set():
                     self._kept(Cause.SHUTDOWN, self._players_of((*batch, *left)))
                     break
                 ready = await self._ready(batch)
-                settle(await behind.start(self._commit_batch(ready)))
-            settle(await behind.rest())
+                add(await behind.start(self._commit_batch(ready, now)))
+            add(await behind.rest())
         if unheard:
             self._kept(Cause.NO_GAME_SERVER, unheard + self._players_of(tuple(left)))
             self._game_servers.failed()
@@ -198,7 +194,8 @@ class Round:
             for match_id, proposal in proposed.items()
         ]
 
-    async def _commit_batch(self, matches: Sequence[NewMatch]) -> list[Committed]:
+    async def _commit_batch(self, matches: Sequence[NewMatch], now: float) -> tuple[int, int]:
+        """Returns how many were made, and how many players are in offers that nobody heard."""
         for match in matches:
             self._committed.add(self.mode, match)
         try:
@@ -210,11 +207,17 @@ class Round:
                 memory=timedelta(seconds=self._settings.match_memory_seconds),
             )
         except StoreError as error:
-            self._traces.not_committed([match.match_id for match in matches], error)
+            self._facts.commit_failed(match_ids=[each.match_id for each in matches], error=error)
             self._kept(Cause.PUBLISH_FAILED, _players_in(matches))
             raise
-        self._traces.committed(self.mode, results)
-        return results
+        made = [each for each in results if each.reply is CommitReply.COMMITTED]
+        if made:
+            self._made(made, now)
+        for each in results:
+            if each.reply is not CommitReply.COMMITTED:
+                self._not_made(each)
+        unheard = (each.match for each in results if each.reply is CommitReply.NO_SERVER)
+        return len(made), _players_in(unheard)
 
     def _new_match(self, match_id: str, proposal: Proposal, traceparent: str) -> NewMatch:
         return new_match(
@@ -227,47 +230,27 @@ class Round:
             traceparent=traceparent,
         )
 
-    def _count(self, results: Sequence[Committed], now: float) -> int:
-        made = [each.match for each in results if each.reply is CommitReply.COMMITTED]
-        for result in results:
-            if result.reply is CommitReply.COMMITTED:
-                self._made(result)
-            else:
-                self._committed.forget(result.match.match_id)
-            if result.reply is CommitReply.STALE:
-                self._spoilt(result)
-        if made:
-            tickets = [ticket for match in made for ticket in match.tickets]
-            waits = [max(0.0, now - each.enqueued_at) for each in tickets for _ in each.members]
-            self._game_servers.succeeded(max(result.subscribers for result in results))
-            self.view.left([ticket.ticket_id for ticket in tickets])
-            self._metrics.matches(self.mode.name, len(made), waits)
-        return len(made)
+    def _made(self, made: Sequence[Committed], now: float) -> None:
+        tickets = [ticket for each in made for ticket in each.match.tickets]
+        waits = [max(0.0, now - each.enqueued_at) for each in tickets for _ in each.members]
+        self._facts.match_committed(mode=self.mode, made=made, waits_seconds=waits)
+        self._game_servers.succeeded(max(each.subscribers for each in made))
+        self.view.left([ticket.ticket_id for ticket in tickets])
 
-    def _made(self, result: Committed) -> None:
-        self._committed.made(self.mode, result.match)
-        if is_logged(Event.MATCH_COMMITTED):
-            emit(
-                Event.MATCH_COMMITTED,
-                mode=self.mode.name,
-                match_id=result.match.match_id,
-                players=", ".join(each.player_id for each in members_of(result.match.tickets)),
-                subscribers=result.subscribers,
-            )
+    def _not_made(self, result: Committed) -> None:
+        match_id, stale = result.match.match_id, result.stale_ticket
+        self._committed.forget(match_id)
+        self._facts.not_committed(match_id=match_id)
+        if result.reply is CommitReply.STALE:
+            for ticket in result.match.tickets:
+                if ticket.ticket_id == stale:
+                    self._gone[stale] = ticket.enqueued_at
+            self.view.forget(stale)
+            self._facts.proposal_stale(mode=self.mode.name, player_id=stale)
 
-    def _spoilt(self, result: Committed) -> None:
-        for ticket in result.match.tickets:
-            if ticket.ticket_id == result.stale_ticket:
-                self._gone[ticket.ticket_id] = ticket.enqueued_at
-        self.view.forget(result.stale_ticket)
-        self._metrics.stale_proposal(self.mode.name)
-        emit(Event.PROPOSAL_STALE, mode=self.mode.name, player_id=result.stale_ticket)
-
-    def _kept(self, cause: Cause, players: int, *, log: bool = True) -> None:
+    def _kept(self, cause: Cause, players: int) -> None:
         """These players wait on, with the place they had: they never left the queue."""
-        self._metrics.reenqueued(self.mode.name, cause.value, players)
-        if log:
-            emit(Event.REENQUEUED, mode=self.mode.name, players=players, cause=cause.value)
+        self._facts.reenqueued(mode=self.mode.name, players=players, cause=cause.value)
 
 
 def _players_in(matches: Iterable[NewMatch]) -> int:

@@ -9,8 +9,7 @@ from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import CircuitOpenError, StoreError
 from matchkeeper.handoff.game_servers import GameServers
-from matchkeeper.observe.events import Event, emit
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 from matchkeeper.queue.fleet import Fleet
 from matchkeeper.queue.round import Round, RoundResult
 from matchkeeper.resilience.breaker import BreakerState, CircuitBreaker
@@ -37,7 +36,7 @@ class Rounds:
         breaker: CircuitBreaker,
         game_servers: GameServers,
         fleet: Fleet,
-        metrics: Metrics,
+        facts: Facts,
         when_due: Callable[[Rounds], None],
         clock: Callable[[], float],
         stop: asyncio.Event,
@@ -48,7 +47,7 @@ class Rounds:
         self._breaker = breaker
         self._game_servers = game_servers
         self._fleet = fleet
-        self._metrics = metrics
+        self._facts = facts
         self._clock = clock
         self._stop = stop
         self._when_due = when_due
@@ -75,19 +74,16 @@ class Rounds:
 
     def skips_tick(self) -> bool:
         """Whether this tick makes no round, whoever waits; tells why."""
-        why = ""
         if self._breaker.state in (BreakerState.OPEN, BreakerState.FORCED_OPEN):
-            emit(Event.CIRCUIT_OPEN_SKIP, mode=self.mode.name)
-            why = "circuit_open"
+            self._facts.circuit_open_skip(mode=self.mode.name)
         elif not self._fleet.matches(self.mode.queue):
-            why = "other_settings"
+            self._facts.tick_left(mode=self.mode.name)
         elif self._flight.running and self._clock() - self._begun_at >= self._tick_seconds:
             # A round that began early and runs still is no reason to leave one out.
-            emit(Event.TICK_SKIPPED, mode=self.mode.name)
-            why = "running"
-        if why:
-            self._metrics.skipped_tick(self.mode.name, why)
-        return bool(why)
+            self._facts.tick_skipped(mode=self.mode.name)
+        else:
+            return False
+        return True
 
     @property
     def knows_somebody(self) -> bool:
@@ -127,17 +123,17 @@ class Rounds:
         except CircuitOpenError:
             outcome = "circuit_open"
         except StoreError as error:
-            emit(Event.ROUND_FAILED, mode=self.mode.name, error=error.message)
+            self._facts.round_failed(mode=self.mode.name, error=error.message)
         except Exception:
             self.due = True
             raise
         finally:
-            self._metrics.round(self.mode.name, outcome, self._clock() - begun)
+            self._facts.round_ended(
+                mode=self.mode.name, outcome=outcome, seconds=self._clock() - begun
+            )
 
     def _after(self, result: RoundResult) -> None:
         self._gap_seconds = max(_SHORTEST_GAP_SECONDS, result.looking_seconds)
-        if result.bound_hit:
-            emit(Event.ROUND_BOUND_HIT, mode=self.mode.name)
         # There is more to read, and reading it pays.
         if result.bound_hit and result.matches and not result.no_server:
             self.due = True

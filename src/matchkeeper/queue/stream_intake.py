@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from matchkeeper.config import MatchmakingSettings
-from matchkeeper.observe.events import Event, emit
+from matchkeeper.observe.facts import Facts
 from matchkeeper.queue.ingest import Ingest
 from matchkeeper.resilience.waiting import Behind, unless
 from matchkeeper.store.stream import RequestStream
@@ -28,12 +28,14 @@ class StreamIntake:
         stream: RequestStream,
         settings: MatchmakingSettings,
         *,
+        facts: Facts,
         stop: asyncio.Event,
     ) -> None:
         self._ingest = ingest
         self._stream = stream
         self._batch = settings.ingest_batch_size
         self._take_over_after = timedelta(seconds=settings.take_over_seconds)
+        self._facts = facts
         self._stop = stop
         self._look_at = 0.0
         """When to look for requests of servers that are gone; a new start does not put it off."""
@@ -98,7 +100,7 @@ class StreamIntake:
                 idle=self._take_over_after, after=after, count=self._batch
             )
             if part.entries:
-                emit(Event.REQUESTS_TAKEN_OVER, count=len(part.entries))
+                self._facts.requests_taken_over(count=len(part.entries))
                 self._note([await self._ingest.take(part.entries)])
             if not (after := part.after):
                 return

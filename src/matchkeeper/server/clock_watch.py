@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from matchkeeper.errors import StoreRefusedError
 from matchkeeper.observe.board.problems import Problem, Severity, problem
-from matchkeeper.observe.events import Event, emit
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 from matchkeeper.resilience.waiting import pause, unless
 from matchkeeper.store.clock import Look, RedisClock
 
@@ -32,12 +31,12 @@ class ClockWatch:
         redis_clock: RedisClock,
         *,
         clock: Callable[[], float],
-        metrics: Metrics,
+        facts: Facts,
         stop: asyncio.Event,
     ) -> None:
         self._redis_clock = redis_clock
         self._clock = clock
-        self._metrics = metrics
+        self._facts = facts
         self._stop = stop
         self._last: Look | None = None
         self._went_back_at: float | None = None
@@ -70,7 +69,7 @@ class ClockWatch:
             look = await self._redis_clock.bridge(step_between(last, look), look)
         if last is not None:
             self._tell(last, look)
-        self._metrics.clock_offset(look.offset)
+        self._facts.clock_offset(seconds=look.offset)
         self._last = look
         if not look.astray:
             self._believed.set()
@@ -78,11 +77,9 @@ class ClockWatch:
     def _tell(self, last: Look, look: Look) -> None:
         if look.looks <= last.looks:
             self._went_back_at = self._clock()
-            self._metrics.state_went_back()
-            emit(Event.STATE_WENT_BACK, seen=last.looks, found=look.looks)
+            self._facts.state_went_back(seen=last.looks, found=look.looks)
         elif look.steps > last.steps and abs(look.step) >= _TOLD_SECONDS:
-            self._metrics.clock_stepped()
-            emit(Event.CLOCK_STEPPED, seconds=f"{look.step:+.1f}")
+            self._facts.clock_stepped(seconds=f"{look.step:+.1f}")
 
     def problems(self) -> list[Problem]:
         """What is to be told of it now, for readiness and for the live page."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from matchkeeper.observe.board.problems import Problem, Severity, problem
-from matchkeeper.observe.events import Event, emit
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 from matchkeeper.operate.doctor import Finding, Verdict, examine_keeping
 from matchkeeper.resilience.waiting import pause
 from matchkeeper.store.connection import Connection
@@ -18,9 +17,9 @@ _EVERY_SECONDS = 60.0
 class RedisDoubts:
     """What the doctor finds not good, while the server runs. What is not told is no doubt."""
 
-    def __init__(self, connection: Connection, *, metrics: Metrics, stop: asyncio.Event) -> None:
+    def __init__(self, connection: Connection, *, facts: Facts, stop: asyncio.Event) -> None:
         self._connection = connection
-        self._metrics = metrics
+        self._facts = facts
         self._stop = stop
         self._found: dict[str, Finding] = {}
         self._asked_in_vain = False
@@ -30,21 +29,21 @@ class RedisDoubts:
         while not self._asked_in_vain and not await pause(self._stop, _EVERY_SECONDS):
             self.take(await gather_server(self._connection))
 
-    def take(self, facts: ServerFacts) -> None:
+    def take(self, told: ServerFacts) -> None:
         """Redis was looked at; tells what is new, and what is mended."""
-        findings = examine_keeping(facts, self._connection.options.durability)
+        findings = examine_keeping(told, self._connection.options.durability)
         self._asked_in_vain = not any(each.told for each in findings)
         bad = {
             each.check: each for each in findings if each.told and each.verdict is not Verdict.GOOD
         }
         for check in sorted(self._found.keys() - bad.keys()):
-            emit(Event.REDIS_TRUSTED, check=check)
+            self._facts.redis_trusted(check=check)
         for check in sorted(bad.keys() - self._found.keys()):
             each = bad[check]
-            emit(Event.REDIS_DOUBTFUL, check=check, found=each.found, mend=each.mend)
+            self._facts.redis_doubtful(check=check, found=each.found, mend=each.mend)
         # As it was first told: how long ago something was changes with each look.
         self._found = {check: self._found.get(check, each) for check, each in bad.items()}
-        self._metrics.redis_doubts(len(bad))
+        self._facts.redis_doubts(count=len(bad))
 
     def problems(self) -> list[Problem]:
         """What is to be told of it now, for readiness and for the live page."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from matchkeeper.observe.events import Event, Throttle, emit
+from matchkeeper.observe.facts import Facts
 from matchkeeper.observe.supervision import supervised
 
 
@@ -46,13 +46,13 @@ class MatchServer:
         stopping: asyncio.Event,
         deadline: timedelta,
         rng: random.Random,
-        throttle: Throttle,
+        facts: Facts,
     ) -> None:
         self._tasks = tasks
         self._stopping = stopping
         self._deadline = deadline
         self._rng = rng
-        self._throttle = throttle
+        self._facts = facts
         self._at_once = asyncio.Event()
         self.phase = Phase.STARTING
 
@@ -60,10 +60,10 @@ class MatchServer:
         """Ends the server in good order; called again, at once."""
         if self._stopping.is_set():
             self._at_once.set()
-            emit(Event.SHUTDOWN_AT_ONCE)
+            self._facts.shutdown_at_once()
             return
         self.phase = Phase.STOPPING
-        emit(Event.SHUTDOWN_STARTED, seconds=self._deadline.total_seconds())
+        self._facts.shutdown_started(seconds=self._deadline.total_seconds())
         self._stopping.set()
 
     async def run(self) -> None:
@@ -81,7 +81,7 @@ class MatchServer:
             for each in running:
                 each.cancel()
         self.phase = Phase.STOPPED
-        emit(Event.SHUTDOWN_DONE)
+        self._facts.shutdown_done()
 
     async def _wait_for(self, finishing: Sequence[asyncio.Task[None]]) -> None:
         at_once = asyncio.ensure_future(self._at_once.wait())
@@ -94,11 +94,9 @@ class MatchServer:
         at_once.cancel()
         cut_off = [each.get_name() for each in finishing if not each.done()]
         if cut_off:
-            emit(Event.SHUTDOWN_CUT_OFF, tasks=", ".join(cut_off))
+            self._facts.shutdown_cut_off(tasks=", ".join(cut_off))
             everything.cancel()
         await asyncio.gather(everything, return_exceptions=True)
 
     async def _supervise(self, task: Task) -> None:
-        await supervised(
-            task.name, task.run, stop=self._stopping, rng=self._rng, throttle=self._throttle
-        )
+        await supervised(task.name, task.run, stop=self._stopping, rng=self._rng, facts=self._facts)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +20,9 @@ from matchkeeper.errors import (
     StoreTimeoutError,
     StoreUnavailableError,
 )
-from matchkeeper.observe.events import Event, Throttle, emit, heard_by
+from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.log import Log
+from matchkeeper.observe.logging import drops_are_told_by
 from matchkeeper.operate.doctor import Verdict, examine_server
 from matchkeeper.server.lifecycle import MatchServer
 from matchkeeper.server.wiring import Context, build
@@ -67,8 +67,8 @@ async def run_server(
         async with _redis(settings, url, folder) as redis_url:
             read_all()
             context = build(settings, redis_url)
-            with heard_by(context.board.events.heard):
-                await _checked_and_served(context, redis_url, on_ready, end, beside)
+            drops_are_told_by(context.facts)
+            await _checked_and_served(context, redis_url, on_ready, end, beside)
 
 
 class _End:
@@ -145,7 +145,7 @@ async def _redis(settings: Settings, url: str | None, folder: Path | None) -> As
     appendfsync = Durability.parse(settings.redis.durability).appendfsync
     folder = folder or Path(settings.redis.embedded_dir)
     async with embedded_server(folder, appendfsync=appendfsync) as server:
-        emit(Event.EMBEDDED_STARTED, redis=server.url, folder=str(server.folder))
+        Facts(Log().hears()).embedded_started(redis=server.url, folder=str(server.folder))
         yield server.url
 
 
@@ -207,17 +207,6 @@ async def _looking_later(context: Context, looked: asyncio.Event) -> AsyncGenera
             raise failure
 
 
-def _told_closed(context: Context) -> Callable[[Closed], None]:
-    interval = timedelta(seconds=context.settings.logging.repeat_interval_seconds)
-    throttle = Throttle(interval=interval, clock=time.monotonic)
-
-    def closed(why: Closed) -> None:
-        context.metrics.http_closed(why.value)
-        throttle.emit(Event.HTTP_CLOSED, key=why.value, why=why.value)
-
-    return closed
-
-
 async def _serve(
     context: Context,
     redis_url: str,
@@ -230,18 +219,22 @@ async def _serve(
     from matchkeeper.server.http.serving import bind, connections_for, serve_http  # noqa: PLC0415
 
     server = context.settings.server
-    most = connections_for(server.max_connections, redis=context.settings.redis.max_connections)
+    most = connections_for(
+        server.max_connections, redis=context.settings.redis.max_connections, facts=context.facts
+    )
     listener = bind(server.host, server.port)
     http_url = f"http://{server.host}:{listener.getsockname()[1]}"
     http_stop = asyncio.Event()
     app = create_app(context, stop=http_stop, beside=beside, most_pages=most // 2)
-    closed = _told_closed(context)
+
+    def closed(why: Closed) -> None:
+        context.facts.http_closed(why=why.value)
+
     http = asyncio.ensure_future(
         serve_http(app, listener, most=most, on_closed=closed, stop=http_stop)
     )
     stopper = asyncio.ensure_future(end.stops(context.server))
-    emit(
-        Event.STARTED,
+    context.facts.started(
         version=__version__,
         modes=", ".join(mode.name for mode in context.modes),
         redis=masked_redis_url(redis_url),

@@ -11,8 +11,7 @@ from matchkeeper.domain.realm import QueueName
 from matchkeeper.errors import StoreRefusedError
 from matchkeeper.handoff.game_servers import GameServers
 from matchkeeper.handoff.pods import PodRecords
-from matchkeeper.observe.events import Event, emit
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 from matchkeeper.resilience.waiting import MODES_AT_ONCE, Behind, pause
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.dead_letters import DeadLetterStore
@@ -36,7 +35,7 @@ class Watch:
         coordination: Coordination,
         pods: PodRecords,
         game_servers: GameServers,
-        metrics: Metrics,
+        facts: Facts,
         stop: asyncio.Event,
     ) -> None:
         self._modes = modes
@@ -46,7 +45,7 @@ class Watch:
         self._coordination = coordination
         self._pods = pods
         self._game_servers = game_servers
-        self._metrics = metrics
+        self._facts = facts
         self._stop = stop
         self._there: set[QueueName] = set()
         """Modes where somebody waited or was set aside at the last look."""
@@ -54,8 +53,8 @@ class Watch:
     async def run(self) -> None:
         """Until the server stops. Raises StoreError; starting again is safe."""
         for mode in self._modes:
-            self._metrics.oldest_wait(mode.name, 0.0)
-            self._metrics.dead_letters(mode.name, 0, ())
+            self._facts.oldest_wait(mode=mode.name, seconds=0.0)
+            self._facts.dead_letters(mode=mode.name, length=0, newest=())
         while True:
             await self.look()
             every = _EVERY_SECONDS_IN_OUTAGE if self._game_servers.missing else _EVERY_SECONDS
@@ -73,34 +72,35 @@ class Watch:
                 if mode.queue in looked_at:
                     await behind.start(self._look_at_queue(mode))
                 else:
-                    self._metrics.queue_length(mode.name, 0)
+                    self._facts.queue_read(mode=mode.name, length=0)
             await behind.rest()
 
     async def _look_at_queue(self, mode: GameMode) -> None:
         # Told by the connection; the other modes are looked at all the same.
         with suppress(StoreRefusedError):
             length, oldest = await self._tickets.length_and_oldest(mode.queue)
-            self._metrics.queue_length(mode.name, length)
-            self._metrics.oldest_wait(mode.name, oldest or 0.0)
-            self._metrics.dead_letters(mode.name, *await self._dead_letters.look(mode.queue))
+            self._facts.queue_read(mode=mode.name, length=length)
+            self._facts.oldest_wait(mode=mode.name, seconds=oldest or 0.0)
+            dead, newest = await self._dead_letters.look(mode.queue)
+            self._facts.dead_letters(mode=mode.name, length=dead, newest=newest)
 
     async def _look_at_pods(self) -> None:
         subscribers = await self._coordination.subscribers(self._channel)
-        self._metrics.subscribers(subscribers)
+        self._facts.subscribers(count=subscribers)
         if subscribers and self._game_servers.missing:
             self._game_servers.succeeded(subscribers)
         fell, came_back = self._pods.heard(await self._coordination.pods())
-        self._metrics.pods_silent(len(self._pods.silent))
+        self._facts.pods_silent(count=len(self._pods.silent))
         for pod_id in sorted(fell):
-            emit(Event.POD_SILENT, pod_id=pod_id)
+            self._facts.pod_silent(pod_id=pod_id)
         for pod_id in sorted(came_back):
-            emit(Event.POD_BACK, pod_id=pod_id)
+            self._facts.pod_back(pod_id=pod_id)
 
 
-async def watch_lag(metrics: Metrics, *, clock: Callable[[], float], stop: asyncio.Event) -> None:
+async def watch_lag(facts: Facts, *, clock: Callable[[], float], stop: asyncio.Event) -> None:
     """Measures how late the event loop comes to what is due."""
     while True:
         begun = clock()
         if await pause(stop, _LAG_EVERY_SECONDS):
             return
-        metrics.loop_lag(max(0.0, clock() - begun - _LAG_EVERY_SECONDS))
+        facts.loop_lagged(seconds=max(0.0, clock() - begun - _LAG_EVERY_SECONDS))

@@ -1,42 +1,44 @@
-"""The server's own events that tell of a device at work, for the view."""
+"""The server's own facts that tell of a device at work, for the view."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from typing import Any
 
 from matchkeeper.observe.board.stream import said
-from matchkeeper.observe.catalogue import CATALOGUE
-from matchkeeper.observe.events import Event, heard_by
+from matchkeeper.observe.facts import Fact, Facts, Fields
+from matchkeeper.observe.log import Reader
 
 _TOLD = frozenset(
     {
-        Event.LOOP_FAILED,
-        Event.BREAKER_OPEN,
-        Event.BREAKER_CLOSED,
-        Event.BREAKER_FORCED,
-        Event.POISONED,
-        Event.EXPIRED,
-        Event.MATCH_REDELIVERED,
-        Event.MATCH_GIVEN_BACK,
-        Event.POD_UNCLAIMED,
-        Event.POD_SILENT,
-        Event.POD_BACK,
-        Event.GAME_SERVER_UNAVAILABLE,
-        Event.GAME_SERVER_RECOVERED,
+        Facts.loop_failed,
+        Facts.breaker_open,
+        Facts.breaker_closed,
+        Facts.breaker_forced,
+        Facts.poisoned,
+        Facts.expired,
+        Facts.match_redelivered,
+        Facts.match_given_back,
+        Facts.pod_unclaimed,
+        Facts.pod_silent,
+        Facts.pod_back,
+        Facts.game_server_unavailable,
+        Facts.game_server_recovered,
     }
 )
 
 
-def hear_news(tell: Callable[[str], None]) -> AbstractContextManager[None]:
-    """Tells the sentences of events that are worth it. Nothing is logged meanwhile: lines would run
-    through the view.
-    """
-
-    def hear(event: Event, fields: Mapping[str, object]) -> None:
-        if event in _TOLD:
-            tell(f"{CATALOGUE[event].level.value.upper()}: {said(event, fields)}")
-
+def silence() -> None:
+    """Nothing is logged any more: lines would run through the view."""
     logging.getLogger().handlers[:] = [logging.NullHandler()]
-    return heard_by(hear)
+
+
+def news(tell: Callable[[str], None]) -> Reader:
+    """Tells the sentences of facts that are worth it."""
+
+    def read(fact: Fact[Any], fields: Fields) -> None:
+        if fact in _TOLD and fact.line is not None:
+            tell(f"{fact.line.level.name}: {said(fact, fields)}")
+
+    return read

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from matchkeeper.cli.demo.controls import Controls, Figures
 from matchkeeper.cli.demo.devices import Readings, devices
 from matchkeeper.cli.demo.ledger import Fate, Ledger
 from matchkeeper.cli.demo.lookout import Lookout
-from matchkeeper.cli.demo.news import hear_news
+from matchkeeper.cli.demo.news import news, silence
 from matchkeeper.cli.demo.routes import demo_router
 from matchkeeper.cli.demo.valkey import OwnValkey
 from matchkeeper.cli.demo.view import Snapshot, line, render, save_picture
@@ -68,8 +69,8 @@ async def run_demo(
     """
     stop = asyncio.Event()
     ledger = Ledger(clock=time.monotonic)
-    news = hear_news(lambda text: ledger.tell(text, unusual=True))
-    with news, _signals(stop) as hear_again:
+    silence()
+    with _signals(stop) as hear_again:
         async with AsyncExitStack() as stack:
             own: OwnValkey | None = None
             if url is None:
@@ -176,6 +177,7 @@ class _Demo:
 
         def is_ready(info: ServerInfo) -> None:
             self._info = info
+            info.context.log.readers.append(news(partial(self._ledger.tell, unusual=True)))
             ready.set()
 
         async def serve() -> None:

@@ -43,7 +43,7 @@ class Problem(msgspec.Struct, kw_only=True, frozen=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QueueFacts:
+class QueueSituation:
     """One queue, as far as it may be a reason to worry. Counts are of the last ten minutes."""
 
     mode: str
@@ -60,7 +60,7 @@ class QueueFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Situation:
     """All that the banner is decided from."""
 
     breaker: str
@@ -78,24 +78,24 @@ class Facts:
     """None: not known yet."""
     lag_seconds: float
     """On average over the last minute."""
-    queues: Sequence[QueueFacts]
+    queues: Sequence[QueueSituation]
     differences: Sequence[str] = ()
     """Settings in which other servers differ."""
     noticed: Sequence[Problem] = ()
     """What those who look at something by themselves have to tell."""
 
 
-def problems(facts: Facts) -> list[Problem]:
+def problems(now: Situation) -> list[Problem]:
     """What is wrong, the worst first."""
     found = [
-        *_redis(facts),
-        *_server(facts),
-        *_settings(facts),
-        *_game_servers(facts),
-        *_claimers(facts),
-        *facts.noticed,
+        *_redis(now),
+        *_server(now),
+        *_settings(now),
+        *_game_servers(now),
+        *_claimers(now),
+        *now.noticed,
     ]
-    for queue in facts.queues:
+    for queue in now.queues:
         found.extend((*_queue(queue), *_held(queue)))
     return sorted(found, key=lambda each: each.severity is not Severity.CRITICAL)
 
@@ -106,8 +106,8 @@ def problem(name: str, severity: Severity, title: str, meaning: str, page: str) 
     return Problem(name=name, severity=severity, title=title, meaning=meaning, runbook=runbook)
 
 
-def _redis(facts: Facts) -> Iterator[Problem]:
-    if facts.breaker == "forced_open":
+def _redis(now: Situation) -> Iterator[Problem]:
+    if now.breaker == "forced_open":
         yield problem(
             "breaker_forced", Severity.CRITICAL,
             "An operator holds the circuit breaker open",
@@ -115,15 +115,15 @@ def _redis(facts: Facts) -> Iterator[Problem]:
             "the queue stay there, at their place.",
             "breaker-open",
         )  # fmt: skip
-    elif facts.redis_problem:
+    elif now.redis_problem:
         yield problem(
             "redis_unusable", Severity.CRITICAL,
             "Redis answers, but does not do its work",
-            f"{facts.redis_problem}. This server makes no matches until that is mended. Players in "
+            f"{now.redis_problem}. This server makes no matches until that is mended. Players in "
             "the queue stay there, at their place; requests in streams wait.",
             "breaker-open",
         )  # fmt: skip
-    elif facts.breaker != "closed":
+    elif now.breaker != "closed":
         yield problem(
             "breaker_open", Severity.CRITICAL,
             "Redis is out of reach",
@@ -131,7 +131,7 @@ def _redis(facts: Facts) -> Iterator[Problem]:
             "there, at their place, and matching goes on by itself when Redis is back.",
             "breaker-open",
         )  # fmt: skip
-    elif facts.redis_failing:
+    elif now.redis_failing:
         yield problem(
             "redis_failing", Severity.WARNING,
             "Redis fails to answer",
@@ -141,16 +141,16 @@ def _redis(facts: Facts) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def _server(facts: Facts) -> Iterator[Problem]:
-    if facts.not_ready:
+def _server(now: Situation) -> Iterator[Problem]:
+    if now.not_ready:
         yield problem(
             "not_ready", Severity.WARNING,
             "This server is not ready",
-            f"{' '.join(facts.not_ready)} Players notice nothing while another server is ready; "
+            f"{' '.join(now.not_ready)} Players notice nothing while another server is ready; "
             "with this one alone, no matches are made.",
             "server-not-ready",
         )  # fmt: skip
-    if facts.lag_seconds > LAG_SECONDS:
+    if now.lag_seconds > LAG_SECONDS:
         yield problem(
             "lag", Severity.WARNING,
             "This server is late in all it does",
@@ -160,19 +160,19 @@ def _server(facts: Facts) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def _settings(facts: Facts) -> Iterator[Problem]:
-    if facts.differences:
+def _settings(now: Situation) -> Iterator[Problem]:
+    if now.differences:
         yield problem(
             "settings_differ", Severity.WARNING,
             "Servers run different settings",
-            f"{'; '.join(facts.differences)}. Players notice nothing: a mode that differs is "
+            f"{'; '.join(now.differences)}. Players notice nothing: a mode that differs is "
             "matched by the servers with the newest settings alone.",
             "settings-differ",
         )  # fmt: skip
 
 
-def _game_servers(facts: Facts) -> Iterator[Problem]:
-    if facts.game_server_failures:
+def _game_servers(now: Situation) -> Iterator[Problem]:
+    if now.game_server_failures:
         yield problem(
             "no_game_server", Severity.CRITICAL,
             "Game Server unavailable",
@@ -180,7 +180,7 @@ def _game_servers(facts: Facts) -> Iterator[Problem]:
             "in the queue, at their place, until one does.",
             "no-game-server",
         )  # fmt: skip
-    elif facts.subscribers == 0 and facts.breaker == "closed":
+    elif now.subscribers == 0 and now.breaker == "closed":
         yield problem(
             "no_subscriber", Severity.WARNING,
             "No game server listens for matches",
@@ -189,8 +189,8 @@ def _game_servers(facts: Facts) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def _claimers(facts: Facts) -> Iterator[Problem]:
-    pods = facts.claims_refused
+def _claimers(now: Situation) -> Iterator[Problem]:
+    pods = now.claims_refused
     if not pods:
         return
     more = f" and {len(pods) - _NAMED} more" if len(pods) > _NAMED else ""
@@ -204,7 +204,7 @@ def _claimers(facts: Facts) -> Iterator[Problem]:
     )  # fmt: skip
 
 
-def _queue(queue: QueueFacts) -> Iterator[Problem]:
+def _queue(queue: QueueSituation) -> Iterator[Problem]:
     mode = queue.mode
     if queue.oldest_seconds > OLDEST_WAIT_SECONDS and queue.waiting >= queue.required_players:
         yield problem(
@@ -233,7 +233,7 @@ def _queue(queue: QueueFacts) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def _held(queue: QueueFacts) -> Iterator[Problem]:
+def _held(queue: QueueSituation) -> Iterator[Problem]:
     mode = queue.mode
     if ModeState.PAUSED in queue.states:
         yield problem(

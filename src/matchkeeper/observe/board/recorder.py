@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Ticket, members_of
 from matchkeeper.observe.board.stream import EventStream
+from matchkeeper.observe.facts import Facts, Hears
 from matchkeeper.observe.logging import masked
+from matchkeeper.store.failures import Outcome
+from matchkeeper.store.matches import Committed
 
 SAMPLE_SECONDS = 10.0
 """Between two points of the hour's curve."""
@@ -27,6 +30,8 @@ _LAGS = 240
 _STALE_SECONDS = 15.0
 """A length that was read before that says nothing of now."""
 _ERROR_CHARACTERS = 500
+_WAITS_ON_PURPOSE = "read requests"
+"""Its length says nothing of how fast Redis is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +92,7 @@ class RedisRecord:
 
 
 class Board:
-    """Is told what happens, cheaply: what costs something is done when the board is looked at.
+    """Hears what happens, cheaply: what costs something is done when the board is looked at.
 
     `clock` gives monotonic seconds, `wall` Unix time.
     """
@@ -107,50 +112,82 @@ class Board:
         self._fresh: list[tuple[GameMode, Sequence[Ticket]]] = []
         self._sampled_at: float | None = None
 
-    def mode(self, mode: str, *, required_players: int) -> None:
-        """A mode that is served."""
+    def hears(self) -> Hears:
+        """What the page shows, lines aside."""
+        return (
+            (Facts.mode_served, self._served),
+            (Facts.queue_read, self._read),
+            (Facts.oldest_wait, self._oldest),
+            (Facts.dead_letters, self._dead_letters),
+            (Facts.handoffs_pending, self._pending),
+            (Facts.match_committed, self._committed),
+            (Facts.match_claimed, self._claimed),
+            (Facts.match_declined, self._declined),
+            (Facts.reenqueued, self._kept),
+            (Facts.match_given_back, self._kept),
+            (Facts.redis_operation, self._operation),
+            (Facts.subscribers, self._subscribers),
+            (Facts.loop_lagged, self._lagged),
+        )
+
+    def _served(self, mode: str, required_players: int) -> None:
         self.queues[mode] = QueueRecord(required_players)
 
-    def read(self, mode: str, length: int) -> None:
-        """A queue was read from Redis."""
+    def _read(self, mode: str, length: int) -> None:
         queue = self.queues[mode]
         queue.waiting, queue.read_at = length, self.clock()
 
-    def matched(self, mode: str, count: int, waits_seconds: Sequence[float]) -> None:
-        """Matches were made; one wait for each player."""
+    def _oldest(self, mode: str, seconds: float) -> None:
+        self.queues[mode].oldest_seconds = seconds
+
+    def _dead_letters(self, mode: str, length: int, newest: Sequence[float]) -> None:
         queue = self.queues[mode]
-        queue.matches += count
+        queue.dead_letters, queue.set_aside_at = length, tuple(newest)
+
+    def _pending(self, mode: str, count: int) -> None:
+        self.queues[mode].pending = count
+
+    def _committed(
+        self, mode: GameMode, made: Sequence[Committed], waits_seconds: Sequence[float]
+    ) -> None:
+        queue = self.queues[mode.name]
+        queue.matches += len(made)
         queue.matched += len(waits_seconds)
         queue.waits.append((self.clock(), waits_seconds))
-
-    def made(self, mode: GameMode, tickets: Sequence[Ticket]) -> None:
-        """Who is in it; looked at later."""
-        self._fresh.append((mode, tickets))
+        self._fresh += [(mode, each.match.tickets) for each in made]
         if len(self._fresh) >= _FRESH:
             self.settle()
 
-    def claimed(self, pod_id: str, seconds: float) -> None:
-        """A game server took a match, `seconds` after it was made."""
+    def _claimed(self, pod_id: str, offered_seconds: float | None) -> None:
+        if offered_seconds is None:
+            return  # it was made by this server, and its offer not read in the history yet
         pod = self._pod(pod_id)
         pod.claims += 1
-        pod.claim_seconds.append(seconds)
+        pod.claim_seconds.append(offered_seconds)
 
-    def declined(self, pod_id: str) -> None:
-        """A game server gave a match back."""
+    def _declined(self, pod_id: str) -> None:
         self._pod(pod_id).declines += 1
 
-    def operation(self, seconds: float) -> None:
-        """Redis did what it was asked."""
-        self.redis.operations.append((self.clock(), seconds))
+    def _kept(self, mode: str, cause: str, players: int) -> None:
+        self.queues[mode].back[cause] += players
 
-    def operation_failed(self, error: str) -> None:
-        """Redis did not."""
-        self.redis.failed.append(self.clock())
-        self.redis.last_error = masked(error)[:_ERROR_CHARACTERS]
-        self.redis.last_error_at = self.wall()
+    def _operation(self, operation: str, outcome: Outcome, seconds: float, error: str) -> None:
+        if outcome is Outcome.OK:
+            if operation != _WAITS_ON_PURPOSE:
+                self.redis.operations.append((self.clock(), seconds))
+        elif outcome is not Outcome.CIRCUIT_OPEN:
+            self.redis.failed.append(self.clock())
+            self.redis.last_error = masked(error)[:_ERROR_CHARACTERS]
+            self.redis.last_error_at = self.wall()
+
+    def _subscribers(self, count: int) -> None:
+        self.subscribers = count
+
+    def _lagged(self, seconds: float) -> None:
+        self.lags.append(seconds)
 
     def settle(self) -> None:
-        """Looks at the matches that were made since."""
+        """Looks at who is in the matches that were made since."""
         fresh, self._fresh = self._fresh, []
         for mode, tickets in fresh:
             for pod_id in {member.pod_id for member in members_of(tickets)}:

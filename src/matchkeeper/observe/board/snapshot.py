@@ -12,7 +12,7 @@ from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import folded
 from matchkeeper.observe.board import figures
-from matchkeeper.observe.board.problems import Facts, Problem, QueueFacts, problems
+from matchkeeper.observe.board.problems import Problem, QueueSituation, Situation, problems
 from matchkeeper.observe.board.recorder import Board, QueueRecord, Sample
 from matchkeeper.store.servers import States
 from matchkeeper.wire.limits import printable
@@ -152,7 +152,7 @@ def snapshot(board: Board, modes: Sequence[GameMode], now: Now) -> Snapshot:
         demo=now.demo,
         up_seconds=at - board.begun_at,
         phase=now.phase,
-        problems=problems(_facts(board, now, at, lag)),
+        problems=problems(_situation(board, now, at, lag)),
         queues=[_queue(board.queues[mode.name], mode, at, now.states) for mode in modes],
         redis=_redis(board, now, at),
         subscribers=board.subscribers,
@@ -186,8 +186,8 @@ def redis_failing(board: Board) -> bool:
     return not done or done[-1][0] < failed[-_FAILING]
 
 
-def _facts(board: Board, now: Now, at: float, lag: float) -> Facts:
-    return Facts(
+def _situation(board: Board, now: Now, at: float, lag: float) -> Situation:
+    return Situation(
         breaker=now.breaker,
         redis_failing=redis_failing(board),
         redis_problem=now.redis_problem,
@@ -198,19 +198,19 @@ def _facts(board: Board, now: Now, at: float, lag: float) -> Facts:
         lag_seconds=lag,
         differences=now.differences,
         queues=[
-            _queue_facts(mode, queue, at, board.wall(), now.states.get(folded(mode), frozenset()))
+            _queue_now(mode, queue, at, board.wall(), now.states.get(folded(mode), frozenset()))
             for mode, queue in board.queues.items()
         ],
         noticed=now.noticed,
     )
 
 
-def _queue_facts(
+def _queue_now(
     mode: str, queue: QueueRecord, at: float, wall: float, states: frozenset[ModeState]
-) -> QueueFacts:
+) -> QueueSituation:
     before = _before(queue.samples, at - _RECENT_SECONDS)
     back = {cause: queue.back[cause] - before.back.get(cause, 0) for cause in _NOT_STARTED}
-    return QueueFacts(
+    return QueueSituation(
         mode=mode,
         required_players=queue.required_players,
         waiting=queue.waiting,

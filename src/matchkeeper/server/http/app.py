@@ -58,6 +58,11 @@ def create_app(
         demo=bool(beside),
         most=min(most_pages, MOST_PAGES),
     )
+
+    def defect(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        context.facts.loop_failed(loop=f"HTTP {request.url.path}", error=error)
+        return _error(500, "internal_error", "This is a defect of Matchkeeper; please report it.")
+
     server = context.settings.server
     return Litestar(
         route_handlers=[
@@ -69,7 +74,7 @@ def create_app(
             docs_router(),
             *beside,
         ],
-        exception_handlers={MatchkeeperError: _ours, HTTPException: _http, Exception: _defect},
+        exception_handlers={MatchkeeperError: _ours, HTTPException: _http, Exception: defect},
         openapi_config=OpenAPIConfig(
             title="Matchkeeper",
             version=__version__,
@@ -113,10 +118,3 @@ def _http(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     answer = _error(error.status_code, code, problems or str(error.detail))
     answer.headers.update(error.headers or {})
     return answer
-
-
-def _defect(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    from matchkeeper.observe.events import Event, emit  # noqa: PLC0415  # only for defects
-
-    emit(Event.LOOP_FAILED, loop=f"HTTP {request.url.path}", error=repr(error), exc_info=error)
-    return _error(500, "internal_error", "This is a defect of Matchkeeper; please report it.")

@@ -99,8 +99,8 @@ def health_router(context: Context, *, clock: Callable[[], float] = time.monoton
     @get("/metrics", summary="Prometheus metrics", media_type=MediaType.TEXT)
     async def metrics() -> Response[bytes]:
         # Asked here, so that people on call see what the probes of a load balancer see.
-        context.metrics.ready(ready=(await readiness(context, ping)).ready)
-        context.metrics.log_lines_dropped(dropped_lines())
-        return Response(context.metrics.render(), media_type=CONTENT_TYPE)
+        ready = (await readiness(context, ping)).ready
+        page = context.metrics.at_scrape(ready=ready, dropped_lines=dropped_lines())
+        return Response(page, media_type=CONTENT_TYPE)
 
     return Router("/", route_handlers=[live, ready, metrics], tags=["health"])

@@ -7,7 +7,6 @@ from typing import Any
 from litestar import delete, get
 
 from matchkeeper.handoff.decide import Cause
-from matchkeeper.observe.events import Event, emit
 from matchkeeper.server.http import models
 from matchkeeper.server.http.failures import BAD_REQUEST, CHANGES, NO_REDIS, NOT_FOUND, fails_with
 from matchkeeper.server.http.shared import MOST_BYTES, SECURITY, Count
@@ -50,14 +49,11 @@ def match_routes(context: Context, guard: list[Any]) -> list[Any]:
     async def end(mode: str, match_id: str, *, leave: bool = False) -> models.Done:
         found = operator.mode(mode)
         ended = await operator.end_match(found, match_id, leave=leave)
-        cause = Cause.OPERATOR.value
-        context.metrics.reenqueued(found.name, cause, ended.put_back)
-        emit(
-            Event.MATCH_GIVEN_BACK,
+        context.facts.match_given_back(
             mode=found.name,
             match_id=printable(match_id),
             players=ended.put_back,
-            cause=cause,
+            cause=Cause.OPERATOR.value,
         )
         return models.Done(done=f"match {match_id} of {found.name} is over: {ended}")
 

@@ -13,7 +13,7 @@ import uvicorn
 from litestar.types import ASGIApp
 
 from matchkeeper.errors import ConfigError, MatchkeeperError
-from matchkeeper.observe.events import Event, emit
+from matchkeeper.observe.facts import Facts
 from matchkeeper.server.http.connections import Closed, affordable, bounded
 
 _END_SECONDS = 2
@@ -47,7 +47,7 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def connections_for(wanted: int, *, redis: int) -> int:
+def connections_for(wanted: int, *, redis: int, facts: Facts) -> int:
     """How many HTTP connections to hold, so that all `redis` connections find descriptors.
 
     Raises ConfigError where the process may open too few.
@@ -64,7 +64,7 @@ def connections_for(wanted: int, *, redis: int) -> int:
             hint=f"Raise it (ulimit -n) by {_FEWEST - most}, or lower redis.max_connections.",
         )
     if most < wanted:
-        emit(Event.FEW_DESCRIPTORS, limit=limit, connections=most)
+        facts.few_descriptors(limit=limit, connections=most)
     return most
 
 

@@ -23,9 +23,9 @@ from matchkeeper.handoff.reaper import Reaper
 from matchkeeper.matching.strategy import strategy_for
 from matchkeeper.observe.alert_channels import channels_from
 from matchkeeper.observe.alerts import Alerter
-from matchkeeper.observe.board.feed import BoardMetrics
 from matchkeeper.observe.board.recorder import Board
-from matchkeeper.observe.events import Throttle
+from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.log import Log
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.observe.redis_events import RedisEvents
 from matchkeeper.observe.traces import Traces
@@ -84,6 +84,8 @@ class Context:
     stores: Stores
     breaker: CircuitBreaker
     redis_events: RedisEvents
+    facts: Facts
+    log: Log
     metrics: Metrics
     alerter: Alerter
     board: Board
@@ -120,16 +122,14 @@ def build(
     rng = rng or random.Random()  # noqa: S311  # jitter, not secrets
     stopping = asyncio.Event()
     board = Board(clock=clock, wall=time.time)
-    metrics = BoardMetrics(board)
-    alerter = Alerter(channels_from(settings.alerts), settings.alerts, metrics=metrics, clock=clock)
-    throttle = Throttle(
-        interval=timedelta(seconds=settings.logging.repeat_interval_seconds), clock=clock
-    )
+    metrics = Metrics()
+    log = Log(repeat_seconds=settings.logging.repeat_interval_seconds, clock=clock)
+    log.readers.append(board.events.read)
+    facts = Facts(log.hears(), metrics.hears(), board.hears())
+    alerter = Alerter(channels_from(settings.alerts), settings.alerts, facts=facts, clock=clock)
     events = RedisEvents(
-        metrics=metrics,
+        facts=facts,
         alerter=alerter,
-        board=board,
-        throttle=throttle,
         timeout_seconds=settings.matchmaking.redis_operation_timeout_seconds,
     )
     options = options_for(settings, url, network)
@@ -149,18 +149,20 @@ def build(
     people = stores_for_people(settings, options, me=me, clock=clock, rng=rng, stop=stopping)
     alerter.permission = stores.coordination
     traces = traces_for(
-        settings, options, metrics=metrics, clock=clock, rng=rng, stop=stopping, exporter=exporter
+        settings, options, facts=facts, clock=clock, rng=rng, stop=stopping, exporter=exporter
     )
+    facts.listen(traces.hears())
     return _Wiring(
         settings=settings,
         stores=stores,
         people=people,
         breaker=breaker,
         redis_events=events,
+        facts=facts,
+        log=log,
         metrics=metrics,
         alerter=alerter,
         board=board,
-        throttle=throttle,
         clock=clock,
         rng=rng,
         stopping=stopping,
@@ -178,10 +180,11 @@ class _Wiring:
     people: Stores
     breaker: CircuitBreaker
     redis_events: RedisEvents
+    facts: Facts
+    log: Log
     metrics: Metrics
     alerter: Alerter
     board: Board
-    throttle: Throttle
     clock: Clock
     rng: random.Random
     stopping: asyncio.Event
@@ -199,25 +202,23 @@ class _Wiring:
                 queues[name].try_now()
 
         game_servers = self._game_servers(on_recovery=lambda: wake(*queues))
-        fleet = fleet_for(settings, self.stores, wake, metrics=self.metrics, stop=self.stopping)
-        committed = CommittedMatches(pods, self.metrics, self.board)
+        fleet = fleet_for(settings, self.stores, wake, facts=self.facts, stop=self.stopping)
+        committed = CommittedMatches(pods, self.facts)
         rounds = self._rounds(queues)
         for mode in modes:
-            self.metrics.mode(mode.name, required_players=mode.required_players)
+            self.facts.mode_served(mode=mode.name, required_players=mode.required_players)
             queues[mode.queue] = self._queue(
                 mode, pods, game_servers, fleet, committed, when_due=rounds.begin
             )
         self.redis_events.on_recovery = lambda: wake(*queues)
         intakes = self._intakes(queues, fleet)
-        claimers = RefusedClaimers(settings.matchmaking, alerter=self.alerter, metrics=self.metrics)
+        claimers = RefusedClaimers(settings.matchmaking, alerter=self.alerter, facts=self.facts)
         reaper = self._reaper(modes, pods, claimers, wake)
         watch = self._watch(modes, pods, game_servers)
         heard = self._handoff_events(modes, committed)
         probe = probe_for(settings, self.stores, events=self.redis_events, stop=self.stopping)
-        lag = partial(watch_lag, self.metrics, clock=self.clock, stop=self.stopping)
-        watches = watches_for(
-            self.stores, metrics=self.metrics, clock=self.clock, stop=self.stopping
-        )
+        lag = partial(watch_lag, self.facts, clock=self.clock, stop=self.stopping)
+        watches = watches_for(self.stores, facts=self.facts, clock=self.clock, stop=self.stopping)
         tasks = [
             *intakes.tasks(watches.clock),
             Task(name="rounds", run=rounds.run),
@@ -240,6 +241,8 @@ class _Wiring:
             stores=self.stores,
             breaker=self.breaker,
             redis_events=self.redis_events,
+            facts=self.facts,
+            log=self.log,
             metrics=self.metrics,
             alerter=self.alerter,
             board=self.board,
@@ -261,7 +264,7 @@ class _Wiring:
             stopping=self.stopping,
             deadline=timedelta(seconds=self.settings.server.shutdown_deadline_seconds),
             rng=self.rng,
-            throttle=self.throttle,
+            facts=self.facts,
         )
 
     def _game_servers(self, *, on_recovery: Callable[[], None]) -> GameServers:
@@ -269,7 +272,7 @@ class _Wiring:
             GameServerMonitor(self.settings.alerts, clock=self.clock),
             channel=self.settings.matchmaking.battle_request_channel,
             alerter=self.alerter,
-            metrics=self.metrics,
+            facts=self.facts,
             on_recovery=on_recovery,
         )
 
@@ -279,9 +282,7 @@ class _Wiring:
             self.stores,
             queues,
             fleet,
-            traces=self.traces,
-            metrics=self.metrics,
-            throttle=self.throttle,
+            facts=self.facts,
             clock=self.clock,
             token=self.token,
             stop=self.stopping,
@@ -294,7 +295,7 @@ class _Wiring:
         traced = self.settings.tracing.enabled
         names = [mode.queue for mode in modes if traced or mode.handoff is Handoff.CLAIM]
         return HandoffEvents(
-            self.stores.history, committed, self.traces, queues=names, stop=self.stopping
+            self.stores.history, committed, self.facts, queues=names, stop=self.stopping
         )
 
     def _rounds(self, queues: Mapping[QueueName, Rounds]) -> Queues:
@@ -304,7 +305,7 @@ class _Wiring:
             self.settings.matchmaking,
             rng=self.rng,
             stop=self.stopping,
-            throttle=self.throttle,
+            facts=self.facts,
         )
 
     def _queue(
@@ -332,7 +333,7 @@ class _Wiring:
                 self.stores.tickets,
                 self.stores.connection,
                 settings=settings,
-                metrics=self.metrics,
+                facts=self.facts,
                 new_token=self.token,
             ),
             pods=pods,
@@ -341,7 +342,7 @@ class _Wiring:
             committed=committed,
             traces=self.traces,
             settings=settings,
-            metrics=self.metrics,
+            facts=self.facts,
             new_id=self.token,
             clock=self.clock,
             stop=self.stopping,
@@ -352,7 +353,7 @@ class _Wiring:
             breaker=self.breaker,
             game_servers=game_servers,
             fleet=fleet,
-            metrics=self.metrics,
+            facts=self.facts,
             when_due=when_due,
             clock=self.clock,
             stop=self.stopping,
@@ -374,7 +375,7 @@ class _Wiring:
             settings=self.settings.matchmaking,
             traces=self.traces,
             wake=wake,
-            metrics=self.metrics,
+            facts=self.facts,
             new_token=self.token,
             stop=self.stopping,
         )
@@ -390,6 +391,6 @@ class _Wiring:
             coordination=self.stores.coordination,
             pods=pods,
             game_servers=game_servers,
-            metrics=self.metrics,
+            facts=self.facts,
             stop=self.stopping,
         )

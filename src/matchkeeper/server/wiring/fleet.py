@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from matchkeeper.config import Settings
 from matchkeeper.domain.realm import QueueName
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 from matchkeeper.queue.fleet import Fleet
 from matchkeeper.server.wiring.stores import Stores
 
@@ -17,9 +17,9 @@ def fleet_for(
     stores: Stores,
     wake: Callable[[QueueName], None],
     *,
-    metrics: Metrics,
+    facts: Facts,
     stop: asyncio.Event,
 ) -> Fleet:
     """Who may match what. `wake` makes a round of a mode due."""
     shared = settings.agreed()
-    return Fleet(settings.modes(), stores.servers, shared, wake=wake, metrics=metrics, stop=stop)
+    return Fleet(settings.modes(), stores.servers, shared, wake=wake, facts=facts, stop=stop)

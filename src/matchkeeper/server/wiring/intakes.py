@@ -9,9 +9,7 @@ from functools import partial
 
 from matchkeeper.config import Settings
 from matchkeeper.domain.realm import QueueName
-from matchkeeper.observe.events import Throttle
-from matchkeeper.observe.metrics import Metrics
-from matchkeeper.observe.traces import Traces
+from matchkeeper.observe.facts import Facts
 from matchkeeper.queue.fleet import Fleet
 from matchkeeper.queue.hearing import PubSubIntake
 from matchkeeper.queue.ingest import Ingest
@@ -47,9 +45,7 @@ def intakes_for(
     queues: Mapping[QueueName, Rounds],
     fleet: Fleet,
     *,
-    traces: Traces,
-    metrics: Metrics,
-    throttle: Throttle,
+    facts: Facts,
     clock: Clock,
     token: Callable[[], str],
     stop: asyncio.Event,
@@ -63,9 +59,7 @@ def intakes_for(
         connection=stores.connection,
         settings=matchmaking,
         queues=queues,
-        traces=traces,
-        metrics=metrics,
-        throttle=throttle,
+        facts=facts,
         # What is handed on must be read again, at least by this server.
         known_elsewhere=fleet.knows if matchmaking.read_streams else lambda _: False,
         clock=clock,
@@ -78,10 +72,9 @@ def intakes_for(
         matchmaking,
         clock=clock,
         stop=stop,
-        metrics=metrics,
-        throttle=throttle,
+        facts=facts,
     )
     if not matchmaking.read_streams:
         return Intakes(pubsub=pubsub, stream=None)
-    stream = StreamIntake(ingest, stores.stream, matchmaking, stop=stop)
+    stream = StreamIntake(ingest, stores.stream, matchmaking, facts=facts, stop=stop)
     return Intakes(pubsub=pubsub, stream=stream)

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 from matchkeeper.config import Settings
 from matchkeeper.errors import ConfigError
-from matchkeeper.observe.events import Throttle
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 from matchkeeper.observe.traces import Traces, Untraced
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.server.wiring.stores import Clock
@@ -32,7 +31,7 @@ def traces_for(
     settings: Settings,
     options: ConnectionOptions,
     *,
-    metrics: Metrics,
+    facts: Facts,
     clock: Clock,
     rng: random.Random,
     stop: asyncio.Event,
@@ -56,12 +55,9 @@ def traces_for(
             hint="pip install 'matchkeeper[otel]', or set tracing.enabled to false.",
         ) from None
     return PlayerTraces(
-        Spans(tracing, metrics=metrics, exporter=exporter),
+        Spans(tracing, facts=facts, exporter=exporter),
         TraceStore(_connection(options, clock=clock, rng=rng, stop=stop)),
-        metrics=metrics,
-        throttle=Throttle(
-            interval=timedelta(seconds=settings.logging.repeat_interval_seconds), clock=clock
-        ),
+        facts=facts,
         wall=time.time,
         stop=stop,
     )

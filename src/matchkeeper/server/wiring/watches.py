@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from matchkeeper.observe.board.problems import Problem
-from matchkeeper.observe.metrics import Metrics
+from matchkeeper.observe.facts import Facts
 from matchkeeper.server.clock_watch import ClockWatch
 from matchkeeper.server.doubts import RedisDoubts
 from matchkeeper.server.lifecycle import Task
@@ -32,9 +32,9 @@ class Watches:
         return [*self.clock.problems(), *self.doubts.problems()]
 
 
-def watches_for(stores: Stores, *, metrics: Metrics, clock: Clock, stop: asyncio.Event) -> Watches:
+def watches_for(stores: Stores, *, facts: Facts, clock: Clock, stop: asyncio.Event) -> Watches:
     """Those of one server."""
     return Watches(
-        clock=ClockWatch(stores.clock, clock=clock, metrics=metrics, stop=stop),
-        doubts=RedisDoubts(stores.connection, metrics=metrics, stop=stop),
+        clock=ClockWatch(stores.clock, clock=clock, facts=facts, stop=stop),
+        doubts=RedisDoubts(stores.connection, facts=facts, stop=stop),
     )
