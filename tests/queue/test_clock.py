@@ -6,7 +6,6 @@ stepped. Elsewhere what the servers have said of the clock is moved: to scripts 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -22,7 +21,6 @@ from msgspec.structs import replace as replace_
 from redis.asyncio import Redis
 
 from matchkeeper.client import GameServer
-from matchkeeper.observe.facts import Facts
 from matchkeeper.operate.doctor import Verdict, examine_keeping
 from matchkeeper.server.clock_watch import ClockWatch, step_between
 from matchkeeper.store import keys
@@ -33,6 +31,7 @@ from matchkeeper.store.facts import ServerFacts
 from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer, wait_until
 from tests.support.harness import Outside, Server, outside, serving
+from tests.support.runtimes import runtime
 from tests.support.stores import NORMAL, Stores, enqueue_request, heard, open_stores, token
 
 _LIBRARY = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
@@ -339,7 +338,7 @@ class _Given(RedisClock):
 
 def _watch(*looks: Look) -> tuple[ClockWatch, _Given]:
     given = _Given(*looks)
-    watch = ClockWatch(given, clock=lambda: 0.0, facts=Facts(), stop=asyncio.Event())
+    watch = ClockWatch(given, runtime(clock=lambda: 0.0))
     return watch, given
 
 

@@ -16,13 +16,13 @@ from matchkeeper.config import load
 from matchkeeper.domain.agreement import Agreement, ModeState, Peer, Shared, agreement
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import QueueName
-from matchkeeper.observe.facts import Facts
 from matchkeeper.queue.fleet import Fleet
 from matchkeeper.server.wiring.stores import channels_of
 from matchkeeper.store import keys
 from tests.conftest import RealServer, wait_until
 from tests.operate.test_cli import matchkeeper
 from tests.support.harness import FAST, Outside, outside, serving
+from tests.support.runtimes import runtime
 from tests.support.stores import (
     CLAIMED,
     Stores,
@@ -96,9 +96,8 @@ def fleet_of(stores: Stores, shared: Shared, *modes: GameMode) -> tuple[Fleet, l
         modes,
         stores.servers,
         shared,
+        runtime(),
         wake=woken.append,
-        facts=Facts(),
-        stop=asyncio.Event(),
     )
     return fleet, woken
 

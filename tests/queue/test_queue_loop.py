@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +16,7 @@ from matchkeeper.queue.round import RoundResult
 from matchkeeper.queue.rounds import Rounds
 from matchkeeper.resilience.breaker import BreakerState
 from tests.conftest import wait_until
+from tests.support.runtimes import runtime
 
 TICK_SECONDS = 0.01
 SETTINGS = MatchmakingSettings(try_match_tick_interval_seconds=TICK_SECONDS)
@@ -38,24 +38,22 @@ class World:
         world: Any = self
         round_: Any = SimpleNamespace(mode=GameMode(name="Normal"), run=self._run, view=world)
         queues: dict[QueueName, Rounds] = {}
+        facts = Facts(self.metrics.hears())
+        given = runtime(facts, clock=lambda: self.now, stop=self.stop)
         self.queues = Queues(
             queues,
             world,
             SETTINGS,
-            rng=Random(1),
-            stop=self.stop,
-            facts=Facts(),
+            given,
         )
         queues[NORMAL] = Rounds(
             round_,
             SETTINGS,
+            given,
             breaker=world,
             game_servers=world,
             fleet=world,
-            facts=Facts(self.metrics.hears()),
             when_due=self.queues.begin,
-            clock=lambda: self.now,
-            stop=self.stop,
         )
         self.loop = queues[NORMAL]
 

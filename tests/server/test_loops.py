@@ -18,13 +18,13 @@ from matchkeeper.errors import StoreRefusedError, StoreUnavailableError
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.handoff.reaper import Reaper
 from matchkeeper.observe import supervision
-from matchkeeper.observe.facts import Facts
 from matchkeeper.queue.stream_intake import StreamIntake
 from matchkeeper.resilience.waiting import MODES_AT_ONCE
 from matchkeeper.server.watch import Watch
 from matchkeeper.store.pending import Overdue
 from matchkeeper.store.stream import Part
 from tests.conftest import wait_until
+from tests.support.runtimes import runtime
 
 MANY = [GameMode(name=f"Mode{number}", handoff=Handoff.CLAIM) for number in range(30)]
 
@@ -67,7 +67,7 @@ async def _run(
             stop.set()
         raise error("away")
 
-    await supervision.supervised("loop", loop, stop=stop, rng=Even(), facts=Facts())
+    await supervision.supervised("loop", loop, runtime(stop=stop, rng=Even()))
 
 
 async def test_what_fails_at_once_is_tried_less_and_less(
@@ -116,7 +116,7 @@ async def test_requests_of_dead_servers_are_looked_for_although_reads_fail() -> 
     stream: Any = Failing()
     nothing: Any = None
     settings, stop = MatchmakingSettings(), asyncio.Event()
-    intake = StreamIntake(nothing, stream, settings, facts=Facts(), stop=stop)
+    intake = StreamIntake(nothing, stream, settings, runtime(stop=stop))
     for _ in range(3):
         with pytest.raises(StoreUnavailableError):
             await intake.run()
@@ -165,16 +165,16 @@ def _watch(far: Any, stop: asyncio.Event) -> Watch:
     pods = PodRecords(MatchmakingSettings(), clock=lambda: 0.0)
     nothing: Any = MagicMock()
     return Watch(
-        MANY, channel="", tickets=far, dead_letters=far, coordination=far, pods=pods,
-        game_servers=nothing, facts=Facts(), stop=stop,
+        MANY, runtime(stop=stop), channel="", tickets=far, dead_letters=far, coordination=far,
+        pods=pods, game_servers=nothing,
     )  # fmt: skip
 
 
 def _reaper(far: Any, stop: asyncio.Event) -> Reaper:
     nothing: Any = MagicMock()
     return Reaper(
-        MANY, matches=far, connection=nothing, pods=nothing, claimers=nothing, settings=nothing,
-        traces=nothing, wake=nothing, facts=Facts(), new_token=nothing, stop=stop,
+        MANY, runtime(stop=stop), matches=far, connection=nothing, pods=nothing, claimers=nothing,
+        settings=nothing, traces=nothing, wake=nothing,
     )  # fmt: skip
 
 

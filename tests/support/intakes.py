@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -15,7 +13,8 @@ from matchkeeper.observe.facts import Facts
 from matchkeeper.observe.supervision import supervised
 from matchkeeper.queue.hearing import PubSubIntake
 from matchkeeper.queue.ingest import Ingest
-from tests.support.stores import CLAIMED, NORMAL, RANKED, Stores, open_stores, token
+from tests.support.runtimes import runtime
+from tests.support.stores import CLAIMED, NORMAL, RANKED, Stores, open_stores
 
 
 class _NoLoop:
@@ -34,15 +33,13 @@ def ingest(
 ) -> Ingest:
     return Ingest(
         [NORMAL, RANKED, CLAIMED],
+        runtime(facts),
         tickets=stores.tickets,
         stream=stores.stream,
         connection=stores.connection,
         settings=MatchmakingSettings(max_dead_letters=100),
         queues=defaultdict(_NoLoop),
-        facts=facts or Facts(),
         known_elsewhere=known_elsewhere,
-        clock=time.monotonic,
-        new_token=token,
     )
 
 
@@ -52,25 +49,16 @@ async def hearing(
 ) -> AsyncIterator[tuple[PubSubIntake, Stores]]:
     """Hears requests by Pub/Sub as a server does; stops in good order at the end."""
     async with open_stores(url, me=me, timeout=timeout) as stores:
+        given = runtime(stop=stores.stop)
         intake = PubSubIntake(
             ingest(stores),
             stores.connection,
             stores.hearing,
             MatchmakingSettings(pubsub_backlog=backlog),
-            clock=time.monotonic,
-            stop=stores.stop,
-            facts=Facts(),
+            given,
         )
         tasks = [
-            asyncio.ensure_future(
-                supervised(
-                    run.__name__,
-                    run,
-                    stop=stores.stop,
-                    rng=random.Random(1),
-                    facts=Facts(),
-                )
-            )
+            asyncio.ensure_future(supervised(run.__name__, run, given))
             for run in (intake.listen, intake.keep, intake.work)
         ]
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -13,6 +12,7 @@ from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import members_of
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.runtime import Runtime
 from matchkeeper.resilience.waiting import pause
 from matchkeeper.store.history import Happened, History
 from matchkeeper.store.matches import NewMatch
@@ -100,16 +100,15 @@ class HandoffEvents:
         self,
         history: History,
         committed: CommittedMatches,
-        facts: Facts,
+        runtime: Runtime,
         *,
         queues: Sequence[QueueName],
-        stop: asyncio.Event,
     ) -> None:
         self._history = history
         self._committed = committed
-        self._facts = facts
+        self._facts = runtime.facts
         self._queues = queues
-        self._stop = stop
+        self._stop = runtime.stop
 
     async def run(self) -> None:
         """Until the server stops. Raises StoreError; what happened meanwhile is missed."""

@@ -1,13 +1,104 @@
-"""Proposals made ready to be committed."""
+"""Proposals made matches: offered to game servers and committed, in one step of Redis."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 
+from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.store.matches import NewMatch
+from matchkeeper.domain.ticket import members_of
+from matchkeeper.errors import StoreError
+from matchkeeper.handoff.committed import CommittedMatches
+from matchkeeper.handoff.decide import Cause
+from matchkeeper.observe.runtime import Runtime
+from matchkeeper.observe.traces import Traces
+from matchkeeper.store.matches import CommitReply, Committed, MatchStore, NewMatch
 from matchkeeper.wire.offers import battle_request, match_found
+
+
+class Offers:
+    """Makes matches of any queue, in batches, and tells what came of them."""
+
+    def __init__(
+        self,
+        matches: MatchStore,
+        committed: CommittedMatches,
+        traces: Traces,
+        settings: MatchmakingSettings,
+        runtime: Runtime,
+    ) -> None:
+        self._matches = matches
+        self._committed = committed
+        self._traces = traces
+        self._settings = settings
+        self._facts = runtime.facts
+        self._new_id = runtime.new_token
+
+    def at_once(self, mode: GameMode) -> int:
+        """So many matches are one batch."""
+        return max(1, 2 * self._settings.commit_batch_size // mode.required_players)
+
+    async def ready(self, mode: GameMode, proposals: Sequence[Proposal]) -> list[NewMatch]:
+        """A batch, as it will be committed and offered."""
+        proposed = {self._new_id(): proposal for proposal in proposals}
+        traced = await self._traces.proposed(mode, proposed)
+        return [
+            new_match(
+                proposal,
+                mode,
+                match_id=match_id,
+                claim_within_seconds=self._settings.offer_timeout_seconds,
+                result_channel=self._settings.result_channel,
+                durability=str(self._matches.durability),
+                traceparent=traced.get(match_id, ""),
+            )
+            for match_id, proposal in proposed.items()
+        ]
+
+    async def commit(
+        self, mode: GameMode, matches: Sequence[NewMatch], now: float
+    ) -> list[Committed]:
+        """What came of each of a batch that is ready; `now` is Unix time. Raises StoreError, where
+        that is not known.
+        """
+        for match in matches:
+            self._committed.add(mode, match)
+        try:
+            results = await self._matches.commit(
+                mode,
+                matches,
+                channel=self._settings.battle_request_channel,
+                offer_timeout=timedelta(seconds=self._settings.offer_timeout_seconds),
+                memory=timedelta(seconds=self._settings.match_memory_seconds),
+            )
+        except StoreError as error:
+            self._facts.commit_failed(match_ids=[each.match_id for each in matches], error=error)
+            players = sum(len(members_of(each.tickets)) for each in matches)
+            cause = Cause.PUBLISH_FAILED.value
+            self._facts.reenqueued(mode=mode.name, players=players, cause=cause)
+            raise
+        self._tell(mode, results, now)
+        return results
+
+    def _tell(self, mode: GameMode, results: Sequence[Committed], now: float) -> None:
+        made = [each for each in results if each.reply is CommitReply.COMMITTED]
+        if made:
+            waits = [
+                max(0.0, now - ticket.enqueued_at)
+                for each in made
+                for ticket in each.match.tickets
+                for _ in ticket.members
+            ]
+            self._facts.match_committed(mode=mode, made=made, waits_seconds=waits)
+        for each in results:
+            if each.reply is CommitReply.COMMITTED:
+                continue
+            self._committed.forget(each.match.match_id)
+            self._facts.not_committed(match_id=each.match.match_id)
+            if each.reply is CommitReply.STALE:
+                self._facts.proposal_stale(mode=mode.name, player_id=each.stale_ticket)
 
 
 def new_match(

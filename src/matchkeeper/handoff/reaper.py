@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,7 +15,7 @@ from matchkeeper.errors import StoreError, StoreRefusedError
 from matchkeeper.handoff.claimers import RefusedClaimers
 from matchkeeper.handoff.decide import Cause, Step, next_step
 from matchkeeper.handoff.pods import PodRecords
-from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.runtime import Runtime
 from matchkeeper.observe.traces import Traces
 from matchkeeper.resilience.waiting import MODES_AT_ONCE, Behind, pause
 from matchkeeper.store.connection import Connection
@@ -41,6 +40,7 @@ class Reaper:
     def __init__(
         self,
         modes: Sequence[GameMode],
+        runtime: Runtime,
         *,
         matches: MatchStore,
         connection: Connection,
@@ -49,9 +49,6 @@ class Reaper:
         settings: MatchmakingSettings,
         traces: Traces,
         wake: Callable[[QueueName], None],
-        facts: Facts,
-        new_token: Callable[[], str],
-        stop: asyncio.Event,
     ) -> None:
         self._modes = {mode.queue: mode for mode in modes}
         self._matches = matches
@@ -61,9 +58,9 @@ class Reaper:
         self._settings = settings
         self._traces = traces
         self._wake = wake
-        self._facts = facts
-        self._new_token = new_token
-        self._stop = stop
+        self._facts = runtime.facts
+        self._new_token = runtime.new_token
+        self._stop = runtime.stop
         self._passed_over: dict[QueueName, int] = {}
         """How many overdue matches the last call could not deal with."""
 

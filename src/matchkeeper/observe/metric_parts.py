@@ -12,6 +12,8 @@ from matchkeeper.observe.facts import Fact, Hears
 
 WAITS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 """Buckets in seconds, unless others are given."""
+DURATIONS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+"""Buckets in seconds for what should be quick."""
 
 
 class BoundedLabels:
@@ -116,8 +118,13 @@ class Registry:
         if unknown := {*labels, *filter(None, [by])} - of.defaults.keys():
             raise TypeError(f"{of.name} has no {unknown}")
 
+        children: dict[tuple[str, ...], Any] = {} if labels else {(): metric}
+
         def hear(**fields: Any) -> None:
-            child = metric.labels(*[fields[each] for each in labels]) if labels else metric
+            values = tuple([fields[each] for each in labels])
+            child = children.get(values)
+            if child is None:
+                child = children[values] = metric.labels(*values)
             change(child, fields[by] if by else 1)
 
         self._on(of, hear)

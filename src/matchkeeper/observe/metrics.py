@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import partial
-from typing import Any
 
-from prometheus_client import ProcessCollector
-
-from matchkeeper import __version__
 from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Poison
-from matchkeeper.observe.facts import Fact, Facts
-from matchkeeper.observe.metric_parts import BoundedLabels, Registry
+from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.metric_parts import DURATIONS, BoundedLabels
+from matchkeeper.observe.server_metrics import ServerMetrics
 from matchkeeper.store.matches import Committed
 
 CONTENT_TYPE = "text/plain; version=0.0.4"
 """Without the charset, which HTTP adds to every text."""
 
-_DURATIONS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_BREAKER_STATES: Mapping[Fact[Any], str] = {
-    Facts.breaker_closed: "closed",
-    Facts.breaker_open: "open",
-    Facts.breaker_probe: "half_open",
-    Facts.breaker_forced: "forced_open",
-}
 _HOLDS = ("pod_silent", "pod_unclaimed")
 _NOT_STARTED = ("unclaimed", "lease_expired", "declined")
 """Causes of going back that are the game servers'."""
 
 
-class Metrics(Registry):
+class Metrics(ServerMetrics):
     """All metrics of one server, in a registry of their own."""
 
     def __init__(self) -> None:
         super().__init__()
         self._pods = BoundedLabels(100)
-        self._log_dropped_before = 0
         self._queue_metrics()
         self._match_metrics()
         self._round_metrics()
@@ -46,13 +34,6 @@ class Metrics(Registry):
         self._redis_metrics()
         self._people_metrics()
         self._server_metrics()
-
-    def at_scrape(self, *, ready: bool, dropped_lines: int) -> bytes:
-        """The page that Prometheus reads; the log has dropped so many lines since the start."""
-        self._ready.set(ready)
-        self._log_dropped.inc(dropped_lines - self._log_dropped_before)
-        self._log_dropped_before = dropped_lines
-        return self.render()
 
     def _queue_metrics(self) -> None:
         self._length = self._gauge("queue_length", "Players waiting", "mode")
@@ -78,13 +59,13 @@ class Metrics(Registry):
         self._held = self._gauge("held_tickets", "Tickets matched with nobody now", "mode", "why")
         self._on(Facts.tickets_held, self._tickets_held)
         self._gauge("dead_letters", "Tickets set aside", "mode", of=Facts.dead_letters, by="length")
-        self._poisoned = self._counter(
+        poisoned = self._poisoned = self._counter(
             "poisoned_total", "Tickets set aside because they cannot be read", "mode", "reason"
         )
-        self._on(Facts.poisoned, self._set_aside)
+        self._on(Facts.poisoned, lambda mode, kind: poisoned.labels(mode, kind).inc())
         self._on(
             Facts.matches_set_aside,
-            lambda mode, players: self._set_aside(mode, Poison.MATCH_UNREADABLE, players),
+            lambda mode, players: poisoned.labels(mode, Poison.MATCH_UNREADABLE).inc(players),
         )
         self._counter(
             "expired_total", "Players who waited too long", "mode", of=Facts.expired, by="players"
@@ -94,11 +75,17 @@ class Metrics(Registry):
         self._matches = self._counter("matches_total", "Matches made", "mode")
         self._matched = self._counter("matched_players_total", "Players in matches made", "mode")
         self._on(Facts.match_committed, self._match_committed)
-        self._back = self._counter(
-            "reenqueued_total", "Players who keep their place after a match failed", "mode", "cause"
+        back = self._back = self._counter(
+            "reenqueued_total",
+            "Players who keep their place after a match failed",
+            "mode",
+            "cause",
+            of=Facts.reenqueued,
+            by="players",
         )
-        self._on(Facts.reenqueued, self._kept)
-        self._on(Facts.odd_players, lambda mode, players: self._kept(mode, "odd_player", players))
+        self._on(
+            Facts.odd_players, lambda mode, players: back.labels(mode, "odd_player").inc(players)
+        )
 
     def _round_metrics(self) -> None:
         self._counter(
@@ -110,7 +97,7 @@ class Metrics(Registry):
             "mode",
             of=Facts.round_ended,
             by="seconds",
-            buckets=_DURATIONS,
+            buckets=DURATIONS,
         )
         self._histogram(
             "round_step_seconds",
@@ -119,7 +106,7 @@ class Metrics(Registry):
             "step",
             of=Facts.round_step,
             by="seconds",
-            buckets=_DURATIONS,
+            buckets=DURATIONS,
         )
         skipped = self._counter("skipped_ticks_total", "Ticks without a round", "mode", "why")
         self._on(Facts.circuit_open_skip, lambda mode: skipped.labels(mode, "circuit_open").inc())
@@ -222,126 +209,6 @@ class Metrics(Registry):
             of=Facts.backlog_full,
         )
 
-    def _redis_metrics(self) -> None:
-        self._histogram(
-            "redis_operation_seconds",
-            "Length of operations",
-            "operation",
-            of=Facts.redis_operation,
-            by="seconds",
-            buckets=_DURATIONS,
-        )
-        self._counter(
-            "redis_operations_total",
-            "Operations, by how they ended",
-            "operation",
-            "outcome",
-            of=Facts.redis_operation,
-        )
-        self._counter(
-            "redis_retries_total", "Operations tried again", "operation", of=Facts.redis_retry
-        )
-        self._breaker = self._gauge("breaker_state", "1 for the state it is in", "state")
-        for fact, state in _BREAKER_STATES.items():
-            self._on(fact, partial(self._breaker_is, state))
-        self._counter("breaker_opened_total", "Times the breaker opened", of=Facts.breaker_open)
-        self._counter(
-            "clock_steps_total",
-            "Steps of the clock of Redis that were bridged",
-            of=Facts.clock_stepped,
-        )
-        self._gauge(
-            "clock_offset_seconds",
-            "By how much the time that counts is ahead of the clock of Redis",
-            of=Facts.clock_offset,
-            by="seconds",
-        )
-        self._counter(
-            "state_went_back_total",
-            "Times the data in Redis went back: emptied, or an older set",
-            of=Facts.state_went_back,
-        )
-        self._gauge(
-            "redis_doubts",
-            "Settings of Redis by which it may lose what it was given",
-            of=Facts.redis_doubts,
-            by="count",
-        )
-        self._breaker_is("closed")
-
-    def _people_metrics(self) -> None:
-        available = self._gauge("game_server_available", "1 unless the last offer was unheard")
-        available.set(1)
-        self._gauge(
-            "game_server_subscribers",
-            "Subscribers of battle requests",
-            of=Facts.subscribers,
-            by="count",
-        )
-        self._on(Facts.offer_heard, lambda: available.set(1))
-        self._on(Facts.game_server_missing, lambda: available.set(0))
-        failures = self._gauge(
-            "game_server_failures",
-            "Unheard offers in a row",
-            of=Facts.game_server_missing,
-            by="attempts",
-        )
-        self._on(Facts.offer_heard, lambda: failures.set(0))
-        self._gauge(
-            "pods_silent", "Pods whose heartbeats stopped", of=Facts.pods_silent, by="count"
-        )
-        self._gauge(
-            "pods_refused",
-            "Pods that start nothing, so that their claims are refused",
-            of=Facts.pods_refused,
-            by="count",
-        )
-        alerts = self._counter("alerts_total", "Alerts, by what became of them", "name", "outcome")
-        self._on(Facts.alert_sent, lambda name: alerts.labels(name, "sent").inc())
-        self._on(Facts.alert_failed, lambda name: alerts.labels(name, "failed").inc())
-        self._on(Facts.alert_dropped, lambda name: alerts.labels(name, "dropped").inc())
-
-    def _server_metrics(self) -> None:
-        self._ready = self._gauge("ready", "1 when it is ready, as `/health/ready` says")
-        differ = self._gauge(
-            "settings_differ", "Settings in which another server differs; at most 11"
-        )
-        self._on(Facts.settings_differ, lambda differences: differ.set(len(differences)))
-        self._on(Facts.settings_agree, lambda: differ.set(0))
-        self._gauge(
-            "event_loop_lag_seconds",
-            "How late the event loop is",
-            of=Facts.loop_lagged,
-            by="seconds",
-        )
-        self._counter(
-            "http_closed_total",
-            "HTTP connections closed because they kept us waiting",
-            "why",
-            of=Facts.http_closed,
-        )
-        self._log_dropped = self._counter(
-            "log_lines_dropped_total", "Log lines that the reader of the log did not take in time"
-        )
-        build = self._gauge("build_info", "Always 1", "version")
-        build.labels(__version__).set(1)
-        # Memory, CPU and open files, under the names that every dashboard knows; on Linux only.
-        ProcessCollector(registry=self.registry)
-        self._counter(
-            "trace_spans_total",
-            "Spans made, and of these sent or failed to be sent",
-            "outcome",
-            of=Facts.spans,
-            by="count",
-        )
-        self._counter(
-            "trace_contexts_lost_total",
-            "Players whose trace breaks off, by the step",
-            "step",
-            of=Facts.traces_lost,
-            by="count",
-        )
-
     def _starts_at_zero(self, mode: str) -> None:
         """What may never happen counts from 0: Prometheus sees no increase in a counter that
         appears with its first events.
@@ -361,9 +228,6 @@ class Metrics(Registry):
     def _tickets_held(self, mode: str, counts: Mapping[str, int]) -> None:
         for why in _HOLDS:
             self._held.labels(mode, why).set(counts.get(why, 0))
-
-    def _set_aside(self, mode: str, kind: Poison, players: int = 1) -> None:
-        self._poisoned.labels(mode, kind).inc(players)
 
     def _match_committed(
         self, mode: GameMode, made: Sequence[Committed], waits_seconds: Sequence[float]
@@ -385,18 +249,11 @@ class Metrics(Registry):
         for each in seconds:
             histogram.observe(each)
 
-    def _kept(self, mode: str, cause: str, players: int) -> None:
-        self._back.labels(mode, cause).inc(players)
-
     def _given_back(self, mode: str, cause: str, players: int, pod_id: str) -> None:
-        self._kept(mode, cause, players)
+        self._back.labels(mode, cause).inc(players)
         if cause == "lease_expired" and pod_id:
             self._unstarted.labels(self._pods(pod_id)).inc()
 
     def _mode_held(self, mode: str, states: Collection[ModeState] = ()) -> None:
         for state in ModeState:
             self._state.labels(mode, state.value).set(state in states)
-
-    def _breaker_is(self, state: str) -> None:
-        for each in _BREAKER_STATES.values():
-            self._breaker.labels(each).set(each == state)

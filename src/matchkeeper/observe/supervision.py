@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 
 from matchkeeper.errors import CircuitOpenError, StoreError
-from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.runtime import Runtime
 from matchkeeper.resilience.waiting import pause
 
 _FIRST_PAUSE_SECONDS = 0.2
@@ -19,10 +18,7 @@ _LONGEST_PAUSE_IN_OUTAGE_SECONDS = 0.5
 async def supervised(
     name: str,
     loop: Callable[[], Awaitable[None]],
-    *,
-    stop: asyncio.Event,
-    rng: random.Random,
-    facts: Facts,
+    runtime: Runtime,
 ) -> None:
     """Runs a loop until it returns, again after a pause whenever it fails."""
     pause_seconds = _FIRST_PAUSE_SECONDS
@@ -34,9 +30,9 @@ async def supervised(
         except CircuitOpenError:
             pass  # told when it opened
         except StoreError as error:
-            facts.loop_interrupted(loop=name, error=error.message)
+            runtime.facts.loop_interrupted(loop=name, error=error.message)
         except Exception as error:  # noqa: BLE001  # the last line of defence: told, then run again
-            facts.loop_failed(loop=name, error=error)
+            runtime.facts.loop_failed(loop=name, error=error)
             long_seconds = 10 * _LONGEST_PAUSE_SECONDS  # a defect comes again
             longest = _LONGEST_PAUSE_SECONDS
         else:
@@ -45,6 +41,6 @@ async def supervised(
             # It worked for a while. A Redis that fails again and again must not be slept through.
             pause_seconds = _FIRST_PAUSE_SECONDS
         # Jitter, so that several servers do not come back in one moment.
-        if await pause(stop, pause_seconds * rng.uniform(0.5, 1.5)):
+        if await pause(runtime.stop, pause_seconds * runtime.rng.uniform(0.5, 1.5)):
             return
         pause_seconds = min(2 * pause_seconds, longest)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket, members_of
 from matchkeeper.errors import StoreError
-from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.runtime import Runtime
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.tickets import TicketStore
 from matchkeeper.wire import answers
@@ -27,16 +27,14 @@ class Departures:
         self,
         tickets: TicketStore,
         connection: Connection,
-        *,
         settings: MatchmakingSettings,
-        facts: Facts,
-        new_token: Callable[[], str],
+        runtime: Runtime,
     ) -> None:
         self._tickets = tickets
         self._connection = connection
         self._settings = settings
-        self._facts = facts
-        self._new_token = new_token
+        self._facts = runtime.facts
+        self._new_token = runtime.new_token
 
     async def set_aside(self, mode: GameMode, poisoned: Sequence[PoisonedTicket]) -> None:
         """Moves tickets that cannot be read to the dead letters. Raises StoreError."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -10,7 +9,7 @@ from matchkeeper.domain.agreement import Agreement, ModeState, Shared, agreement
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import QueueName, folded
 from matchkeeper.errors import StoreError, StoreRefusedError
-from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.runtime import Runtime
 from matchkeeper.resilience.waiting import pause
 from matchkeeper.store.servers import Servers, States
 
@@ -27,18 +26,17 @@ class Fleet:
         modes: Sequence[GameMode],
         servers: Servers,
         shared: Shared,
+        runtime: Runtime,
         *,
         wake: Callable[[QueueName], None],
-        facts: Facts,
-        stop: asyncio.Event,
     ) -> None:
         self._modes = {mode.queue.mode: mode for mode in modes}
         self._servers = servers
         self._shared = shared
         self._digest = shared.digest()
         self._wake = wake
-        self._facts = facts
-        self._stop = stop
+        self._facts = runtime.facts
+        self._stop = runtime.stop
         self._heard: object = None
         self._looked = False
         self.agreement = Agreement(others=frozenset(self._modes))

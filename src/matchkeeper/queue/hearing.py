@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 
 from matchkeeper.config import MatchmakingSettings
-from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.runtime import Runtime
 from matchkeeper.queue.ingest import Ingest
 from matchkeeper.queue.tape import Cut, Tape
 from matchkeeper.resilience.waiting import Behind, pause, unless
@@ -40,10 +39,7 @@ class PubSubIntake:
         connection: Connection,
         store: HearingStore,
         settings: MatchmakingSettings,
-        *,
-        clock: Callable[[], float],
-        stop: asyncio.Event,
-        facts: Facts,
+        runtime: Runtime,
     ) -> None:
         self._ingest = ingest
         self._connection = connection
@@ -53,9 +49,9 @@ class PubSubIntake:
             settings.dequeue_request_channel: RequestKind.DEQUEUE,
         }
         self._batch = settings.ingest_batch_size
-        self._clock = clock
-        self._stop = stop
-        self._facts = facts
+        self._clock = runtime.clock
+        self._stop = runtime.stop
+        self._facts = runtime.facts
         self._tape = Tape(limit=settings.pubsub_backlog)
         self._subscribed = False
         self._calls = count(1)

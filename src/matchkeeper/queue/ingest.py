@@ -13,7 +13,7 @@ from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import QueueName, folded
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreError, StoreRefusedError
-from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.runtime import Runtime
 from matchkeeper.queue.answering import Told, refusal, told
 from matchkeeper.queue.failing import Failing
 from matchkeeper.queue.requested import (
@@ -66,16 +66,14 @@ class Ingest:
     def __init__(
         self,
         modes: Sequence[GameMode],
+        runtime: Runtime,
         *,
         tickets: TicketStore,
         stream: RequestStream,
         connection: Connection,
         settings: MatchmakingSettings,
         queues: Mapping[QueueName, Queue],
-        facts: Facts,
         known_elsewhere: Callable[[str], bool],
-        clock: Callable[[], float],
-        new_token: Callable[[], str],
     ) -> None:
         self._modes: Mapping[str, GameMode] = {mode.queue.mode: mode for mode in modes}
         self._tickets = tickets
@@ -83,11 +81,11 @@ class Ingest:
         self._connection = connection
         self._settings = settings
         self._queues = queues
-        self._facts = facts
-        self._clock = clock
+        self._facts = runtime.facts
+        self._clock = runtime.clock
         self._known_elsewhere = known_elsewhere
-        self._new_token = new_token
-        self._failing = Failing(clock=clock)
+        self._new_token = runtime.new_token
+        self._failing = Failing(clock=runtime.clock)
         """Requests that fail by themselves, by stream and entry."""
 
     async def take(self, entries: Sequence[Entry]) -> int:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Mapping, Set
 
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.realm import QueueName
 from matchkeeper.errors import StoreError
-from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.runtime import Runtime
 from matchkeeper.observe.supervision import supervised
 from matchkeeper.queue.rounds import Rounds
 from matchkeeper.resilience.waiting import pause
@@ -26,17 +25,13 @@ class Queues:
         queues: Mapping[QueueName, Rounds],
         tickets: TicketStore,
         settings: MatchmakingSettings,
-        *,
-        rng: random.Random,
-        stop: asyncio.Event,
-        facts: Facts,
+        runtime: Runtime,
     ) -> None:
         self._queues = queues
         self._tickets = tickets
         self._tick_seconds = settings.try_match_tick_interval_seconds
-        self._rng = rng
-        self._stop = stop
-        self._facts = facts
+        self._runtime = runtime
+        self._stop = runtime.stop
         self._group: asyncio.TaskGroup | None = None
         self._running: set[Rounds] = set()
 
@@ -58,7 +53,7 @@ class Queues:
     async def _rounds(self, queue: Rounds) -> None:
         name = f"rounds of {queue.mode.queue.mode}"
         try:
-            await supervised(name, queue.rounds, stop=self._stop, rng=self._rng, facts=self._facts)
+            await supervised(name, queue.rounds, self._runtime)
         finally:  # without a pause since nothing was due
             self._running.discard(queue)
 

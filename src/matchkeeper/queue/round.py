@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import islice
 
-from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Ticket, members_of
-from matchkeeper.errors import StoreError, StoreRefusedError
-from matchkeeper.handoff.committed import CommittedMatches
+from matchkeeper.errors import StoreRefusedError
 from matchkeeper.handoff.decide import Cause
 from matchkeeper.handoff.game_servers import GameServers
-from matchkeeper.handoff.offers import new_match
+from matchkeeper.handoff.offers import Offers
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.matching.strategy import Pairing, Strategy
-from matchkeeper.observe.facts import Facts
-from matchkeeper.observe.traces import Traces
+from matchkeeper.observe.runtime import Runtime
 from matchkeeper.queue.departures import Departures
 from matchkeeper.queue.fleet import Fleet
 from matchkeeper.queue.view import QueueView, View
 from matchkeeper.resilience.waiting import Behind
-from matchkeeper.store.matches import CommitReply, Committed, MatchStore, NewMatch
+from matchkeeper.store.matches import CommitReply, Committed, NewMatch
 
 _LONG = 10_000
 """Tickets; a strategy takes some microseconds for each."""
@@ -54,37 +50,26 @@ class Round:
         self,
         mode: GameMode,
         strategy: Strategy,
-        *,
         view: QueueView,
-        matches: MatchStore,
+        runtime: Runtime,
+        *,
+        offers: Offers,
         departures: Departures,
         pods: PodRecords,
         game_servers: GameServers,
         fleet: Fleet,
-        committed: CommittedMatches,
-        traces: Traces,
-        settings: MatchmakingSettings,
-        facts: Facts,
-        new_id: Callable[[], str],
-        clock: Callable[[], float],
-        stop: asyncio.Event,
     ) -> None:
         self.mode = mode
         self._strategy = strategy
         self.view = view
-        self._matches = matches
+        self._offers = offers
         self._departures = departures
         self._pods = pods
         self._game_servers = game_servers
         self._fleet = fleet
-        self._committed = committed
-        self._traces = traces
-        self._settings = settings
-        self._facts = facts
-        self._new_id = new_id
-        self._clock = clock
-        self._stop = stop
-        self._at_once = max(1, 2 * settings.commit_batch_size // mode.required_players)
+        self._facts = runtime.facts
+        self._clock = runtime.clock
+        self._stop = runtime.stop
         self._gone: dict[str, float] = {}
         """Tickets, by enqueue time, that made a proposal of the last round stale."""
 
@@ -163,7 +148,7 @@ class Round:
     async def _commit(self, proposals: Sequence[Proposal], now: float) -> tuple[int, bool]:
         """Commits in batches; returns how many were made, and whether nobody heard the offer."""
         made, unheard = 0, 0
-        left = iter(proposals)
+        left, at_once = iter(proposals), self._offers.at_once(self.mode)
 
         def add(ended: Sequence[tuple[int, int]]) -> None:
             nonlocal made, unheard
@@ -171,11 +156,11 @@ class Round:
             unheard += sum(players for _, players in ended)
 
         async with Behind[tuple[int, int]](at_once=_COMMITS_AT_ONCE) as behind:
-            while not unheard and (batch := list(islice(left, self._at_once))):
+            while not unheard and (batch := list(islice(left, at_once))):
                 if self._stop.is_set():
                     self._kept(Cause.SHUTDOWN, self._players_of((*batch, *left)))
                     break
-                ready = await self._ready(batch)
+                ready = await self._offers.ready(self.mode, batch)
                 add(await behind.start(self._commit_batch(ready, now)))
             add(await behind.rest())
         if unheard:
@@ -186,72 +171,27 @@ class Round:
     def _players_of(self, proposals: Sequence[Proposal]) -> int:
         return self.mode.required_players * len(proposals)
 
-    async def _ready(self, batch: Sequence[Proposal]) -> list[NewMatch]:
-        proposed = {self._new_id(): proposal for proposal in batch}
-        traced = await self._traces.proposed(self.mode, proposed)
-        return [
-            self._new_match(match_id, proposal, traced.get(match_id, ""))
-            for match_id, proposal in proposed.items()
-        ]
-
     async def _commit_batch(self, matches: Sequence[NewMatch], now: float) -> tuple[int, int]:
         """Returns how many were made, and how many players are in offers that nobody heard."""
-        for match in matches:
-            self._committed.add(self.mode, match)
-        try:
-            results = await self._matches.commit(
-                self.mode,
-                matches,
-                channel=self._settings.battle_request_channel,
-                offer_timeout=timedelta(seconds=self._settings.offer_timeout_seconds),
-                memory=timedelta(seconds=self._settings.match_memory_seconds),
-            )
-        except StoreError as error:
-            self._facts.commit_failed(match_ids=[each.match_id for each in matches], error=error)
-            self._kept(Cause.PUBLISH_FAILED, _players_in(matches))
-            raise
+        results = await self._offers.commit(self.mode, matches, now)
         made = [each for each in results if each.reply is CommitReply.COMMITTED]
         if made:
-            self._made(made, now)
+            self._game_servers.succeeded(max(each.subscribers for each in made))
+            self.view.left([ticket.ticket_id for each in made for ticket in each.match.tickets])
+        unheard = 0
         for each in results:
-            if each.reply is not CommitReply.COMMITTED:
-                self._not_made(each)
-        unheard = (each.match for each in results if each.reply is CommitReply.NO_SERVER)
-        return len(made), _players_in(unheard)
+            if each.reply is CommitReply.NO_SERVER:
+                unheard += len(members_of(each.match.tickets))
+            elif each.reply is CommitReply.STALE:
+                self._spoilt(each)
+        return len(made), unheard
 
-    def _new_match(self, match_id: str, proposal: Proposal, traceparent: str) -> NewMatch:
-        return new_match(
-            proposal,
-            self.mode,
-            match_id=match_id,
-            claim_within_seconds=self._settings.offer_timeout_seconds,
-            result_channel=self._settings.result_channel,
-            durability=str(self._matches.durability),
-            traceparent=traceparent,
-        )
-
-    def _made(self, made: Sequence[Committed], now: float) -> None:
-        tickets = [ticket for each in made for ticket in each.match.tickets]
-        waits = [max(0.0, now - each.enqueued_at) for each in tickets for _ in each.members]
-        self._facts.match_committed(mode=self.mode, made=made, waits_seconds=waits)
-        self._game_servers.succeeded(max(each.subscribers for each in made))
-        self.view.left([ticket.ticket_id for ticket in tickets])
-
-    def _not_made(self, result: Committed) -> None:
-        match_id, stale = result.match.match_id, result.stale_ticket
-        self._committed.forget(match_id)
-        self._facts.not_committed(match_id=match_id)
-        if result.reply is CommitReply.STALE:
-            for ticket in result.match.tickets:
-                if ticket.ticket_id == stale:
-                    self._gone[stale] = ticket.enqueued_at
-            self.view.forget(stale)
-            self._facts.proposal_stale(mode=self.mode.name, player_id=stale)
+    def _spoilt(self, result: Committed) -> None:
+        for ticket in result.match.tickets:
+            if ticket.ticket_id == result.stale_ticket:
+                self._gone[ticket.ticket_id] = ticket.enqueued_at
+        self.view.forget(result.stale_ticket)
 
     def _kept(self, cause: Cause, players: int) -> None:
         """These players wait on, with the place they had: they never left the queue."""
         self._facts.reenqueued(mode=self.mode.name, players=players, cause=cause.value)
-
-
-def _players_in(matches: Iterable[NewMatch]) -> int:
-    return sum(len(members_of(match.tickets)) for match in matches)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import CircuitOpenError, StoreError
 from matchkeeper.handoff.game_servers import GameServers
-from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.runtime import Runtime
 from matchkeeper.queue.fleet import Fleet
 from matchkeeper.queue.round import Round, RoundResult
 from matchkeeper.resilience.breaker import BreakerState, CircuitBreaker
@@ -32,14 +31,12 @@ class Rounds:
         self,
         round_: Round,
         settings: MatchmakingSettings,
+        runtime: Runtime,
         *,
         breaker: CircuitBreaker,
         game_servers: GameServers,
         fleet: Fleet,
-        facts: Facts,
         when_due: Callable[[Rounds], None],
-        clock: Callable[[], float],
-        stop: asyncio.Event,
     ) -> None:
         self._round = round_
         self.mode = round_.mode
@@ -47,9 +44,9 @@ class Rounds:
         self._breaker = breaker
         self._game_servers = game_servers
         self._fleet = fleet
-        self._facts = facts
-        self._clock = clock
-        self._stop = stop
+        self._facts = runtime.facts
+        self._clock = runtime.clock
+        self._stop = runtime.stop
         self._when_due = when_due
         self.due = False
         self._flight = SingleFlight()

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from matchkeeper.config import MatchmakingSettings
-from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.runtime import Runtime
 from matchkeeper.queue.ingest import Ingest
 from matchkeeper.resilience.waiting import Behind, unless
 from matchkeeper.store.stream import RequestStream
@@ -27,16 +27,14 @@ class StreamIntake:
         ingest: Ingest,
         stream: RequestStream,
         settings: MatchmakingSettings,
-        *,
-        facts: Facts,
-        stop: asyncio.Event,
+        runtime: Runtime,
     ) -> None:
         self._ingest = ingest
         self._stream = stream
         self._batch = settings.ingest_batch_size
         self._take_over_after = timedelta(seconds=settings.take_over_seconds)
-        self._facts = facts
-        self._stop = stop
+        self._facts = runtime.facts
+        self._stop = runtime.stop
         self._look_at = 0.0
         """When to look for requests of servers that are gone; a new start does not put it off."""
         self._again_at = math.inf

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from matchkeeper.errors import StoreRefusedError
 from matchkeeper.observe.board.problems import Problem, Severity, problem
-from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.runtime import Runtime
 from matchkeeper.resilience.waiting import pause, unless
 from matchkeeper.store.clock import Look, RedisClock
 
@@ -29,15 +29,12 @@ class ClockWatch:
     def __init__(
         self,
         redis_clock: RedisClock,
-        *,
-        clock: Callable[[], float],
-        facts: Facts,
-        stop: asyncio.Event,
+        runtime: Runtime,
     ) -> None:
         self._redis_clock = redis_clock
-        self._clock = clock
-        self._facts = facts
-        self._stop = stop
+        self._clock = runtime.clock
+        self._facts = runtime.facts
+        self._stop = runtime.stop
         self._last: Look | None = None
         self._went_back_at: float | None = None
         self._believed = asyncio.Event()

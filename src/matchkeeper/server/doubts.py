@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from matchkeeper.observe.board.problems import Problem, Severity, problem
-from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.runtime import Runtime
 from matchkeeper.operate.doctor import Finding, Verdict, examine_keeping
 from matchkeeper.resilience.waiting import pause
 from matchkeeper.store.connection import Connection
@@ -17,10 +15,10 @@ _EVERY_SECONDS = 60.0
 class RedisDoubts:
     """What the doctor finds not good, while the server runs. What is not told is no doubt."""
 
-    def __init__(self, connection: Connection, *, facts: Facts, stop: asyncio.Event) -> None:
+    def __init__(self, connection: Connection, runtime: Runtime) -> None:
         self._connection = connection
-        self._facts = facts
-        self._stop = stop
+        self._facts = runtime.facts
+        self._stop = runtime.stop
         self._found: dict[str, Finding] = {}
         self._asked_in_vain = False
 

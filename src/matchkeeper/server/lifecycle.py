@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.runtime import Runtime
 from matchkeeper.observe.supervision import supervised
 
 
@@ -34,7 +33,7 @@ class Task:
 class MatchServer:
     """Runs its tasks until it is told to stop; then lets them end what they are doing.
 
-    `stopping` is set first: intakes stop reading and empty their backlog, rounds end between
+    `runtime.stop` is set first: intakes stop reading and empty their backlog, rounds end between
     commits. What is not over at the deadline, or at a second `stop()`, is cancelled: it is safe to
     cut off anything at any time, since no player is held in memory alone.
     """
@@ -42,17 +41,15 @@ class MatchServer:
     def __init__(
         self,
         tasks: Sequence[Task],
+        runtime: Runtime,
         *,
-        stopping: asyncio.Event,
         deadline: timedelta,
-        rng: random.Random,
-        facts: Facts,
     ) -> None:
         self._tasks = tasks
-        self._stopping = stopping
+        self._runtime = runtime
+        self._stopping = runtime.stop
         self._deadline = deadline
-        self._rng = rng
-        self._facts = facts
+        self._facts = runtime.facts
         self._at_once = asyncio.Event()
         self.phase = Phase.STARTING
 
@@ -99,4 +96,4 @@ class MatchServer:
         await asyncio.gather(everything, return_exceptions=True)
 
     async def _supervise(self, task: Task) -> None:
-        await supervised(task.name, task.run, stop=self._stopping, rng=self._rng, facts=self._facts)
+        await supervised(task.name, task.run, self._runtime)

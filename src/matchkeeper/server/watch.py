@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from matchkeeper.domain.mode import GameMode
@@ -11,7 +10,7 @@ from matchkeeper.domain.realm import QueueName
 from matchkeeper.errors import StoreRefusedError
 from matchkeeper.handoff.game_servers import GameServers
 from matchkeeper.handoff.pods import PodRecords
-from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.runtime import Runtime
 from matchkeeper.resilience.waiting import MODES_AT_ONCE, Behind, pause
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.dead_letters import DeadLetterStore
@@ -28,6 +27,7 @@ class Watch:
     def __init__(
         self,
         modes: Sequence[GameMode],
+        runtime: Runtime,
         *,
         channel: str,
         tickets: TicketStore,
@@ -35,8 +35,6 @@ class Watch:
         coordination: Coordination,
         pods: PodRecords,
         game_servers: GameServers,
-        facts: Facts,
-        stop: asyncio.Event,
     ) -> None:
         self._modes = modes
         self._channel = channel
@@ -45,8 +43,8 @@ class Watch:
         self._coordination = coordination
         self._pods = pods
         self._game_servers = game_servers
-        self._facts = facts
-        self._stop = stop
+        self._facts = runtime.facts
+        self._stop = runtime.stop
         self._there: set[QueueName] = set()
         """Modes where somebody waited or was set aside at the last look."""
 
@@ -97,10 +95,12 @@ class Watch:
             self._facts.pod_back(pod_id=pod_id)
 
 
-async def watch_lag(facts: Facts, *, clock: Callable[[], float], stop: asyncio.Event) -> None:
+async def watch_lag(runtime: Runtime) -> None:
     """Measures how late the event loop comes to what is due."""
+    clock = runtime.clock
     while True:
         begun = clock()
-        if await pause(stop, _LAG_EVERY_SECONDS):
+        if await pause(runtime.stop, _LAG_EVERY_SECONDS):
             return
-        facts.loop_lagged(seconds=max(0.0, clock() - begun - _LAG_EVERY_SECONDS))
+        late = max(0.0, clock() - begun - _LAG_EVERY_SECONDS)
+        runtime.facts.loop_lagged(seconds=late)

@@ -85,6 +85,8 @@ class Fact(Generic[P]):
             return lambda fields: hear(
                 **{name: fields.get(name, self.defaults[name]) for name in wanted}
             )
+        if len(wanted) == len(self.defaults):
+            return lambda fields: hear(**fields)
         return lambda fields: hear(**{name: fields[name] for name in wanted})
 
 

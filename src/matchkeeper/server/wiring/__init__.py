@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -18,6 +18,7 @@ from matchkeeper.handoff.claimers import RefusedClaimers
 from matchkeeper.handoff.committed import CommittedMatches, HandoffEvents
 from matchkeeper.handoff.game_servers import GameServers
 from matchkeeper.handoff.monitor import GameServerMonitor
+from matchkeeper.handoff.offers import Offers
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.handoff.reaper import Reaper
 from matchkeeper.matching.strategy import strategy_for
@@ -28,6 +29,7 @@ from matchkeeper.observe.facts import Facts
 from matchkeeper.observe.log import Log
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.observe.redis_events import RedisEvents
+from matchkeeper.observe.runtime import Runtime
 from matchkeeper.observe.traces import Traces
 from matchkeeper.operate.operator import Operator
 from matchkeeper.queue.departures import Departures
@@ -41,8 +43,7 @@ from matchkeeper.queue.view import QueueView
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.server.lifecycle import MatchServer, Task
 from matchkeeper.server.watch import Watch, watch_lag
-from matchkeeper.server.wiring.fleet import fleet_for
-from matchkeeper.server.wiring.intakes import Intakes, intakes_for
+from matchkeeper.server.wiring.intakes import intakes_for
 from matchkeeper.server.wiring.stores import (
     Clock,
     Stores,
@@ -57,7 +58,7 @@ from matchkeeper.server.wiring.stores import (
 )
 from matchkeeper.server.wiring.tracing import traces_for
 from matchkeeper.server.wiring.watches import Watches, watches_for
-from matchkeeper.store.connection import Network
+from matchkeeper.store.connection import ConnectionOptions, Network
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -119,278 +120,187 @@ def build(
 
     Raises ConfigError.
     """
-    rng = rng or random.Random()  # noqa: S311  # jitter, not secrets
-    stopping = asyncio.Event()
     board = Board(clock=clock, wall=time.time)
     metrics = Metrics()
     log = Log(repeat_seconds=settings.logging.repeat_interval_seconds, clock=clock)
     log.readers.append(board.events.read)
-    facts = Facts(log.hears(), metrics.hears(), board.hears())
-    alerter = Alerter(channels_from(settings.alerts), settings.alerts, facts=facts, clock=clock)
-    events = RedisEvents(
-        facts=facts,
-        alerter=alerter,
-        timeout_seconds=settings.matchmaking.redis_operation_timeout_seconds,
+    runtime = Runtime(
+        facts=Facts(log.hears(), metrics.hears(), board.hears()),
+        clock=clock,
+        rng=rng or random.Random(),  # noqa: S311  # jitter, not secrets
+        new_token=token,
+        stop=asyncio.Event(),
     )
     options = options_for(settings, url, network)
-    me = new_server_id(settings.server.server_id, token=token)
-    breaker = breaker_for(settings, events=events, clock=clock, rng=rng)
-    stores = stores_for(
-        settings,
-        options,
-        me=me,
-        breaker=breaker,
-        events=events,
-        clock=clock,
-        rng=rng,
-        stop=stopping,
-        token=token,
-    )
-    people = stores_for_people(settings, options, me=me, clock=clock, rng=rng, stop=stopping)
-    alerter.permission = stores.coordination
-    traces = traces_for(
-        settings, options, facts=facts, clock=clock, rng=rng, stop=stopping, exporter=exporter
-    )
-    facts.listen(traces.hears())
-    return _Wiring(
-        settings=settings,
-        stores=stores,
-        people=people,
-        breaker=breaker,
-        redis_events=events,
-        facts=facts,
-        log=log,
-        metrics=metrics,
-        alerter=alerter,
-        board=board,
-        clock=clock,
-        rng=rng,
-        stopping=stopping,
-        token=token,
-        traces=traces,
-    ).context()
+    wiring = _Wiring(settings, options, runtime, traces_for(settings, options, runtime, exporter))
+    return wiring.context(log, metrics, board)
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Wiring:
     """The parts of one server, put together."""
 
-    settings: Settings
-    stores: Stores
-    people: Stores
-    breaker: CircuitBreaker
-    redis_events: RedisEvents
-    facts: Facts
-    log: Log
-    metrics: Metrics
-    alerter: Alerter
-    board: Board
-    clock: Clock
-    rng: random.Random
-    stopping: asyncio.Event
-    token: Callable[[], str]
-    traces: Traces
+    def __init__(
+        self, settings: Settings, options: ConnectionOptions, runtime: Runtime, traces: Traces
+    ) -> None:
+        self._settings = settings
+        self._matchmaking = settings.matchmaking
+        self._modes = settings.modes()
+        self._runtime = runtime
+        self._facts = runtime.facts
+        self._traces = traces
+        self._facts.listen(traces.hears())
+        channels = channels_from(settings.alerts)
+        self._alerter = Alerter(channels, settings.alerts, facts=self._facts, clock=runtime.clock)
+        self._events = RedisEvents(
+            facts=self._facts,
+            alerter=self._alerter,
+            timeout_seconds=self._matchmaking.redis_operation_timeout_seconds,
+        )
+        self._breaker = breaker_for(settings, self._events, runtime)
+        me = new_server_id(settings.server.server_id, token=runtime.new_token)
+        self._stores = stores_for(
+            settings,
+            options,
+            me=me,
+            breaker=self._breaker,
+            events=self._events,
+            clock=runtime.clock,
+            rng=runtime.rng,
+            stop=runtime.stop,
+            token=runtime.new_token,
+        )
+        self._people = stores_for_people(settings, options, runtime, me=me)
+        self._alerter.permission = self._stores.coordination
+        self._pods = PodRecords(self._matchmaking, clock=runtime.clock)
+        self._queues: dict[QueueName, Rounds] = {}
+        self._game_servers = GameServers(
+            GameServerMonitor(settings.alerts, clock=runtime.clock),
+            channel=self._matchmaking.battle_request_channel,
+            alerter=self._alerter,
+            facts=self._facts,
+            on_recovery=self._wake_all,
+        )
+        self._fleet = Fleet(
+            self._modes, self._stores.servers, settings.agreed(), runtime, wake=self._wake
+        )
 
-    def context(self) -> Context:
-        settings = self.settings
-        modes = settings.modes()
-        pods = PodRecords(settings.matchmaking, clock=self.clock)
-        queues: dict[QueueName, Rounds] = {}
+    def _wake(self, queue: QueueName) -> None:
+        """A round of this queue is due."""
+        self._queues[queue].try_now()
 
-        def wake(*names: QueueName) -> None:
-            for name in names:
-                queues[name].try_now()
+    def _wake_all(self) -> None:
+        for rounds in self._queues.values():
+            rounds.try_now()
 
-        game_servers = self._game_servers(on_recovery=lambda: wake(*queues))
-        fleet = fleet_for(settings, self.stores, wake, facts=self.facts, stop=self.stopping)
-        committed = CommittedMatches(pods, self.facts)
-        rounds = self._rounds(queues)
-        for mode in modes:
-            self.facts.mode_served(mode=mode.name, required_players=mode.required_players)
-            queues[mode.queue] = self._queue(
-                mode, pods, game_servers, fleet, committed, when_due=rounds.begin
-            )
-        self.redis_events.on_recovery = lambda: wake(*queues)
-        intakes = self._intakes(queues, fleet)
-        claimers = RefusedClaimers(settings.matchmaking, alerter=self.alerter, facts=self.facts)
-        reaper = self._reaper(modes, pods, claimers, wake)
-        watch = self._watch(modes, pods, game_servers)
-        heard = self._handoff_events(modes, committed)
-        probe = probe_for(settings, self.stores, events=self.redis_events, stop=self.stopping)
-        lag = partial(watch_lag, self.facts, clock=self.clock, stop=self.stopping)
-        watches = watches_for(self.stores, facts=self.facts, clock=self.clock, stop=self.stopping)
+    def context(self, log: Log, metrics: Metrics, board: Board) -> Context:
+        settings, stores, runtime = self._settings, self._stores, self._runtime
+        committed = CommittedMatches(self._pods, self._facts)
+        rounds = Queues(self._queues, stores.tickets, self._matchmaking, runtime)
+        self._fill_queues(committed, rounds)
+        self._events.on_recovery = self._wake_all
+        claimers = RefusedClaimers(self._matchmaking, alerter=self._alerter, facts=self._facts)
+        intakes = intakes_for(settings, stores, self._queues, self._fleet, runtime)
+        watches = watches_for(stores, runtime)
         tasks = [
             *intakes.tasks(watches.clock),
             Task(name="rounds", run=rounds.run),
             Task(name="ticks", run=rounds.ticks),
-            Task(name="reaper", run=reaper.run),
-            Task(name="watch", run=watch.run),
-            Task(name="redis probe", run=probe.run),
-            Task(name="fleet", run=fleet.run),
-            *watches.tasks(),
-            Task(name="handoff events", run=heard.run),
-            *(Task(name=name, run=run) for name, run in self.traces.loops().items()),
-            Task(name="lag", run=lag),
-            Task(name="board", run=self.board.run, finishes=False),
-            Task(name="alerts", run=self.alerter.run, finishes=False),
+            Task(name="reaper", run=self._reaper(claimers).run),
+            *self._looks(watches),
+            Task(name="handoff events", run=self._handoff_events(committed).run),
+            *(Task(name=name, run=run) for name, run in self._traces.loops().items()),
+            Task(name="lag", run=partial(watch_lag, runtime)),
+            Task(name="board", run=board.run, finishes=False),
+            Task(name="alerts", run=self._alerter.run, finishes=False),
         ]
+        deadline = timedelta(seconds=settings.server.shutdown_deadline_seconds)
         return Context(
             settings=settings,
-            modes=modes,
-            server=self._server(tasks),
-            stores=self.stores,
-            breaker=self.breaker,
-            redis_events=self.redis_events,
-            facts=self.facts,
-            log=self.log,
-            metrics=self.metrics,
-            alerter=self.alerter,
-            board=self.board,
-            pods=pods,
+            modes=self._modes,
+            server=MatchServer(tasks, runtime, deadline=deadline),
+            stores=stores,
+            breaker=self._breaker,
+            redis_events=self._events,
+            facts=self._facts,
+            log=log,
+            metrics=metrics,
+            alerter=self._alerter,
+            board=board,
+            pods=self._pods,
             claimers=claimers,
-            game_servers=game_servers,
-            fleet=fleet,
+            game_servers=self._game_servers,
+            fleet=self._fleet,
             pubsub=intakes.pubsub,
             stream=intakes.stream,
-            operator=operator_for(settings, self.people),
-            people=self.people,
-            traces=self.traces,
+            operator=operator_for(settings, self._people),
+            people=self._people,
+            traces=self._traces,
             watches=watches,
         )
 
-    def _server(self, tasks: Sequence[Task]) -> MatchServer:
-        return MatchServer(
-            tasks,
-            stopping=self.stopping,
-            deadline=timedelta(seconds=self.settings.server.shutdown_deadline_seconds),
-            rng=self.rng,
-            facts=self.facts,
+    def _looks(self, watches: Watches) -> list[Task]:
+        """Those who look at Redis by themselves."""
+        watch = Watch(
+            self._modes,
+            self._runtime,
+            channel=self._matchmaking.battle_request_channel,
+            tickets=self._stores.tickets,
+            dead_letters=self._stores.dead_letters,
+            coordination=self._stores.coordination,
+            pods=self._pods,
+            game_servers=self._game_servers,
         )
+        stop = self._runtime.stop
+        probe = probe_for(self._settings, self._stores, events=self._events, stop=stop)
+        return [
+            Task(name="watch", run=watch.run),
+            Task(name="redis probe", run=probe.run),
+            Task(name="fleet", run=self._fleet.run),
+            *watches.tasks(),
+        ]
 
-    def _game_servers(self, *, on_recovery: Callable[[], None]) -> GameServers:
-        return GameServers(
-            GameServerMonitor(self.settings.alerts, clock=self.clock),
-            channel=self.settings.matchmaking.battle_request_channel,
-            alerter=self.alerter,
-            facts=self.facts,
-            on_recovery=on_recovery,
-        )
-
-    def _intakes(self, queues: Mapping[QueueName, Rounds], fleet: Fleet) -> Intakes:
-        return intakes_for(
-            self.settings,
-            self.stores,
-            queues,
-            fleet,
-            facts=self.facts,
-            clock=self.clock,
-            token=self.token,
-            stop=self.stopping,
-        )
-
-    def _handoff_events(
-        self, modes: tuple[GameMode, ...], committed: CommittedMatches
-    ) -> HandoffEvents:
+    def _handoff_events(self, committed: CommittedMatches) -> HandoffEvents:
         # Figures need only what game servers claim; traces follow all matches.
-        traced = self.settings.tracing.enabled
-        names = [mode.queue for mode in modes if traced or mode.handoff is Handoff.CLAIM]
-        return HandoffEvents(
-            self.stores.history, committed, self.facts, queues=names, stop=self.stopping
-        )
+        traced = self._settings.tracing.enabled
+        names = [mode.queue for mode in self._modes if traced or mode.handoff is Handoff.CLAIM]
+        return HandoffEvents(self._stores.history, committed, self._runtime, queues=names)
 
-    def _rounds(self, queues: Mapping[QueueName, Rounds]) -> Queues:
-        return Queues(
-            queues,
-            self.stores.tickets,
-            self.settings.matchmaking,
-            rng=self.rng,
-            stop=self.stopping,
-            facts=self.facts,
-        )
-
-    def _queue(
-        self,
-        mode: GameMode,
-        pods: PodRecords,
-        game_servers: GameServers,
-        fleet: Fleet,
-        committed: CommittedMatches,
-        *,
-        when_due: Callable[[Rounds], None],
-    ) -> Rounds:
-        settings = self.settings.matchmaking
-        round_ = Round(
-            mode,
-            strategy_for(mode),
-            view=QueueView(
+    def _fill_queues(self, committed: CommittedMatches, rounds: Queues) -> None:
+        settings, stores, runtime = self._matchmaking, self._stores, self._runtime
+        offers = Offers(stores.matches, committed, self._traces, settings, runtime)
+        departures = Departures(stores.tickets, stores.connection, settings, runtime)
+        for mode in self._modes:
+            self._facts.mode_served(mode=mode.name, required_players=mode.required_players)
+            round_ = Round(
                 mode,
-                self.stores.tickets,
+                strategy_for(mode),
+                QueueView(mode, stores.tickets, settings, rng=runtime.rng),
+                runtime,
+                offers=offers,
+                departures=departures,
+                pods=self._pods,
+                game_servers=self._game_servers,
+                fleet=self._fleet,
+            )
+            self._queues[mode.queue] = Rounds(
+                round_,
                 settings,
-                rng=self.rng,
-            ),
-            matches=self.stores.matches,
-            departures=Departures(
-                self.stores.tickets,
-                self.stores.connection,
-                settings=settings,
-                facts=self.facts,
-                new_token=self.token,
-            ),
-            pods=pods,
-            game_servers=game_servers,
-            fleet=fleet,
-            committed=committed,
-            traces=self.traces,
-            settings=settings,
-            facts=self.facts,
-            new_id=self.token,
-            clock=self.clock,
-            stop=self.stopping,
-        )
-        return Rounds(
-            round_,
-            settings,
-            breaker=self.breaker,
-            game_servers=game_servers,
-            fleet=fleet,
-            facts=self.facts,
-            when_due=when_due,
-            clock=self.clock,
-            stop=self.stopping,
-        )
+                runtime,
+                breaker=self._breaker,
+                game_servers=self._game_servers,
+                fleet=self._fleet,
+                when_due=rounds.begin,
+            )
 
-    def _reaper(
-        self,
-        modes: tuple[GameMode, ...],
-        pods: PodRecords,
-        claimers: RefusedClaimers,
-        wake: Callable[[QueueName], None],
-    ) -> Reaper:
+    def _reaper(self, claimers: RefusedClaimers) -> Reaper:
         return Reaper(
-            modes,
-            matches=self.stores.matches,
-            connection=self.stores.connection,
-            pods=pods,
+            self._modes,
+            self._runtime,
+            matches=self._stores.matches,
+            connection=self._stores.connection,
+            pods=self._pods,
             claimers=claimers,
-            settings=self.settings.matchmaking,
-            traces=self.traces,
-            wake=wake,
-            facts=self.facts,
-            new_token=self.token,
-            stop=self.stopping,
-        )
-
-    def _watch(
-        self, modes: tuple[GameMode, ...], pods: PodRecords, game_servers: GameServers
-    ) -> Watch:
-        return Watch(
-            modes,
-            channel=self.settings.matchmaking.battle_request_channel,
-            tickets=self.stores.tickets,
-            dead_letters=self.stores.dead_letters,
-            coordination=self.stores.coordination,
-            pods=pods,
-            game_servers=game_servers,
-            facts=self.facts,
-            stop=self.stopping,
+            settings=self._matchmaking,
+            traces=self._traces,
+            wake=self._wake,
         )

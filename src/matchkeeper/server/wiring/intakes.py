@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from matchkeeper.config import Settings
 from matchkeeper.domain.realm import QueueName
-from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.runtime import Runtime
 from matchkeeper.queue.fleet import Fleet
 from matchkeeper.queue.hearing import PubSubIntake
 from matchkeeper.queue.ingest import Ingest
@@ -17,7 +16,7 @@ from matchkeeper.queue.rounds import Rounds
 from matchkeeper.queue.stream_intake import StreamIntake
 from matchkeeper.server.clock_watch import ClockWatch
 from matchkeeper.server.lifecycle import Task
-from matchkeeper.server.wiring.stores import Clock, Stores
+from matchkeeper.server.wiring.stores import Stores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,37 +43,21 @@ def intakes_for(
     stores: Stores,
     queues: Mapping[QueueName, Rounds],
     fleet: Fleet,
-    *,
-    facts: Facts,
-    clock: Clock,
-    token: Callable[[], str],
-    stop: asyncio.Event,
+    runtime: Runtime,
 ) -> Intakes:
     """Both ways into the queues."""
     matchmaking = settings.matchmaking
     ingest = Ingest(
         settings.modes(),
+        runtime,
         tickets=stores.tickets,
         stream=stores.stream,
         connection=stores.connection,
         settings=matchmaking,
         queues=queues,
-        facts=facts,
         # What is handed on must be read again, at least by this server.
         known_elsewhere=fleet.knows if matchmaking.read_streams else lambda _: False,
-        clock=clock,
-        new_token=token,
     )
-    pubsub = PubSubIntake(
-        ingest,
-        stores.connection,
-        stores.hearing,
-        matchmaking,
-        clock=clock,
-        stop=stop,
-        facts=facts,
-    )
-    if not matchmaking.read_streams:
-        return Intakes(pubsub=pubsub, stream=None)
-    stream = StreamIntake(ingest, stores.stream, matchmaking, facts=facts, stop=stop)
-    return Intakes(pubsub=pubsub, stream=stream)
+    pubsub = PubSubIntake(ingest, stores.connection, stores.hearing, matchmaking, runtime)
+    stream = StreamIntake(ingest, stores.stream, matchmaking, runtime)
+    return Intakes(pubsub=pubsub, stream=stream if matchmaking.read_streams else None)

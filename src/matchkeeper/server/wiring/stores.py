@@ -14,6 +14,7 @@ from itertools import count
 
 from matchkeeper.config import Settings
 from matchkeeper.observe.redis_events import RedisEvents
+from matchkeeper.observe.runtime import Runtime
 from matchkeeper.operate.operator import Operator
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.resilience.retry import RetryPolicy
@@ -72,9 +73,7 @@ def new_server_id(label: str | None = None, *, token: Callable[[], str] = new_to
     return f"{label or f'{socket.gethostname()}-{os.getpid()}'}-{token()}"
 
 
-def breaker_for(
-    settings: Settings, *, events: RedisEvents, clock: Clock, rng: random.Random
-) -> CircuitBreaker:
+def breaker_for(settings: Settings, events: RedisEvents, runtime: Runtime) -> CircuitBreaker:
     """The circuit breaker of one Redis."""
     redis = settings.redis
     return CircuitBreaker(
@@ -89,8 +88,8 @@ def breaker_for(
             seconds=2 * settings.matchmaking.redis_operation_timeout_seconds
             + redis.durability_timeout_seconds
         ),
-        clock=clock,
-        rng=rng,
+        clock=runtime.clock,
+        rng=runtime.rng,
         on_change=events.breaker_changed,
     )
 
@@ -120,11 +119,9 @@ def options_for(settings: Settings, url: str, network: Network | None = None) ->
 def stores_for_people(
     settings: Settings,
     options: ConnectionOptions,
+    runtime: Runtime,
     *,
     me: str,
-    clock: Clock,
-    rng: random.Random,
-    stop: asyncio.Event,
 ) -> Stores:
     """For what people ask by HTTP: connections, deadlines and a breaker of its own, so that nothing
     they ask for keeps matching up. What fails is told to who asks.
@@ -141,14 +138,14 @@ def stores_for_people(
         breaker=CircuitBreaker(
             cooldown=_PEOPLE_COOLDOWN,
             cooldown_max=_PEOPLE_COOLDOWN,
-            clock=clock,
-            rng=rng,
+            clock=runtime.clock,
+            rng=runtime.rng,
             on_change=lambda _change: None,
         ),
         events=Unobserved(),
-        clock=clock,
-        rng=rng,
-        stop=stop,
+        clock=runtime.clock,
+        rng=runtime.rng,
+        stop=runtime.stop,
     )
 
 

@@ -4,18 +4,15 @@ fails with them fails alone.
 
 from __future__ import annotations
 
-import asyncio
-import random
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from matchkeeper.config import Settings
 from matchkeeper.errors import ConfigError
-from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.runtime import Runtime
 from matchkeeper.observe.traces import Traces, Untraced
 from matchkeeper.resilience.breaker import CircuitBreaker
-from matchkeeper.server.wiring.stores import Clock
 from matchkeeper.store.connection import Connection, ConnectionOptions, Unobserved
 from matchkeeper.store.traces import TraceStore
 
@@ -30,11 +27,7 @@ _COOLDOWN = timedelta(seconds=5)
 def traces_for(
     settings: Settings,
     options: ConnectionOptions,
-    *,
-    facts: Facts,
-    clock: Clock,
-    rng: random.Random,
-    stop: asyncio.Event,
+    runtime: Runtime,
     exporter: SpanExporter | None = None,
 ) -> Traces:
     """Traces as the settings say. `exporter` takes the spans in the place of the collector.
@@ -55,17 +48,15 @@ def traces_for(
             hint="pip install 'matchkeeper[otel]', or set tracing.enabled to false.",
         ) from None
     return PlayerTraces(
-        Spans(tracing, facts=facts, exporter=exporter),
-        TraceStore(_connection(options, clock=clock, rng=rng, stop=stop)),
-        facts=facts,
+        Spans(tracing, facts=runtime.facts, exporter=exporter),
+        TraceStore(_connection(options, runtime)),
+        facts=runtime.facts,
         wall=time.time,
-        stop=stop,
+        stop=runtime.stop,
     )
 
 
-def _connection(
-    options: ConnectionOptions, *, clock: Clock, rng: random.Random, stop: asyncio.Event
-) -> Connection:
+def _connection(options: ConnectionOptions, runtime: Runtime) -> Connection:
     return Connection(
         ConnectionOptions(
             url=options.url,
@@ -77,12 +68,12 @@ def _connection(
         breaker=CircuitBreaker(
             cooldown=_COOLDOWN,
             cooldown_max=_COOLDOWN,
-            clock=clock,
-            rng=rng,
+            clock=runtime.clock,
+            rng=runtime.rng,
             on_change=lambda _change: None,
         ),
         observer=Unobserved(),  # what fails is told by who asks, as lost traces
-        clock=clock,
-        rng=rng,
-        stop=stop,
+        clock=runtime.clock,
+        rng=runtime.rng,
+        stop=runtime.stop,
     )

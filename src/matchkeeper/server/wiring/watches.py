@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from matchkeeper.observe.board.problems import Problem
-from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.runtime import Runtime
 from matchkeeper.server.clock_watch import ClockWatch
 from matchkeeper.server.doubts import RedisDoubts
 from matchkeeper.server.lifecycle import Task
-from matchkeeper.server.wiring.stores import Clock, Stores
+from matchkeeper.server.wiring.stores import Stores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +31,9 @@ class Watches:
         return [*self.clock.problems(), *self.doubts.problems()]
 
 
-def watches_for(stores: Stores, *, facts: Facts, clock: Clock, stop: asyncio.Event) -> Watches:
+def watches_for(stores: Stores, runtime: Runtime) -> Watches:
     """Those of one server."""
     return Watches(
-        clock=ClockWatch(stores.clock, clock=clock, facts=facts, stop=stop),
-        doubts=RedisDoubts(stores.connection, facts=facts, stop=stop),
+        clock=ClockWatch(stores.clock, runtime),
+        doubts=RedisDoubts(stores.connection, runtime),
     )
