@@ -1,0 +1,149 @@
+"""Who comes when, with what behaviour, and what they write. All pure."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from itertools import islice, pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crowd.behaviours import Behaviour, PodBehaviour
+from crowd.mix import Mix
+from crowd.people import CrowdOptions, Pace, Person, crowd
+from crowd.requests import Names, Writer
+from matchkeeper.wire.codes import WireError
+from matchkeeper.wire.requests import RequestKind, decode
+
+WEIGHTS = st.floats(min_value=0.001, max_value=1e6)
+
+
+def options(**changes: object) -> CrowdOptions:
+    given_: dict[str, object] = {
+        "players": 50,
+        "pace": Pace(rate=10),
+        "behaviours": Mix(tuple((each, 1.0) for each in Behaviour)),
+        "modes": Mix((("Normal", 1.0), ("Ranked", 3.0))),
+        "homes": 3,
+        "seed": 7,
+    }
+    return CrowdOptions(**{**given_, **changes})  # type: ignore[arg-type]
+
+
+@given(st.dictionaries(st.sampled_from(PodBehaviour), WEIGHTS, min_size=1), st.integers(0, 200))
+def test_a_mix_spread_over_servers_keeps_its_proportions(
+    weights: dict[PodBehaviour, float], count: int
+) -> None:
+    found = Counter(Mix(tuple(weights.items())).spread(count))
+    assert found.total() == count
+    total = sum(weights.values())
+    for each, weight in weights.items():
+        assert abs(found[each] - count * weight / total) < 1
+
+
+def test_what_has_no_weight_is_never_picked() -> None:
+    mix = Mix(((Behaviour.QUITS, 0.0), (Behaviour.NORMAL, 1.0), (Behaviour.TWICE, 0.0)))
+    rng = random.Random(1)
+    pick = mix.picker(rng)
+    assert {pick() for _ in range(1000)} == {Behaviour.NORMAL}
+
+    class Last(random.Random):
+        def random(self) -> float:
+            return 1.0  # one more than there is: rounding must not lead behind the end
+
+    assert mix.picker(Last())() is Behaviour.NORMAL
+
+
+@given(
+    rate=st.floats(0.1, 5000),
+    ramp=st.floats(0, 600),
+    players=st.floats(0.01, 1e6),
+)
+def test_so_many_come_in_the_time_until_they_have(rate: float, ramp: float, players: float) -> None:
+    seconds = Pace(rate=rate, ramp_seconds=ramp).until(players)
+    in_ramp = min(seconds, ramp)
+    ramped = rate * in_ramp**2 / (2 * ramp) if ramp else 0.0
+    come = ramped + rate * max(0.0, seconds - ramp)
+    assert come == pytest.approx(players, rel=1e-6, abs=1e-6)
+
+
+@given(seed=st.integers(0, 2**32), ramp=st.floats(0, 100), rate=st.floats(0.1, 1000))
+def test_the_crowd_comes_in_order_and_the_same_with_the_same_seed(
+    seed: int, ramp: float, rate: float
+) -> None:
+    chosen = options(seed=seed, pace=Pace(rate=rate, ramp_seconds=ramp))
+    people = list(crowd(chosen))
+    assert people == list(crowd(chosen))
+    assert [each.number for each in people] == list(range(50))
+    assert all(first.at <= second.at for first, second in pairwise(people))
+    assert all(0 <= each.home < 3 for each in people)
+
+
+def test_another_seed_is_another_crowd() -> None:
+    assert list(crowd(options(seed=1))) != list(crowd(options(seed=2)))
+
+
+def test_the_rate_is_kept_and_the_ramp_is_slower() -> None:
+    steady = list(crowd(options(players=20_000, pace=Pace(rate=1000))))
+    assert steady[-1].at == pytest.approx(20, rel=0.05)
+    ramped = list(crowd(options(players=20_000, pace=Pace(rate=1000, ramp_seconds=10))))
+    assert ramped[-1].at == pytest.approx(25, rel=0.05)
+    in_first_second = sum(1 for each in ramped if each.at < 1)
+    assert in_first_second == pytest.approx(50, abs=30)
+
+
+def test_the_mix_shows_in_the_crowd() -> None:
+    mix = Mix(((Behaviour.NORMAL, 9.0), (Behaviour.QUITS, 1.0)))
+    found = Counter(each.behaviour for each in crowd(options(players=10_000, behaviours=mix)))
+    assert found[Behaviour.QUITS] == pytest.approx(1000, rel=0.15)
+    assert found.total() == 10_000
+
+
+def test_names_are_read_back_and_those_of_others_are_not() -> None:
+    names = Names(run="swarm-1a")
+    assert names.number(names.player(17)) == 17
+    for other in ("swarm-2b-17", "swarm-1a-x", "swarm-1a-", "17", "", "swarm-1a-٣", "swarm-1a--1"):
+        assert names.number(other) is None
+    assert names.number("swarm-1a-" + "9" * 100) is None
+
+
+def persons(behaviour: Behaviour, count: int = 8) -> list[Person]:
+    return list(islice(crowd(options(behaviours=Mix(((behaviour, 1.0),)))), count))
+
+
+@pytest.mark.parametrize("behaviour", Behaviour)
+def test_the_server_reads_each_request_as_the_behaviour_wants(behaviour: Behaviour) -> None:
+    writer = Writer(names=Names(run="r"), metadata_bytes=200, max_message_bytes=4096)
+    for person in persons(behaviour):
+        requests = writer.enqueues(person)
+        assert len(requests) == (2 if behaviour is Behaviour.TWICE else 1)
+        code, modes = None, set()
+        for request in requests:
+            try:
+                read = decode(RequestKind.ENQUEUE, request.body, max_bytes=4096)
+                modes.add(read.game_mode)
+            except WireError as error:
+                code = error.code
+        if behaviour is Behaviour.UNKNOWN_MODE:
+            assert modes == {"r-no-such-mode"}
+        else:
+            assert code == behaviour.refusal
+        if behaviour is Behaviour.NORMAL:
+            assert len(json.dumps(read.metadata)) >= 200
+            assert modes == {person.mode}
+
+
+def test_two_requests_of_one_player_are_two_and_a_dequeue_sent_again_is_one() -> None:
+    writer = Writer(names=Names(run="r"))
+    first, second = writer.enqueues(persons(Behaviour.TWICE)[0])
+    prints = {
+        decode(RequestKind.ENQUEUE, each.body, max_bytes=4096).fingerprint
+        for each in (first, second)
+    }
+    assert len(prints) == 2
+    assert writer.dequeue(1, "m", 0, turn=1) == writer.dequeue(1, "m", 0, turn=1)
+    assert writer.dequeue(1, "m", 0, turn=1) != writer.dequeue(1, "m", 0, turn=2)
+    decode(RequestKind.DEQUEUE, writer.dequeue(1, "m", 0).body, max_bytes=4096)
