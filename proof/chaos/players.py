@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from crowd.history import What
+from crowd.history import Event, What
 from proof.chaos.notes import Notes
 from proof.chaos.settings import MEMORY_SECONDS, PodOptions
 from proof.chaos.wire import Client, WireError
@@ -78,20 +77,18 @@ class Players:
                 group.create_task(self._stay(name))
                 await asyncio.sleep(self._rng.expovariate(self._options.players_per_second))
 
-    def told(self, message: dict[str, Any]) -> None:
+    def told(self, news: Event) -> None:
         """An answer to one of them."""
-        player = self._here.get(message["player_id"])
+        player = self._here.get(news.player)
         if player is None:
             return
-        result = message["result_type"]
-        word = result if isinstance(result, str) else next(iter(result))
-        if word == "Error":
-            self._refused(player, result[word]["code"])
-        elif word == "DeQueued":
+        if news.word == "Error":
+            self._refused(player, news.code)
+        elif news.word == "DeQueued":
             player.answered["dequeue"].set()
         else:
             player.answered["enqueue"].set()
-            player.over |= word in ("MatchFound", "Expired")
+            player.over |= news.word in ("MatchFound", "Expired")
 
     def _refused(self, player: Player, code: str) -> None:
         if code in _TRY_AGAIN:

@@ -6,7 +6,6 @@ It hears and asks over the plain wire, and takes matches with the client that sh
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import sys
 import time
@@ -115,9 +114,9 @@ class Pods:
                 self._take(push[1].decode(), push[2])
 
     def _take(self, channel: str, payload: bytes) -> None:
-        note(self._notes, time.monotonic(), self._options.name, channel, payload)
-        if channel != "battle:request":
-            self._players.told(json.loads(payload))
+        event = note(self._notes, time.monotonic(), self._options.name, channel, payload)
+        if event is not None and event.what is What.TOLD:
+            self._players.told(event)
             return
         task = asyncio.create_task(self._treat(decode_battle_request(payload)))
         self._tasks.add(task)
@@ -136,7 +135,7 @@ class Pods:
         again = partial(self._again, offer, tries=1 if swallows else _TRIES)
 
         def note(what: What) -> None:
-            word = "swallow" if what is What.CLAIMED and swallows else ""
+            word = behaviour.value if what is What.CLAIMED else ""
             self._notes.now(what, **_facts(offer, pod.pod_id), word=word)
 
         await treat(

@@ -117,7 +117,7 @@ class Network:
         *,
         timeout_seconds: float,
         on_process: Callable[[What, str], None],
-        on_push: Callable[[str, str, bytes], None],
+        on_push: Callable[[str, str, bytes], object],
         on_again: Callable[[str, str, bytes], None],
         on_run: Callable[[str], None],
     ) -> None:
@@ -351,7 +351,7 @@ class Network:
             elif fault is Fault.REORDERED:
                 link.heard_at = self.loop.time()
 
-    def _note(self, link: Link, data: bytes, heard: Callable[[str, str, bytes], None]) -> None:
+    def _note(self, link: Link, data: bytes, heard: Callable[[str, str, bytes], object]) -> None:
         reader = hiredis.Reader()
         reader.feed(data)
         while (message := reader.gets()) is not False:

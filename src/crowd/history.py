@@ -22,8 +22,8 @@ class What(StrEnum):
     OFFERED = "offered"
     """A pod heard a battle request: `match`, `epoch`, `mode`, `players`; `word`: the handoff."""
     CLAIMED = "claimed"
-    """A pod was told that it has the match: `match`, `epoch`; `word` is `swallow` where it means to
-    start nothing that it claims."""
+    """A pod was told that it has the match: `match`, `epoch`; `word` is its behaviour, where known:
+    `grabs` starts nothing that it claims."""
     CONFIRMING = "confirming"
     """A pod asks for the last word: `match`, `epoch`."""
     STARTED = "started"

@@ -16,14 +16,18 @@ def packed(*args: str | bytes | float) -> bytes:
     return b"".join(parts)
 
 
-def note(history: History, at: float, who: str, channel: str, payload: bytes) -> None:
-    """Notes a published message in a history: an offer, or an answer to a pod."""
+def note(history: History, at: float, who: str, channel: str, payload: bytes) -> Event | None:
+    """Notes a published message in a history, an offer or an answer to a pod, and returns it."""
     if channel == "battle:request":
-        history.see(offered(at, who, json.loads(payload)))
+        event = offered(at, who, json.loads(payload))
     elif channel.endswith(":match_result"):
         pod = channel.removeprefix("pod:").removesuffix(":match_result")
         answer = json.loads(payload)
-        history.see(told(at, pod, answer["player_id"], answer["result_type"]))
+        event = told(at, pod, answer["player_id"], answer["result_type"])
+    else:
+        return None
+    history.see(event)
+    return event
 
 
 def note_again(history: History, at: float, channel: str, payload: bytes) -> None:

@@ -26,7 +26,7 @@ def swallowed(count: int, *, confirms: bool = False, held: tuple[str, ...] = ())
     """`pod` claims matches and starts none; whose are not `held` are seen to be back at once."""
     told = story()
     for number in range(count):
-        told.add(What.CLAIMED, who="pod", match=f"m{number}", epoch=1, word="swallow")
+        told.add(What.CLAIMED, who="pod", match=f"m{number}", epoch=1, word="grabs")
         if confirms:
             told.add(What.CONFIRMING, who="pod", match=f"m{number}", epoch=1)
         pending: dict[str, tuple[str, ...]] = dict.fromkeys(held, ())

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
 
+from crowd.behaviours import PodBehaviour
 from crowd.history import Event, What
 from crowd.judge.verdict import Fault, Finding
 
@@ -75,7 +76,7 @@ def check_refusals(events: Iterable[Event], refusals: Refusals | None) -> Iterat
             modes[event.match] = event.mode
         elif event.what is What.CONFIRMING:
             rows.pop((event.who, mode), None)
-        elif event.what is What.CLAIMED and event.word == "swallow":
+        elif event.what is What.CLAIMED and event.word == PodBehaviour.GRABS:
             row = rows.setdefault((event.who, mode), _Row())
             if not row.told and _was_to_be_refused(row, event.at, refusals):
                 row.told = True
