@@ -34,8 +34,6 @@ STRINGS: tuple[bytes, ...] = (
 )  # fmt: skip
 """What may stand between two quotes."""
 
-FIELDS = (b"player_id", b"game_mode", b"pod_id", b"metadata", b"request_id")
-
 Field = tuple[bytes, bytes]
 
 

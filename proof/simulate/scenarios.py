@@ -72,7 +72,7 @@ def _pods(world: World, **behaviours: list[PodBehaviour]) -> None:
         world.pods[name].start()
 
 
-async def _do(world: World, *steps: Step) -> None:
+async def _do(*steps: Step) -> None:
     """Each step at its second, none waiting for another."""
 
     async def later(seconds: float, step: Callable[[], Awaitable[Any]]) -> None:
@@ -82,7 +82,6 @@ async def _do(world: World, *steps: Step) -> None:
     async with asyncio.TaskGroup() as group:
         for seconds, step in steps:
             group.create_task(later(seconds, step))
-    del world
 
 
 async def _calm(world: World) -> None:
@@ -126,7 +125,6 @@ async def everything(world: World) -> None:
         world.servers["server-a"].stop()
 
     await _do(
-        world,
         *((0.5 + 0.01 * i, each.enqueue) for i, each in enumerate(heard.values())),
         (0.6, stream["s1"].enqueue),
         (0.6, stream["s2"].enqueue),
@@ -155,7 +153,7 @@ async def handoff(world: World) -> None:
     _servers(world)
     _pods(world, pa=[PodBehaviour.CLAIMS])
     players = [Player(world, name, mode="Squad", pod="pa", by_stream=True) for name in ("s1", "s2")]
-    await _do(world, *((0.5, each.enqueue) for each in players))
+    await _do(*((0.5, each.enqueue) for each in players))
     await _calm(world)
 
 
@@ -179,7 +177,7 @@ def random_scenario(seed: int, twists: Collection[Twist] = ()) -> Scenario:
         if Twist.DIFFERENT in twists:
             await _roll_out(world)
         steps = _requests(world, dice, homes, twists) + _disturbances(world, dice)
-        await _do(world, *steps)
+        await _do(*steps)
         await _calm(world)
 
     return scenario
