@@ -106,12 +106,7 @@ def logged(
 ) -> Callable[[Callable[Concatenate[Any, P], None]], Fact[P]]:
     """Declares a fact, and what the log says of it."""
     line = Line(
-        level=level,
-        sentence=sentence,
-        do=do,
-        page=page or sentence,
-        once_per=once_per,
-        told=told,
+        level=level, sentence=sentence, do=do, page=page or sentence, once_per=once_per, told=told
     )
     return lambda declared: Fact(declared, line)
 

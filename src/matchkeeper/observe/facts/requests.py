@@ -6,15 +6,7 @@ from collections.abc import Sequence
 
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.errors import StoreError
-from matchkeeper.observe.facts.fact import (
-    DEBUG,
-    ERROR,
-    INFO,
-    LOOK_AT_REDIS,
-    WARNING,
-    fact,
-    logged,
-)
+from matchkeeper.observe.facts.fact import DEBUG, ERROR, INFO, LOOK_AT_REDIS, WARNING, fact, logged
 from matchkeeper.store.tickets import Heard, Outcome
 
 

@@ -7,15 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Poison, members_of
 from matchkeeper.errors import StoreError
-from matchkeeper.observe.facts.fact import (
-    DEBUG,
-    INFO,
-    LOOK_AT_REDIS,
-    WARNING,
-    Fields,
-    fact,
-    logged,
-)
+from matchkeeper.observe.facts.fact import DEBUG, INFO, LOOK_AT_REDIS, WARNING, Fields, fact, logged
 from matchkeeper.store.matches import Committed
 
 
