@@ -165,7 +165,7 @@ _MATCHED = (
                 "        }\n"
                 "        name = f'queue:{{{self.mode.queue.mode}}}'\n"
                 "        if back:\n"
-                "            await self._matches._connection.run(\n"
+                "            await self._offers._matches._connection.run(\n"
                 "                'push back', lambda redis: redis.zadd(name, back)\n"
                 "            )\n",
             ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from litestar import Litestar, Request, Response, Router
@@ -15,6 +15,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from matchkeeper import __version__
 from matchkeeper.errors import MatchkeeperError, NotFoundError, StoreError
+from matchkeeper.observe.facts import Facts
 from matchkeeper.operate.operator import BadRequestError
 from matchkeeper.server.http.docs import docs_router
 from matchkeeper.server.http.failures import Failure, FailureAnswer
@@ -58,11 +59,6 @@ def create_app(
         demo=bool(beside),
         most=min(most_pages, MOST_PAGES),
     )
-
-    def defect(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-        context.facts.loop_failed(loop=f"HTTP {request.url.path}", error=error)
-        return _error(500, "internal_error", "This is a defect of Matchkeeper; please report it.")
-
     server = context.settings.server
     return Litestar(
         route_handlers=[
@@ -74,7 +70,11 @@ def create_app(
             docs_router(),
             *beside,
         ],
-        exception_handlers={MatchkeeperError: _ours, HTTPException: _http, Exception: defect},
+        exception_handlers={
+            MatchkeeperError: _ours,
+            HTTPException: _http,
+            Exception: _defect(context.facts),
+        },
         openapi_config=OpenAPIConfig(
             title="Matchkeeper",
             version=__version__,
@@ -118,3 +118,11 @@ def _http(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     answer = _error(error.status_code, code, problems or str(error.detail))
     answer.headers.update(error.headers or {})
     return answer
+
+
+def _defect(facts: Facts) -> Callable[[Request[Any, Any, Any], Exception], Response[Any]]:
+    def tell(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        facts.loop_failed(loop=f"HTTP {request.url.path}", error=error)
+        return _error(500, "internal_error", "This is a defect of Matchkeeper; please report it.")
+
+    return tell
