@@ -27,10 +27,13 @@ from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import Member, Ticket
 from matchkeeper.handoff.offers import new_match
 from matchkeeper.matching.first_come import first_come_first_served
-from matchkeeper.store import keys, scripts
+from matchkeeper.store import keys
+from matchkeeper.store.asked import enqueue
+from matchkeeper.store.committing import commit
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.matches import MatchStore
-from matchkeeper.store.scripts import Script
+from matchkeeper.store.pages import scan
+from matchkeeper.store.scripts import Call
 from matchkeeper.store.stream import Entry
 from matchkeeper.store.tickets import Heard, TicketStore
 from matchkeeper.wire import answers
@@ -56,13 +59,12 @@ class _Recorder:
     count: int = 0
     """Of the requests or proposals in the next call."""
 
-    async def script(
-        self, script: Script, keys: Sequence[Any], args: Sequence[Any] = (), **_: object
-    ) -> list[Any]:
+    async def script(self, call: Call[Any], **_: object) -> Any:
         """As of a connection; the reply is one that is always fine."""
-        self.commands.append(packed("EVALSHA", scripts.sha(script), len(keys), *keys, *args))
-        pair = [b"queued", b"1.0"] if script is Script.ENQUEUE else [b"committed", b"1"]
-        return [0] * (script is Script.ENQUEUE) + pair * self.count
+        self.commands.append(packed(*call.command))
+        if call.script is enqueue:
+            return call.script.reads([0, *[b"queued", b"1.0"] * self.count])
+        return call.script.reads([b"committed", b"1"] * self.count)
 
 
 class Ceiling:
@@ -74,8 +76,8 @@ class Ceiling:
         self._stream = stream
         self._batch = batch
         self._mode = GameMode(name="Duel", handoff=Handoff.CLAIM if claims else Handoff.PUBLISH)
-        for script in (Script.ENQUEUE, Script.SCAN, Script.COMMIT):
-            self._line.ask("SCRIPT", "LOAD", scripts.source(script))
+        for script in (enqueue, scan, commit):
+            self._line.ask("SCRIPT", "LOAD", script.source)
         if stream:
             self._line.ask("XGROUP", "CREATE", "match:requests", "matchkeeper", "0", "MKSTREAM")
 
@@ -128,7 +130,7 @@ class Ceiling:
             for player, score in zip(entries[::2], entries[1::2], strict=True)
         ]
         pages = asyncio.run(_commits(self._mode, tickets))
-        read = packed("EVALSHA", scripts.sha(Script.SCAN), 1, f"queue:{{{TAG}}}", 0, _PAGE)
+        read = packed(*scan(queue=self._mode.queue, first=0, count=_PAGE).command)
         begun = time.monotonic()
         commands = ((data, 1) for page in pages for data in (read, *page))
         replies_while(self._line, commands, ahead=_AHEAD)

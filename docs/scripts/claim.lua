@@ -1,11 +1,17 @@
 #!lua
 -- A game server takes an offered match: once, for one server, before the offer ends. It is to be
 -- confirmed within the lease of its mode.
--- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}  3 history:{tag}  4 claimers:{tag}
--- ARGV   1 match id  2 epoch  3 pod id  4 token
 -- REPLY  {claimed} | {already_claimed} | {old_epoch} | {too_late} | {unknown_match}
 --          {refused}: this server has claimed matches and started none; for a while it may not
 -- AGAIN  safe: the token that claimed it is told claimed.
+local match_id = ARGV[1]
+local epoch = ARGV[2]
+local pod_id = ARGV[3]
+local token = ARGV[4]
+local match = KEYS[1] -- match:{mode}:<match_id>
+local pending = KEYS[2] -- pending:{mode}
+local history = KEYS[3] -- history:{mode}
+local claimers = KEYS[4] -- claimers:{mode}
 -- `now`: the time that counts, in Unix seconds. It is the clock of Redis, the only one that two servers
 -- share, with its steps bridged; it stands still between a step and the moment in which a server has
 -- noticed it (clock.lua). Every script reads it once, so these are statements: functions cost more.
@@ -43,20 +49,20 @@ local function note(history, now, what, ...)
   end
 end
 
-local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token', 'lease')
-local state, epoch, token, lease = match[1], match[2], match[3], number_in(match[4], 0, 3600) or 10
+local held = redis.call('HMGET', match, 'state', 'epoch', 'token', 'lease')
+local state, claim, lease = held[1], held[3], number_in(held[4], 0, 3600) or 10
 local is_taken = state == 'claimed' or state == 'confirmed' or state == 'started'
-local deadline = redis.call('ZSCORE', KEYS[2], ARGV[1])
+local deadline = redis.call('ZSCORE', pending, match_id)
 local code = 'claimed'
 if not state then code = 'unknown_match'
-elseif epoch ~= ARGV[2] then code = 'old_epoch'
-elseif is_taken and token ~= ARGV[4] then code = 'already_claimed'
+elseif held[2] ~= epoch then code = 'old_epoch'
+elseif is_taken and claim ~= token then code = 'already_claimed'
 elseif state == 'claimed' then
-  redis.call('HSET', KEYS[1], 'token', token) -- a write, for WAITAOF and WAIT behind it
+  redis.call('HSET', match, 'token', claim) -- a write, for WAITAOF and WAIT behind it
 elseif state ~= 'offered' or not deadline or now > tonumber(deadline) then code = 'too_late'
 else
-  local held = redis.pcall('HGET', KEYS[4], ARGV[3])
-  if held then
+  local failed = redis.pcall('HGET', claimers, pod_id)
+  if failed then
 -- claimers:{tag} remembers game servers that claimed matches and did not start them: pod -> "<matches
 -- in a row> <since> <until>", between which its claims are refused, in Unix seconds; 0 and 0 while they
 -- are not. What cannot be read counts as unknown.
@@ -69,21 +75,21 @@ local function write_failures(claimers, pod, count, since, till)
   redis.call('HSET', claimers, pod, string.format('%d %.6f %.6f', count, since, till))
 end
 
-    local count, since, till = failures_in(held)
+    local count, since, till = failures_in(failed)
     -- When the time is over one claim is let through, and others only once it is known what came of
     -- it. A clock that has gone back refuses nobody.
     if till > 0 and now >= since then
       if now < till then code = 'refused'
-      else write_failures(KEYS[4], ARGV[3], count, since, now + lease) end
+      else write_failures(claimers, pod_id, count, since, now + lease) end
     end
   end
   if code == 'claimed' then
-    redis.call('HSET', KEYS[1], 'state', 'claimed', 'claimed_by', ARGV[3], 'token', ARGV[4])
-    redis.call('ZADD', KEYS[2], now + lease, ARGV[1])
-    note(KEYS[3], now, 'claimed', 'match', ARGV[1], 'pod', ARGV[3])
+    redis.call('HSET', match, 'state', 'claimed', 'claimed_by', pod_id, 'token', token)
+    redis.call('ZADD', pending, now + lease, match_id)
+    note(history, now, 'claimed', 'match', match_id, 'pod', pod_id)
   end
 end
 if code ~= 'claimed' and code ~= 'already_claimed' and code ~= 'refused' then
-  note(KEYS[3], now, 'claim_refused', 'match', ARGV[1], 'pod', ARGV[3], 'detail', code)
+  note(history, now, 'claim_refused', 'match', match_id, 'pod', pod_id, 'detail', code)
 end
 return {code}

@@ -3,14 +3,21 @@
 -- refused must not start.
 -- Where the match is to be durable first, nobody is told yet, and nobody but that game server can take
 -- it back any more.
--- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}  3 matched:{tag}  4 leaving:{tag}
---        5 history:{tag}  6 claimers:{tag}
--- ARGV   1 match id  2 epoch  3 pod id  4 token
 -- REPLY  {started}: the players are told
 --        {confirmed}: do not start before this is as durable as the offer says (WAIT or WAITAOF on this
 --        connection); then send settle. Where it takes too long, send decline.
 --        {not_claimed} | {old_epoch} | {too_late} | {unknown_match}
 -- AGAIN  safe: the token that started it is told so; the players are told once.
+local match_id = ARGV[1]
+local epoch = ARGV[2]
+local pod_id = ARGV[3]
+local token = ARGV[4]
+local match = KEYS[1] -- match:{mode}:<match_id>
+local pending = KEYS[2] -- pending:{mode}
+local matched = KEYS[3] -- matched:{mode}
+local leaving = KEYS[4] -- leaving:{mode}
+local history = KEYS[5] -- history:{mode}
+local claimers = KEYS[6] -- claimers:{mode}
 -- `now`: the time that counts, in Unix seconds. It is the clock of Redis, the only one that two servers
 -- share, with its steps bridged; it stands still between a step and the moment in which a server has
 -- noticed it (clock.lua). Every script reads it once, so these are statements: functions cost more.
@@ -48,49 +55,49 @@ local function note(history, now, what, ...)
   end
 end
 
-local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token', 'claimed_by', 'ids', 'notices',
+local held = redis.call('HMGET', match, 'state', 'epoch', 'token', 'claimed_by', 'ids', 'notices',
   'memory', 'durability')
-local state, epoch, token, claimed_by = match[1], match[2], match[3], match[4]
-local ids, notices, memory, durability = match[5], match[6], match[7], match[8]
-local deadline = redis.call('ZSCORE', KEYS[2], ARGV[1])
+local state, claimed_by, ids, notices, memory = held[1], held[4], held[5], held[6], held[7]
+local durability = held[8]
+local deadline = redis.call('ZSCORE', pending, match_id)
 local code = nil
 if not state then code = 'unknown_match'
-elseif epoch ~= ARGV[2] then code = 'old_epoch'
+elseif held[2] ~= epoch then code = 'old_epoch'
 elseif state == 'offered' then code = 'not_claimed'
 elseif state ~= 'claimed' and state ~= 'confirmed' and state ~= 'started' then code = 'too_late'
-elseif token ~= ARGV[4] then code = state == 'claimed' and 'not_claimed' or 'too_late'
+elseif held[3] ~= token then code = state == 'claimed' and 'not_claimed' or 'too_late'
 elseif state == 'claimed' and (not deadline or now > tonumber(deadline)) then code = 'too_late'
 end
 if code then
-  note(KEYS[5], now, 'confirm_refused', 'match', ARGV[1], 'pod', ARGV[3], 'detail', code)
+  note(history, now, 'confirm_refused', 'match', match_id, 'pod', pod_id, 'detail', code)
   return {code}
 end
 if state == 'started' then
-  redis.call('HSET', KEYS[1], 'state', 'started') -- a write, for WAITAOF and WAIT behind it
+  redis.call('HSET', match, 'state', 'started') -- a write, for WAITAOF and WAIT behind it
   return {'started'}
 end
 if durability and durability ~= 'none' then
   -- Another lease to be durable in, or to be declined; then the servers settle it.
-  local lease = number_in(redis.call('HMGET', KEYS[1], 'lease')[1], 0, 3600) or 10
-  redis.call('ZADD', KEYS[2], now + lease, ARGV[1])
-  redis.call('HSET', KEYS[1], 'state', 'confirmed')
-  if state == 'claimed' then note(KEYS[5], now, 'confirmed', 'match', ARGV[1], 'pod', claimed_by) end
+  local lease = number_in(redis.call('HMGET', match, 'lease')[1], 0, 3600) or 10
+  redis.call('ZADD', pending, now + lease, match_id)
+  redis.call('HSET', match, 'state', 'confirmed')
+  if state == 'claimed' then note(history, now, 'confirmed', 'match', match_id, 'pod', claimed_by) end
   return {'confirmed'}
 end
 -- The last step of a match: its players are free for others, and are told which pod starts it. These
--- are statements, for confirm and settle: KEYS and ARGV are theirs, and so are `claimed_by`, `ids`, `notices`
--- and `memory` as they stand in the match. Needs: number_in
+-- are statements, for confirm and settle: keys and arguments are theirs, and so are `claimed_by`, `ids`,
+-- `notices` and `memory` as they stand in the match. Needs: number_in
 -- A key of another type than ours ends the script here, before it has changed anything.
-local is_any = redis.call('EXISTS', KEYS[4], KEYS[6]) > 0
-local some_leave = is_any and redis.call('HLEN', KEYS[4]) > 0
+local is_any = redis.call('EXISTS', leaving, claimers) > 0
+local some_leave = is_any and redis.call('HLEN', leaving) > 0
 local players, pod = cmsgpack.unpack(ids), cjson.encode(claimed_by)
-redis.call('HDEL', KEYS[3], unpack(players))
-redis.call('HSET', KEYS[1], 'state', 'started')
-redis.call('HDEL', KEYS[1], 'tickets', 'notices', 'elsewhere')
-redis.call('PEXPIRE', KEYS[1], number_in(memory, 1, 86400 * 1000) or 120000)
-redis.call('ZREM', KEYS[2], ARGV[1])
-if is_any and claimed_by then redis.pcall('HDEL', KEYS[6], claimed_by) end -- it starts what it claims
-if some_leave then redis.call('HDEL', KEYS[4], unpack(players)) end
+redis.call('HDEL', matched, unpack(players))
+redis.call('HSET', match, 'state', 'started')
+redis.call('HDEL', match, 'tickets', 'notices', 'elsewhere')
+redis.call('PEXPIRE', match, number_in(memory, 1, 86400 * 1000) or 120000)
+redis.call('ZREM', pending, match_id)
+if is_any and claimed_by then redis.pcall('HDEL', claimers, claimed_by) end -- it starts what it claims
+if some_leave then redis.call('HDEL', leaving, unpack(players)) end
 for _, notice in ipairs(cmsgpack.unpack(notices)) do
   local payload = notice[2]
   local first, last = string.find(payload, '"claimed_by":null', 1, true)
@@ -98,5 +105,5 @@ for _, notice in ipairs(cmsgpack.unpack(notices)) do
   redis.call('PUBLISH', notice[1], payload)
 end
 
-note(KEYS[5], now, 'started', 'match', ARGV[1], 'pod', claimed_by)
+note(history, now, 'started', 'match', match_id, 'pod', claimed_by)
 return {'started'}

@@ -1,9 +1,10 @@
 #!lua
 -- A pod says that it lives, or that it leaves.
--- KEYS   1 pods
--- ARGV   1 pod id  2 'here' or 'bye'
 -- REPLY  1
 -- AGAIN  safe.
+local pod_id = ARGV[1]
+local state = ARGV[2] -- here | bye
+local pods = KEYS[1] -- pods
 -- `now`: the time that counts, in Unix seconds. It is the clock of Redis, the only one that two servers
 -- share, with its steps bridged; it stands still between a step and the moment in which a server has
 -- noticed it (clock.lua). Every script reads it once, so these are statements: functions cost more.
@@ -36,14 +37,14 @@ end
 
 local HOUR, DAY = 3600, 86400
 
-local function memory_ms(text)
+local function memory_of(text)
   return math.floor(bounded('memory in milliseconds', text, 1, DAY * 1000))
 end
 
-if ARGV[2] == 'bye' then
-  redis.call('ZREM', KEYS[1], ARGV[1])
+if state == 'bye' then
+  redis.call('ZREM', pods, pod_id)
 else
-  redis.call('ZADD', KEYS[1], string.format('%.6f', now), ARGV[1])
+  redis.call('ZADD', pods, string.format('%.6f', now), pod_id)
 end
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.6f', now - DAY))
+redis.call('ZREMRANGEBYSCORE', pods, '-inf', string.format('%.6f', now - DAY))
 return 1

@@ -1,10 +1,17 @@
 #!lua
 -- A confirmed start is as durable as its mode asks: it is started, and the players are told.
--- KEYS   1 match:{tag}:<match_id>  2 pending:{tag}  3 matched:{tag}  4 leaving:{tag}
---        5 history:{tag}  6 claimers:{tag}
--- ARGV   1 match id  2 epoch  3 pod id  4 token
 -- REPLY  {started} | {not_claimed} | {old_epoch} | {too_late} | {unknown_match}
 -- AGAIN  safe: the token that started it is told so; the players are told once.
+local match_id = ARGV[1]
+local epoch = ARGV[2]
+local pod_id = ARGV[3]
+local token = ARGV[4]
+local match = KEYS[1] -- match:{mode}:<match_id>
+local pending = KEYS[2] -- pending:{mode}
+local matched = KEYS[3] -- matched:{mode}
+local leaving = KEYS[4] -- leaving:{mode}
+local history = KEYS[5] -- history:{mode}
+local claimers = KEYS[6] -- claimers:{mode}
 -- `now`: the time that counts, in Unix seconds. It is the clock of Redis, the only one that two servers
 -- share, with its steps bridged; it stands still between a step and the moment in which a server has
 -- noticed it (clock.lua). Every script reads it once, so these are statements: functions cost more.
@@ -42,27 +49,27 @@ local function note(history, now, what, ...)
   end
 end
 
-local match = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'token', 'claimed_by', 'ids', 'notices', 'memory')
-local state, claimed_by, ids, notices, memory = match[1], match[4], match[5], match[6], match[7]
+local held = redis.call('HMGET', match, 'state', 'epoch', 'token', 'claimed_by', 'ids', 'notices', 'memory')
+local state, claimed_by, ids, notices, memory = held[1], held[4], held[5], held[6], held[7]
 if not state then return {'unknown_match'} end
-if match[2] ~= ARGV[2] then return {'old_epoch'} end
-if state == 'offered' or state == 'claimed' or match[3] ~= ARGV[4] then return {'not_claimed'} end
+if held[2] ~= epoch then return {'old_epoch'} end
+if state == 'offered' or state == 'claimed' or held[3] ~= token then return {'not_claimed'} end
 if state == 'started' then return {'started'} end
 if state ~= 'confirmed' then return {'too_late'} end
 -- The last step of a match: its players are free for others, and are told which pod starts it. These
--- are statements, for confirm and settle: KEYS and ARGV are theirs, and so are `claimed_by`, `ids`, `notices`
--- and `memory` as they stand in the match. Needs: number_in
+-- are statements, for confirm and settle: keys and arguments are theirs, and so are `claimed_by`, `ids`,
+-- `notices` and `memory` as they stand in the match. Needs: number_in
 -- A key of another type than ours ends the script here, before it has changed anything.
-local is_any = redis.call('EXISTS', KEYS[4], KEYS[6]) > 0
-local some_leave = is_any and redis.call('HLEN', KEYS[4]) > 0
+local is_any = redis.call('EXISTS', leaving, claimers) > 0
+local some_leave = is_any and redis.call('HLEN', leaving) > 0
 local players, pod = cmsgpack.unpack(ids), cjson.encode(claimed_by)
-redis.call('HDEL', KEYS[3], unpack(players))
-redis.call('HSET', KEYS[1], 'state', 'started')
-redis.call('HDEL', KEYS[1], 'tickets', 'notices', 'elsewhere')
-redis.call('PEXPIRE', KEYS[1], number_in(memory, 1, 86400 * 1000) or 120000)
-redis.call('ZREM', KEYS[2], ARGV[1])
-if is_any and claimed_by then redis.pcall('HDEL', KEYS[6], claimed_by) end -- it starts what it claims
-if some_leave then redis.call('HDEL', KEYS[4], unpack(players)) end
+redis.call('HDEL', matched, unpack(players))
+redis.call('HSET', match, 'state', 'started')
+redis.call('HDEL', match, 'tickets', 'notices', 'elsewhere')
+redis.call('PEXPIRE', match, number_in(memory, 1, 86400 * 1000) or 120000)
+redis.call('ZREM', pending, match_id)
+if is_any and claimed_by then redis.pcall('HDEL', claimers, claimed_by) end -- it starts what it claims
+if some_leave then redis.call('HDEL', leaving, unpack(players)) end
 for _, notice in ipairs(cmsgpack.unpack(notices)) do
   local payload = notice[2]
   local first, last = string.find(payload, '"claimed_by":null', 1, true)
@@ -70,5 +77,5 @@ for _, notice in ipairs(cmsgpack.unpack(notices)) do
   redis.call('PUBLISH', notice[1], payload)
 end
 
-note(KEYS[5], now, 'started', 'match', ARGV[1], 'pod', claimed_by)
+note(history, now, 'started', 'match', match_id, 'pod', claimed_by)
 return {'started'}

@@ -11,7 +11,7 @@ _SIZED = b"$=!"
 _LISTS = b"*~>"
 _MAP = ord("%")
 _HEARS = re.compile(rb"\r\npod:([^\r]+):match_result\r\n")
-_NAMES = {scripts.sha(each).encode(): each.value for each in scripts.Script}
+_NAMES = {each.sha.encode(): each.name for each in scripts.every()}
 
 
 def frame_end(data: bytes | bytearray, start: int = 0) -> int:

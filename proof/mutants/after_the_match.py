@@ -11,9 +11,9 @@ HANDED_OVER = (
         edits=(
             Edit(
                 file="store/lua/claim.lua",
-                old="elseif is_taken and token ~= ARGV[4] then code = 'already_claimed'\n",
-                new="elseif state == 'claimed' and token ~= ARGV[4] then\n"
-                "  redis.call('HSET', KEYS[1], 'claimed_by', ARGV[3], 'token', ARGV[4])\n",
+                old="elseif is_taken and claim ~= token then code = 'already_claimed'\n",
+                new="elseif state == 'claimed' and claim ~= token then\n"
+                "  redis.call('HSET', match, 'claimed_by', pod_id, 'token', token)\n",
             ),
         ),
     ),
@@ -61,12 +61,12 @@ HANDED_OVER = (
         edits=(
             Edit(
                 file="store/lua/claim.lua",
-                old="elseif epoch ~= ARGV[2] then code = 'old_epoch'\n",
+                old="elseif held[2] ~= epoch then code = 'old_epoch'\n",
                 new="",
             ),
             Edit(
                 file="store/lua/confirm.lua",
-                old="elseif epoch ~= ARGV[2] then code = 'old_epoch'\n",
+                old="elseif held[2] ~= epoch then code = 'old_epoch'\n",
                 new="",
             ),
         ),
@@ -78,7 +78,7 @@ HANDED_OVER = (
         edits=(
             Edit(
                 file="store/lua/redeliver.lua",
-                old="redis.call('HINCRBY', KEYS[2], 'epoch', 1)\n",
+                old="redis.call('HINCRBY', match, 'epoch', 1)\n",
                 new="",
             ),
         ),
@@ -89,7 +89,7 @@ HANDED_OVER = (
         edits=(
             Edit(
                 file="store/lua/confirm.lua",
-                old="elseif token ~= ARGV[4] then code = state == 'claimed' and 'not_claimed' "
+                old="elseif held[3] ~= token then code = state == 'claimed' and 'not_claimed' "
                 "or 'too_late'\n",
                 new="",
             ),
@@ -102,8 +102,8 @@ HANDED_OVER = (
         edits=(
             Edit(
                 file="store/lua/claim.lua",
-                old="number_in(match[4], 0, 3600) or 10\n",
-                new="tonumber(match[4])\n",
+                old="number_in(held[4], 0, 3600) or 10\n",
+                new="tonumber(held[4])\n",
             ),
         ),
     ),
@@ -152,8 +152,8 @@ HANDED_OVER = (
             ),
             Edit(
                 file="store/lua/give_back.lua",
-                old="if (match[1] ~= 'offered' and match[1] ~= 'claimed') or",
-                new="if match[1] == 'started' or",
+                old="if (held[1] ~= 'offered' and held[1] ~= 'claimed') or",
+                new="if held[1] == 'started' or",
             ),
         ),
     ),
@@ -163,7 +163,7 @@ HANDED_OVER = (
         edits=(
             Edit(
                 file="store/lua/lib/started.lua",
-                old="redis.call('HDEL', KEYS[3], unpack(players))\n",
+                old="redis.call('HDEL', matched, unpack(players))\n",
                 new="",
             ),
         ),
@@ -200,7 +200,7 @@ BACK_AND_OUT = (
         edits=(
             Edit(
                 file="store/lua/give_back.lua",
-                old=" or asked_to_leave(marks[id], ARGV[2], tag) then\n",
+                old=" or asked_to_leave(marks[id], match_id, to) then\n",
                 new=" then\n",
             ),
         ),
@@ -223,7 +223,7 @@ BACK_AND_OUT = (
         edits=(
             Edit(
                 file="store/lua/expire.lua",
-                old="  if score == tonumber(ticket.score) and score <= latest then\n",
+                old="  if since == tonumber(ARGV[score + i]) and since <= latest then\n",
                 new="  if true then\n",
             ),
         ),

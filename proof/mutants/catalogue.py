@@ -113,8 +113,8 @@ _IN = (
         edits=(
             Edit(
                 file="store/connection.py",
-                old="        wanted = self.wanted(durable=durable)\n",
-                new="        wanted = Durability()\n",
+                old="call.script.reads, self.wanted(durable=durable)\n",
+                new="call.script.reads, Durability()\n",
             ),
         ),
     ),
@@ -133,14 +133,14 @@ _MATCHED = (
             Edit(
                 file="store/lua/scan.lua",
                 old="return {string.format",
-                new="local here = redis.call('ZRANGE', KEYS[1], first, first + count - 1,"
+                new="local here = redis.call('ZRANGE', queue, first, first + count - 1,"
                 " 'WITHSCORES')\n"
                 "for i = 1, count > 1 and #here or 0, 2 do"
-                " redis.call('ZREM', KEYS[1], here[i]) end\nreturn {string.format",
+                " redis.call('ZREM', queue, here[i]) end\nreturn {string.format",
             ),
             Edit(
                 file="store/lua/scan.lua",
-                old="  redis.call('ZRANGE', KEYS[1], first, first + count - 1, 'WITHSCORES')}",
+                old="  redis.call('ZRANGE', queue, first, first + count - 1, 'WITHSCORES')}",
                 new="  here}",
             ),
             Edit(
@@ -213,22 +213,25 @@ _MATCHED = (
         edits=(
             Edit(
                 file="store/matches.py",
-                old="        reply = await self._connection.script("
-                "Script.COMMIT, names, args, durable=True)\n",
+                old="        reply = await self._connection.script(call, durable=True)\n",
                 new="        marks = iter('0ABCDEFGH')\n"
                 "\n"
                 "        async def attempt(redis: Redis) -> Any:\n"
-                "            mark, texts, called = next(marks), list(args), list(names)\n"
+                "            mark, words = next(marks), list(call.command)\n"
                 "            for match in matches if mark != '0' else ():\n"
                 "                old, new = match.match_id, match.match_id[:-1] + mark\n"
-                "                texts = [t.replace(old.encode(), new.encode()) for t in texts]\n"
-                "                called = [\n"
-                "                    each.replace(old, new) if isinstance(each, str) else each\n"
-                "                    for each in called\n"
+                "                words = [\n"
+                "                    each.replace(old, new)\n"
+                "                    if isinstance(each, str)\n"
+                "                    else each.replace(old.encode(), new.encode())\n"
+                "                    if isinstance(each, bytes)\n"
+                "                    else each\n"
+                "                    for each in words\n"
                 "                ]\n"
-                "            return await scripts.call(redis, Script.COMMIT, called, texts)\n"
+                "            return await redis.execute_command(*words)\n"
                 "\n"
-                "        reply = await self._connection.run('commit', attempt)\n",
+                "        reply = await self._connection.run('commit', attempt)\n"
+                "        reply = call.script.reads(reply)\n",
             ),
             Edit(
                 file="store/matches.py",

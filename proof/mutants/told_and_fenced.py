@@ -11,7 +11,7 @@ TOLD_AND_FENCED = (
         edits=(
             Edit(
                 file="store/lua/give_back.lua",
-                old=" or match[2] ~= ARGV[3] or not deadline then\n",
+                old=" or held[2] ~= epoch or not deadline then\n",
                 new=" or not deadline then\n",
             ),
         ),
@@ -22,7 +22,7 @@ TOLD_AND_FENCED = (
         edits=(
             Edit(
                 file="store/lua/give_back.lua",
-                old="if ARGV[5] == 'due' and now < tonumber(deadline) then"
+                old="if when == 'due' and now < tonumber(deadline) then"
                 " return {'gone', 0, {}} end\n",
                 new="",
             ),
@@ -92,7 +92,7 @@ TOLD_AND_FENCED = (
         edits=(
             Edit(
                 file="store/lua/hear_move.lua",
-                old="if held[1] ~= ARGV[1] then return {'lost'} end\n",
+                old="if held[1] ~= epoch then return {'lost'} end\n",
                 new="",
             ),
         ),

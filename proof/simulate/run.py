@@ -80,7 +80,7 @@ def simulate(
         on_again=lambda _, channel, data: note_again(history, loop.time(), channel, data),
         on_run=lambda name: look() if name in _WRITERS else None,
     )
-    network.name_scripts({scripts.sha(each): each.value for each in scripts.Script})
+    network.name_scripts({each.sha: each.name for each in scripts.every()})
     world = World(
         loop=loop,
         network=network,

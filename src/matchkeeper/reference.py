@@ -26,7 +26,6 @@ from matchkeeper.observe import facts
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.store import scripts
 from matchkeeper.store.happenings import Happening
-from matchkeeper.store.scripts import Script
 from matchkeeper.wire import trace_context
 from matchkeeper.wire.answers import Answer, BattleRequest, Failure, MatchFound
 from matchkeeper.wire.codes import ErrorCode
@@ -41,14 +40,6 @@ _TRACEPARENT = {
     "type": "string",
     "pattern": trace_context.PATTERN,
 }
-_CLIENT_SCRIPTS = (
-    Script.CLAIM,
-    Script.CONFIRM,
-    Script.SETTLE,
-    Script.DECLINE,
-    Script.HEARTBEAT,
-    Script.SUBMIT,
-)
 _BY_HAND = "<!-- Made by `python -m matchkeeper.reference docs`; do not edit. -->"
 BEGIN = "<!-- The tables: python -m matchkeeper.reference docs -->"
 END = "<!-- End of the tables -->"
@@ -81,8 +72,9 @@ def files() -> dict[str, str]:
     made["metrics.md"] = metrics()
     made["error-codes.md"] = error_codes()
     made["history.md"] = history()
-    for script in _CLIENT_SCRIPTS:
-        made[f"scripts/{script.value}.lua"] = scripts.source(script)
+    for script in scripts.every():
+        if script.documented:
+            made[f"scripts/{script.name}.lua"] = script.source
     return made
 
 

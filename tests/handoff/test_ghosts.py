@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from matchkeeper.store.asked import Reply
 from matchkeeper.store.matches import NewMatch
 from matchkeeper.store.pending import UnreadableMatch
-from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer, wait_until
 from tests.support.harness import outside, serving
 from tests.support.stores import CHANNEL, CLAIMED, Stores, open_stores, token

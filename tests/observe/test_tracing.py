@@ -17,8 +17,8 @@ from matchkeeper.domain.match import Proposal
 from matchkeeper.errors import StoreTimeoutError
 from matchkeeper.observe.facts import Fact, Facts, Fields
 from matchkeeper.server.wiring import Context, build
-from matchkeeper.store import keys, scripts
-from matchkeeper.store.scripts import Script
+from matchkeeper.store import keys
+from matchkeeper.store.asked import enqueue
 from tests.conftest import RealServer, wait_until
 from tests.handoff.test_claiming import next_offer
 from tests.support.harness import Outside, outside
@@ -253,7 +253,7 @@ async def test_a_request_that_redis_did_not_do_is_in_the_trace(valkey: RealServe
         tracing(proxy.url, seen, retry__max_attempts=1),
         outside(valkey.url) as wire,
     ):
-        proxy.lose_replies_to = scripts.sha(Script.ENQUEUE).encode()
+        proxy.lose_replies_to = enqueue.sha.encode()
         proxy.lose_at_most = 100
         request = {"player_id": "p1", "game_mode": "Normal", "metadata": {}, "pod_id": "pod-a"}
         await wire.redis.publish(

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from crowd.history import Event, What
 from crowd.wire import packed
-from matchkeeper.store import scripts
-from matchkeeper.store.scripts import Script
+from matchkeeper.store.committing import commit
+from matchkeeper.store.handoffs import claim
 from proof.chaos.faults import Blow, Kind
 from proof.chaos.frames import Splitter, command_name
 from proof.chaos.recovery import recoveries
@@ -59,9 +59,8 @@ def test_frames_are_cut_where_they_end(frames: list[bytes], data: st.DataObject)
 
 
 def test_commands_are_known_by_what_they_do() -> None:
-    claim = scripts.source(Script.CLAIM)
-    assert command_name(packed("EVALSHA", scripts.sha(Script.COMMIT), 0)) == "commit"
-    assert command_name(packed("EVAL", claim, 0)) == "claim"
+    assert command_name(packed("EVALSHA", commit.sha, 0)) == "commit"
+    assert command_name(packed("EVAL", claim.source, 0)) == "claim"
     assert command_name(packed("eval", "return 1", 0)) == "?"
     assert command_name(packed("xreadgroup", "GROUP")) == "XREADGROUP"
 

@@ -24,11 +24,11 @@ from matchkeeper.client import GameServer
 from matchkeeper.operate.doctor import Verdict, examine_keeping
 from matchkeeper.server.clock_watch import ClockWatch, step_between
 from matchkeeper.store import keys
+from matchkeeper.store.asked import Reply
 from matchkeeper.store.clock import TRUST_SECONDS, Look, RedisClock
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.embedded import executable
 from matchkeeper.store.facts import ServerFacts
-from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer, wait_until
 from tests.support.harness import Outside, Server, outside, serving
 from tests.support.runtimes import runtime

@@ -11,8 +11,8 @@ import pytest
 from redis.asyncio import Redis
 
 from matchkeeper.store import keys
+from matchkeeper.store.asked import Reply
 from matchkeeper.store.hearing import MoveReply, Want
-from matchkeeper.store.tickets import Reply
 from matchkeeper.wire.requests import RequestKind
 from tests.conftest import RealServer, wait_until
 from tests.support.harness import Outside, Server, outside, serving

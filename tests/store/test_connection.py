@@ -8,6 +8,7 @@ import signal
 import time
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
@@ -21,8 +22,9 @@ from matchkeeper.errors import (
     StoreUnavailableError,
 )
 from matchkeeper.store import scripts
+from matchkeeper.store.asked import Reply
+from matchkeeper.store.committing import commit
 from matchkeeper.store.failures import NotDurableError, Outcome, translate
-from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer, wait_until
 from tests.support.proxy import proxy_to
 from tests.support.stores import CHANNEL, NORMAL, open_stores
@@ -55,7 +57,7 @@ async def test_scripts_that_are_forgotten_again_at_once_are_given_once_more(
     """A failover, or a flush, between giving a script and calling it."""
     load, flushes = scripts.load, iter([True, False, False])
 
-    async def load_and_forget(client: Redis, script: scripts.Script) -> None:
+    async def load_and_forget(client: Redis, script: scripts.Script[..., Any]) -> None:
         await load(client, script)
         if next(flushes):
             await redis.script_flush()
@@ -141,7 +143,7 @@ async def test_a_commit_whose_reply_was_lost_makes_one_match(any_server: RealSer
         for player in ("p1", "p2", "p3", "p4"):
             await stores.enqueue(player)
         match = await stores.new_match()
-        proxy.lose_replies_to = scripts.sha(scripts.Script.COMMIT).encode()
+        proxy.lose_replies_to = commit.sha.encode()
         proxy.lose_at_most = 2
         assert await stores.commit(NORMAL, match) == ["committed"]
         assert await redis.zrange("queue:{normal}", 0, -1) == [b"p3", b"p4"]

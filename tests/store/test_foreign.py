@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 from matchkeeper.domain.ticket import PoisonedTicket
 from matchkeeper.errors import StoreRefusedError
 from matchkeeper.observe.logging import mask_secrets, masked
+from matchkeeper.store.asked import Reply
 from matchkeeper.store.pending import UnreadableMatch
-from matchkeeper.store.tickets import Reply
 from matchkeeper.wire.answers import decode_answer, decode_battle_request
 from matchkeeper.wire.metadata import BadMetadataError, normalise, read_ticket
 from tests.conftest import RealServer

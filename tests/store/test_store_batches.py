@@ -10,7 +10,8 @@ from redis.asyncio import Redis
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreRefusedError
-from matchkeeper.store.tickets import Heard, Reply
+from matchkeeper.store.asked import Reply
+from matchkeeper.store.tickets import Heard
 from tests.conftest import RealServer
 from tests.support.stores import (
     CHANNEL,

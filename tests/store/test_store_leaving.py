@@ -10,9 +10,9 @@ import pytest
 from redis.asyncio import Redis
 
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.store.asked import Reply
 from matchkeeper.store.matches import NewMatch, When
 from matchkeeper.store.pending import PendingMatch
-from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer
 from tests.support.stores import CHANNEL, CLAIMED, RANKED, SETTINGS, Stores, open_stores, token
 

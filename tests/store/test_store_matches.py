@@ -13,12 +13,11 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
 from matchkeeper.domain.match import MatchState
-from matchkeeper.store import scripts
+from matchkeeper.store.asked import Reply
 from matchkeeper.store.handoffs import HandoffReply
+from matchkeeper.store.handoffs import claim as claim_script
 from matchkeeper.store.matches import NewMatch, When
 from matchkeeper.store.pending import PendingMatch
-from matchkeeper.store.scripts import Script
-from matchkeeper.store.tickets import Reply
 from tests.conftest import RealServer, wait_until
 from tests.support.stores import (
     CHANNEL,
@@ -304,7 +303,7 @@ async def test_nobody_chooses_a_lease(stores: Stores, heard: PubSub, redis: Redi
     name = f"match:{{squad}}:{match.match_id}"
     keys = (name, "pending:{squad}", "history:{squad}", "claimers:{squad}")
     args = (match.match_id, 1, "pod-x", "one", "1e9")
-    assert await redis.eval(scripts.source(Script.CLAIM), len(keys), *keys, *args) == ["claimed"]
+    assert await redis.eval(claim_script.source, len(keys), *keys, *args) == ["claimed"]
     deadline = await redis.zscore("pending:{squad}", match.match_id)
     assert deadline is not None
     assert deadline < (await redis.time())[0] + 4

@@ -12,8 +12,9 @@ from redis.asyncio import Redis
 
 from matchkeeper.client import GameServer
 from matchkeeper.store import keys
+from matchkeeper.store.asked import Reply
 from matchkeeper.store.stream import Entry
-from matchkeeper.store.tickets import Outcome, Reply
+from matchkeeper.store.tickets import Outcome
 from matchkeeper.wire.requests import RequestKind
 from tests.conftest import RealServer, wait_until
 from tests.support.stores import (

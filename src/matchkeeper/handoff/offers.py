@@ -14,7 +14,8 @@ from matchkeeper.handoff.committed import CommittedMatches
 from matchkeeper.handoff.decide import Cause
 from matchkeeper.observe.runtime import Runtime
 from matchkeeper.observe.traces import Traces
-from matchkeeper.store.matches import CommitReply, Committed, MatchStore, NewMatch
+from matchkeeper.store.committing import CommitReply
+from matchkeeper.store.matches import Committed, MatchStore, NewMatch
 from matchkeeper.wire.offers import battle_request, match_found
 
 

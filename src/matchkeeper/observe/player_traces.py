@@ -22,10 +22,11 @@ from matchkeeper.observe.facts import Facts, Hears
 from matchkeeper.observe.traces import Loop
 from matchkeeper.observe.tracing import Span, SpanKind, Spans, failed, nanoseconds
 from matchkeeper.resilience.waiting import pause, unless
+from matchkeeper.store.asked import Reply
 from matchkeeper.store.history import Happened
 from matchkeeper.store.matches import Committed
 from matchkeeper.store.pending import PendingMatch
-from matchkeeper.store.tickets import Heard, Outcome, Reply
+from matchkeeper.store.tickets import Heard, Outcome
 from matchkeeper.store.traces import Kept, TraceStore
 from matchkeeper.wire.limits import printable
 

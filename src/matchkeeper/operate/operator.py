@@ -16,6 +16,7 @@ from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import folded
 from matchkeeper.domain.ticket import PoisonedTicket
 from matchkeeper.errors import MatchkeeperError, NotFoundError
+from matchkeeper.store.asked import Reply
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.dead_letters import DeadLetter, DeadLetterStore
 from matchkeeper.store.history import Happened, History
@@ -23,7 +24,7 @@ from matchkeeper.store.matches import MatchStore, When
 from matchkeeper.store.pages import Page
 from matchkeeper.store.pending import PendingMatch, UnreadableMatch
 from matchkeeper.store.servers import Servers, States
-from matchkeeper.store.tickets import Heard, Reply, TicketStore
+from matchkeeper.store.tickets import Heard, TicketStore
 from matchkeeper.wire import answers
 from matchkeeper.wire.metadata import read_ticket
 from matchkeeper.wire.requests import Request, RequestKind

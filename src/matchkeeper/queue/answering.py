@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from matchkeeper.store.tickets import Outcome, Reply
+from matchkeeper.store.asked import Reply
+from matchkeeper.store.tickets import Outcome
 from matchkeeper.wire import answers
 from matchkeeper.wire.codes import ErrorCode
 from matchkeeper.wire.requests import RequestKind

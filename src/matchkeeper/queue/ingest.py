@@ -23,10 +23,11 @@ from matchkeeper.queue.requested import (
     rating_of,
     runs,
 )
+from matchkeeper.store.asked import Reply
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.failures import NotDurableError
 from matchkeeper.store.stream import Entry, RequestStream
-from matchkeeper.store.tickets import Heard, Outcome, Reply, TicketStore
+from matchkeeper.store.tickets import Heard, Outcome, TicketStore
 from matchkeeper.wire import answers
 from matchkeeper.wire.codes import ErrorCode, WireError
 from matchkeeper.wire.requests import Request, RequestKind, decode, kind_of

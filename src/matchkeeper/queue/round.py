@@ -23,7 +23,8 @@ from matchkeeper.queue.departures import Departures
 from matchkeeper.queue.fleet import Fleet
 from matchkeeper.queue.view import QueueView, View
 from matchkeeper.resilience.waiting import Behind
-from matchkeeper.store.matches import CommitReply, Committed, NewMatch
+from matchkeeper.store.committing import CommitReply
+from matchkeeper.store.matches import Committed, NewMatch
 
 _LONG = 10_000
 """Tickets; a strategy takes some microseconds for each."""

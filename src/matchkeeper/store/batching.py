@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
@@ -15,16 +15,16 @@ from matchkeeper.store import scripts
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.failures import translate
-from matchkeeper.store.scripts import Argument, Script
+from matchkeeper.store.scripts import Call
+
+R = TypeVar("R")
 
 _AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Call:
-    script: Script
-    keys: Sequence[str | bytes]
-    args: Sequence[Argument]
+class _Sent:
+    call: Call[Any]
     reply: asyncio.Future[Any]
 
     def settle(self, reply: object) -> None:
@@ -32,7 +32,7 @@ class _Call:
         if self.reply.done():
             return
         if isinstance(reply, Exception):
-            self.reply.set_exception(translate(self.script.value, reply) or reply)
+            self.reply.set_exception(translate(self.call.script.name, reply) or reply)
         else:
             self.reply.set_result(reply)
 
@@ -43,55 +43,47 @@ class BatchingConnection(Connection):
     Only without durability: what must be on disk is waited for one by one.
     """
 
-    _waiting: list[_Call] | None = None
+    _waiting: list[_Sent] | None = None
 
-    async def script(
-        self,
-        script: Script,
-        keys: Sequence[str | bytes],
-        args: Sequence[Argument] = (),
-        *,
-        durable: bool | Durability | None = False,
-    ) -> Any:
+    async def script(self, call: Call[R], *, durable: bool | Durability | None = False) -> R:
         """As `Connection.script`. The first caller of a turn sends what all of them called."""
         if self.wanted(durable=durable).command is not None:
-            return await super().script(script, keys, args, durable=durable)
-        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        call = _Call(script=script, keys=keys, args=args, reply=reply)
+            return await super().script(call, durable=durable)
+        sent = _Sent(call=call, reply=asyncio.get_running_loop().create_future())
         if self._waiting is not None:
-            self._waiting.append(call)
+            self._waiting.append(sent)
             if len(self._waiting) >= _AT_ONCE:
                 self._waiting = None  # the next caller begins another batch
-            return await reply
-        batch = self._waiting = [call]
+            return call.script.reads(await sent.reply)
+        batch = self._waiting = [sent]
         try:
             await asyncio.sleep(0)
         finally:
             if self._waiting is batch:
                 self._waiting = None
             await self._send(batch)
-        return await reply
+        return call.script.reads(await sent.reply)
 
-    async def _send(self, batch: Sequence[_Call]) -> None:
+    async def _send(self, batch: Sequence[_Sent]) -> None:
         try:
             replies = await self.run("scripts", lambda redis: _called(redis, batch))
         except StoreError as error:
-            for call in batch:
-                call.settle(error)
+            for each in batch:
+                each.settle(error)
         else:
-            for call, reply in zip(batch, replies, strict=True):
-                call.settle(reply)
+            for each, reply in zip(batch, replies, strict=True):
+                each.settle(reply)
         finally:
             # The sender was cancelled; that is no reason for the others to be.
-            for call in batch:
-                call.settle(StoreUnavailableError("The round trip of this call was given up"))
+            for each in batch:
+                each.settle(StoreUnavailableError("The round trip of this call was given up"))
 
 
-async def _called(redis: Redis, batch: Sequence[_Call]) -> list[Any]:
+async def _called(redis: Redis, batch: Sequence[_Sent]) -> list[Any]:
     replies = await _sent(redis, batch)
     forgotten = [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
     if forgotten:  # NOSCRIPT means that nothing ran
-        for script in {batch[n].script for n in forgotten}:
+        for script in {batch[n].call.script for n in forgotten}:
             await scripts.load(redis, script)
         again = await _sent(redis, [batch[n] for n in forgotten])
         for n, reply in zip(forgotten, again, strict=True):
@@ -99,10 +91,8 @@ async def _called(redis: Redis, batch: Sequence[_Call]) -> list[Any]:
     return replies
 
 
-async def _sent(redis: Redis, batch: Sequence[_Call]) -> list[Any]:
+async def _sent(redis: Redis, batch: Sequence[_Sent]) -> list[Any]:
     async with redis.pipeline(transaction=False) as pipe:
-        for call in batch:
-            pipe.execute_command(
-                "EVALSHA", scripts.sha(call.script), len(call.keys), *call.keys, *call.args
-            )
+        for each in batch:
+            pipe.execute_command(*each.call.command)
         return list(await pipe.execute(raise_on_error=False))

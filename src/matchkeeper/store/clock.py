@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
-from matchkeeper.store.scripts import Argument, Script
+from matchkeeper.store.scripts import Call, script
 
 TRUST_SECONDS = 2.0
 """For so long after a look scripts believe the clock; so much of a step forward they may follow."""
@@ -37,6 +37,23 @@ class Look:
     """By all servers, since the data set was new: it grows with each."""
 
 
+@script(list[Any], clock=keys.CLOCK, requests=keys.REQUESTS, heard=keys.HEARD)
+def clock(
+    *,
+    trust_seconds: float = TRUST_SECONDS,
+    made_up_share: float = _MADE_UP_SHARE,
+    step: float | Literal[""] = "",
+    known_steps: int = 0,
+    looked_at: float = 0,
+    group: str = keys.GROUP,
+) -> None:
+    """As `RedisClock` reads it.
+
+    `made_up_share`: of the time, by which a step is made up for. `step`: seconds that the clock has
+    stepped since this server's look before, at `looked_at` by that clock; empty: it only looks.
+    """
+
+
 class RedisClock:
     """Methods raise StoreError. `steady` gives monotonic seconds."""
 
@@ -46,22 +63,19 @@ class RedisClock:
 
     async def look(self) -> Look:
         """Where it is now; it is believed for another moment, unless it is astray."""
-        return await self._call("")
+        return await self._call(clock())
 
     async def bridge(self, step_seconds: float, look: Look) -> Look:
         """It was astray at `look`, and has stepped by so much since the look before; it is believed
         again, unless another server was faster.
         """
-        known = (look.steps, f"{look.clock:.6f}", keys.GROUP)
-        return await self._call(f"{step_seconds:.6f}", *known)
-
-    async def _call(self, step: str, *known: Argument) -> Look:
-        begun = self._steady()
-        reply: Any = await self._connection.script(
-            Script.CLOCK,
-            [keys.CLOCK, keys.REQUESTS, keys.HEARD],
-            [TRUST_SECONDS, _MADE_UP_SHARE, step, *known],
+        return await self._call(
+            clock(step=step_seconds, known_steps=look.steps, looked_at=look.clock)
         )
+
+    async def _call(self, call: Call[list[Any]]) -> Look:
+        begun = self._steady()
+        reply = await self._connection.script(call)
         doubt = (self._steady() - begun) / 2
         return Look(
             clock=float(reply[0]),

@@ -37,8 +37,9 @@ from .failures import (
     translate,
     worth_a_retry,
 )
-from .scripts import Argument, Script
+from .scripts import Call, Script
 
+R = TypeVar("R")
 T = TypeVar("T")
 Network = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 """Opens one connection. What it raises of OSError counts as Redis being away."""
@@ -106,7 +107,7 @@ class Connection:
         self._rng = rng
         self._stop = stop or asyncio.Event()
         self._budget = RetryBudget(clock=clock)
-        self._loaded: set[Script] = set()
+        self._loaded: set[Script[..., Any]] = set()
         self.redis = _client(options)
         self._former: Redis | None = None
         self._met_replica = False
@@ -185,44 +186,28 @@ class Connection:
             on_retry=lambda _attempt, _error: self._observer.retry(operation),
         )
 
-    async def script(
-        self,
-        script: Script,
-        keys: Sequence[str | bytes],
-        args: Sequence[Argument] = (),
-        *,
-        durable: bool | Durability | None = False,
-    ) -> Any:
+    async def script(self, call: Call[R], *, durable: bool | Durability | None = False) -> R:
         """Runs a script, again if its reply was lost: every script is safe to repeat.
 
         With `durable`, returns once the change is as safe as that, or as `redis.durability`, asks.
         """
-        wanted = self.wanted(durable=durable)
+        name, reads, wanted = call.script.name, call.script.reads, self.wanted(durable=durable)
         if wanted.command is None:
-            return await self.run(
-                script.value, lambda redis: scripts.call(redis, script, keys, args)
-            )
-        return await self.run(
-            script.value,
-            lambda redis: self._durably(redis, wanted, script, keys, args),
-            seconds=wanted.timeout_ms / 1000,
+            return reads(await self.run(name, lambda redis: scripts.run(redis, call)))
+        seconds = wanted.timeout_ms / 1000
+        return reads(
+            await self.run(name, lambda redis: self._durably(redis, wanted, call), seconds=seconds)
         )
 
-    async def _durably(
-        self,
-        redis: Redis,
-        durability: Durability,
-        script: Script,
-        keys: Sequence[str | bytes],
-        args: Sequence[Argument],
-    ) -> Any:
+    async def _durably(self, redis: Redis, durability: Durability, call: Call[Any]) -> Any:
         assert durability.command is not None  # noqa: S101  # only called where there is one
+        script = call.script
         if script not in self._loaded:  # else the wait behind a script that is not known is in vain
             await scripts.load(redis, script)
             self._loaded.add(script)
         for _ in range(2):
             async with redis.pipeline(transaction=False) as pipe:
-                pipe.execute_command("EVALSHA", scripts.sha(script), len(keys), *keys, *args)
+                pipe.execute_command(*call.command)
                 pipe.execute_command(*durability.command)
                 reply, reached = await pipe.execute(raise_on_error=False)
             if not isinstance(reply, NoScriptError):
@@ -233,7 +218,7 @@ class Connection:
                 raise answer
         if not durability.reached(reached):
             raise NotDurableError(
-                f"{script.value} is done but not durable within {durability.timeout_ms} ms",
+                f"{script.name} is done but not durable within {durability.timeout_ms} ms",
                 hint="The disk or the replicas of Redis are too slow, or away.",
             )
         return reply

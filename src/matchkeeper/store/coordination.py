@@ -4,14 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from typing import Any, Literal
 
 from redis.asyncio import Redis
 
 from . import keys
 from .connection import Connection
-from .scripts import Script
+from .scripts import Unsent, script
 
 _LONGEST_OUTAGE = timedelta(days=7)
+
+
+def _since(reply: Any) -> dict[str, float]:
+    now, entries = reply
+    return {
+        keys.text(pod): float(now) - float(heard)
+        for pod, heard in zip(entries[::2], entries[1::2], strict=True)
+    }
+
+
+@script(int, documented=True, pods=keys.PODS)
+def heartbeat(*, pod_id: str, state: Literal["here", "bye"]) -> None:
+    """A pod lives, or leaves."""
+
+
+@script(_since, pods=keys.PODS)
+def pods() -> None:
+    """Seconds since each pod was last heard."""
+
+
+_sent, _open = partial(keys.alert, part="sent"), partial(keys.alert, part="open")
+
+
+@script(bool, sent=_sent, open=_open)
+def alert_raise(*, name: Unsent[str], token: str, interval_ms: int, longest_outage_ms: int) -> None:
+    """Whether the caller is to send an alert."""
+
+
+@script(bool, sent=_sent, open=_open, resolved=partial(keys.alert, part="resolved"))
+def alert_resolve(*, name: Unsent[str], token: str, memory_ms: int) -> None:
+    """Whether the caller is to tell the end of an outage."""
 
 
 class Coordination:
@@ -23,19 +56,12 @@ class Coordination:
 
     async def heartbeat(self, pod_id: str, *, leaving: bool = False) -> None:
         """A pod lives, or leaves."""
-        await self._connection.script(
-            Script.HEARTBEAT,
-            [keys.PODS],
-            [pod_id, "bye" if leaving else "here"],
-        )
+        state: Literal["here", "bye"] = "bye" if leaving else "here"
+        await self._connection.script(heartbeat(pod_id=pod_id, state=state))
 
     async def pods(self) -> dict[str, float]:
         """Seconds since each pod that sends heartbeats was last heard."""
-        now, entries = await self._connection.script(Script.PODS, [keys.PODS])
-        return {
-            keys.text(pod): float(now) - float(heard)
-            for pod, heard in zip(entries[::2], entries[1::2], strict=True)
-        }
+        return await self._connection.script(pods())
 
     async def subscribers(self, channel: str) -> int:
         """How many connections listen on a channel. A frozen process counts, too."""
@@ -48,22 +74,17 @@ class Coordination:
 
     async def may_send(self, name: str, interval: timedelta) -> bool:
         """Whether this server is the one that sends an alert in this interval."""
-        reply = await self._connection.script(
-            Script.ALERT_RAISE,
-            [keys.alert(name, "sent"), keys.alert(name, "open")],
-            [
-                self._new_token(),
-                int(interval.total_seconds() * 1000),
-                int(_LONGEST_OUTAGE.total_seconds() * 1000),
-            ],
+        return await self._connection.script(
+            alert_raise(
+                name=name,
+                token=self._new_token(),
+                interval_ms=int(interval.total_seconds() * 1000),
+                longest_outage_ms=int(_LONGEST_OUTAGE.total_seconds() * 1000),
+            )
         )
-        return bool(reply)
 
     async def may_resolve(self, name: str) -> bool:
         """Whether this server is the one that tells the end of an outage."""
-        reply = await self._connection.script(
-            Script.ALERT_RESOLVE,
-            [keys.alert(name, "sent"), keys.alert(name, "open"), keys.alert(name, "resolved")],
-            [self._new_token(), self._connection.memory_ms],
+        return await self._connection.script(
+            alert_resolve(name=name, token=self._new_token(), memory_ms=self._connection.memory_ms)
         )
-        return bool(reply)

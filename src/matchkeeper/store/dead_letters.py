@@ -13,9 +13,9 @@ from matchkeeper.domain.realm import QueueName
 from matchkeeper.errors import NotFoundError
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
-from matchkeeper.store.places import places
+from matchkeeper.store.places import Other, others
 from matchkeeper.store.present import Present
-from matchkeeper.store.scripts import Script
+from matchkeeper.store.scripts import Unsent, each, script
 
 _AT_ONCE = 16
 """Letters read at once: a megabyte, if each is as large as may be."""
@@ -34,6 +34,34 @@ class DeadLetter:
     set_aside_at: float
     request: str = ""
     """The kind of a request; empty for a ticket."""
+
+
+@script(
+    tuple[bytes, bytes],
+    *(keys.answered, keys.dead, keys.queue, keys.metadata, keys.matched),
+    keys.history,
+    each("others", other_matched=keys.matched, other_queue=keys.queue),
+    requests=keys.REQUESTS,
+)
+def requeue(
+    *,
+    queue: Unsent[QueueName],
+    token: Unsent[str],
+    memory: int,
+    entry_id: str,
+    mended: str,
+    mode: str,
+    others: Sequence[Other],
+) -> None:
+    """`requeued` and the player, `not_found`, or `elsewhere` and where the player is.
+
+    `mended`: metadata; empty: what it had.
+    """
+
+
+@script(tuple[bytes], keys.answered, keys.dead, keys.history)
+def drop(*, queue: Unsent[QueueName], token: Unsent[str], memory: int, entry_id: str) -> None:
+    """`dropped` or `not_found`."""
 
 
 class DeadLetterStore:
@@ -113,28 +141,22 @@ class DeadLetterStore:
         that wait to be done. Raises NotFoundError, also when
         the player waits or plays elsewhere by now.
         """
-        others = places(queue, self._queues).others
-        queues = (queue, *others)
-        modes = [each.mode for each in queues]
-        reply = await self._connection.script(
-            Script.REQUEUE,
-            [
-                keys.answered(queue, token),
-                keys.dead(queue),
-                keys.queue(queue),
-                keys.metadata(queue),
-                keys.history(queue),
-                keys.REQUESTS,
-                *(keys.matched(each) for each in queues),
-                *(keys.queue(each) for each in others),
-            ],
-            [self._connection.memory_ms, entry_id, metadata, len(queues), *modes],
+        code, player = await self._connection.script(
+            requeue(
+                queue=queue,
+                token=token,
+                memory=self._connection.memory_ms,
+                entry_id=entry_id,
+                mended=metadata,
+                mode=queue.mode,
+                others=others(queue, self._queues),
+            ),
             durable=True,
         )
-        detail: str = reply[1].decode("utf-8", "replace")
-        if reply[0] == b"not_found":
+        detail = player.decode("utf-8", "replace")
+        if code == b"not_found":
             raise _missing(entry_id)
-        if reply[0] == b"elsewhere":
+        if code == b"elsewhere":
             raise NotFoundError(
                 f"The player of dead letter {entry_id} is in {detail} by now",
                 hint="Drop the dead letter, or take the player out there first.",
@@ -144,9 +166,7 @@ class DeadLetterStore:
     async def drop(self, queue: QueueName, entry_id: str, *, token: str) -> None:
         """Deletes one for good. Raises NotFoundError."""
         reply = await self._connection.script(
-            Script.DROP,
-            [keys.answered(queue, token), keys.dead(queue), keys.history(queue)],
-            [self._connection.memory_ms, entry_id],
+            drop(queue=queue, token=token, memory=self._connection.memory_ms, entry_id=entry_id),
             durable=True,
         )
         if reply[0] != b"dropped":

@@ -15,20 +15,14 @@ from matchkeeper.errors import StoreNotReadyError
 from matchkeeper.store import keys, rights, scripts
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.rights import Channels, Refusal
-from matchkeeper.store.scripts import Script
 
 T = TypeVar("T")
 
 _SCAN_SECONDS = 2.0
-_EXPECTED_TYPES = {
-    keys.queue: "zset",
-    keys.metadata: "hash",
-    keys.pending: "zset",
-    keys.matched: "hash",
-    keys.leaving: "hash",
-    keys.claimers: "hash",
-    keys.dead: "stream",
-}
+_OF_EACH_QUEUE = (
+    *(keys.queue, keys.metadata, keys.pending, keys.matched),
+    *(keys.leaving, keys.claimers, keys.dead),
+)
 _WRITES = {
     "aof_last_write_status": "append-only file",
     "aof_last_bgrewrite_status": "rewrite of the append-only file",
@@ -231,18 +225,19 @@ async def _subscribers(redis: Redis, channel: str) -> int | None:
 
 async def _refused_scripts(redis: Redis) -> tuple[str, ...]:
     refused = []
-    for script in Script:
+    for script in scripts.every():
         try:
             await scripts.load(redis, script)
         except ResponseError as error:
-            refused.append(f"{script.value}: {error}")
+            refused.append(f"{script.name}: {error}")
     return tuple(refused)
 
 
 async def _wrong_types(redis: Redis, queues: Sequence[QueueName]) -> tuple[str, ...] | None:
-    expected = {name(queue): kind for queue in queues for name, kind in _EXPECTED_TYPES.items()}
-    expected |= {keys.PODS: "zset", keys.SERVERS: "hash", keys.MODES: "hash"}
-    expected[keys.CLOCK] = "hash"
+    expected = {
+        **{name(queue): keys.TYPES[name] for queue in queues for name in _OF_EACH_QUEUE},
+        **{key: keys.TYPES[key] for key in (keys.PODS, keys.SERVERS, keys.MODES, keys.CLOCK)},
+    }
     async with redis.pipeline(transaction=False) as pipe:
         for key in expected:
             pipe.type(key)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 
 from ..domain.realm import QueueName
 from . import keys
 from .connection import Connection
 from .durability import Durability
-from .scripts import Script
+from .scripts import Unsent, code, script
 
 
 class HandoffReply(StrEnum):
@@ -28,6 +29,43 @@ class HandoffReply(StrEnum):
     """The game server has claimed matches and started none: for a while it may not claim."""
 
 
+_reads = code(HandoffReply)
+
+
+@script(_reads, keys.match, keys.pending, keys.history, keys.claimers, documented=True)
+def claim(*, queue: Unsent[QueueName], match_id: str, epoch: int, pod_id: str, token: str) -> None:
+    """A game server takes an offered match."""
+
+
+@script(
+    _reads,
+    *(keys.match, keys.pending, keys.matched, keys.leaving),
+    *(keys.history, keys.claimers),
+    documented=True,
+)
+def confirm(
+    *, queue: Unsent[QueueName], match_id: str, epoch: int, pod_id: str, token: str
+) -> None:
+    """The game server that claimed a match starts it."""
+
+
+@script(
+    _reads,
+    *(keys.match, keys.pending, keys.matched, keys.leaving),
+    *(keys.history, keys.claimers),
+    documented=True,
+)
+def settle(*, queue: Unsent[QueueName], match_id: str, epoch: int, pod_id: str, token: str) -> None:
+    """A confirmed start is as durable as its mode asks."""
+
+
+@script(_reads, keys.match, keys.pending, keys.history, documented=True)
+def decline(
+    *, queue: Unsent[QueueName], match_id: str, epoch: int, pod_id: str, token: str
+) -> None:
+    """The game server that claimed a match will not start it."""
+
+
 class Handoffs:
     """The matches of all modes, as a game server sees them. Methods raise StoreError."""
 
@@ -45,18 +83,8 @@ class Handoffs:
         durability: Durability | None = None,
     ) -> HandoffReply:
         """A game server takes an offered match for its lease; `durability` as in `confirm`."""
-        reply = await self._connection.script(
-            Script.CLAIM,
-            [
-                keys.match(queue, match_id),
-                keys.pending(queue),
-                keys.history(queue),
-                keys.claimers(queue),
-            ],
-            [match_id, epoch, pod_id, token],
-            durable=durability,
-        )
-        return HandoffReply(reply[0].decode())
+        call = claim(queue=queue, match_id=match_id, epoch=epoch, pod_id=pod_id, token=token)
+        return await self._connection.script(call, durable=durability)
 
     async def confirm(
         self,
@@ -73,27 +101,15 @@ class Handoffs:
         `durability`: what the offer asks for; only when it is reached is the match started, and are
         its players told. Raises NotDurableError where it is not: then it can be declined.
         """
-        names = [
-            keys.match(queue, match_id),
-            keys.pending(queue),
-            keys.matched(queue),
-            keys.leaving(queue),
-            keys.history(queue),
-            keys.claimers(queue),
-        ]
-        args = (match_id, epoch, pod_id, token)
-        reply = await self._connection.script(Script.CONFIRM, names, args, durable=durability)
-        if reply[0] == b"confirmed":
-            reply = await self._connection.script(Script.SETTLE, names, args)
-        return HandoffReply(reply[0].decode())
+        call = confirm(queue=queue, match_id=match_id, epoch=epoch, pod_id=pod_id, token=token)
+        reply = await self._connection.script(call, durable=durability)
+        if reply is HandoffReply.CONFIRMED:
+            reply = await self._connection.script(replace(call, script=settle))
+        return reply
 
     async def decline(
         self, queue: QueueName, match_id: str, *, epoch: int, pod_id: str, token: str
     ) -> HandoffReply:
         """The game server that claimed a match will not start it."""
-        reply = await self._connection.script(
-            Script.DECLINE,
-            [keys.match(queue, match_id), keys.pending(queue), keys.history(queue)],
-            [match_id, epoch, pod_id, token],
-        )
-        return HandoffReply(reply[0].decode())
+        call = decline(queue=queue, match_id=match_id, epoch=epoch, pod_id=pod_id, token=token)
+        return await self._connection.script(call)

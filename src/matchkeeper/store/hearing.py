@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from redis.asyncio import Redis
 
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
-from matchkeeper.store.scripts import Script
+from matchkeeper.store.scripts import Unsent, script
 from matchkeeper.store.stream import Entry, entry_of
 
 
@@ -70,6 +70,49 @@ class MoveReply(StrEnum):
     """All is done up to another position than the caller knows."""
 
 
+def _as_named(key: str) -> str:
+    return key
+
+
+def _lease(reply: Any) -> Lease:
+    mine, state, epoch, done, mark = reply
+    return Lease(
+        mine=bool(mine),
+        state=keys.text(state),
+        epoch=int(epoch),
+        done=keys.text(done),
+        mark=int(mark),
+    )
+
+
+@script(_lease, hearing=_as_named)
+def hear_lease(
+    *, key: Unsent[str], me: str, want: Want, stood_still: str, channel: str, mark: str
+) -> None:
+    """The lease after the call.
+
+    `stood_still`: the state of a lease that did so for as long as one lasts, or empty.
+    `channel`: of the marks. `mark`: the name of a new one, to which its number is added.
+    """
+
+
+class Message(NamedTuple):
+    """A request that was heard."""
+
+    kind: str
+    body: bytes
+
+
+@script(tuple[bytes, ...], hearing=_as_named, heard=keys.HEARD)
+def hear_move(
+    *, key: Unsent[str], epoch: int, done: bytes, to: str, limit: int, messages: Sequence[Message]
+) -> None:
+    """What came of it, and the id of the first entry; the others follow it without a gap.
+
+    All was done up to the position `done`, and is up to `to` now. `limit`: how many may wait.
+    """
+
+
 class HearingStore:
     """What the servers that listen on the same channels of Pub/Sub share, and the stream, which all
     servers do. Methods raise StoreError.
@@ -90,18 +133,15 @@ class HearingStore:
         """Keeps the lease, or takes it where it is free or its state still is `stood_still`; who
         holds it or follows then has marked the channel with `mark`.
         """
-        reply = await self._connection.script(
-            Script.HEAR_LEASE,
-            [self._key],
-            [self.me, want.value, stood_still, keys.MARKS, mark],
-        )
-        mine, state, epoch, done, mark = reply
-        return Lease(
-            mine=bool(mine),
-            state=keys.text(state),
-            epoch=int(epoch),
-            done=keys.text(done),
-            mark=int(mark),
+        return await self._connection.script(
+            hear_lease(
+                key=self._key,
+                me=self.me,
+                want=want,
+                stood_still=stood_still,
+                channel=keys.MARKS,
+                mark=mark,
+            )
         )
 
     async def move(
@@ -116,16 +156,20 @@ class HearingStore:
         """Writes requests (kind, body) to the stream of what was heard, in the same step in which
         all up to `to` counts as done. `limit`: how many may wait in the stream.
         """
-        fields = [each for request in requests for each in request]
-        reply = await self._connection.script(
-            Script.HEAR_MOVE,
-            [self._key, keys.HEARD],
-            [epoch, keys.raw(done), to, limit, *fields],
+        code, *first = await self._connection.script(
+            hear_move(
+                key=self._key,
+                epoch=epoch,
+                done=keys.raw(done),
+                to=to,
+                limit=limit,
+                messages=[Message(*request) for request in requests],
+            )
         )
-        outcome = MoveReply(reply[0].decode())
+        outcome = MoveReply(code.decode())
         if outcome is not MoveReply.MOVED or not requests:
             return outcome, []
-        milliseconds, number = (int(part) for part in reply[1].split(b"-"))
+        milliseconds, number = (int(part) for part in first[0].split(b"-"))
         return outcome, [
             Entry(
                 stream=keys.HEARD, entry_id=f"{milliseconds}-{number + nth}", kind=kind, body=body

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..domain.realm import QueueName
 
@@ -103,11 +103,11 @@ def seen(queue: QueueName, fingerprint: str) -> str:
     return f"seen:{_in(queue)}:{fingerprint}"
 
 
-def latest(player_id: str | bytes, queue: QueueName | None = None) -> bytes:
+def latest(player_id: str | bytes, scope: QueueName | None = None) -> bytes:
     """STRING with TTL: the latest request of a player that was done; of one queue, or any."""
-    if queue is None:
+    if scope is None:
         return b"latest:%b" % raw(player_id)
-    return b"latest:%b:%b" % (_in(queue).encode(), raw(player_id))
+    return b"latest:%b:%b" % (_in(scope).encode(), raw(player_id))
 
 
 def last_match(player_id: str | bytes) -> bytes:
@@ -134,6 +134,15 @@ def alert(name: str, part: str) -> str:
     """STRING with TTL: `sent`, `open` or `resolved` of an alert."""
     return f"alert:{{{name}}}:{part}"
 
+
+TYPES: Mapping[object, str] = {
+    **dict.fromkeys((queue, pending, PODS), "zset"),
+    **dict.fromkeys((metadata, match, matched, leaving, claimers, settings), "hash"),
+    **dict.fromkeys((SERVERS, MODES, CLOCK), "hash"),
+    **dict.fromkeys((hand_made_metadata, seen, latest, last_match, answered, alert), "string"),
+    **dict.fromkeys((dead, history, REQUESTS, HEARD), "stream"),
+}
+"""By which type Redis calls those that scripts use."""
 
 PROBE = alert("redis_unavailable", "probe")
 """STRING with TTL: written to see whether Redis takes writes."""

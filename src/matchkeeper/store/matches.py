@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -16,31 +16,29 @@ from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import Ticket, members_of
 from matchkeeper.store import keys
-from matchkeeper.store.claimers import Refusals, claimers
+from matchkeeper.store.claimers import Refusals
+from matchkeeper.store.committing import ByHand, CommitReply, Proposed, commit
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.handoffs import Handoffs
-from matchkeeper.store.pending import Overdue, PendingMatch, UnreadableMatch, read_match
-from matchkeeper.store.places import places
+from matchkeeper.store.pending import (
+    Overdue,
+    PendingMatch,
+    Unreadable,
+    UnreadableMatch,
+    overdue,
+    read_match,
+    set_aside_matches,
+)
+from matchkeeper.store.places import Other, others
 from matchkeeper.store.present import Present
-from matchkeeper.store.scripts import Script
-from matchkeeper.store.tickets import pack
+from matchkeeper.store.scripts import Unsent, each, script
 from matchkeeper.wire import answers
 from matchkeeper.wire.metadata import members_in
 
 _SET_ASIDE_KEPT = timedelta(days=1)
 
 _OTHERS_EVERY = timedelta(seconds=2)
-
-
-class CommitReply(StrEnum):
-    """What came of a proposal."""
-
-    COMMITTED = "committed"
-    NO_SERVER = "no_server"
-    """Nobody heard the offer; nothing left the queue."""
-    STALE = "stale"
-    """A player left, or is in another match, since the queue was read."""
 
 
 class NewMatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,9 +84,73 @@ class When(StrEnum):
     """When a match may be given back."""
 
     DUE = "due"
+    """Not before its deadline."""
     NOW = "now"
     LEAVE = "leave"
     """At once, and its players do not go back into the queue of the mode."""
+
+
+@script(
+    lambda reply: int(reply[1]) if reply[0] == b"offered" else None,
+    keys.answered,
+    keys.match,
+    keys.pending,
+    keys.history,
+)
+def redeliver(
+    *,
+    queue: Unsent[QueueName],
+    token: Unsent[str],
+    memory: int,
+    match_id: str,
+    epoch: int,
+    channel: str,
+    offer: str,
+    offer_seconds: float,
+) -> None:
+    """Who heard the offer; None: it is not due, or somebody else was faster.
+
+    `epoch`: the one that ended.
+    """
+
+
+def _given_back(reply: Any) -> GivenBack | None:
+    code, put_back, left = reply
+    if code != b"given_back":
+        return None
+    pairs = zip(left[::2], left[1::2], strict=True)
+    return GivenBack(
+        put_back=int(put_back),
+        left=tuple((ticket_id.decode(), text.decode()) for ticket_id, text in pairs),
+    )
+
+
+@script(
+    _given_back,
+    *(keys.answered, keys.match, keys.pending, keys.matched, keys.leaving),
+    *(keys.history, keys.claimers, keys.queue, keys.metadata),
+    each("others", other_queue=keys.queue, other_metadata=keys.metadata),
+)
+def give_back(
+    *,
+    queue: Unsent[QueueName],
+    token: Unsent[str],
+    memory: int,
+    match_id: str,
+    epoch: int,
+    cause: str,
+    when: When,
+    threshold: int,
+    refused_seconds: float,
+    longest_seconds: float,
+    mode: str,
+    others: Sequence[Other],
+) -> None:
+    """None: somebody was faster, or it is not due.
+
+    After `threshold` leases in a row that end without a start the claims of that game server are
+    refused, at first for `refused_seconds`.
+    """
 
 
 class MatchStore(Handoffs):
@@ -123,44 +185,35 @@ class MatchStore(Handoffs):
         memory: timedelta,
     ) -> list[Committed]:
         """Makes matches of proposals, each wholly or not at all."""
-        queue = mode.queue
-        more, table = places(queue, self._queues).left(5)
-        names: list[str | bytes] = [
-            *(keys.queue(queue), keys.metadata(queue), keys.pending(queue), keys.history(queue)),
-            *more,
-        ]
-        first_match = len(names) + 1
-        names += [keys.match(queue, match.match_id) for match in matches]
-        tickets = [ticket for match in matches for ticket in match.tickets]
-        hand_made = {place: each for place, each in enumerate(tickets, start=1) if each.hand_made}
-        by_hand = {place: len(names) + nth for nth, place in enumerate(hand_made, start=1)}
-        names += [keys.hand_made_metadata(each.ticket_id) for each in hand_made.values()]
-        last_match = len(names) + 1 if self._several else 0
-        if self._several:
-            names += [keys.last_match(each.player_id) for each in members_of(tickets)]
-        call = pack(
-            {
-                "claim": mode.handoff is Handoff.CLAIM,
-                "channel": channel,
-                "offer_seconds": offer_timeout.total_seconds(),
-                "lease_seconds": mode.claim_lease.total_seconds(),
-                "durability": str(self.durability),
-                "memory_ms": int(memory.total_seconds() * 1000),
-                "places": table,
-                "ids": [ticket.ticket_id for ticket in tickets],
-                "scores": [repr(ticket.enqueued_at) for ticket in tickets],
-                "sums": [ticket.metadata_sum for ticket in tickets],
-                "hand_made": by_hand,
-                "first_match": first_match,
-                "last_match": last_match,
-                "proposals": [(each.match_id, each.team_sizes, each.offer) for each in matches],
-            }
+        queue, tickets = mode.queue, [ticket for match in matches for ticket in match.tickets]
+        packed = {
+            "mode": queue.mode,
+            "claim": mode.handoff is Handoff.CLAIM,
+            "channel": channel,
+            "offer_seconds": offer_timeout.total_seconds(),
+            "lease_seconds": mode.claim_lease.total_seconds(),
+            "durability": str(self.durability),
+            "memory_ms": int(memory.total_seconds() * 1000),
+            "ids": [ticket.ticket_id for ticket in tickets],
+            "scores": [repr(ticket.enqueued_at) for ticket in tickets],
+            "sums": [ticket.metadata_sum for ticket in tickets],
+            "proposals": [(each.match_id, each.team_sizes, each.offer) for each in matches],
+        }
+        call = commit(
+            queue=queue,
+            packed=packed,
+            others=others(queue, self._queues),
+            proposed=[Proposed(match.match_id, match.notices) for match in matches],
+            by_hand=[
+                ByHand(each.ticket_id, place)
+                for place, each in enumerate(tickets, start=1)
+                if each.hand_made
+            ],
+            marks=[each.player_id for each in members_of(tickets)] if self._several else [],
         )
-        args = [call, *(pack(match.notices) for match in matches)]
-        reply = await self._connection.script(Script.COMMIT, names, args, durable=True)
+        reply = await self._connection.script(call, durable=True)
         self._present.written(queue)
-        pairs = zip(matches, reply[::2], reply[1::2], strict=True)
-        return [_committed(match, _commit_replies[code], detail) for match, code, detail in pairs]
+        return [_committed(match, *came) for match, came in zip(matches, reply, strict=True)]
 
     async def present(self) -> set[QueueName]:
         """The queues with pending matches, or with game servers that start nothing; those where
@@ -172,15 +225,7 @@ class MatchStore(Handoffs):
         """How many matches are pending, and those whose deadline has passed: `count` at most, but
         for the first `start`.
         """
-        names = [keys.pending(queue), keys.claimers(queue)]
-        now, pending, overdue, failing = await self._connection.script(
-            Script.OVERDUE, names, [start, count]
-        )
-        return Overdue(
-            pending=int(pending),
-            match_ids=tuple(map(keys.text, overdue)),
-            claimers=claimers(float(now), failing),
-        )
+        return await self._connection.script(overdue(queue=queue, start=start, count=count))
 
     async def pending_ids(self, queue: QueueName, *, count: int) -> list[str]:
         """Ids of pending matches, the earliest deadline first."""
@@ -218,25 +263,24 @@ class MatchStore(Handoffs):
         those that this call has set aside, and the tickets that are dead letters now, of which
         `kept` are kept at most.
         """
-        described: list[str | bytes] = []
-        for match in matches:
-            match_id, state, epoch = map(keys.raw, (match.match_id, match.state, match.epoch))
-            reason = f"Match {match.match_id}: {match.reason}".encode("utf-8", "replace")
-            described += [match_id, state, epoch, reason]
-        names: list[str | bytes] = [
-            keys.answered(queue, token),
-            keys.pending(queue),
-            keys.matched(queue),
-            keys.leaving(queue),
-            keys.dead(queue),
-            keys.history(queue),
-            *(keys.raw(keys.match(queue, match.match_id)) for match in matches),
+        described = [
+            Unreadable(
+                keys.raw(match.match_id),
+                keys.raw(match.state),
+                keys.raw(match.epoch),
+                f"Match {match.match_id}: {match.reason}".encode("utf-8", "replace"),
+            )
+            for match in matches
         ]
-        memory_ms, look_ms = self._connection.memory_ms, int(_SET_ASIDE_KEPT.total_seconds() * 1000)
-        done, tickets = await self._connection.script(
-            Script.SET_ASIDE_MATCHES, names, [memory_ms, kept, look_ms, *described]
+        call = set_aside_matches(
+            queue=queue,
+            token=token,
+            memory=self._connection.memory_ms,
+            kept=kept,
+            look_ms=int(_SET_ASIDE_KEPT.total_seconds() * 1000),
+            matches=described,
         )
-        return [keys.text(each) for each in done], [keys.text(each) for each in tickets]
+        return await self._connection.script(call)
 
     async def pending_match_of(self, player_id: str) -> tuple[QueueName, str] | None:
         """(queue, match id) of the pending match that a player is in."""
@@ -268,24 +312,17 @@ class MatchStore(Handoffs):
         offer_timeout: timedelta,
     ) -> int | None:
         """Offers an unclaimed match again; returns who heard it, None when it is not due."""
-        reply = await self._connection.script(
-            Script.REDELIVER,
-            [
-                keys.answered(mode.queue, token),
-                keys.match(mode.queue, match.match_id),
-                keys.pending(mode.queue),
-                keys.history(mode.queue),
-            ],
-            [
-                self._connection.memory_ms,
-                match.match_id,
-                match.epoch,
-                channel,
-                offer,
-                offer_timeout.total_seconds(),
-            ],
+        call = redeliver(
+            queue=mode.queue,
+            token=token,
+            memory=self._connection.memory_ms,
+            match_id=match.match_id,
+            epoch=match.epoch,
+            channel=channel,
+            offer=offer,
+            offer_seconds=offer_timeout.total_seconds(),
         )
-        return int(reply[1]) if reply[0] == b"offered" else None
+        return await self._connection.script(call)
 
     async def give_back(
         self,
@@ -299,53 +336,27 @@ class MatchStore(Handoffs):
         when: When = When.DUE,
     ) -> GivenBack | None:
         """Ends a pending match; its players keep their place. None when somebody was faster."""
-        seen = places(queue, self._queues)
-        names = [
-            keys.answered(queue, token),
-            keys.match(queue, match_id),
-            keys.pending(queue),
-            keys.matched(queue),
-            keys.leaving(queue),
-            keys.history(queue),
-            keys.claimers(queue),
-        ]
-        for each in (queue, *seen.others):
-            names += [keys.queue(each), keys.metadata(each)]
-        reply = await self._connection.script(
-            Script.GIVE_BACK,
-            names,
-            [
-                self._connection.memory_ms,
-                match_id,
-                epoch,
-                cause,
-                when.value,
-                refusals.unstarted_threshold,
-                refusals.unstarted_refusal_seconds,
-                refusals.unstarted_refusal_max_seconds,
-                queue.mode,
-                *(each.mode for each in seen.others),
-            ],
+        call = give_back(
+            queue=queue,
+            token=token,
+            memory=self._connection.memory_ms,
+            match_id=match_id,
+            epoch=epoch,
+            cause=cause,
+            when=when,
+            threshold=refusals.unstarted_threshold,
+            refused_seconds=refusals.unstarted_refusal_seconds,
+            longest_seconds=refusals.unstarted_refusal_max_seconds,
+            mode=queue.mode,
+            others=others(queue, self._queues),
         )
-        if reply[0] != b"given_back":
-            return None
-        left = reply[2]
-        return GivenBack(
-            put_back=int(reply[1]),
-            left=tuple(
-                (ticket_id.decode(), text.decode())
-                for ticket_id, text in zip(left[::2], left[1::2], strict=True)
-            ),
-        )
+        return await self._connection.script(call)
 
 
-_commit_replies: Mapping[bytes, CommitReply] = {each.value.encode(): each for each in CommitReply}
-
-
-def _committed(match: NewMatch, reply: CommitReply, detail: bytes) -> Committed:
+def _committed(match: NewMatch, reply: CommitReply, detail: str) -> Committed:
     return Committed(
         match=match,
         reply=reply,
         subscribers=int(detail) if reply is CommitReply.COMMITTED else 0,
-        stale_ticket=detail.decode() if reply is CommitReply.STALE else "",
+        stale_ticket=detail if reply is CommitReply.STALE else "",
     )

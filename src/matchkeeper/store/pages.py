@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import Poison, PoisonedTicket, Ticket
 from matchkeeper.store import keys
+from matchkeeper.store.scripts import Unsent, script
 from matchkeeper.wire.metadata import read_ticket
 
 Place = tuple[bytes, float]
@@ -83,14 +85,28 @@ def size_of(part: Fetched) -> int:
     return sum(map(len, part.metadata.values())) + sum(map(len, raw))
 
 
-def scanned(reply: Any) -> Scan:
-    """From the reply of `scan.lua`."""
+def _scanned(reply: Any) -> Scan:
     entries = reply[2]
     return Scan(
         now=float(reply[0]),
         queue_length=int(reply[1]),
         places=list(zip(entries[::2], map(float, entries[1::2]), strict=True)),
     )
+
+
+@script(_scanned, keys.queue)
+def scan(*, queue: Unsent[QueueName], first: int, count: int) -> None:
+    """Places from a rank on."""
+
+
+@script(_scanned, keys.queue)
+def newer(*, queue: Unsent[QueueName], than: str, count: int) -> None:
+    """Places behind an enqueue time."""
+
+
+@script(list[Any], keys.queue, keys.metadata)
+def fetch(*, queue: Unsent[QueueName], tickets: Sequence[bytes]) -> None:
+    """For `still_there`."""
 
 
 def still_there(places: Sequence[Place], reply: Any) -> list[tuple[bytes, float, bytes | None]]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any, NamedTuple
 
 import msgspec
 
 from matchkeeper.domain.match import MatchState
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import Member, PoisonedTicket, Ticket
 from matchkeeper.store import keys
-from matchkeeper.store.claimers import Claimer
+from matchkeeper.store.claimers import Claimer, claimers
+from matchkeeper.store.scripts import Unsent, each, script
 from matchkeeper.wire.metadata import metadata_sum, read_ticket
 
 _stored = msgspec.msgpack.Decoder(tuple[list[int], list[str], list[str], list[str]])
@@ -69,6 +72,55 @@ class UnreadableMatch:
     def is_over(self) -> bool:
         """There was a match, and it has ended."""
         return self.state in (MatchState.STARTED, MatchState.GIVEN_BACK)
+
+
+def _overdue(reply: Any) -> Overdue:
+    now, pending, overdue, failing = reply
+    return Overdue(
+        pending=int(pending),
+        match_ids=tuple(map(keys.text, overdue)),
+        claimers=claimers(float(now), failing),
+    )
+
+
+@script(_overdue, keys.pending, keys.claimers)
+def overdue(*, queue: Unsent[QueueName], start: int, count: int) -> None:
+    """Matches whose deadline has passed. `start`: how many to pass over."""
+
+
+class Unreadable(NamedTuple):
+    """A match to be set aside, if it still is as it was read."""
+
+    match_id: bytes
+    state: bytes
+    epoch: bytes
+    reason: bytes
+
+
+def _ids(reply: Any) -> tuple[list[str], list[str]]:
+    matches, tickets = reply
+    return [keys.text(each) for each in matches], [keys.text(each) for each in tickets]
+
+
+@script(
+    _ids,
+    *(keys.answered, keys.pending, keys.matched, keys.leaving, keys.dead),
+    keys.history,
+    each("matches", match=keys.match),
+)
+def set_aside_matches(
+    *,
+    queue: Unsent[QueueName],
+    token: Unsent[str],
+    memory: int,
+    kept: int,
+    look_ms: int,
+    matches: Sequence[Unreadable],
+) -> None:
+    """The matches that this call has set aside, and the tickets that are dead letters now.
+
+    `kept`: how many dead letters. `look_ms`: how long such a match is kept, for people to look at.
+    """
 
 
 def read_match(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
@@ -17,33 +18,27 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from matchkeeper.domain.realm import QueueName
 from matchkeeper.store import keys, scripts
-from matchkeeper.store.scripts import Script
+from matchkeeper.store.scripts import Command, Key
 
-Command = tuple[str | int | bytes, ...]
 _LISTED = 5
-
-_ZSET: tuple[Command, ...] = (
-    ("ZADD", 1, "x"),
-    ("ZREM", "x"),
-    ("ZRANGE", 0, 0),
-    ("ZSCORE", "x"),
-    ("ZMSCORE", "x"),
-    ("ZCARD",),
-)
-_HASH: tuple[Command, ...] = (
-    ("HSET", "x", "x"),
-    ("HDEL", "x"),
-    ("HGET", "x"),
-    ("HMGET", "x"),
-)
-_STRING: tuple[Command, ...] = (("SET", "x"), ("GET",), ("PEXPIRE", 1))
-_STREAM: tuple[Command, ...] = (
-    ("XADD", "*", "x", "x"),
-    ("XDEL", "0-1"),
-    ("XLEN",),
-    ("XRANGE", "-", "+"),
-    ("XREVRANGE", "+", "-"),
-)
+_BEHIND: dict[str, Command] = {
+    **dict.fromkeys(("GET", "MGET", "DEL", "UNLINK", "EXISTS", "TYPE", "PTTL", "HGETALL"), ()),
+    **dict.fromkeys(("HLEN", "ZCARD", "XLEN", "XINFO STREAM"), ()),
+    **dict.fromkeys(("SET", "HGET", "HMGET", "HDEL", "ZREM", "ZSCORE", "ZMSCORE"), ("x",)),
+    **dict.fromkeys(("EXPIRE", "PEXPIRE"), (1,)),
+    **dict.fromkeys(("ZRANGE", "ZREMRANGEBYSCORE"), (0, 0)),
+    "HSET": ("x", "x"),
+    "HINCRBY": ("x", 1),
+    "ZADD": (1, "x"),
+    "XADD": ("*", "x", "x"),
+    "XDEL": ("0-1",),
+    "XRANGE": ("-", "+"),
+    "XREVRANGE": ("+", "-"),
+    "XACK": (keys.GROUP, "0-1"),
+    "XPENDING": (keys.GROUP,),
+    "XCLAIM": (keys.GROUP, "x", 0, "0-1"),
+}
+"""Command -> what may stand behind its key."""
 
 
 class Kind(StrEnum):
@@ -108,50 +103,61 @@ def trials(
         for channel in names
     ]
     found.append(Trial(command=("PUBSUB NUMSUB", channels.told[0])))
-    found += _on(keys.PODS, (("ZADD", 1, "x"), ("ZREM", "x"), ("ZRANGE", 0, 0)))
-    found += _on(keys.PODS, (("ZREMRANGEBYSCORE", 0, 0),))
     found += _of_requests()
-    found += _on(keys.hearing(channels.heard), (("HMGET", "x"), ("HSET", "x", "x")))
-    found += _on(keys.HEARD, _STREAM[:4])
-    for key in (keys.SERVERS, keys.settings("x"), keys.MODES):
-        found += _on(key, (*_HASH[:3], ("HGETALL",), ("HINCRBY", "x", 1), ("EXPIRE", 1)))
-    found += _on(keys.CLOCK, (("HGET", "x"), ("HSET", "x", "x"), ("HINCRBY", "x", 1)))
-    found += _on(keys.alert("x", "sent"), (*_STRING[:2], ("DEL",)))
-    found += _on(keys.text(keys.hand_made_metadata("x")), (("MGET",), ("UNLINK",)))
-    traces = [trial for queue in queues for trial in _of_traces(queue)] if traced else []
-    return [*found, *traces, *(trial for queue in queues for trial in _of_queue(queue))]
-
-
-def _of_traces(queue: QueueName) -> list[Trial]:
-    return _on(keys.text(keys.trace(queue, "x")), (("SET", "x"), ("MGET",)))
+    found += _on(keys.hearing(channels.heard), "HMGET", "HSET")
+    found += _on(keys.text(keys.hand_made_metadata("x")), "MGET")
+    found += _on(keys.PODS, *_of_any_type())
+    for queue in queues:
+        found += _of_queue(queue)
+        if traced:
+            found += _on(keys.text(keys.trace(queue, "x")), "SET", "MGET")
+    return list(dict.fromkeys(found))
 
 
 def _of_queue(queue: QueueName) -> list[Trial]:
-    match, history = keys.match(queue, "x"), keys.history(queue)
-    found = [
-        *_on(keys.queue(queue), _ZSET),
-        *_on(keys.pending(queue), _ZSET),
-        *_on(keys.metadata(queue), _HASH),
-        *_on(keys.matched(queue), (*_HASH, ("HGETALL",))),
-        *_on(keys.leaving(queue), _HASH),
-        *_on(keys.claimers(queue), (*_HASH, ("EXPIRE", 1), ("HGETALL",), ("HLEN",), ("UNLINK",))),
-        *_on(match, (*_HASH, ("HINCRBY", "x", 1), ("HGETALL",))),
-        *_on(match, (("PEXPIRE", 1), ("EXISTS",), ("DEL",), ("UNLINK",))),
-        *_on(keys.dead(queue), _STREAM),
+    """What scripts do, and what is read without one."""
+    history = keys.history(queue)
+    return [
+        *(
+            trial
+            for key, command in _of_scripts()
+            for trial in _on(key.example(queue, lambda _: "x"), command)
+        ),
+        *_on(keys.match(queue, "x"), "HGETALL"),
+        *_on(keys.dead(queue), "XREVRANGE"),
+        *_on(history, "XRANGE", "XREVRANGE"),
         *(
             trial
             for name in (keys.queue, keys.pending, keys.claimers, keys.dead)
-            for trial in _on(name(queue), (("EXISTS",),))
+            for trial in _on(name(queue), "EXISTS")
         ),
-        *_on(keys.history(queue), (_STREAM[0], *_STREAM[3:], ("EXPIRE", 1))),
-        *_on(keys.seen(queue, "x"), _STRING),
-        *_on(keys.text(keys.latest("x", queue)), _STRING),
-        *_on(keys.answered(queue, "x"), _STRING),
-    ]
-    return [
-        *found,
         Trial(command=("XREAD", "STREAMS", history, "0-0"), target=history, kind=Kind.KEY),
     ]
+
+
+@cache
+def _of_scripts() -> Sequence[tuple[Key, str]]:
+    """Each command of a script, with each key of the script that is of its type."""
+    found = {
+        (key.pattern, command): (key, command)
+        for script in scripts.every()
+        for command in sorted(script.commands)
+        for key in script.keys.values()
+        if key.kind == _type_of(command)
+    }
+    return tuple(found.values())
+
+
+def _of_any_type() -> Sequence[str]:
+    """Commands of scripts that take keys of any type."""
+    used = {command for script in scripts.every() for command in script.commands}
+    return sorted(each for each in used - {"TIME", "PUBLISH"} if _type_of(each) == "any")
+
+
+def _type_of(command: str) -> str:
+    if command in ("GET", "SET", "MGET"):
+        return "string"
+    return {"H": "hash", "X": "stream", "Z": "zset"}.get(command[0], "any")
 
 
 def _of_requests() -> list[Trial]:
@@ -160,20 +166,20 @@ def _of_requests() -> list[Trial]:
         ("XGROUP DELCONSUMER", keys.REQUESTS, keys.GROUP, "x"),
         ("XINFO CONSUMERS", keys.REQUESTS, keys.GROUP),
         ("XAUTOCLAIM", keys.REQUESTS, keys.GROUP, "x", 0, "0-0"),
-        ("XCLAIM", keys.REQUESTS, keys.GROUP, "x", 0, "0-1"),
-        ("XPENDING", keys.REQUESTS, keys.GROUP),
         ("XREADGROUP", "GROUP", keys.GROUP, "x", "STREAMS", keys.REQUESTS, ">"),
-        ("EVALSHA", scripts.sha(Script.SCAN), 1, keys.REQUESTS),
+        ("EVALSHA", scripts.every()[0].sha, 1, keys.REQUESTS),
     )
     return [
-        *_on(keys.REQUESTS, (*_STREAM[:4], ("XACK", keys.GROUP, "0-1"))),
+        *_on(keys.REQUESTS, "XACK", "XDEL"),
+        *_on(keys.HEARD, "XDEL", "XRANGE"),
         *(Trial(command=command, target=keys.REQUESTS, kind=Kind.KEY) for command in commands),
     ]
 
 
-def _on(key: str, commands: Sequence[Command]) -> list[Trial]:
+def _on(key: str, *commands: str) -> list[Trial]:
     return [
-        Trial(command=(name, key, *rest), target=key, kind=Kind.KEY) for name, *rest in commands
+        Trial(command=(command, key, *_BEHIND[command]), target=key, kind=Kind.KEY)
+        for command in commands
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from redis.asyncio import Redis
@@ -14,7 +14,7 @@ from matchkeeper.domain.agreement import ModeState, Peer, Shared
 from matchkeeper.domain.realm import QueueName
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
-from matchkeeper.store.scripts import Script
+from matchkeeper.store.scripts import script
 
 _SILENT = timedelta(seconds=10)
 _REMEMBERED = timedelta(days=1)
@@ -29,6 +29,25 @@ class Roster:
 
     others: tuple[Peer, ...]
     states: States = field(default_factory=dict)
+
+
+@script(
+    tuple[int, Sequence[bytes], Sequence[bytes]],
+    keys.settings,
+    servers=keys.SERVERS,
+    modes=keys.MODES,
+)
+def beat(*, server: str, digest: str, text: str, silent_seconds: float, kept_seconds: int) -> None:
+    """The number of these settings (0: their text is wanted); name, digest and number of each
+    server that lives; the states of each mode.
+
+    `digest`: empty where the server leaves. `text`: of the settings, empty where it was sent.
+    """
+
+
+@script(bytes, modes=keys.MODES)
+def mode_state(*, mode: str, state: ModeState | Literal[""]) -> None:
+    """The states of a mode now, separated by spaces; an empty one takes all away."""
 
 
 class Servers:
@@ -63,24 +82,19 @@ class Servers:
 
     async def set_state(self, queue: QueueName, state: ModeState | None) -> frozenset[ModeState]:
         """Drains or pauses a mode; None: it goes on as usual. Returns what holds now."""
-        reply = await self._connection.script(
-            Script.MODE_STATE, [keys.MODES], [queue.mode, state.value if state else ""]
-        )
-        return _read_states(reply)
+        states = await self._connection.script(mode_state(mode=queue.mode, state=state or ""))
+        return _read_states(states)
 
     async def _beat(self, digest: str, text: str) -> tuple[int, Sequence[bytes], Sequence[bytes]]:
-        reply = await self._connection.script(
-            Script.BEAT,
-            [keys.SERVERS, keys.settings(digest), keys.MODES],
-            [
-                self._me,
-                digest,
-                text,
-                _SILENT.total_seconds(),
-                int(_REMEMBERED.total_seconds()),
-            ],
+        return await self._connection.script(
+            beat(
+                server=self._me,
+                digest=digest,
+                text=text,
+                silent_seconds=_SILENT.total_seconds(),
+                kept_seconds=int(_REMEMBERED.total_seconds()),
+            )
         )
-        return int(reply[0]), reply[1], reply[2]
 
     async def _peers(self, servers: Sequence[bytes]) -> tuple[Peer, ...]:
         found = sorted(zip(*[iter(map(keys.text, servers))] * 3, strict=True))

@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 from ..domain.realm import QueueName
 from . import keys
 from .connection import Connection
-from .scripts import Script
+from .scripts import Unsent, script
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -45,6 +45,41 @@ class Submitted(StrEnum):
     ADDED = "added"
     FULL = "full"
     NO_STREAM = "no_stream"
+
+
+def as_named(stream: str) -> str:
+    """A stream of requests: `keys.REQUESTS` or `keys.HEARD`."""
+    return stream
+
+
+def _submitted(reply: Any) -> tuple[Submitted, str]:
+    return Submitted(reply[0].decode()), reply[1].decode() if len(reply) > 1 else ""
+
+
+@script(bool, keys.dead, requests=as_named)
+def bury(
+    *,
+    queue: Unsent[QueueName],
+    stream: Unsent[str],
+    group: str,
+    entry_id: str,
+    kept: int,
+    kind: str,
+    body: bytes,
+    player_id: bytes,
+    reason: str,
+) -> None:
+    """Whether the request was still there. `kept`: how many dead letters."""
+
+
+@script(int, requests=as_named, durable=keys.REQUESTS)
+def hand_on(*, stream: Unsent[str], group: str, entry_ids: Sequence[str]) -> None:
+    """How many of the entries were there."""
+
+
+@script(_submitted, documented=True, requests=keys.REQUESTS)
+def submit(*, limit: int, kind: str, body: bytes) -> None:
+    """What came of a request, and the id of its entry. `limit`: how many may wait."""
 
 
 class RequestStream:
@@ -129,25 +164,28 @@ class RequestStream:
         self, entry: Entry, queue: QueueName, *, player_id: str, reason: str, kept: int
     ) -> bool:
         """Moves a request to the dead letters of a mode; whether it was still there."""
-        reply = await self._connection.script(
-            Script.BURY,
-            [entry.stream, keys.dead(queue)],
-            [
-                *(entry.group, entry.entry_id, kept, entry.kind, entry.body),
-                *(keys.raw(player_id), reason),
-            ],
+        return await self._connection.script(
+            bury(
+                queue=queue,
+                stream=entry.stream,
+                group=entry.group,
+                entry_id=entry.entry_id,
+                kept=kept,
+                kind=entry.kind,
+                body=entry.body,
+                player_id=keys.raw(player_id),
+                reason=reason,
+            )
         )
-        return bool(reply)
 
     async def hand_on(self, stream: str, entries: Sequence[Entry]) -> int:
         """Moves requests of one stream behind all that wait for the readers of the durable one;
         how many were still there.
         """
         ids = [entry.entry_id for entry in entries]
-        reply = await self._connection.script(
-            Script.HAND_ON, [stream, keys.REQUESTS], [entries[0].group, *ids]
+        return await self._connection.script(
+            hand_on(stream=stream, group=entries[0].group, entry_ids=ids)
         )
-        return int(reply)
 
     async def leave(self, *, gone_for: timedelta) -> None:
         """Removes this consumer and those of servers long gone, where nothing waits for them."""
@@ -165,10 +203,9 @@ class RequestStream:
         """Writes a request, unless `limit` requests wait already or no server was ever here.
         Returns the id of its entry, too; empty where it has none.
         """
-        reply = await self._connection.script(
-            Script.SUBMIT, [keys.REQUESTS], [limit, kind, body], durable=True
+        return await self._connection.script(
+            submit(limit=limit, kind=kind, body=body), durable=True
         )
-        return Submitted(reply[0].decode()), reply[1].decode() if len(reply) > 1 else ""
 
     def _command(self, count: int) -> tuple[str | int, ...]:
         return ("XREADGROUP", "GROUP", keys.GROUP, self._me, "COUNT", count)

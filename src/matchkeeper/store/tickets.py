@@ -6,9 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from redis.asyncio import Redis
@@ -17,51 +16,29 @@ from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket
 from matchkeeper.store import keys
+from matchkeeper.store.asked import Answer, Asked, Reply, dequeue, enqueue
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.pages import (
     Fetched,
     Page,
     Place,
     Scan,
+    fetch,
     fetched,
     joined,
-    scanned,
+    newer,
+    scan,
     size_of,
     still_there,
 )
-from matchkeeper.store.places import places
+from matchkeeper.store.places import others
 from matchkeeper.store.present import Present
-from matchkeeper.store.scripts import Script, call
+from matchkeeper.store.scripts import Unsent, each, run, script
 from matchkeeper.store.stream import Entry
 from matchkeeper.wire.requests import Request
 
 _LOOKED_AT = 16
 """Tickets read at once for somebody to look at: a megabyte, if each is as large as may be."""
-pack = msgspec.msgpack.Encoder().encode
-"""For `cmsgpack.unpack` in Lua, which knows text but no binary: encode `str`, not `bytes`."""
-
-
-class Reply(StrEnum):
-    """What came of an enqueue or dequeue request."""
-
-    QUEUED = "queued"
-    DEQUEUED = "dequeued"
-    AGAIN = "again"
-    """Sent twice; the first answer holds."""
-    DUPLICATE = "duplicate"
-    """Done by another server, which answers."""
-    OVERTAKEN = "overtaken"
-    """Came late, after the player had asked for something else, or was matched or taken out."""
-    REQUEST_EXPIRED = "request_expired"
-    """A server had it in hand, or it was sent first, so long ago that nobody knows what came of it,
-    and what the player has asked for since.
-    """
-    ALREADY_IN_QUEUE = "already_in_queue"
-    IN_OTHER_QUEUE = "in_other_queue"
-    MATCH_PENDING = "match_pending"
-    NOT_IN_QUEUE = "not_in_queue"
-    MODE_DRAINED = "mode_drained"
-    QUEUE_FULL = "queue_full"
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +67,61 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The script itself has published the answer."""
 
 
+class Standing(NamedTuple):
+    """A ticket to be taken out, if it stands where it was read."""
+
+    ticket_id: bytes
+    score: str
+
+
+class Letter(NamedTuple):
+    """One that cannot be read."""
+
+    ticket_id: bytes
+    score: str
+    raw: bytes
+    reason: bytes
+
+
+def _ids(reply: Sequence[bytes]) -> set[str]:
+    return {keys.text(ticket_id) for ticket_id in reply}
+
+
+@script(
+    _ids,
+    *(keys.answered, keys.queue, keys.metadata, keys.dead, keys.history),
+    each("letters", hand_made_metadata=keys.hand_made_metadata),
+)
+def set_aside(
+    *,
+    queue: Unsent[QueueName],
+    token: Unsent[str],
+    memory: int,
+    kept: int,
+    letters: Sequence[Letter],
+) -> None:
+    """The tickets that this call has set aside. `kept`: how many dead letters."""
+
+
+@script(
+    _ids,
+    keys.answered,
+    keys.queue,
+    keys.metadata,
+    keys.history,
+    each("tickets", hand_made_metadata=keys.hand_made_metadata),
+)
+def expire(
+    *,
+    queue: Unsent[QueueName],
+    token: Unsent[str],
+    memory: int,
+    max_wait_seconds: float,
+    tickets: Sequence[Standing],
+) -> None:
+    """The tickets that this call has taken out."""
+
+
 class TicketStore:
     """The queues of all modes. Methods raise StoreError.
 
@@ -114,63 +146,45 @@ class TicketStore:
         """Puts players into a queue; returns its length and what came of each request, which leaves
         its stream (the same for all) in the same step.
         """
-        first = 6 + 2 * len(batch)
-        more, table = places(queue, self._queues).searched(first)
         # Told by the script itself, a player hears of the queue before hearing of a match.
         at_once = self._connection.options.durability.command is None
-        last_match = first + len(more) if self._several else 0
-        if self._several:
-            marks = [keys.text(keys.last_match(each.request.player_id)) for each in batch]
-            more = [*more, *marks]
         told = [(each.answer if at_once else None) or ("", b"") for each in batch]
-        args = pack(
-            {
-                **self._call(queue, batch),
-                "several": self._several,
-                "longest": self._longest.get(queue, 0),
-                "places": table,
-                "last_match": last_match,
-                "metadata": [heard.request.metadata for heard in batch],
-                "channels": [channel for channel, _ in told],
-                "answers": [answer.decode() for _, answer in told],
-            },
+        packed = {
+            **self._packed(queue, batch),
+            "several": self._several,
+            "longest": self._longest.get(queue, 0),
+            "metadata": [heard.request.metadata for heard in batch],
+            "channels": [channel for channel, _ in told],
+            "answers": [answer.decode() for _, answer in told],
+        }
+        call = enqueue(
+            queue=queue,
+            scope=queue if self._several else None,
+            stream=_stream(batch),
+            packed=packed,
+            asked=_asked(batch),
+            others=others(queue, self._queues),
+            marks=[heard.request.player_id for heard in batch] if self._several else [],
         )
-        names: list[str | bytes] = [
-            keys.queue(queue),
-            keys.metadata(queue),
-            _stream(batch),
-            keys.history(queue),
-            keys.MODES,
-        ]
-        for heard in batch:
-            names += self._of_request(queue, heard)
-        reply = await self._connection.script(Script.ENQUEUE, [*names, *more], [args], durable=True)
-        return int(reply[0]), _outcomes(batch, reply[1:], answered=at_once)
+        length, answers = await self._connection.script(call, durable=True)
+        return length, _outcomes(batch, answers, answered=at_once)
 
     async def dequeue(self, queue: QueueName, batch: Sequence[Heard]) -> list[Outcome]:
         """Takes players out of a queue because they ask to leave; streams as in `enqueue`."""
-        # Where a player waits in several queues, a match of any of them may be in the way.
-        others = places(queue, self._queues).others if self._several else ()
-        args = pack({**self._call(queue, batch), "others": len(others)})
-        names: list[str | bytes] = [
-            keys.queue(queue),
-            keys.metadata(queue),
-            _stream(batch),
-            keys.matched(queue),
-            keys.leaving(queue),
-            keys.history(queue),
-        ]
-        for heard in batch:
-            names += self._of_request(queue, heard)
-            names.append(keys.hand_made_metadata(heard.request.ticket_id))
-        for other in others:
-            names += [keys.matched(other), keys.leaving(other)]
-        reply = await self._connection.script(Script.DEQUEUE, names, [args], durable=True)
-        return _outcomes(batch, reply)
+        call = dequeue(
+            queue=queue,
+            scope=queue if self._several else None,
+            stream=_stream(batch),
+            packed=self._packed(queue, batch),
+            asked=_asked(batch),
+            others=others(queue, self._queues) if self._several else [],
+        )
+        answers = await self._connection.script(call, durable=True)
+        return _outcomes(batch, answers)
 
-    def _call(self, queue: QueueName, batch: Sequence[Heard]) -> dict[str, object]:
+    def _packed(self, queue: QueueName, batch: Sequence[Heard]) -> dict[str, object]:
         return {
-            "tag": queue.mode,
+            "mode": queue.mode,
             "group": batch[0].entry.group if batch[0].entry else "",
             "memory_ms": self._connection.memory_ms,
             "players": [heard.request.ticket_id for heard in batch],
@@ -183,37 +197,26 @@ class TicketStore:
             },
         }
 
-    def _of_request(self, queue: QueueName, heard: Heard) -> tuple[str, bytes]:
-        request = heard.request
-        # Where a player may wait in several queues, wishes of one say nothing of another.
-        latest = keys.latest(request.player_id, queue if self._several else None)
-        return keys.seen(queue, request.fingerprint), latest
-
     async def present(self) -> set[QueueName]:
         """The queues with somebody in them."""
         return await self._present.look()
 
     async def scan(self, queue: QueueName, *, start: int, count: int) -> Scan:
         """Who stands on `count` places of a queue from rank `start` on."""
-        reply = await self._connection.script(Script.SCAN, [keys.queue(queue)], [start, count])
-        return scanned(reply)
+        return await self._connection.script(scan(queue=queue, first=start, count=count))
 
     async def newer(self, queue: QueueName, *, than: float, count: int) -> Scan:
         """Who stands behind all places up to `than` (Unix time in seconds), `count` at most."""
-        reply = await self._connection.script(
-            Script.NEWER, [keys.queue(queue)], [repr(than), count]
-        )
-        return scanned(reply)
+        return await self._connection.script(newer(queue=queue, than=repr(than), count=count))
 
     async def fetch(self, mode: GameMode, places: Sequence[Place]) -> Fetched:
         """The tickets of places that were scanned, at most some thousand."""
         if not places:
             return fetched(mode, [], {})
-        names = [keys.queue(mode.queue), keys.metadata(mode.queue)]
-        ids = [ticket_id for ticket_id, _ in places]
+        call = fetch(queue=mode.queue, tickets=[ticket_id for ticket_id, _ in places])
 
         async def get(redis: Redis) -> tuple[Any, dict[bytes, bytes]]:
-            there = still_there(places, await call(redis, Script.FETCH, names, ids))
+            there = still_there(places, await run(redis, call))
             return there, await _hand_made(redis, [each[0] for each in there if each[2] is None])
 
         return fetched(mode, *await self._connection.run("fetch", get))
@@ -251,45 +254,33 @@ class TicketStore:
         raw_limit: int,
     ) -> set[str]:
         """Moves tickets to the dead letters; returns the ids of those that this call has moved."""
-        letters: list[bytes | str] = []
-        for ticket in tickets:
-            raw = (ticket.raw_metadata or "").encode("utf-8", "replace")[:raw_limit]
-            reason = ticket.reason.encode("utf-8", "replace")
-            letters += [keys.raw(ticket.ticket_id), repr(ticket.enqueued_at), raw, reason]
-        names: list[str | bytes] = [
-            keys.answered(queue, token),
-            keys.queue(queue),
-            keys.metadata(queue),
-            keys.dead(queue),
-            keys.history(queue),
-            *(keys.hand_made_metadata(ticket.ticket_id) for ticket in tickets),
+        letters = [
+            Letter(
+                keys.raw(ticket.ticket_id),
+                repr(ticket.enqueued_at),
+                (ticket.raw_metadata or "").encode("utf-8", "replace")[:raw_limit],
+                ticket.reason.encode("utf-8", "replace"),
+            )
+            for ticket in tickets
         ]
-        reply = await self._connection.script(
-            Script.SET_ASIDE, names, [self._connection.memory_ms, kept, *letters]
-        )
-        return {keys.text(ticket_id) for ticket_id in reply}
+        memory = self._connection.memory_ms
+        call = set_aside(queue=queue, token=token, memory=memory, kept=kept, letters=letters)
+        return await self._connection.script(call)
 
     async def expire(
         self, queue: QueueName, tickets: Sequence[Ticket], *, token: str, max_wait: timedelta
     ) -> set[str]:
         """Takes out tickets that have waited `max_wait`; returns the ids of those taken out."""
-        entries = [
-            {"player": ticket.ticket_id, "score": repr(ticket.enqueued_at)} for ticket in tickets
-        ]
-        names: list[str | bytes] = [
-            keys.answered(queue, token),
-            keys.queue(queue),
-            keys.metadata(queue),
-            keys.history(queue),
-            *(keys.hand_made_metadata(ticket.ticket_id) for ticket in tickets),
-        ]
-        reply = await self._connection.script(
-            Script.EXPIRE,
-            names,
-            [self._connection.memory_ms, max_wait.total_seconds(), pack(entries)],
-            durable=True,
+        call = expire(
+            queue=queue,
+            token=token,
+            memory=self._connection.memory_ms,
+            max_wait_seconds=max_wait.total_seconds(),
+            tickets=[
+                Standing(keys.raw(ticket.ticket_id), repr(ticket.enqueued_at)) for ticket in tickets
+            ],
         )
-        return {keys.text(ticket_id) for ticket_id in reply}
+        return await self._connection.script(call, durable=True)
 
     async def where(self, player_id: str) -> list[tuple[QueueName, float]]:
         """The queues in which a player waits: (queue, enqueue time)."""
@@ -308,7 +299,11 @@ class TicketStore:
         ]
 
 
-_replies: Mapping[bytes, Reply] = {reply.value.encode(): reply for reply in Reply}
+def _asked(batch: Sequence[Heard]) -> list[Asked]:
+    return [
+        Asked(each.request.fingerprint, each.request.player_id, each.request.ticket_id)
+        for each in batch
+    ]
 
 
 def _stream(batch: Sequence[Heard]) -> str:
@@ -328,16 +323,16 @@ def _repeats(heard: Heard) -> bool:
 
 
 def _outcomes(
-    batch: Sequence[Heard], reply: Sequence[bytes], *, answered: bool = False
+    batch: Sequence[Heard], answers: Sequence[Answer], *, answered: bool = False
 ) -> list[Outcome]:
     return [
         Outcome(
             heard=heard,
-            reply=_replies[code],
-            detail=detail.decode("utf-8", "replace"),
-            answered=answered and code == b"queued" and heard.answer is not None,
+            reply=reply,
+            detail=detail,
+            answered=answered and reply is Reply.QUEUED and heard.answer is not None,
         )
-        for heard, code, detail in zip(batch, reply[::2], reply[1::2], strict=True)
+        for heard, (reply, detail) in zip(batch, answers, strict=True)
     ]
 
 

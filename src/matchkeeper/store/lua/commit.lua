@@ -1,32 +1,11 @@
 #!lua
 -- Makes matches of proposals: checks that all players still wait, publishes the matches, and in the
 -- same step takes their players out of every queue and writes the matches.
--- KEYS   1 queue:{tag}  2 metadata:{tag}  3 pending:{tag}  4 history:{tag}
---        then, where ARGV names them by index: matched:{tag} of every mode, queue:{tag} and
---        metadata:{tag} of the other modes
---        then one match:{tag}:<id> for each proposal
---        then metadata:<player_id> of tickets that were put there by hand
---        then, where players may wait in several queues, for each player when the last match was
--- ARGV   1 msgpack {claim, channel, offer_seconds, lease_seconds, durability, memory_ms, places, ids, scores, sums, hand_made,
---          first_match, last_match, proposals}
---          claim      true: pending until a game server claims it; false: delivered at once
---          lease_seconds, durability  kept with a match that is to be claimed: within this a claim is
---                     confirmed, and before it is this durable nobody is told of the start
---          places     [[tag, index of matched key, index of queue key or 0, index of metadata key]]
---          ids        the players of all proposals, one after the other, team after team
---          scores     of each player
---          sums       the first 16 digits of the SHA-1 of the metadata that each was matched by
---          hand_made  {place in `ids`: index of the key with the metadata}
---          first_match  index of the key of the first match
---          last_match   index of the first key that says when a player was matched, or 0
---          proposals  [[match id, sizes, offer]]
---            sizes    how many players each team has
---            offer    the battle request in pieces; between two belongs the metadata of a player
---        then for each proposal msgpack [[channel, payload]], for the players' pods
 -- REPLY  {code, detail, …}, a pair for each proposal:
 --          committed <subscribers> | no_server (nothing left the queue)
 --          stale <player_id>: not there any more, in another match, or with other metadata
 -- AGAIN  safe: a match id that exists answers committed, and changes nothing.
+-- declared: committing.commit
 -- include: time
 -- include: number_in
 -- include: numbers
@@ -36,37 +15,40 @@
 -- include: hand_made
 -- include: history
 -- include: history_of_many
-local call = cmsgpack.unpack(ARGV[1])
-local queue, metadata, pending, history = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local ids, matched = call.ids, KEYS[call.places[1][2]]
+local call = cmsgpack.unpack(packed)
+local ids = call.ids
 local created = string.format('%.6f', now)
 local deadline = string.format('%.6f', now + bounded('offer_seconds', call.offer_seconds, 0, HOUR))
 local lease_seconds = bounded('lease_seconds', call.lease_seconds, 0, HOUR)
-local memory = memory_ms(call.memory_ms)
-local places = {}
-for i, place in ipairs(call.places) do places[i] = {place[1], KEYS[place[2]]} end
+local memory = memory_of(call.memory_ms)
+local places, by_hand = {{call.mode, matched, ''}}, {}
+-- include: other_places
 must_be_sound({queue, pending}, {metadata, matched})
 
 -- Everybody is looked up at once, and taken out at once when all matches are written.
 local scores = ask_all(redis.call, 'ZMSCORE', queue, ids)
 local texts = ask_all(redis.call, 'HMGET', metadata, ids)
 local busy = pending_matches(places, ids)
-for i, key in pairs(call.hand_made) do texts[i] = texts[i] or hand_made_text(KEYS[key]) end
-local is_repeated, last_match = false, call.first_match + #call.proposals - 1
-for first = call.first_match, last_match, 1000 do
-  local some = redis.call('EXISTS', unpack(KEYS, first, math.min(first + 999, last_match)))
+for n = 1, by_hand_count do
+  local i, key = tonumber(ARGV[by_hand_at + n]), KEYS[hand_made_metadata + n]
+  by_hand[i], texts[i] = key, texts[i] or hand_made_text(key)
+end
+local is_repeated = false
+for first = 1, proposed_count, 1000 do
+  local some = redis.call('EXISTS', unpack(KEYS, match + first, match + math.min(first + 999, proposed_count)))
   is_repeated = is_repeated or some > 0
 end
 
 -- What players have in the other queues: it is kept with the match, to be put back with the rest.
 local elsewhere = {}
-for _, place in ipairs(call.places) do
-  if place[3] > 0 and is_sound(KEYS[place[3]], KEYS[place[4]]) then
-    for i, score in ipairs(ask_all(redis.call, 'ZMSCORE', KEYS[place[3]], ids)) do
+for o = 1, others_count do
+  local zset, hash = KEYS[other_queue + o], KEYS[other_metadata + o]
+  if is_sound(zset, hash) then
+    for i, score in ipairs(ask_all(redis.call, 'ZMSCORE', zset, ids)) do
       if score then
-        local text = redis.call('HGET', KEYS[place[4]], ids[i]) or ''
+        local text = redis.call('HGET', hash, ids[i]) or ''
         elsewhere[ids[i]] = elsewhere[ids[i]] or {}
-        table.insert(elsewhere[ids[i]], {place, score, text})
+        table.insert(elsewhere[ids[i]], {o, score, text})
       end
     end
   end
@@ -104,7 +86,7 @@ local function left_elsewhere(first, last)
   local left = {}
   for i = first, last do
     for _, there in ipairs(elsewhere[ids[i]] or {}) do
-      left[#left + 1] = {there[1][1], ids[i], there[2], there[3]}
+      left[#left + 1] = {ARGV[other_mode + there[1]], ids[i], there[2], there[3]}
     end
   end
   return #left > 0 and cmsgpack.pack(left)
@@ -113,13 +95,13 @@ end
 local heard = '1' -- how many heard the last offer
 
 local function write_match(key, sizes, first, last, notices)
-  local packed = cmsgpack.pack({unpack(ids, first, last)})
+  local its_ids = cmsgpack.pack({unpack(ids, first, last)})
   if not call.claim then
     return redis.pcall('HSET', key, 'state', 'started', 'epoch', 1, 'offers', 1, 'created', created,
-      'subscribers', heard, 'ids', packed)
+      'subscribers', heard, 'ids', its_ids)
   end
   local fields = {'state', 'offered', 'epoch', 1, 'offers', 1, 'created', created, 'subscribers', heard,
-    'ids', packed, 'tickets', tickets_of(sizes, first, last), 'notices', notices, 'lease', lease_seconds,
+    'ids', its_ids, 'tickets', tickets_of(sizes, first, last), 'notices', notices, 'lease', lease_seconds,
     'memory', memory}
   local left = next(elsewhere) and left_elsewhere(first, last)
   if left then fields[#fields + 1], fields[#fields + 2] = 'elsewhere', left end
@@ -133,7 +115,7 @@ local made, made_ids, made_players, gone, players_gone, match_of = {}, {}, {}, {
 
 local function taken(p, match_id, first, last)
   made[#made + 1] = p
-  local key = KEYS[call.first_match + p - 1]
+  local key = KEYS[match + p]
   for i = first, last do
     busy[ids[i]] = match_id
     local n = #gone + 1
@@ -154,7 +136,7 @@ end
 
 local function commit(p, first, last)
   local match_id, sizes, pieces = unpack(call.proposals[p])
-  local key = KEYS[call.first_match + p - 1]
+  local key = KEYS[match + p]
   local known = is_repeated and redis.pcall('HGET', key, 'subscribers')
   if type(known) == 'table' then return not_made(known) end
   if known then
@@ -165,7 +147,7 @@ local function commit(p, first, last)
   local stale = stale_player(first, last)
   if stale then return 'stale', stale end
   -- Written before it is published: what Redis refuses to write is not published either.
-  local written = write_match(key, sizes, first, last, ARGV[p + 1])
+  local written = write_match(key, sizes, first, last, ARGV[notices + p])
   if type(written) == 'table' then return not_made(written) end
   local reply = redis.pcall('PUBLISH', call.channel, offer_of(pieces, first))
   if reply == 0 or type(reply) == 'table' then
@@ -182,8 +164,8 @@ end
 local function leave_other_queues()
   for _, i in ipairs(gone) do
     for _, there in ipairs(elsewhere[ids[i]] or {}) do
-      redis.call('ZREM', KEYS[there[1][3]], ids[i])
-      redis.call('HDEL', KEYS[there[1][4]], ids[i])
+      redis.call('ZREM', KEYS[other_queue + there[1]], ids[i])
+      redis.call('HDEL', KEYS[other_metadata + there[1]], ids[i])
     end
   end
 end
@@ -191,8 +173,8 @@ end
 local function take_out()
   tell_all('ZREM', queue, players_gone)
   tell_all('HDEL', metadata, players_gone)
-  for i, key in pairs(call.hand_made) do
-    if match_of[i] then drop_hand_made(KEYS[key]) end
+  for i, key in pairs(by_hand) do
+    if match_of[i] then drop_hand_made(key) end
   end
 end
 
@@ -208,19 +190,19 @@ local function write_pending()
 end
 
 local function deliver()
-  for _, p in ipairs(made) do redis.call('PEXPIRE', KEYS[call.first_match + p - 1], memory) end
+  for _, p in ipairs(made) do redis.call('PEXPIRE', KEYS[match + p], memory) end
   for _, p in ipairs(made) do
-    for _, notice in ipairs(cmsgpack.unpack(ARGV[p + 1])) do redis.call('PUBLISH', notice[1], notice[2]) end
+    for _, notice in ipairs(cmsgpack.unpack(ARGV[notices + p])) do redis.call('PUBLISH', notice[1], notice[2]) end
   end
 end
 
 -- The first match takes a player out of all queues, and out of those into which a server is late to put
 -- the player.
 local function note_last_match()
-  if call.last_match == 0 then return end
+  if marks_count == 0 then return end
   for _, i in ipairs(gone) do
     local mark = string.format('%.0f %s', math.floor(now * 1000), match_of[i])
-    redis.call('SET', KEYS[call.last_match + i - 1], mark, 'PX', memory)
+    redis.call('SET', KEYS[last_match + i], mark, 'PX', memory)
   end
 end
 

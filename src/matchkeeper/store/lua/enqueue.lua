@@ -1,20 +1,5 @@
 #!lua
 -- Puts many players into the queue of one mode.
--- KEYS   1 queue:{tag}  2 metadata:{tag}  3 the stream of the requests  4 history:{tag}  5 modes
---        then seen:{tag}:<fingerprint> and latest of the player for each request
---        then, for each mode, matched:{tag} and, for each other mode, queue:{tag}
---        then, where players may wait in several queues, for each request when its player was matched last
--- ARGV   1 msgpack {tag, group, several, memory_ms, places, longest, last_match, and of each request, in lists: players,
---          metadata, tokens, entries, channels, answers; and repeats}
---          group     of the stream's readers; '' = it has one reader, and no group
---          several   whether a player may wait in several queues
---          places    [[tag, index of matched key, index of queue key or 0]]
---          last_match  index of the first key that says when a player was matched, or 0
---          longest   how long the queue may become; 0 = as long as it will
---          entries   in the order of their stream; '' = it stands in none
---          repeats   {place of a request: entry of the same request when it was sent first}
---          channels  where to publish the answers to players who are queued, before anybody can
---                    match them; '' = the caller does so, once the write is durable
 -- REPLY  {queue length, code, detail, code, detail, …}, a pair for each request:
 --          queued <enqueue time> | again (sent twice: the first answer holds) | duplicate (another
 --          server did it: tell nobody)
@@ -24,6 +9,7 @@
 --          already_in_queue | in_other_queue <tag> | match_pending <tag> <match id>
 --          mode_drained | queue_full: asked again, it is decided anew
 -- AGAIN  safe: a request is remembered with its token, and the same token gets the same pair.
+-- declared: asked.enqueue
 -- include: time
 -- include: number_in
 -- include: numbers
@@ -33,16 +19,13 @@
 -- include: sound
 -- include: history
 -- include: history_of_many
-local call = cmsgpack.unpack(ARGV[1])
-local queue, metadata, history = KEYS[1], KEYS[2], KEYS[4]
-call.stream, call.memory_ms = KEYS[3], memory_ms(call.memory_ms)
+local call = cmsgpack.unpack(packed)
+call.stream, call.memory_ms = requests, memory_of(call.memory_ms)
 must_be_sound({queue}, {metadata})
 
-local ids, places, names, waiting = call.players, {}, {}, {}
-for i = 1, 2 * #ids do names[i] = KEYS[5 + i] end
-for i, place in ipairs(call.places) do
-  places[i] = {place[1], KEYS[place[2]], place[3] > 0 and KEYS[place[3]] or ''}
-end
+local ids, places, names, waiting = call.players, {{call.mode, matched, ''}}, {}, {}
+for i = 1, #ids do names[2 * i - 1], names[2 * i] = KEYS[seen_key + i], KEYS[latest_key + i] end
+-- include: other_places
 recall(names)
 local pending = pending_matches(places, ids)
 local elsewhere = call.several and {} or other_queues(places, ids)
@@ -65,7 +48,7 @@ local function next_place()
 end
 
 -- What an operator decided. A key of another type is somebody else's, and stops nobody.
-local states = redis.pcall('HGET', KEYS[5], call.tag)
+local states = redis.pcall('HGET', modes, call.mode)
 local is_drained = type(states) == 'string' and string.find(' ' .. states .. ' ', ' drained ', 1, true)
 local room = call.longest > 0 and call.longest - redis.call('ZCARD', queue) or math.huge
 
@@ -90,9 +73,9 @@ end
 -- Where players may wait in several queues, a match ends what was asked of all modes before it was made,
 -- and once it has started what was asked before that: while it was pending, nothing was to be had.
 local function matched_since(i)
-  if call.last_match == 0 then return false end
+  if marks_count == 0 then return false end
   local ms = tonumber(string.match(asked(call, i), '^(%d+)-'))
-  local mark = ms and redis.pcall('GET', KEYS[call.last_match + i - 1])
+  local mark = ms and redis.pcall('GET', KEYS[last_match + i])
   local at, match = string.match(type(mark) == 'string' and mark or '', '^(%d+) (.+)$')
   if not at then return false end
   if ms <= tonumber(at) then return true end

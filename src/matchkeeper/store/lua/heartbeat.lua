@@ -1,16 +1,15 @@
 #!lua
 -- A pod says that it lives, or that it leaves.
--- KEYS   1 pods
--- ARGV   1 pod id  2 'here' or 'bye'
 -- REPLY  1
 -- AGAIN  safe.
+-- declared: coordination.heartbeat
 -- include: time
 -- include: number_in
 -- include: numbers
-if ARGV[2] == 'bye' then
-  redis.call('ZREM', KEYS[1], ARGV[1])
+if state == 'bye' then
+  redis.call('ZREM', pods, pod_id)
 else
-  redis.call('ZADD', KEYS[1], string.format('%.6f', now), ARGV[1])
+  redis.call('ZADD', pods, string.format('%.6f', now), pod_id)
 end
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.6f', now - DAY))
+redis.call('ZREMRANGEBYSCORE', pods, '-inf', string.format('%.6f', now - DAY))
 return 1

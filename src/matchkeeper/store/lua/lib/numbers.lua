@@ -10,6 +10,6 @@ end
 
 local HOUR, DAY = 3600, 86400
 
-local function memory_ms(text)
+local function memory_of(text)
   return math.floor(bounded('memory in milliseconds', text, 1, DAY * 1000))
 end

@@ -1,5 +1,5 @@
--- Where players are, beside the queue at hand. `places` is a list of {tag, matched key, queue key
--- or ''}; the answers are tables player -> tag (and match id), one command a place for them all.
+-- Where players are, beside the queue at hand. `places` is a list of {mode, matched key, queue key
+-- or ''}; the answers are tables player -> mode (and match id), one command a place for them all.
 -- The first place is our own; of the others, one whose key has a wrong type holds nobody: damage in
 -- one mode does not stop the rest. Needs: bulk
 local function pending_matches(places, ids)

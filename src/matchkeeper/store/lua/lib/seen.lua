@@ -90,7 +90,7 @@ end
 
 local function latest_is_elsewhere(latest, call)
   local player = latest_request(latest)
-  return player ~= nil and player.tag ~= call.tag
+  return player ~= nil and player.tag ~= call.mode
 end
 
 local function another_since(key, latest)
@@ -107,7 +107,7 @@ local function note_latest(key, latest, call, i, has_effect, now)
     players[latest] = player
   end
   player.id = entry ~= '' and entry or string.format('%.0f-0', math.floor(now * 1000))
-  player.stream, player.tag, player.name = entry ~= '' and call.stream or '-', call.tag, name
+  player.stream, player.tag, player.name = entry ~= '' and call.stream or '-', call.mode, name
   is_to_be_written(latest)
 end
 

@@ -1,17 +1,17 @@
 -- The last step of a match: its players are free for others, and are told which pod starts it. These
--- are statements, for confirm and settle: KEYS and ARGV are theirs, and so are `claimed_by`, `ids`, `notices`
--- and `memory` as they stand in the match. Needs: number_in
+-- are statements, for confirm and settle: keys and arguments are theirs, and so are `claimed_by`, `ids`,
+-- `notices` and `memory` as they stand in the match. Needs: number_in
 -- A key of another type than ours ends the script here, before it has changed anything.
-local is_any = redis.call('EXISTS', KEYS[4], KEYS[6]) > 0
-local some_leave = is_any and redis.call('HLEN', KEYS[4]) > 0
+local is_any = redis.call('EXISTS', leaving, claimers) > 0
+local some_leave = is_any and redis.call('HLEN', leaving) > 0
 local players, pod = cmsgpack.unpack(ids), cjson.encode(claimed_by)
-redis.call('HDEL', KEYS[3], unpack(players))
-redis.call('HSET', KEYS[1], 'state', 'started')
-redis.call('HDEL', KEYS[1], 'tickets', 'notices', 'elsewhere')
-redis.call('PEXPIRE', KEYS[1], number_in(memory, 1, 86400 * 1000) or 120000)
-redis.call('ZREM', KEYS[2], ARGV[1])
-if is_any and claimed_by then redis.pcall('HDEL', KEYS[6], claimed_by) end -- it starts what it claims
-if some_leave then redis.call('HDEL', KEYS[4], unpack(players)) end
+redis.call('HDEL', matched, unpack(players))
+redis.call('HSET', match, 'state', 'started')
+redis.call('HDEL', match, 'tickets', 'notices', 'elsewhere')
+redis.call('PEXPIRE', match, number_in(memory, 1, 86400 * 1000) or 120000)
+redis.call('ZREM', pending, match_id)
+if is_any and claimed_by then redis.pcall('HDEL', claimers, claimed_by) end -- it starts what it claims
+if some_leave then redis.call('HDEL', leaving, unpack(players)) end
 for _, notice in ipairs(cmsgpack.unpack(notices)) do
   local payload = notice[2]
   local first, last = string.find(payload, '"claimed_by":null', 1, true)

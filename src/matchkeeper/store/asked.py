@@ -1,0 +1,120 @@
+"""Many requests of one kind and one queue, as the scripts take them that do them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from matchkeeper.domain.realm import QueueName
+from matchkeeper.store import keys
+from matchkeeper.store.places import Other
+from matchkeeper.store.scripts import Unsent, each, script
+from matchkeeper.store.stream import as_named
+
+
+class Reply(StrEnum):
+    """What came of an enqueue or dequeue request."""
+
+    QUEUED = "queued"
+    DEQUEUED = "dequeued"
+    AGAIN = "again"
+    """Sent twice; the first answer holds."""
+    DUPLICATE = "duplicate"
+    """Done by another server, which answers."""
+    OVERTAKEN = "overtaken"
+    """Came late, after the player had asked for something else, or was matched or taken out."""
+    REQUEST_EXPIRED = "request_expired"
+    """A server had it in hand, or it was sent first, so long ago that nobody knows what came of it,
+    and what the player has asked for since.
+    """
+    ALREADY_IN_QUEUE = "already_in_queue"
+    IN_OTHER_QUEUE = "in_other_queue"
+    MATCH_PENDING = "match_pending"
+    NOT_IN_QUEUE = "not_in_queue"
+    MODE_DRAINED = "mode_drained"
+    QUEUE_FULL = "queue_full"
+
+
+_replies: Mapping[bytes, Reply] = {reply.value.encode(): reply for reply in Reply}
+Answer = tuple[Reply, str]
+"""What came of a request, and its detail."""
+
+
+class Asked(NamedTuple):
+    """A request, by the parts of its keys."""
+
+    fingerprint: Unsent[str]
+    player_id: Unsent[str]
+    ticket_id: Unsent[str]
+
+
+def _answers(reply: Sequence[bytes]) -> list[Answer]:
+    pairs = zip(reply[::2], reply[1::2], strict=True)
+    return [(_replies[code], detail.decode("utf-8", "replace")) for code, detail in pairs]
+
+
+def _length_and_answers(reply: Any) -> tuple[int, list[Answer]]:
+    return int(reply[0]), _answers(reply[1:])
+
+
+@script(
+    _length_and_answers,
+    keys.queue,
+    keys.metadata,
+    keys.history,
+    keys.matched,
+    each("asked", seen_key=keys.seen, latest_key=keys.latest),
+    each("others", other_matched=keys.matched, other_queue=keys.queue),
+    each("marks", last_match=keys.last_match),
+    requests=as_named,
+    modes=keys.MODES,
+)
+def enqueue(
+    *,
+    queue: Unsent[QueueName],
+    scope: Unsent[QueueName | None],
+    stream: Unsent[str],
+    packed: Mapping[str, object],
+    asked: Unsent[Sequence[Asked]],
+    others: Sequence[Other],
+    marks: Unsent[Sequence[str]],
+) -> None:
+    """The length of the queue, and what came of each request.
+
+    `packed`: `mode`; `group` of the stream's readers (empty: there is one, and no group);
+    `memory_ms`; `several`, whether players may wait in several queues; `longest`, how long the
+    queue may become (0: as long as it will); `repeats`, place of a request -> entry of the same one
+    when it was sent first. And of each request, in the order of the stream: `players`, `metadata`,
+    `tokens`, `entries` (empty: in none), `channels` and `answers`, where and what to publish before
+    anybody can match who is queued (empty: the caller does, once the write is durable).
+    Where players may wait in several queues, `scope` is the queue, since what is wished of one says
+    nothing of another, and `marks` are the players of the requests.
+    """
+
+
+@script(
+    _answers,
+    *(keys.queue, keys.metadata, keys.matched, keys.leaving, keys.history),
+    each(
+        "asked",
+        seen_key=keys.seen,
+        latest_key=keys.latest,
+        hand_made_metadata=keys.hand_made_metadata,
+    ),
+    each("others", other_matched=keys.matched, other_leaving=keys.leaving),
+    requests=as_named,
+)
+def dequeue(
+    *,
+    queue: Unsent[QueueName],
+    scope: Unsent[QueueName | None],
+    stream: Unsent[str],
+    packed: Mapping[str, object],
+    asked: Unsent[Sequence[Asked]],
+    others: Sequence[Other],
+) -> None:
+    """What came of each request. Parameters as of `enqueue`, without what only that needs.
+
+    `others`: where players may wait in several queues, those of which a match may be in the way.
+    """

@@ -1,0 +1,75 @@
+"""Proposals, as the script takes them that makes matches of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from matchkeeper.domain.realm import QueueName
+from matchkeeper.store import keys
+from matchkeeper.store.places import Other
+from matchkeeper.store.scripts import Unsent, each, script
+
+
+class CommitReply(StrEnum):
+    """What came of a proposal."""
+
+    COMMITTED = "committed"
+    NO_SERVER = "no_server"
+    """Nobody heard the offer; nothing left the queue."""
+    STALE = "stale"
+    """A player left, or is in another match, since the queue was read."""
+
+
+_replies: Mapping[bytes, CommitReply] = {each.value.encode(): each for each in CommitReply}
+
+
+class Proposed(NamedTuple):
+    """A proposal that becomes a match."""
+
+    match_id: Unsent[str]
+    notices: tuple[tuple[str, str], ...]
+
+
+class ByHand(NamedTuple):
+    """A ticket that was put there by hand, and its place in `ids`, from 1 on."""
+
+    ticket_id: Unsent[str]
+    by_hand_at: int
+
+
+def _committed_or_not(reply: Sequence[bytes]) -> list[tuple[CommitReply, str]]:
+    pairs = zip(reply[::2], reply[1::2], strict=True)
+    return [(_replies[code], detail.decode()) for code, detail in pairs]
+
+
+@script(
+    _committed_or_not,
+    *(keys.queue, keys.metadata, keys.pending, keys.history, keys.matched),
+    each(
+        "others", other_matched=keys.matched, other_queue=keys.queue, other_metadata=keys.metadata
+    ),
+    each("proposed", match=keys.match),
+    each("by_hand", hand_made_metadata=keys.hand_made_metadata),
+    each("marks", last_match=keys.last_match),
+)
+def commit(
+    *,
+    queue: Unsent[QueueName],
+    packed: Mapping[str, object],
+    others: Sequence[Other],
+    proposed: Sequence[Proposed],
+    by_hand: Sequence[ByHand],
+    marks: Unsent[Sequence[str]],
+) -> None:
+    """What came of each proposal, and how many heard it, or which ticket is gone.
+
+    `packed`: `mode`; `claim` (True: pending until a game server claims it; False: delivered at
+    once); `channel`; `offer_seconds`; `lease_seconds` and `durability` of a match that is to be
+    claimed (within the one a claim is confirmed, and before the other is reached nobody is told of
+    the start); `memory_ms`; `ids` of all tickets, team after team; their `scores` and `sums`, the
+    first 16 digits of the SHA-1 of the metadata that they were matched by; `proposals`, each its
+    match id, how many tickets each team has, and the offer in pieces.
+    `marks`: all players, where they may wait in several queues.
+    """
