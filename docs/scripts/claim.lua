@@ -4,14 +4,14 @@
 -- REPLY  {claimed} | {already_claimed} | {old_epoch} | {too_late} | {unknown_match}
 --          {refused}: this server has claimed matches and started none; for a while it may not
 -- AGAIN  safe: the token that claimed it is told claimed.
-local match_id = ARGV[1]
-local epoch = ARGV[2]
-local pod_id = ARGV[3]
-local token = ARGV[4]
 local match = KEYS[1] -- match:{mode}:<match_id>
 local pending = KEYS[2] -- pending:{mode}
 local history = KEYS[3] -- history:{mode}
 local claimers = KEYS[4] -- claimers:{mode}
+local match_id = ARGV[1]
+local epoch = ARGV[2]
+local pod_id = ARGV[3]
+local token = ARGV[4]
 -- `now`: the time that counts, in Unix seconds. It is the clock of Redis, the only one that two servers
 -- share, with its steps bridged; it stands still between a step and the moment in which a server has
 -- noticed it (clock.lua). Every script reads it once, so these are statements: functions cost more.

@@ -3,13 +3,13 @@
 -- be declined after its confirm, too, until it is settled.
 -- REPLY  {declined} | {started}: too late, it was settled | {not_claimed} | {old_epoch} | {too_late} | {unknown_match}
 -- AGAIN  safe: the token that declined it is told declined, until it is offered again.
+local match = KEYS[1] -- match:{mode}:<match_id>
+local pending = KEYS[2] -- pending:{mode}
+local history = KEYS[3] -- history:{mode}
 local match_id = ARGV[1]
 local epoch = ARGV[2]
 local pod_id = ARGV[3]
 local token = ARGV[4]
-local match = KEYS[1] -- match:{mode}:<match_id>
-local pending = KEYS[2] -- pending:{mode}
-local history = KEYS[3] -- history:{mode}
 -- `now`: the time that counts, in Unix seconds. It is the clock of Redis, the only one that two servers
 -- share, with its steps bridged; it stands still between a step and the moment in which a server has
 -- noticed it (clock.lua). Every script reads it once, so these are statements: functions cost more.

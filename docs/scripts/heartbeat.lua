@@ -2,9 +2,9 @@
 -- A pod says that it lives, or that it leaves.
 -- REPLY  1
 -- AGAIN  safe.
+local pods = KEYS[1] -- pods
 local pod_id = ARGV[1]
 local state = ARGV[2] -- here | bye
-local pods = KEYS[1] -- pods
 -- `now`: the time that counts, in Unix seconds. It is the clock of Redis, the only one that two servers
 -- share, with its steps bridged; it stands still between a step and the moment in which a server has
 -- noticed it (clock.lua). Every script reads it once, so these are statements: functions cost more.

@@ -2,16 +2,16 @@
 -- A confirmed start is as durable as its mode asks: it is started, and the players are told.
 -- REPLY  {started} | {not_claimed} | {old_epoch} | {too_late} | {unknown_match}
 -- AGAIN  safe: the token that started it is told so; the players are told once.
-local match_id = ARGV[1]
-local epoch = ARGV[2]
-local pod_id = ARGV[3]
-local token = ARGV[4]
 local match = KEYS[1] -- match:{mode}:<match_id>
 local pending = KEYS[2] -- pending:{mode}
 local matched = KEYS[3] -- matched:{mode}
 local leaving = KEYS[4] -- leaving:{mode}
 local history = KEYS[5] -- history:{mode}
 local claimers = KEYS[6] -- claimers:{mode}
+local match_id = ARGV[1]
+local epoch = ARGV[2]
+local pod_id = ARGV[3]
+local token = ARGV[4]
 -- `now`: the time that counts, in Unix seconds. It is the clock of Redis, the only one that two servers
 -- share, with its steps bridged; it stands still between a step and the moment in which a server has
 -- noticed it (clock.lua). Every script reads it once, so these are statements: functions cost more.

@@ -2,10 +2,10 @@
 -- Writes a request to the durable stream, unless too many wait there already.
 -- REPLY  {added, entry id} | {full} | {no_stream}: no server was ever here
 -- AGAIN  safe where the request carries a request_id: the enqueue or dequeue knows it again.
+local requests = KEYS[1] -- match:requests
 local limit = ARGV[1]
 local kind = ARGV[2]
 local body = ARGV[3]
-local requests = KEYS[1] -- match:requests
 -- The number that a text says; nil where it says none, none that is finite, or one out of bounds.
 local function number_in(text, least, most)
   local number = tonumber(text)

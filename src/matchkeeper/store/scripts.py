@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, cached_property
@@ -92,16 +92,16 @@ class ColumnKey(Key):
     def made(self, values: Mapping[str, Any]) -> Sequence[str | bytes]:
         """As the rows of a call have it."""
         rows = values[self.rows]
-        fields = getattr(rows[0], "_fields", ()) if rows else ()
-        parts = [
-            map(attrgetter(part), rows)
-            if part in fields
-            else repeat(values[part])
-            if part in values
-            else rows
-            for part in self._parts
-        ]
-        return list(map(self._make, *parts)) if rows else ()
+        if not rows:
+            return ()
+        fields = getattr(rows[0], "_fields", ())
+
+        def of_rows(part: str) -> Iterable[Any]:
+            if part in fields:
+                return map(attrgetter(part), rows)
+            return repeat(values[part]) if part in values else rows
+
+        return list(map(self._make, *map(of_rows, self._parts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,21 +179,21 @@ class Script(Generic[P, R]):
         return frozenset(" ".join(filter(None, each)) for each in _CALLED.findall(self.source))
 
     def _locals(self) -> Iterator[str]:
+        columns = {name: key for name, key in self.keys.items() if isinstance(key, ColumnKey)}
+        for at, (name, key) in enumerate(self.keys.items(), start=1):
+            if name not in columns:
+                yield f"local {name} = KEYS[{at}] -- {key.pattern}"
         for at, (name, kind) in enumerate(self.arguments.items(), start=1):
             yield f"local {name} = ARGV[{at}]{_values(kind)}"
         for at, rows in enumerate(self.rows, start=len(self.arguments) + 1):
             yield f"local {rows}_count = tonumber(ARGV[{at}])"
-        single = [name for name, key in self.keys.items() if not isinstance(key, ColumnKey)]
-        place = str(len(single))
-        for at, (name, key) in enumerate(self.keys.items(), start=1):
-            if isinstance(key, ColumnKey):
-                yield f"local {name} = {place} -- KEYS[{name} + i]: {key.pattern}"
-                place = f"{name} + {key.rows}_count"
-            else:
-                yield f"local {name} = KEYS[{at}] -- {key.pattern}"
+        place = str(len(self.keys) - len(columns))
+        for name, column in columns.items():
+            yield f"local {name} = {place} -- KEYS[{name} + i]: {column.pattern}"
+            place = f"{name} + {column.rows}_count"
         place = str(len(self.arguments) + len(self.rows))
-        for rows, columns in self.rows.items():
-            for name, kind in columns.items():
+        for rows, kinds in self.rows.items():
+            for name, kind in kinds.items():
                 yield f"local {name} = {place} -- ARGV[{name} + i]{_values(kind)}"
                 place = f"{name} + {rows}_count"
 
