@@ -221,9 +221,7 @@ _MATCHED = (
                 "            for match in matches if mark != '0' else ():\n"
                 "                old, new = match.match_id, match.match_id[:-1] + mark\n"
                 "                words = [\n"
-                "                    each.replace(old, new)\n"
-                "                    if isinstance(each, str)\n"
-                "                    else each.replace(old.encode(), new.encode())\n"
+                "                    each.replace(old.encode(), new.encode())\n"
                 "                    if isinstance(each, bytes)\n"
                 "                    else each\n"
                 "                    for each in words\n"
@@ -232,11 +230,6 @@ _MATCHED = (
                 "\n"
                 "        reply = await self._connection.run('commit', attempt)\n"
                 "        reply = call.script.reads(reply)\n",
-            ),
-            Edit(
-                file="store/matches.py",
-                old="from matchkeeper.store import keys\n",
-                new="from matchkeeper.store import keys, scripts\n",
             ),
         ),
         model="BUG_NEW_ID_ON_RETRY",

@@ -106,8 +106,8 @@ def test_a_call_is_laid_out_as_it_is_declared(monkeypatch: pytest.MonkeyPatch) -
     packed = [scripts.pack((1, 2)), scripts.pack((3, 4))]
     assert call.command == (
         *("EVALSHA", "sha", 5),
-        *("pods", "alert:{x}:sent", "match:{duel}:a", "match:{duel}:b", b"latest:{}:p"),
-        *(0.5, 7, 2, 1, 2, "a", "b", *packed, "one", "two"),
+        *(b"pods", b"alert:{x}:sent", b"match:{duel}:a", b"match:{duel}:b", b"latest:{}:p"),
+        *(0.5, 7, 2, 1, 2, b"a", b"b", *packed, b"one", b"two"),
     )
     assert call.script.reads("3") == 3
 
@@ -115,4 +115,4 @@ def test_a_call_is_laid_out_as_it_is_declared(monkeypatch: pytest.MonkeyPatch) -
 def test_an_empty_call_has_no_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Script, "sha", "sha")
     call = sample(queue=QueueName(mode="duel"), name="x", first=1, matches=[], players=[])
-    assert call.command == ("EVALSHA", "sha", 2, "pods", "alert:{x}:sent", 1, 7, 0, 0, 0)
+    assert call.command == ("EVALSHA", "sha", 2, b"pods", b"alert:{x}:sent", 1, 7, 0, 0, 0)

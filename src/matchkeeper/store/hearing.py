@@ -105,7 +105,7 @@ class Message(NamedTuple):
 
 @script(tuple[bytes, ...], hearing=_as_named, heard=keys.HEARD)
 def hear_move(
-    *, key: Unsent[str], epoch: int, done: bytes, to: str, limit: int, messages: Sequence[Message]
+    *, key: Unsent[str], epoch: int, done: str, to: str, limit: int, messages: Sequence[Message]
 ) -> None:
     """What came of it, and the id of the first entry; the others follow it without a gap.
 
@@ -160,7 +160,7 @@ class HearingStore:
             hear_move(
                 key=self._key,
                 epoch=epoch,
-                done=keys.raw(done),
+                done=done,
                 to=to,
                 limit=limit,
                 messages=[Message(*request) for request in requests],

@@ -265,9 +265,9 @@ class MatchStore(Handoffs):
         """
         described = [
             Unreadable(
-                keys.raw(match.match_id),
-                keys.raw(match.state),
-                keys.raw(match.epoch),
+                match.match_id,
+                match.state,
+                match.epoch,
                 f"Match {match.match_id}: {match.reason}".encode("utf-8", "replace"),
             )
             for match in matches

@@ -91,9 +91,9 @@ def overdue(*, queue: Unsent[QueueName], start: int, count: int) -> None:
 class Unreadable(NamedTuple):
     """A match to be set aside, if it still is as it was read."""
 
-    match_id: bytes
-    state: bytes
-    epoch: bytes
+    match_id: str
+    state: str
+    epoch: str
     reason: bytes
 
 

@@ -116,7 +116,7 @@ class Call(Generic[R]):
     def command(self) -> Command:
         """What is sent to Redis."""
         script, values = self.script, self.values
-        names = [each for key in script.keys.values() for each in key.made(values)]
+        names = [keys.raw(each) for key in script.keys.values() for each in key.made(values)]
         args = [_sent(values[name]) for name in script.arguments]
         args += [len(values[rows]) for rows in script.rows]
         for rows, columns in script.rows.items():
@@ -126,8 +126,10 @@ class Call(Generic[R]):
         return ("EVALSHA", script.sha, len(names), *names, *args)
 
 
-def _sent(value: Any) -> str | bytes | int | float:
-    return value if isinstance(value, str | bytes | int | float) else pack(value)
+def _sent(value: Any) -> bytes | int | float:
+    if isinstance(value, str):
+        return keys.raw(value)
+    return value if isinstance(value, bytes | int | float) else pack(value)
 
 
 class Script(Generic[P, R]):

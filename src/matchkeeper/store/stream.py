@@ -66,7 +66,7 @@ def bury(
     kept: int,
     kind: str,
     body: bytes,
-    player_id: bytes,
+    player_id: str,
     reason: str,
 ) -> None:
     """Whether the request was still there. `kept`: how many dead letters."""
@@ -173,7 +173,7 @@ class RequestStream:
                 kept=kept,
                 kind=entry.kind,
                 body=entry.body,
-                player_id=keys.raw(player_id),
+                player_id=player_id,
                 reason=reason,
             )
         )

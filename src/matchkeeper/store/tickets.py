@@ -70,14 +70,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class Standing(NamedTuple):
     """A ticket to be taken out, if it stands where it was read."""
 
-    ticket_id: bytes
+    ticket_id: str
     score: str
 
 
 class Letter(NamedTuple):
     """One that cannot be read."""
 
-    ticket_id: bytes
+    ticket_id: str
     score: str
     raw: bytes
     reason: bytes
@@ -256,7 +256,7 @@ class TicketStore:
         """Moves tickets to the dead letters; returns the ids of those that this call has moved."""
         letters = [
             Letter(
-                keys.raw(ticket.ticket_id),
+                ticket.ticket_id,
                 repr(ticket.enqueued_at),
                 (ticket.raw_metadata or "").encode("utf-8", "replace")[:raw_limit],
                 ticket.reason.encode("utf-8", "replace"),
@@ -276,9 +276,7 @@ class TicketStore:
             token=token,
             memory=self._connection.memory_ms,
             max_wait_seconds=max_wait.total_seconds(),
-            tickets=[
-                Standing(keys.raw(ticket.ticket_id), repr(ticket.enqueued_at)) for ticket in tickets
-            ],
+            tickets=[Standing(ticket.ticket_id, repr(ticket.enqueued_at)) for ticket in tickets],
         )
         return await self._connection.script(call, durable=True)
 
