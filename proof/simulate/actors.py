@@ -30,6 +30,8 @@ from proof.simulate.network import Endpoint, Network
 from proof.simulate.sizes import Heard
 
 URL = "redis://simulation:6379/0"
+_AGAIN_WITHIN_SECONDS = 20.0
+"""Senders stop to repeat long before what they sent is forgotten."""
 _BACK_AFTER_SECONDS = 0.7
 _TRIES = 4
 _TARDY_SECONDS = 2.3
@@ -278,12 +280,24 @@ class Pod(Process):
 class Player:
     """Asks through a pod, by stream or by Pub/Sub, and asks again while it does not know."""
 
-    def __init__(self, world: World, name: str, *, mode: str, pod: str, by_stream: bool) -> None:
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        *,
+        mode: str,
+        pod: str,
+        by_stream: bool,
+        again_after: float | None = None,
+    ) -> None:
+        self.again_after = again_after
+        """By Pub/Sub everything is sent twice, so many seconds apart, with one id."""
         self.world = world
         self.name = name
         self.mode = mode
         self.pod = pod
         self.by_stream = by_stream
+        self.asked = 0
 
     def in_mode(self, mode: str) -> Player:
         """The same player in another queue."""
@@ -332,7 +346,16 @@ class Player:
     async def _publish(self, client: GameServer, word: str) -> None:
         body = {"player_id": self.name, "game_mode": self.mode, "pod_id": self.pod, "metadata": {}}
         channel = f"match:{word}:request"
+        if self.again_after is not None:
+            self.asked += 1
+            body["request_id"] = f"{self.name} {self.asked}"
+        message = [(channel, msgspec.json.encode(body))]
+        begun = self.world.loop.time()
         with suppress(StoreError):
-            await client._connection.publish(  # noqa: SLF001  # a plain PUBLISH, as any client's
-                [(channel, msgspec.json.encode(body))]
-            )
+            await client._connection.publish(message)  # noqa: SLF001  # a plain PUBLISH, as any client's
+        if self.again_after is not None:
+            await asyncio.sleep(self.again_after)
+            if self.world.loop.time() - begun > _AGAIN_WITHIN_SECONDS:
+                return  # the pod stood still: by now it would be a new request
+            with suppress(StoreError):
+                await client._connection.publish(message)  # noqa: SLF001

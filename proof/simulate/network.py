@@ -135,6 +135,9 @@ class Network:
         self.operations: list[Operation] = []
         self.injected: Counter[Fault] = Counter()
         self._scripts: dict[bytes, str] = {}
+        self.freezes_all = False
+        """Every other time all servers stand still, as those of one host."""
+        self._freezes = 0
         self._refused_until = 0.0
         self._read_at: dict[bytes, float] = {}
 
@@ -221,9 +224,12 @@ class Network:
         Redis may meanwhile cut off a process that does not read what it is told.
         """
         seconds = self.rng.choice(_FREEZES)
-        self.loop.hold_back(endpoint.pace, seconds)
-        self.on_process(What.FROZE, endpoint.name)
-        self.loop.call_later(seconds, self._thawed, endpoint, context=_NOBODY)
+        self._freezes += 1
+        together = self._servers() if self.freezes_all and self._freezes % 2 == 0 else {}
+        for each in {endpoint: None, **together}:
+            self.loop.hold_back(each.pace, seconds)
+            self.on_process(What.FROZE, each.name)
+            self.loop.call_later(seconds, self._thawed, each, context=_NOBODY)
         if self.rng.random() < _CUT_OFF:
             self.loop.call_later(seconds / 2, self._cut_off, endpoint, context=_NOBODY)
         return seconds
@@ -235,6 +241,11 @@ class Network:
     def _cut_off(self, endpoint: Endpoint) -> None:
         for link in [each for each in self._listening() if each.endpoint is endpoint]:
             self.reset(link)
+
+    def _servers(self) -> dict[Endpoint, None]:
+        return {
+            link.endpoint: None for link in self.links if link.endpoint.name.startswith("server")
+        }
 
     def _listening(self) -> list[Link]:
         return [each for each in self.links if each.raw and each.raw.subscriber]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from matchkeeper.store.hearing import MoveReply, Want
 from matchkeeper.wire.requests import RequestKind
 from tests.conftest import RealServer, wait_until
 from tests.support.harness import Outside, Server, outside, serving
+from tests.support.intakes import ingest
 from tests.support.proxy import proxy_to
 from tests.support.stores import CLAIMED, NORMAL, RANKED, enqueue_request, heard, open_stores
 
@@ -259,3 +261,40 @@ async def test_what_was_asked_while_a_match_was_pending_is_over_once_it_has_star
         request = heard(enqueue_request("p1", NORMAL), entry=late)
         _, (outcome,) = await stores.tickets.enqueue(NORMAL.queue, [request])
         assert outcome.reply is Reply.OVERTAKEN
+
+
+async def test_what_lay_unheard_for_longer_than_requests_are_remembered_may_have_been_done(
+    any_server: RealServer, redis: Redis
+) -> None:
+    """A server stood still, and then finds in its socket what was sent again long ago. Only who
+    sends with an id sends again."""
+    body = b'{"player_id":"%s","game_mode":"Normal","metadata":{},"pod_id":"pod-a"%s}'
+    sent = [body % (b"twice", b',"request_id":"r1"'), body % (b"once", b"")]
+    async with open_stores(any_server.url) as stores, redis.pubsub() as pod:
+        await pod.subscribe("pod:pod-a:match_result")
+        await pod.get_message(timeout=1)
+        lease = await stores.hearing.lease(Want.HEAR, stood_still="", mark="a.1")
+        memory_ms = stores.connection.memory_ms
+        assert abs(lease.mark - time.time() * 1000) < 5000, "marks say when they were made"
+        for nth, age_ms in enumerate([2 * memory_ms, memory_ms // 2, 0]):
+            reply, entries = await stores.hearing.move(
+                lease.epoch,
+                [(RequestKind.ENQUEUE, each) for each in sent],
+                done=await _done_at(redis, f"a.1.{lease.mark - age_ms} {nth}"),
+                to=f"a.1.{lease.mark} {nth + 1}",
+                limit=9,
+            )
+            assert reply is MoveReply.MOVED
+            assert entries == await stores.hearing.waiting(after="", count=9)
+            assert await ingest(stores).take(entries) == 0
+            waits = {"once"} if nth == 0 else {"once", "twice"}
+            assert set(await redis.zrange("queue:{normal}", 0, -1)) == waits
+        told = [await pod.get_message(timeout=1) for _ in range(2)]
+    answers = sorted(json.loads(each["data"])["player_id"] + str(each["data"]) for each in told)
+    assert "EnQueued" in answers[0]
+    assert "request_expired" in answers[1]
+
+
+async def _done_at(redis: Redis, position: str) -> str:
+    await redis.hset(keys.HEARING, "done", position)
+    return position

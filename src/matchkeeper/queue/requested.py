@@ -39,12 +39,14 @@ def place_of(heard: Heard) -> tuple[str, str]:
 
 
 def identified(request: Request, entry: Entry) -> Request:
-    """A request without an id of its own is known by its place in the stream."""
+    """A request without an id of its own is known by its place in the stream. By Pub/Sub nobody
+    says what repeats what: one with an id may be as old as its place, and have been done since.
+    """
     if request.fingerprint:
-        return request
+        return request if entry.group else replace(request, repeats=entry.entry_id)
     place = f"{entry.stream} {entry.entry_id}"
     name = fingerprint(request.kind, place, request.player_id, request.game_mode)
-    return replace(request, fingerprint=name)
+    return replace(request, fingerprint=name, repeats=request.repeats if entry.group else "")
 
 
 def rating_of(request: Request, mode: GameMode) -> float | None:

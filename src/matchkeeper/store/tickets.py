@@ -310,14 +310,16 @@ def _stream(batch: Sequence[Heard]) -> str:
 
 
 def _repeats(heard: Heard) -> bool:
-    """Whether what it repeats stands before it in the same stream, as far as anybody can tell."""
+    """Whether what it repeats stands in the same stream, and not behind it, as far as anybody can
+    tell.
+    """
     entry = heard.entry
-    if entry is None or not entry.group:
+    if entry is None:
         return False
     first, again = (
         tuple(map(int, entry_id.split("-"))) for entry_id in (heard.request.repeats, entry.entry_id)
     )
-    return first < again
+    return first <= again
 
 
 def _outcomes(

@@ -1,7 +1,7 @@
 #!lua
 -- Keeps, takes or gives up the lease under which one server hears Pub/Sub, and marks the channel.
 -- REPLY  {1 when the caller holds it, state, epoch, position up to which all is done, or '', number
---        of the last mark}
+--        of the last mark: when it was made, Unix milliseconds}
 -- AGAIN  safe: who holds it keeps it. Nobody's clock is asked: a lease that stands still is taken by
 --        its state, which each keeping changes.
 -- declared: hearing.hear_lease
@@ -17,8 +17,10 @@ end
 local free = holder == '' and (epoch == 0 or want == 'hear')
 local has_it = mine or free or state == stood_still
 if has_it or want == 'follow' then
-  -- A call that is sent again marks anew: a name that came twice would name two places.
-  marks = marks + 1
+  -- A call that is sent again marks anew: a name that came twice would name two places. The number says
+  -- when the mark was made, so that what was heard behind it has an age.
+  local time = redis.call('TIME')
+  marks = math.max(marks + 1, time[1] * 1000 + math.floor(time[2] / 1000))
   redis.call('HSET', hearing, 'marks', marks)
   redis.call('PUBLISH', channel, mark .. '.' .. marks)
 end

@@ -119,6 +119,7 @@ local function forgotten(call, i, since_ms)
   local first, entry = asked(call, i), call.entries[i]
   if first == '' or milliseconds_of(first) >= since_ms then return false end
   if call.repeats[i] then return true end
+  if call.group == '' then return false end
   local given = redis.pcall('XPENDING', call.stream, call.group, entry, entry, 1)[1]
   return given == nil or given[4] > 1 or given[3] > call.memory_ms
 end
@@ -153,7 +154,7 @@ local function still_there(call)
       there[found[1]] = true
     end
   end
-  local since_ms = call.group ~= '' and remembered_since(call)
+  local since_ms = (call.group ~= '' or next(call.repeats)) and remembered_since(call)
   local some_old = since_ms and oldest and milliseconds_of(oldest) < since_ms
   for i = 1, #call.entries do
     local entry = call.entries[i]
