@@ -1,4 +1,4 @@
-"""The configuration: read, checked as a whole, frozen, and shown without its secrets."""
+"""The configuration: reads it, checks it as a whole, and shows it without its secrets."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class Setting:
     """One key of the configuration."""
 
     location: tuple[str, ...]
-    """Without the index in a table array."""
+    """The parts of the key, without the index in a table array."""
     field: FieldInfo
 
     @property
@@ -79,7 +79,7 @@ def field_at(location: Location) -> FieldInfo | None:
 
 
 def model_in(annotation: object) -> type[BaseModel] | None:
-    """The model that an annotation is, or holds many of."""
+    """The model that an annotation is, or is a list of."""
     if isclass(annotation) and issubclass(annotation, BaseModel):
         return annotation
     return next(filter(None, map(model_in, get_args(annotation))), None)
@@ -116,7 +116,7 @@ def allowed_text(field: FieldInfo) -> str:
 
 
 def default_text(field: FieldInfo) -> str:
-    """The default, as it would stand in the file, or what it means where none is set."""
+    """The default as it would stand in the file; without one, what that means."""
     if "default_text" in _extra(field):
         return str(_extra(field)["default_text"])
     if field.is_required():

@@ -13,7 +13,8 @@ POD_ID = "{pod_id}"
 _REDIS_SCHEMES = ("redis", "rediss", "unix", "valkey", "valkeys")
 _URL_OPTIONS = ("db", "username", "password", "protocol", "socket_keepalive")
 """What may stand after the `?` of a Redis URL, beside `ssl_…`. Others, such as `socket_timeout` or
-`retry_on_timeout`, would take the place of deadlines and retries that Matchkeeper sets itself."""
+`retry_on_timeout`, would replace deadlines and retries that Matchkeeper sets itself.
+"""
 
 
 class ReasonError(ValueError):
@@ -96,14 +97,14 @@ def _label(text: str) -> str:
 
 
 def _folder(path: Path) -> Path:
-    # An empty text has become "." by now, and nobody means that.
+    # An empty text has become "." here, which nobody means.
     if path == Path() or not str(path).isprintable():
         raise ValueError
     return path
 
 
 def redis_url_problem(url: str) -> str | None:
-    """What makes a Redis URL unusable, in words that repeat no part of it; None if it is well."""
+    """What makes a Redis URL unusable, in words that repeat no part of it; None if it is good."""
     try:
         parts = urlsplit(url)
         _ = parts.port

@@ -75,7 +75,7 @@ class Inputs:
     problems: list[Problem] = field(default_factory=list)
 
     def put(self, location: tuple[str, str], value: object, source: str) -> None:
-        """Sets one key, above what was there."""
+        """Sets one key, and replaces its earlier value."""
         self.data.setdefault(location[0], {})[location[1]] = value
         self.sources[location] = source
 
@@ -84,7 +84,7 @@ class Inputs:
         return self.sources.get(location[:2], self.base)
 
     def value_at(self, location: Location) -> object:
-        """The value as it was given; None where nothing was."""
+        """The value as it was given; None where none was given."""
         value: Any = self.data
         for part in location:
             try:
@@ -97,7 +97,9 @@ class Inputs:
 def gather(
     path: Path | None, overrides: Mapping[str, object], environ: Mapping[str, str]
 ) -> Inputs:
-    """Reads all that was given. Raises InvalidSettingsError where the file is not TOML."""
+    """Reads the file, the environment and the overrides. Raises InvalidSettingsError where the file
+    is not TOML.
+    """
     path = path or _path_from(environ)
     inputs = Inputs(base=DEFAULTS if path is None else str(path))
     if path is not None:
@@ -179,7 +181,7 @@ def _meant(name: str) -> str:
 
 
 class _EnvironmentSource(EnvSettingsSource):
-    """Turns text into what the fields want where it can; what it cannot is left for validation."""
+    """Turns text into the types of the fields where it can; validation checks the rest."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         super().__init__(Settings)
@@ -188,7 +190,7 @@ class _EnvironmentSource(EnvSettingsSource):
     def decode_complex_value(
         self, field_name: str, field: FieldInfo | None, value: object
     ) -> object:
-        """Reads JSON. Text that is none stays text, and is refused with its variable's name."""
+        """Reads JSON. Text that is no JSON stays text, and is refused with its variable's name."""
         try:
             return super().decode_complex_value(field_name, field, value)  # type: ignore[arg-type]  # pydantic-settings passes None itself
         except ValueError:
@@ -220,7 +222,7 @@ def _put_environment(inputs: Inputs, environ: Mapping[str, str]) -> None:
 
 
 def _read(name: str, text: str, location: tuple[str, str]) -> object:
-    try:  # each by itself, so that one that is refused takes no other with it
+    try:  # each by itself, so that a refused one does not make others fail
         value: object = _EnvironmentSource({name.lower(): text})()[location[0]][location[1]]
     except (RecursionError, SettingsError):
         return text  # refused with its variable's name, and without its value
@@ -228,7 +230,7 @@ def _read(name: str, text: str, location: tuple[str, str]) -> object:
 
 
 def _linked(name: str, value: str) -> bool:
-    """Whether it is one of Kubernetes's variables, and not a key with one `_` too few."""
+    """Whether it is a variable of Kubernetes, and not a key with one `_` too few."""
     return bool(_SERVICE_LINK.fullmatch(name) and _SERVICE_LINK_VALUE.fullmatch(value)) and (
         "_SERVICE_" in name or "://" in value or "_TCP" in name or "_UDP" in name or "_SCTP" in name
     )

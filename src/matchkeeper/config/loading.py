@@ -1,4 +1,4 @@
-"""Reads the configuration: all of it is well, or one error tells all that is not."""
+"""Reads the configuration: all of it is valid, or one error tells every problem."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def _validated(data: dict[str, Any]) -> Settings | list[ErrorDetails]:
     try:
         return Settings(**data)
     except ValidationError as error:
-        # Returned, not chained to what is raised in the end: it holds the input, secrets and all.
+        # This is returned, not chained to the error raised later: it holds the input with its
+        # secrets.
         return error.errors(include_url=False)
 
 
@@ -59,7 +60,7 @@ def _problems(errors: list[ErrorDetails], inputs: Inputs) -> Iterator[Problem]:
         yield _explained(error, inputs)
     if not innermost:
         return
-    # Contradictions are only looked for where all keys are well, so look again without the others.
+    # Contradictions are found only where all keys are valid, so look again without the bad ones.
     again = _validated(_without(inputs.data, [error["loc"] for error in innermost]))
     if isinstance(again, Settings):
         return
@@ -94,7 +95,7 @@ def _without(data: dict[str, Any], locations: Iterable[Location]) -> dict[str, A
 
 
 def _mend(data: dict[str, Any], location: Location) -> None:
-    """Takes out what is refused; a game mode stays where it is, if need be under a made-up name."""
+    """Takes out a refused value; a game mode stays, if needed with a made-up name."""
     modes = location[:2] == ("matchmaking", "game_modes") and len(location) > 2
     if modes and len(location) == 3:
         data["matchmaking"]["game_modes"][location[2]] = {"game_mode": f"#{location[2]}"}

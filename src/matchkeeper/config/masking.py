@@ -38,7 +38,9 @@ def without_user_info(text: str) -> str:
 
 
 def nameable(name: object) -> str:
-    """A key as it may be repeated; one that looks like no key may be a value in the wrong place."""
+    """A key that may be shown. Text that does not look like a key may be a value in the wrong
+    place.
+    """
     text = str(name)
     if _NAMEABLE.fullmatch(text):
         return text
@@ -61,7 +63,7 @@ def shown(value: object) -> str:
 
 
 def kind_of(value: object) -> str:
-    """What sort of value it is, without the value."""
+    """The kind of a value, without the value."""
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (

@@ -286,7 +286,9 @@ class MatchmakingSettings(Section):
 
     @property
     def take_over_seconds(self) -> float:
-        """For how long a server must have been silent before another does what it had read."""
+        """How long a server must have been silent before another one does the requests that it had
+        read.
+        """
         return 3 * self.redis_operation_timeout_seconds
 
     def result_channel(self, pod_id: str) -> str:

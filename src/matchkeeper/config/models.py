@@ -1,4 +1,4 @@
-"""All settings, as one frozen object, and what they must be in relation to each other."""
+"""All settings as one frozen object, and the rules between them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MODES: Location = ("matchmaking", "game_modes")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contradiction:
-    """Settings that are well one by one, and impossible together."""
+    """Settings that are valid one by one and impossible together."""
 
     at: Location
     found: str
@@ -77,7 +77,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # as above
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # as above
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What is passed in, and nothing from the process's surroundings: those are `load`'s."""
+        """Takes only what is passed in: `load` reads the file and the environment."""
         return (init_settings,)
 
     @model_validator(mode="after")
@@ -104,7 +104,9 @@ class Settings(BaseSettings):
         return retry.max_attempts * attempt + sum(pauses)
 
     def agreed(self) -> Shared:
-        """Those that must be the same on all servers of one Redis; none of them is secret."""
+        """The settings that must be the same on all servers of one Redis; none of them is
+        secret.
+        """
         own = {
             name
             for name, field in MatchmakingSettings.model_fields.items()

@@ -1,4 +1,4 @@
-"""What all tables have in common, and those but [matchmaking]."""
+"""What all tables have in common, and all tables but [matchmaking]."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Section(BaseModel):
 
 
 def allowed(text: str, *, default: str = "") -> JsonDict:
-    """For fields whose type and bounds do not say it all: what is allowed, and the default."""
+    """For fields whose type and bounds do not say everything: what is allowed, and the default."""
     return {"allowed": text, "default_text": default} if default else {"allowed": text}
 
 

@@ -14,14 +14,14 @@ import msgspec
 HEARD = ("matchmaking.enqueue_request_channel", "matchmaking.dequeue_request_channel")
 """The settings that name the channels of requests."""
 _MOST = 10
-"""Differences that are named; of a thousand modes all may differ."""
+"""At most so many differences are named: all of a thousand modes may differ."""
 
 
 class ModeState(StrEnum):
-    """What an operator decided for a mode; both may hold."""
+    """What an operator decided for a mode; both states may hold."""
 
     DRAINED = "drained"
-    """No new players; those who wait are matched."""
+    """No new players; players who wait are matched."""
     PAUSED = "paused"
     """Nobody is matched; newcomers wait."""
 
@@ -31,14 +31,14 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
 
     common: dict[str, Any]
     modes: dict[str, dict[str, Any]]
-    """By the mode's name, `folded`."""
+    """`folded` name of a mode -> its settings."""
 
     def text(self) -> str:
-        """The same for the same settings; JSON."""
+        """JSON text, the same for the same settings."""
         return json.dumps(msgspec.to_builtins(self), sort_keys=True, separators=(",", ":"))
 
     def digest(self) -> str:
-        """Of `text`, 32 hex digits."""
+        """A digest of `text`, 32 hex digits."""
         return sha256(self.text().encode()).hexdigest()[:32]
 
 
@@ -49,7 +49,7 @@ class Peer:
     name: str
     number: int
     digest: str
-    """Of `shared`."""
+    """The digest of `shared`."""
     shared: Shared
 
 
@@ -62,12 +62,12 @@ class Agreement:
     others: frozenset[str] = frozenset()
     """Modes that only servers with newer settings match."""
     elsewhere: frozenset[str] = frozenset()
-    """Modes that other servers have, and this one has not."""
+    """Modes that other servers have and this one does not have."""
 
 
 def double_hearing(me: Shared, others: Sequence[Peer]) -> str:
-    """Says where another server hears one of two channels of requests, and not the other: what
-    comes by the first would be done by both. Empty where nobody does.
+    """A sentence if another server hears just one of the two channels of requests that this one
+    hears. Both servers would do the requests of that channel. Empty if there is no such server.
     """
     for other in others:
         same = [me.common.get(key) == other.shared.common.get(key) for key in HEARD]
@@ -109,7 +109,7 @@ def _of(peer: Peer, mode: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
 
 
 def _differences(me: Peer, others: Sequence[Peer]) -> Iterator[str]:
-    """Each once, with the first server that has it."""
+    """Each difference once, with the first server that has it."""
     seen = {me.digest}
     for other in others:
         if other.digest in seen:

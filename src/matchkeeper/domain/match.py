@@ -27,7 +27,7 @@ class MatchState(StrEnum):
     OFFERED = "offered"
     CLAIMED = "claimed"
     CONFIRMED = "confirmed"
-    """Its game server starts it once that is durable, or gives it back itself."""
+    """Its game server starts it once the confirm is durable, or gives it back itself."""
     STARTED = "started"
     """The last word: delivered. In publish handoff a match starts here."""
     GIVEN_BACK = "given_back"

@@ -52,13 +52,13 @@ class GameMode:
     """None: first come, first served."""
     handoff: Handoff = Handoff.PUBLISH
     claim_lease: timedelta = timedelta(seconds=10)
-    """Within this a claimed match is confirmed."""
+    """A claimed match must be confirmed within this time."""
     max_metadata_bytes: int = 65_536
-    """Of one player, as it stands in Redis: so that a battle request has a bound."""
+    """The metadata of one player, as it stands in Redis: it bounds the size of a battle request."""
     max_wait: timedelta | None = None
-    """After so long in the queue a ticket expires. None: never."""
+    """A ticket expires after so long in the queue. None: never."""
     max_queue_length: int | None = None
-    """How many may wait; more are refused. None: as many as will."""
+    """How many tickets may wait; more are refused. None: no limit."""
 
     @property
     def queue(self) -> QueueName:

@@ -6,7 +6,7 @@ import msgspec
 
 
 def folded(game_mode: str) -> str:
-    """A mode's name as it is compared, and stands in Redis: `Normal` and `NORMAL` are one."""
+    """A mode's name as it is compared and stored in Redis: `Normal` and `NORMAL` are the same."""
     return game_mode.lower()
 
 

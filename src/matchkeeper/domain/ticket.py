@@ -9,7 +9,7 @@ import msgspec
 
 
 class Poison(StrEnum):
-    """What kind of fault makes a ticket unusable; the sentence beside it may change."""
+    """The kind of fault that makes a ticket unusable; the sentence beside it may change."""
 
     INVALID_JSON = "invalid_json"
     POD_ID_NOT_FOUND = "pod_id_not_found"
@@ -35,12 +35,12 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Players who wait in one queue as one. Metadata stays in Redis: a queue may be long."""
 
     ticket_id: str
-    """Of a player who comes alone: the player id."""
+    """The player's id, where the ticket has one member."""
     members: tuple[Member, ...]
     enqueued_at: float
     """Unix time in seconds, from the clock of Redis. The ticket's place in the queue."""
     metadata_sum: str
-    """Of the metadata that this ticket was read from: a match is made with no other."""
+    """The sum of the metadata that was read: a match is made only with the same metadata."""
     rating: float | None = None
     """MMR points; None where the metadata gives none."""
     hand_made: bool = False
@@ -61,5 +61,5 @@ class PoisonedTicket(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     kind: Poison
     members: tuple[Member, ...] = ()
-    """Whom to tell, where that could be read in spite of all."""
+    """The players to tell, where they could be read."""
     hand_made: bool = False

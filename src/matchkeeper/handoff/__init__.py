@@ -1,1 +1,1 @@
-"""What becomes of a committed match: offers, what is overdue, the game servers that take them."""
+"""What becomes of a committed match: its offers, the reaper, and the game servers that take it."""

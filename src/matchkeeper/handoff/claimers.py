@@ -1,4 +1,4 @@
-"""Game servers that claim matches and start none: told once, repeated, and their end told."""
+"""Game servers that claim matches and start none: people are told, reminded, and told the end."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ RUNBOOK = "docs/runbooks/claims-refused.md"
 
 
 class RefusedClaimers:
-    """Is told by the reaper who starts nothing, and tells the people on call.
+    """Hears from the reaper which game servers start nothing, and tells the people on call.
 
-    A game server that does not claim for as long as the longest refusal, once it may again, is
-    gone.
+    A game server may be allowed to claim again and not do so for as long as the longest refusal:
+    then it counts as gone.
     """
 
     def __init__(self, settings: MatchmakingSettings, *, alerter: Alerter, facts: Facts) -> None:
@@ -30,7 +30,7 @@ class RefusedClaimers:
         self._of_mode: dict[QueueName, dict[str, int]] = {}
 
     def look(self, mode: GameMode, claimers: Iterable[Claimer]) -> None:
-        """Takes in what stands in Redis of one mode."""
+        """Takes in the game servers of one mode, as Redis has them."""
         before = self._of_mode.get(mode.queue, {})
         now = {
             printable(each.pod_id): each.not_started

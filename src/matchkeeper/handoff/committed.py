@@ -28,7 +28,7 @@ class _Made(msgspec.Struct, frozen=True, kw_only=True):
     pods: tuple[str, ...]
     enqueued_at: tuple[float, ...]
     committed_at: float | None = None
-    """Unix time in seconds, of Redis; None until it is read in the history."""
+    """Unix time in seconds, by the clock of Redis; None until it is read in the history."""
 
 
 class CommittedMatches:
@@ -40,7 +40,9 @@ class CommittedMatches:
         self._made: dict[str, _Made] = {}
 
     def add(self, mode: GameMode, match: NewMatch) -> None:
-        """A match that is about to be committed; the oldest is forgotten beyond a bound."""
+        """Remembers a match that is about to be committed; beyond a bound the oldest is
+        forgotten.
+        """
         if mode.handoff is not Handoff.CLAIM:
             return
         self._made[match.match_id] = _Made(
@@ -52,11 +54,11 @@ class CommittedMatches:
             self._made.pop(next(iter(self._made)))
 
     def forget(self, match_id: str) -> None:
-        """It was not committed."""
+        """Forgets a match that was not committed."""
         self._made.pop(match_id, None)
 
     def heard(self, happened: Iterable[Happened]) -> None:
-        """Game servers did something with matches; other servers' matches are their affair."""
+        """Takes in what game servers did with matches of this server; other matches are ignored."""
         for each in happened:
             made = self._made.get(each.match_id)
             if made is None:
@@ -111,14 +113,16 @@ class HandoffEvents:
         self._stop = runtime.stop
 
     async def run(self) -> None:
-        """Until the server stops. Raises StoreError; what happened meanwhile is missed."""
+        """Runs until the server stops. Raises StoreError; what happens until the next start is
+        missed.
+        """
         ends = await self._history.ends(self._queues)
         wait = _EVERY_SECONDS
         while not await pause(self._stop, wait):
             happened, ends = await self._history.after(ends, count=_PAGE)
             self._committed.heard(happened)
             self._facts.history_read(happened=happened)
-            # Where much happens, small portions come soon, so that none takes long.
+            # When much happens, it reads small portions often, so that none takes long.
             if len(happened) >= _PAGE:
                 wait = 0.0
             else:

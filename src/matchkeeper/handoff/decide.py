@@ -30,7 +30,7 @@ class Cause(StrEnum):
 
 
 def next_step(match: PendingMatch, *, max_offers: int) -> tuple[Step, Cause]:
-    """The step for an overdue match, and the cause should its players go back.
+    """The step for an overdue match, and the cause in case its players go back.
 
     A pod that claimed and did not confirm may be slow rather than dead, and is refused from now on;
     the players do not wait for another try. One that confirmed may have started, so nobody goes

@@ -1,4 +1,4 @@
-"""Whether there is a game server: told once, repeated, and its end told."""
+"""Whether there is a game server: people are told if not, reminded, and told the end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RUNBOOK = "docs/runbooks/no-game-server.md"
 
 
 class GameServers:
-    """Is told by the rounds whether offers were heard, and tells the people on call."""
+    """Hears from the rounds whether offers were heard, and tells the people on call."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class GameServers:
 
     @property
     def missing(self) -> bool:
-        """Whether the last offer was heard by nobody."""
+        """Whether nobody heard the last offer."""
         return self._monitor.failures > 0
 
     @property
@@ -41,7 +41,7 @@ class GameServers:
         return self._monitor.failures
 
     def failed(self) -> None:
-        """An offer was heard by nobody."""
+        """Nobody heard an offer."""
         decision = self._monitor.failed()
         attempts, channel = decision.attempts, self._channel
         self._facts.game_server_missing(attempts=attempts, channel=channel)

@@ -28,8 +28,8 @@ class Recovered:
 
 
 class GameServerMonitor:
-    """Pure bookkeeping. From so many failures in a row as the settings say an alert is due, at most
-    one in the time they say. `clock` gives monotonic seconds.
+    """Pure bookkeeping. After as many failures in a row as the settings say, an alert is due, at
+    most once in the interval that they say. `clock` gives monotonic seconds.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class GameServerMonitor:
         return self._failures
 
     def failed(self) -> Failed:
-        """An offer was heard by nobody."""
+        """Nobody heard an offer."""
         self._failures += 1
         now = self._clock()
         since = None if self._alerted_at is None else now - self._alerted_at
@@ -59,14 +59,14 @@ class GameServerMonitor:
             since is None or since >= self._interval_seconds
         )
         if due:
-            # Kept beyond the recovery: a game server that comes and goes is no reason to alert
+            # This is kept after a recovery: a game server that comes and goes is no reason to alert
             # more often.
             self._alerted_at = now
             self._alerted = True
         return Failed(attempts=self._failures, alert_due=due)
 
     def succeeded(self, subscribers: int) -> Recovered | None:
-        """An offer was heard, or somebody listens; None when nothing had failed."""
+        """An offer was heard, or somebody listens. Returns None when nothing had failed."""
         if not self._failures:
             return None
         recovered = Recovered(

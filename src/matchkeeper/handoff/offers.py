@@ -1,4 +1,4 @@
-"""Proposals made matches: offered to game servers and committed, in one step of Redis."""
+"""Makes matches of proposals: they are offered and committed in one step of Redis."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class Offers:
         self._new_id = runtime.new_token
 
     def at_once(self, mode: GameMode) -> int:
-        """So many matches are one batch."""
+        """How many matches make one batch."""
         return max(1, 2 * self._settings.commit_batch_size // mode.required_players)
 
     async def ready(self, mode: GameMode, proposals: Sequence[Proposal]) -> list[NewMatch]:
-        """A batch, as it will be committed and offered."""
+        """A batch of matches, ready to be committed and offered."""
         proposed = {self._new_id(): proposal for proposal in proposals}
         traced = await self._traces.proposed(mode, proposed)
         return [
@@ -61,8 +61,8 @@ class Offers:
     async def commit(
         self, mode: GameMode, matches: Sequence[NewMatch], now: float
     ) -> list[Committed]:
-        """What came of each of a batch that is ready; `now` is Unix time. Raises StoreError, where
-        that is not known.
+        """Commits a batch that is ready; returns what came of each match. `now` is Unix time in
+        seconds. Raises StoreError where the result is not known.
         """
         for match in matches:
             self._committed.add(mode, match)

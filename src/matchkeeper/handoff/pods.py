@@ -11,11 +11,11 @@ from matchkeeper.domain.ticket import Ticket
 
 _FORGET_LEFT = 1_000
 _FORGET = 10_000
-"""Pods with a record; beyond that the oldest record is dropped."""
+"""At most so many pods have a record; beyond that the oldest record is dropped."""
 
 
 class Hold(StrEnum):
-    """Why a ticket is matched with nobody now."""
+    """Why a ticket is not matched now."""
 
     POD_SILENT = "pod_silent"
     POD_UNCLAIMED = "pod_unclaimed"
@@ -28,7 +28,7 @@ class _Record:
 
 
 class PodRecords:
-    """What this server has seen of the pods. Forgotten with the process, and learnt again."""
+    """What this server has seen of the pods. It is forgotten with the process, and learnt again."""
 
     def __init__(self, settings: MatchmakingSettings, *, clock: Callable[[], float]) -> None:
         self._settings = settings
@@ -63,7 +63,7 @@ class PodRecords:
         return fell, came_back
 
     def heartbeats(self) -> dict[str, float]:
-        """Seconds since the last heartbeat of each pod that sends some, as far as was looked."""
+        """Seconds since the last heartbeat of each pod that sends some, as of the last look."""
         since = self._clock() - self._heard_at
         return {pod: seconds + since for pod, seconds in self._heartbeats.items()}
 
@@ -73,8 +73,9 @@ class PodRecords:
             self._records.pop(pod, None)
 
     def unclaimed(self, pods: Iterable[str]) -> dict[str, int]:
-        """A match with players of these pods was claimed by nobody. Returns those whose tickets
-        are held from now on, with the number of matches in a row. Holds double with each further.
+        """Nobody claimed a match with players of these pods. Returns the pods whose tickets are
+        held from now on, each with its number of unclaimed matches in a row. With each further
+        match the hold lasts twice as long.
         """
         held = {}
         for pod in set(pods):
@@ -94,7 +95,7 @@ class PodRecords:
 
     @property
     def holding(self) -> bool:
-        """Whether tickets of any pod may have to be left alone."""
+        """Whether some pod may have tickets that are to be left alone."""
         return bool(self._silent or self._records)
 
     def unclaimed_in_a_row(self) -> dict[str, int]:

@@ -28,10 +28,10 @@ from matchkeeper.wire.offers import battle_request, filled_in
 
 _EVERY_SECONDS = 0.5
 _SELDOM = 4
-"""Times as long: where matches are not claimed, pending ones are left over from other settings."""
+"""Modes without claim handoff are looked at so much less often: old settings left their matches."""
 _BATCH = 200
 _SETTLE_MS = 100
-"""All other matches wait meanwhile."""
+"""Short, since all other matches wait meanwhile."""
 
 
 class Reaper:
@@ -65,7 +65,7 @@ class Reaper:
         """How many overdue matches the last call could not deal with."""
 
     async def run(self) -> None:
-        """Until the server stops. Raises StoreError; starting again is safe."""
+        """Runs until the server stops. Raises StoreError; starting again is safe."""
         turn = 0
         seen = set(self._modes)
         while not await pause(self._stop, _EVERY_SECONDS):
@@ -78,7 +78,7 @@ class Reaper:
                     if mode.queue in there:
                         seen.add(mode.queue)
                         await behind.start(self._sweep(mode))
-                    else:  # told once that there is nothing any more
+                    else:  # says once that nothing is pending any more
                         seen.remove(mode.queue)
                         self._passed_over.pop(mode.queue, None)
                         self._facts.handoffs_pending(mode=mode.name, count=0)
@@ -86,13 +86,13 @@ class Reaper:
                 await behind.rest()
 
     async def _sweep(self, mode: GameMode) -> None:
-        # Told by the connection; the other modes are looked after all the same.
+        # The connection has told it; the other modes are looked after all the same.
         with suppress(StoreRefusedError):
             await self.sweep(mode)
 
     async def sweep(self, mode: GameMode) -> None:
-        """Deals with overdue matches of one mode. Those that Redis refuses to deal with are passed
-        over by the next call, so that they hide nobody for ever. Raises StoreError.
+        """Deals with overdue matches of one mode. The next call passes over those that Redis
+        refuses to change, so that they do not hide others for ever. Raises StoreError.
         """
         start = self._passed_over.pop(mode.queue, 0)
         overdue = await self._matches.overdue(mode.queue, start=start, count=_BATCH)
@@ -103,7 +103,7 @@ class Reaper:
             self._passed_over[mode.queue] = start + refused
 
     async def _refused(self, mode: GameMode, match_ids: Sequence[str]) -> int:
-        """Deals with these matches; returns how many stay as they are, since Redis refuses."""
+        """Deals with these matches; returns how many stay as they are because Redis refuses."""
         unreadable, refused = [], 0
         for match_id in match_ids:
             try:
@@ -183,8 +183,9 @@ class Reaper:
         return heard
 
     async def _settle(self, mode: GameMode, match: PendingMatch) -> None:
-        """Its game server confirmed, and did not say since whether that is durable: it is gone, or
-        cut off. Where it is, the players are told; else it is due again after another lease.
+        """Its game server confirmed, but has not said since whether the confirm is durable: it is
+        gone or cut off. If the confirm is durable, the players are told. Else the match is due
+        again after another lease.
         """
         try:
             reply = await self._matches.confirm(

@@ -13,7 +13,9 @@ from matchkeeper.matching.teams import in_order
 def first_come_first_served(
     tickets: Sequence[Ticket], *, required_players: int, teams: int
 ) -> Pairing:
-    """Those who have waited longest, `required_players` at a time; equal times keep their order."""
+    """Players who wait longest first, `required_players` at a time; equal times keep their
+    order.
+    """
     waiting = sorted(tickets, key=lambda ticket: ticket.enqueued_at)
     full = len(waiting) - len(waiting) % required_players
     return Pairing(

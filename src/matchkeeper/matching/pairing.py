@@ -12,7 +12,7 @@ from matchkeeper.domain.ticket import Ticket
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairing:
-    """Every ticket given to a strategy is in exactly one proposal, or unmatched."""
+    """What a strategy found. Each of its tickets is in exactly one proposal, or unmatched."""
 
     proposals: tuple[Proposal, ...]
     unmatched: tuple[Ticket, ...]

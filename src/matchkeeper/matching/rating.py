@@ -1,13 +1,13 @@
 """Closest ratings, in a window that widens while a player waits.
 
-Tickets are served in the order of their waiting. Each takes the nearest free neighbours by rating,
-all within its own window, which alone decides. A ticket that finds too few stays free for those
-served later, whose windows are smaller or the same.
+Tickets are served in order, longest waiting first. Each takes the nearest free neighbours by
+rating, all within its own window: no other window counts. A ticket that finds too few stays free
+for tickets served later, whose windows are smaller or the same.
 
 The free tickets stand in a doubly linked list in the order of their ratings, so that the nearest
 neighbour is the one before or the one after, and a whole group is a run of the list. Two sorts and
-a binary search for each ticket, all of them in vectors, tell beforehand who has enough neighbours
-at all: only those are served one by one.
+a binary search for each ticket, all of them in vectors, find beforehand the tickets that have
+enough neighbours at all: only these are served one by one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _Floats = npt.NDArray[np.float64]
 _Places = npt.NDArray[np.intp]
 _PORTION = 500
 _ROUNDING = 1e-9
-"""Who is this much (relative) beyond the window is looked at one by one, which decides."""
+"""Ratings up to this much (relative) beyond the window are checked one by one, which decides."""
 
 
 def closest_ratings(
@@ -57,7 +57,7 @@ def _by_waiting(
 ) -> tuple[Sequence[Ticket], _Floats, _Floats]:
     """Tickets, longest waiting first, with their enqueue times and ratings."""
     since, ratings = np.empty(len(tickets)), np.empty(len(tickets))
-    # A ticket is found in memory once: in a long queue that takes longer than all that follows.
+    # Each ticket is read once: in a long queue that takes longer than everything that follows.
     for first in range(0, len(tickets), _PORTION):
         some = tickets[first : first + _PORTION]
         since[first : first + _PORTION] = [each.enqueued_at for each in some]
@@ -100,8 +100,8 @@ def _windows(rules: RatingRules, waited_seconds: _Floats) -> _Floats:
 def _with_neighbours(
     ordered: _Floats, windows: _Floats, by_rating: _Places, required_players: int
 ) -> list[int]:
-    """Tickets with enough others within the window, while all are free, longest waiting first.
-    `ordered` are the ratings, and `windows` theirs, in the order `by_rating`.
+    """Tickets that have enough others within the window while all are free, longest waiting first.
+    `ordered` are the ratings and `windows` the windows, both in the order `by_rating`.
     """
     reach = windows + _ROUNDING * (np.abs(ordered) + 1.0)
     low = np.searchsorted(ordered, ordered - reach, side="left")
@@ -117,11 +117,11 @@ def _choose(
     by_rating: _Places,
     required_players: int,
 ) -> list[int]:
-    """`required_players` at a time, by their places in the order of waiting; the one served comes
-    first, then the nearest; of two equally near ones the longer-waiting.
+    """Groups of `required_players`, as places in the order of waiting. The ticket served comes
+    first, then the nearest; of two equally near tickets the longer waiting one.
     """
-    # Positions are 1 to n, by rating; beyond both ends nobody is in reach. Arrays, since in a long
-    # queue what takes time is finding things in memory: these are a fifth as large as lists.
+    # Positions are 1 to n, by rating; beyond both ends nobody is in reach. These are arrays, a
+    # fifth as large as lists: in a long queue, access to memory takes the time.
     size, nobody = len(by_rating), [np.inf]
     rating = _column("d", np.concatenate((np.negative(nobody), ratings[by_rating], nobody)))
     who = _column("i", np.concatenate(([-1], by_rating, [-1])))
@@ -159,7 +159,7 @@ def _choose(
 
 
 def _column(kind: str, values: npt.NDArray[Any]) -> array[Any]:
-    """As an array of Python's own, whose items are read faster than numpy's."""
+    """The values as an array of Python, whose items are read faster than numpy's."""
     column: array[Any] = array(kind)
     column.frombytes(values.astype(kind).tobytes())
     return column

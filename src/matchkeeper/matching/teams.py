@@ -1,4 +1,4 @@
-"""Players of one match into teams of equal size."""
+"""Divides the players of one match into teams of equal size."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ Teams = tuple[tuple[Ticket, ...], ...]
 
 
 def in_order(tickets: Sequence[Ticket], teams: int) -> Teams:
-    """Dealt round in the order given: the first to team 1, the second to team 2, …"""
+    """Deals tickets round in the order given: the first to team 1, the second to team 2, …"""
     if len(tickets) == teams:
         return tuple(zip(tickets, strict=True))
     return tuple(tuple(tickets[team::teams]) for team in range(teams))
 
 
 def balanced(tickets: Sequence[Ticket], ratings: Sequence[float], teams: int) -> Teams:
-    """Sums of ratings as equal as a greedy choice makes them: the strongest first, each to the
-    weakest team that has room (R. L. Graham's "longest processing time first", 1969, with a limit
-    on the size of a team). `ratings` belong to `tickets`, one each.
+    """Makes the sums of ratings as equal as a greedy choice can: each ticket, strongest first, goes
+    to the weakest team that has room (R. L. Graham's "longest processing time first", 1969, with a
+    limit on the size of a team). `ratings` belong to `tickets`, one each.
     """
     size = len(tickets) // teams
     if size == 1:

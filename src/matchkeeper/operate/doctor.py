@@ -1,4 +1,4 @@
-"""What is well, what is doubtful and what is wrong with a Redis, decided from facts."""
+"""Decides from facts what is good, doubtful or wrong with a Redis."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One check. `mend` says what to do, where something is to be done."""
+    """One check. `mend` says what to do, if anything."""
 
     check: str
     verdict: Verdict
     found: str
     mend: str = ""
     fatal: bool = False
-    """The server does not start with it."""
+    """The server does not start with this finding."""
     told: bool = True
     """False: Redis does not tell, or this user may not ask."""
 
 
 def examine_server(facts: ServerFacts, durability: Durability) -> list[Finding]:
-    """What it is. Some of these findings keep the server from starting."""
+    """Findings on what a Redis is. Some of them keep the server from starting."""
     checks: Sequence[Callable[[ServerFacts, Durability], Finding]] = (
         _version,
         _security,
@@ -54,12 +54,12 @@ def examine_server(facts: ServerFacts, durability: Durability) -> list[Finding]:
 
 
 def examine_keeping(facts: ServerFacts, durability: Durability) -> list[Finding]:
-    """Whether it keeps what it is given, as far as it tells."""
+    """Findings on whether a Redis keeps what it is given, as far as it tells."""
     return [check(facts, durability) for check in (_durability, _persistence, _memory)]
 
 
 def examine_use(facts: UseFacts) -> list[Finding]:
-    """What we may do with it, and what it holds."""
+    """Findings on what we may do with a Redis, and what it holds."""
     checks: Sequence[Callable[[UseFacts], Finding]] = (
         _scripts,
         _rights,
@@ -72,7 +72,7 @@ def examine_use(facts: UseFacts) -> list[Finding]:
 
 
 def examine_modes(modes: Sequence[GameMode]) -> list[Finding]:
-    """What they are, and what people who chose their handoff should know."""
+    """Findings on the modes, with what people who chose their handoff should know."""
     findings = [_good("configuration", f"modes {', '.join(mode.name for mode in modes)}")]
     announced = [mode.name for mode in modes if mode.handoff is Handoff.PUBLISH]
     if announced:
@@ -86,7 +86,9 @@ def examine_modes(modes: Sequence[GameMode]) -> list[Finding]:
 
 
 def examine_fleet(shared: Shared, roster: Roster) -> list[Finding]:
-    """Whether the servers that run agree with these settings; and which modes are held."""
+    """Whether the running servers agree with these settings, and which modes are drained or
+    paused.
+    """
     me = Peer(name="", number=0, digest=shared.digest(), shared=shared)
     differences = agreement(me, roster.others).differences
     count = len(roster.others)
@@ -125,7 +127,7 @@ def examine_offers(facts: ServerFacts, modes: Sequence[GameMode], batch: int) ->
 
 
 def can_be_used(facts: ServerFacts) -> bool:
-    """Whether it makes sense to try what the server does: not on a cluster or a replica."""
+    """Whether to try what the server does: not on a cluster or a replica."""
     return not facts.cluster and facts.role == "master"
 
 

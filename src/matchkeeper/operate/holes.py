@@ -11,7 +11,7 @@ class Hole:
 
     name: str
     mended: dict[str, dict[tuple[int, int], tuple[int, int, int]]]
-    """Lines that are not listed and older than the newest listed one have it, newer ones not."""
+    """Unlisted lines have the hole if they are older than the newest listed line, else not."""
     since: tuple[int, int] = (0, 0)
     """The first line that has it."""
 

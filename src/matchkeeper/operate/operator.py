@@ -1,4 +1,4 @@
-"""What an operator can look at and do; the command line and the HTTP API are two ways to it."""
+"""What an operator can see and do, by the command line or by the HTTP API."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _END_ATTEMPTS = 3
 
 
 class BadRequestError(MatchkeeperError):
-    """What was asked for cannot be, whatever stands in Redis."""
+    """The request can never be done, whatever stands in Redis."""
 
     exit_code = 2
 
@@ -64,11 +64,11 @@ class Whereabouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedMatch:
-    """What became of the players of a match that an operator ended: how many of each."""
+    """How many players of a match that an operator ended went where."""
 
     put_back: int
     left: int
-    """Out of the queue: they had asked to leave, or the operator did."""
+    """Players out of the queue: they had asked to leave, or the operator asked for it."""
     set_aside: int
 
     def __str__(self) -> str:
@@ -124,7 +124,9 @@ class Operator:
         return [await self._queue(mode, states) for mode in self.modes]
 
     async def hold(self, mode: GameMode, state: ModeState) -> frozenset[ModeState]:
-        """Drains or pauses a mode on all servers; returns what holds now. Safe to repeat."""
+        """Drains or pauses a mode on all servers; returns the states that hold now. Safe to
+        repeat.
+        """
         return await self._servers.set_state(mode.queue, state)
 
     async def resume(self, mode: GameMode) -> None:
@@ -146,7 +148,9 @@ class Operator:
     async def page(
         self, mode: GameMode, *, start: int, count: int, most_bytes: float = math.inf
     ) -> Page:
-        """Tickets of a queue, longest waiting first; it ends where it grows too large."""
+        """Tickets of a queue, longest waiting first; the page ends early where it grows too
+        large.
+        """
         return await self._tickets.read(mode, start=start, count=count, most_bytes=most_bytes)
 
     async def where(self, player_id: str) -> Whereabouts:
@@ -261,8 +265,8 @@ class Operator:
         before: str | None = None,
         most_bytes: float = math.inf,
     ) -> list[DeadLetter]:
-        """The newest dead letters of a mode, of those before the entry `before` where it is given;
-        fewer where they grow too large.
+        """The newest dead letters of a mode; with `before`, only those before that entry. Fewer
+        where they grow too large.
         """
         if before is not None:
             _checked_entry(before)

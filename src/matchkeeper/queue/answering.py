@@ -13,7 +13,7 @@ from matchkeeper.wire.requests import RequestKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """One answer: to which pod (None: nobody knows), what, and its word for the metrics."""
+    """One answer: the pod to tell (None: unknown), the payload, and the word for the metrics."""
 
     pod_id: str | None
     payload: bytes

@@ -66,7 +66,7 @@ class Departures:
     async def expire(
         self, mode: GameMode, tickets: Sequence[Ticket], now: float
     ) -> Sequence[Ticket]:
-        """Takes out those that waited `max_wait`; returns the others. Raises StoreError."""
+        """Takes out tickets that waited `max_wait`; returns the others. Raises StoreError."""
         if mode.max_wait is None:
             return tickets
         latest = now - mode.max_wait.total_seconds()

@@ -1,4 +1,4 @@
-"""What fails by itself again and again: counted, within a bound."""
+"""Counts, within a bound, what fails by itself again and again."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Callable, Hashable
 
 _MOST = 10_000
 _REMEMBERED_SECONDS = 600.0
-"""Somebody else has done what has not failed here for so long."""
+"""If a thing has not failed here for so long, somebody else has done it."""
 
 
 class Failing:
     """How often each thing has failed in a row. While very many fail, only the first of them are
-    counted: once these are done with, the next have their turn. `clock` gives monotonic seconds.
+    counted. When these are over, the next have their turn. `clock` gives monotonic seconds.
     """
 
     def __init__(self, *, clock: Callable[[], float], most: int = _MOST) -> None:
         self._clock = clock
         self._most = most
         self._found: dict[Hashable, tuple[int, float]] = {}
-        """How often, and when the last time; in the order of that time."""
+        """Thing -> how often it failed and when last; ordered by that time."""
 
     def __len__(self) -> int:
         return len(self._found)
 
     def again(self, name: Hashable) -> int:
-        """It has failed once more; how often by now."""
+        """Counts one more failure of `name`; returns how often it has failed by now."""
         now = self._clock()
         times, _ = self._found.pop(name, (0, now))
         if len(self._found) >= self._most and not self._forgets_oldest(now):
@@ -33,7 +33,7 @@ class Failing:
         return times + 1
 
     def over(self, name: Hashable) -> None:
-        """It is done, or was given up."""
+        """Forgets `name`: it is done, or was given up."""
         self._found.pop(name, None)
 
     def _forgets_oldest(self, now: float) -> bool:

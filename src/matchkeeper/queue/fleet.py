@@ -1,4 +1,4 @@
-"""The other servers on this Redis, and what operators decided for modes: who may match what."""
+"""The servers on this Redis, what operators decided for modes, and which server matches a mode."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _EVERY_SECONDS = 1.0
 
 
 class Fleet:
-    """Tells the others of this server every second, and hears of them. Nothing is matched before
-    the first time: others may have newer settings. `wake` makes a round of a mode due.
+    """Tells the other servers of this one every second, and hears of them. Before the first time
+    nothing is matched: others may have newer settings. `wake` makes a round of a mode due.
     """
 
     def __init__(
@@ -43,11 +43,11 @@ class Fleet:
         self.states: States = {}
 
     def matches(self, queue: QueueName) -> bool:
-        """Whether this server is to match a mode: no other has newer settings of it."""
+        """Whether this server is to match a mode: no other server has newer settings for it."""
         return queue.mode not in self.agreement.others
 
     def knows(self, game_mode: str) -> bool:
-        """Whether another server may have a mode that this one has not."""
+        """Whether another server may have a mode that this one does not have."""
         return not self._looked or folded(game_mode) in self.agreement.elsewhere
 
     def paused(self, queue: QueueName) -> bool:
@@ -64,12 +64,15 @@ class Fleet:
         ]
 
     async def run(self) -> None:
-        """Until the server stops; then takes leave. Raises StoreError; starting again is safe."""
+        """Runs until the server stops; then tells the others. Raises StoreError; starting again is
+        safe.
+        """
         while True:
             try:
                 await self.look()
             except StoreRefusedError:
-                # Told by the connection. Alone as far as it knows: a damaged key stops no match.
+                # The connection has told it. This server acts as if alone: a damaged key stops no
+                # match.
                 if self._heard is None:
                     self._take(Agreement(), {})
             if await pause(self._stop, _EVERY_SECONDS):

@@ -1,8 +1,9 @@
-"""Requests by Pub/Sub: heard by all servers, moved into a stream and done by one of them.
+"""Requests by Pub/Sub: all servers hear them, one moves them into a stream and does them.
 
-Every subscriber hears every message, so that one server's hearing must count. Which one is said by
-a lease whose epoch the moving script checks; the others keep what they hear, and whoever takes the
-lease goes on exactly where the last one stopped (docs/decisions/0014-one-server-hears.md).
+Every subscriber hears every message, so only one server may act on it. A lease says which one, and
+the script that moves requests checks its epoch. The other servers keep what they hear. The server
+that takes the lease next goes on exactly where the last one stopped
+(docs/decisions/0014-one-server-hears.md).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from matchkeeper.wire.requests import RequestKind
 _BEAT_SECONDS = 0.4
 _LEASE_SECONDS = 3 * _BEAT_SECONDS
 _AGAIN_SECONDS = 1.0
-"""After so long what failed by itself is tried again."""
+"""Requests that failed by themselves are tried again after so long."""
 
 
 class PubSubIntake:
@@ -57,22 +58,22 @@ class PubSubIntake:
         self._calls = count(1)
         self._held: Lease | None = None
         self._epoch = 0
-        """Of the last lease that this server held."""
+        """The epoch of the last lease that this server held."""
         self._first_mark = 0, 0
-        """Call and number of the mark that came with it."""
+        """Call and number of the mark that came with that lease."""
         self._heard_mark = 0, 0
-        """Of the last mark of this server that it heard."""
+        """Call and number of the last mark of its own that this server heard."""
         self._ready = asyncio.Event()
         """The lease is held, and all that was sent before it was taken has been heard."""
         self._seen: Lease | None = None
-        """As it was when somebody else had it."""
+        """The lease as it was last seen, held by another server."""
         self._seen_since = 0.0
         self._soon = asyncio.Event()
-        """To look at the lease at once."""
+        """Set when the lease is to be looked at at once."""
 
     @property
     def listening(self) -> bool:
-        """Nothing that is sent now is missed."""
+        """Whether everything that is sent now is heard."""
         return self._subscribed and self._tape.hears
 
     async def listen(self) -> None:
@@ -97,14 +98,14 @@ class PubSubIntake:
             self._mark(payload.decode("utf-8", "replace"))
             return
         if self._held is None:
-            # So much is known to be done soon, or the server that hears is far behind.
+            # The oldest will soon be known as done, or the server that hears is far behind.
             self._tape.make_room()
         if not self._tape.hear((self._channels[channel].value, payload)):
             self._facts.backlog_full(channel=channel, limit=self._tape.limit)
 
     def _mark(self, name: str) -> None:
         if self._held is not None and self._tape.lossy:
-            return  # first comes what was heard before the break
+            return  # what was heard before the break comes first
         self._tape.mark(name)
         if name.startswith(f"{self._store.me}."):
             call, number = name.split(".")[-2:]
@@ -139,7 +140,7 @@ class PubSubIntake:
 
     def _wants(self) -> Want | None:
         if self._held is not None:
-            # After a break others hear on. What was heard until then is done first.
+            # After a break another server hears on. This one first does what it heard until then.
             whole = self._subscribed and not self._tape.lossy
             at_it = self._ready.is_set() and self._tape.messages
             return Want.HEAR if whole or at_it else Want.LEAVE
@@ -181,8 +182,8 @@ class PubSubIntake:
         self._soon.set()
 
     async def work(self) -> None:
-        """Does what is heard while the lease is held; returns once the server stops and all that
-        was heard is done. Raises StoreError; starting again finds out where all stands.
+        """Does what is heard while the lease is held. Returns once the server stops and everything
+        heard is done. Raises StoreError; a new start finds out how far all is done.
         """
         if self._held is not None:
             self._let_go()
@@ -194,11 +195,11 @@ class PubSubIntake:
                 if self._held is not None:
                     await self._store.lease(Want.LEAVE, stood_still="", mark="")
                 return
-            # Whatever Redis answers, it is not asked without a pause.
+            # There is a pause between two questions, whatever Redis answers.
             await pause(self._stop, _AGAIN_SECONDS / 10)
 
     async def _hold(self, lease: Lease) -> None:
-        """Until the lease is lost, or the server stops and nothing is left."""
+        """Works until the lease is lost, or the server stops and nothing is left."""
         await self._begin(lease)
         again_at = await self._catch_up()
         async with Behind[int]() as behind:
@@ -229,7 +230,7 @@ class PubSubIntake:
             await self._move(lease, Cut(messages=(), to=at), done=lease.done)
 
     async def _do(self, lease: Lease, cut: Cut, behind: Behind[int]) -> list[int]:
-        """Moves messages, and does them behind; returns how many failed of those before."""
+        """Moves messages, and starts to do them. Returns how many failed of each earlier batch."""
         reply, entries = await self._move(lease, cut, done=str(self._tape.position))
         if reply is MoveReply.FULL:
             await asyncio.sleep(_AGAIN_SECONDS / 10)  # also while the server stops
@@ -249,7 +250,7 @@ class PubSubIntake:
         return reply, entries
 
     async def _catch_up(self) -> float:
-        """Does what stands in the stream; returns when to do so again."""
+        """Does the requests in the stream; returns when to do so again, in monotonic seconds."""
         after, failed = "", 0
         while entries := await self._store.waiting(after=after, count=self._batch):
             failed += await self._ingest.take(entries)

@@ -38,14 +38,14 @@ class Batch:
     """Entries that were read: requests by their queue and stream, and what cannot be used."""
 
     requests: Mapping[tuple[QueueName, str], Sequence[Heard]]
-    """By (queue, key of the stream)."""
+    """(queue, key of the stream) -> requests."""
     refused: Sequence[tuple[Entry, WireError]]
     handed: Mapping[str, Sequence[Entry]]
-    """Of modes that only other servers know, by key of the stream."""
+    """Key of the stream -> entries for modes that only other servers know."""
 
 
 class Queue(Protocol):
-    """Is told who came and who left."""
+    """Is told which tickets came and which left."""
 
     def arrived(self, queue_length: int, tickets: Sequence[Ticket]) -> None:
         """These were put into the queue."""
@@ -56,9 +56,9 @@ class Queue(Protocol):
 
 _KINDS = frozenset(kind.value for kind in RequestKind)
 _TRIES = 5
-"""So often a request may fail by itself."""
+"""A request may fail by itself so often."""
 _HANDED_PAUSE_SECONDS = 0.01
-"""Between servers that do not know its mode a request is not handed on without a pause."""
+"""The pause before a request is handed on, which servers without its mode do again and again."""
 
 
 class Ingest:
@@ -90,9 +90,9 @@ class Ingest:
         """Requests that fail by themselves, by stream and entry."""
 
     async def take(self, entries: Sequence[Entry]) -> int:
-        """Handles entries, in order for each player; returns how many failed by themselves, and
-        stay in their stream. Raises StoreError where Redis could not do its work: what is not
-        done stays there.
+        """Handles entries, in order for each player. Returns how many failed by themselves and stay
+        in their stream. Raises StoreError where Redis could not do its work: entries that are not
+        done stay in their stream.
         """
         return await self.apply(self.read(entries))
 
@@ -123,7 +123,7 @@ class Ingest:
         return Batch(requests=requests, refused=refused, handed=handed)
 
     async def apply(self, batch: Batch) -> int:
-        """The second half of `take`. Raises StoreError as that does."""
+        """The second half of `take`. Raises StoreError as `take` does."""
         for entry, error in batch.refused:
             await self._refuse(entry, error)
         failed = 0
@@ -146,18 +146,18 @@ class Ingest:
         return unknown and self._known_elsewhere(error.game_mode)
 
     async def _hand_on(self, stream: str, entries: Sequence[Entry]) -> int:
-        """Returns how many stay; raises StoreError."""
+        """Hands entries on; returns how many stay. Raises StoreError."""
         try:
             count = await self._stream.hand_on(stream, entries)
         except StoreRefusedError:
-            return len(entries)  # the durable stream is none: told, and others are not kept out
+            return len(entries)  # its key is no stream: that is told, and other entries go on
         if count:
             self._facts.requests_handed_on(count=count)
             await asyncio.sleep(_HANDED_PAUSE_SECONDS)
         return 0
 
     def _heard(self, entry: Entry) -> tuple[QueueName, Heard]:
-        """The checked request, and where to. Raises WireError."""
+        """The queue and the checked request. Raises WireError."""
         kind = kind_of(entry.kind, entry.body)
         request = decode(kind, entry.body, max_bytes=self._settings.max_message_bytes)
         mode = self._modes.get(folded(request.game_mode))
@@ -208,13 +208,13 @@ class Ingest:
     async def _apart(
         self, mode: GameMode, kind: RequestKind, heard: Sequence[Heard], error: StoreError
     ) -> int:
-        """One by one, so that only the culprit suffers."""
+        """Does the requests one by one, so that only the faulty one fails."""
         if len(heard) > 1:
             return sum([await self._do(mode, kind, [each]) for each in heard])
         return await self._failed(mode, heard[0], error)
 
     async def _failed(self, mode: GameMode, heard: Heard, error: StoreError) -> int:
-        """What fails by itself is tried some times, and then set aside."""
+        """Tries a request that fails by itself some more times, then sets it aside."""
         entry = heard.entry
         if entry is None:
             raise error
@@ -230,7 +230,7 @@ class Ingest:
                 kept=self._settings.max_dead_letters,
             )
         except StoreRefusedError:
-            return 1  # the dead letters are no stream: it stays, and keeps out nobody
+            return 1  # the dead letters are no stream: the request stays, others go on
         self._failing.over(name)
         if buried:
             self._facts.request_buried(
@@ -308,11 +308,12 @@ class Ingest:
                 ]
             )
         except StoreError as error:
-            # The requests are done; Pub/Sub promises no more. Players who ask again are told again.
+            # The requests are done, and Pub/Sub promises no more. A player who asks again is told
+            # again.
             self._facts.answers_lost(count=len(to_tell), error=error.message)
 
     def _mode_name(self, game_mode: str) -> str:
-        """As it is in the settings; empty where there is no such mode."""
+        """The name as it is in the settings; empty where there is no such mode."""
         mode = self._modes.get(folded(game_mode))
         return "" if mode is None else mode.name
 

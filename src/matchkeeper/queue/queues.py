@@ -16,8 +16,8 @@ from matchkeeper.store.tickets import TicketStore
 
 
 class Queues:
-    """Runs the rounds of each queue by themselves while they are due, and makes them due at every
-    tick where somebody waits.
+    """Runs the rounds of each queue, in a task of their own, while they are due. At every tick it
+    makes rounds due where somebody waits.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Queues:
         self._running: set[Rounds] = set()
 
     async def run(self) -> None:
-        """Until the server stops, and the rounds that run then are over."""
+        """Runs until the server stops and the rounds that run then are over."""
         async with asyncio.TaskGroup() as self._group:
             for queue in self._queues.values():
                 if queue.due:
@@ -44,7 +44,7 @@ class Queues:
             await self._stop.wait()
 
     def begin(self, queue: Rounds) -> None:
-        """A round of this queue is due. What is due before `run` begins with it."""
+        """A round of this queue is due. Rounds that are due before `run` start with it."""
         if self._group is None or queue in self._running or self._stop.is_set():
             return
         self._running.add(queue)
@@ -54,13 +54,14 @@ class Queues:
         name = f"rounds of {queue.mode.queue.mode}"
         try:
             await supervised(name, queue.rounds, self._runtime)
-        finally:  # without a pause since nothing was due
+        finally:  # no `await` since nothing was due: no due round is lost
             self._running.discard(queue)
 
     async def ticks(self) -> None:
         """Makes rounds due at every tick, until the server stops."""
         while not await pause(self._stop, self._tick_seconds):
-            # What skips this tick is told first: Redis may be slow to say who waits.
+            # Queues that skip this tick are told first: Redis may be slow to say where players
+            # wait.
             going = [queue for queue in self._queues.values() if not queue.skips_tick()]
             waiting = await self._waiting() if going else frozenset()
             for queue in going:
@@ -70,5 +71,5 @@ class Queues:
     async def _waiting(self) -> Set[QueueName]:
         try:
             return await self._tickets.present()
-        except StoreError:  # told by the connection; who is known is tried all the same
+        except StoreError:  # the connection has told it; queues known to have players are tried
             return frozenset()

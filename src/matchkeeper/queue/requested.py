@@ -1,4 +1,4 @@
-"""What requests are, apart from what is done with them: pure functions."""
+"""Pure functions about requests: they change nothing."""
 
 from __future__ import annotations
 
@@ -33,14 +33,15 @@ def runs(batch: Sequence[Heard]) -> list[tuple[RequestKind, list[Heard]]]:
 
 
 def place_of(heard: Heard) -> tuple[str, str]:
-    """Stream and entry that it came from."""
+    """The stream and the entry that the request came from."""
     entry = heard.entry
     return (entry.stream, entry.entry_id) if entry else ("", "")
 
 
 def identified(request: Request, entry: Entry) -> Request:
-    """A request without an id of its own is known by its place in the stream. By Pub/Sub nobody
-    says what repeats what: one with an id may be as old as its place, and have been done since.
+    """A request without an id of its own is known by its place in the stream. On Pub/Sub nobody
+    says which request repeats which: one with an id may be as old as its place, and may have been
+    done since.
     """
     if request.fingerprint:
         return request if entry.group else replace(request, repeats=entry.entry_id)
@@ -50,7 +51,7 @@ def identified(request: Request, entry: Entry) -> Request:
 
 
 def rating_of(request: Request, mode: GameMode) -> float | None:
-    """None where the mode has none. Raises WireError."""
+    """The rating in MMR points; None where the mode has no ratings. Raises WireError."""
     try:
         return rating_in(request.metadata, mode)
     except BadMetadataError as error:
@@ -64,7 +65,7 @@ def rating_of(request: Request, mode: GameMode) -> float | None:
 
 
 def queued_ticket(queued: Outcome) -> Ticket:
-    """What now stands in the queue."""
+    """The ticket that now stands in the queue."""
     request = queued.heard.request
     return Ticket(
         ticket_id=request.ticket_id,

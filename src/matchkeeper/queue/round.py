@@ -27,10 +27,10 @@ from matchkeeper.store.committing import CommitReply
 from matchkeeper.store.matches import Committed, NewMatch
 
 _LONG = 10_000
-"""Tickets; a strategy takes some microseconds for each."""
+"""From so many tickets on a strategy gets a thread: it takes microseconds for each."""
 
 _COMMITS_AT_ONCE = 2
-"""One that Redis works on, and one that it finds there when that is done."""
+"""One batch that Redis works on, and one that is there when the first is done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class RoundResult:
 
     matches: int = 0
     looking_seconds: float = 0.0
-    """For reading the queue and choosing; the rest went into commits."""
+    """The time for reading the queue and choosing; commits took the rest."""
     no_server: bool = False
     bound_hit: bool = False
 
@@ -75,12 +75,13 @@ class Round:
         """Tickets, by enqueue time, that made a proposal of the last round stale."""
 
     async def run(self) -> RoundResult:
-        """One round. Raises StoreError; whatever was committed until then stands."""
+        """Runs one round. Raises StoreError; what was committed until then stays."""
         begun = self._clock()
         with self._step("read"):
             view = await self._read()
         if view.poisoned:
-            # Told by the connection; who cannot be set aside is in no match, and harms no other.
+            # The connection has told it. Tickets that cannot be set aside are not matched and do no
+            # harm.
             with suppress(StoreRefusedError):
                 await self._departures.set_aside(self.mode, view.poisoned)
         waiting = await self._departures.expire(self.mode, list(view.tickets.values()), view.now)
@@ -119,14 +120,17 @@ class Round:
         return view
 
     async def _pair(self, tickets: Sequence[Ticket], now: float) -> Pairing:
-        """Beside the event loop where it takes long, so that requests are heard meanwhile."""
+        """Runs the strategy, in a thread where it takes long, so that requests are heard
+        meanwhile.
+        """
         if len(tickets) < _LONG:
             return self._strategy(tickets, now)
         return await asyncio.to_thread(self._strategy, tickets, now)
 
     def _without_gone(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
-        """Tickets that spoilt a proposal and still stand here are in a pending match elsewhere, put
-        here by hand: left out of every second round, so that nobody waits for such a ticket.
+        """Leaves out tickets that spoilt a proposal and still stand here: somebody put them here by
+        hand while they are in a pending match elsewhere. They are left out of every second round,
+        so that nobody waits for such a ticket.
         """
         gone, self._gone = self._gone, {}
         if not gone:
@@ -194,5 +198,5 @@ class Round:
         self.view.forget(result.stale_ticket)
 
     def _kept(self, cause: Cause, players: int) -> None:
-        """These players wait on, with the place they had: they never left the queue."""
+        """These players wait on in their old places: they never left the queue."""
         self._facts.reenqueued(mode=self.mode.name, players=players, cause=cause.value)

@@ -21,10 +21,10 @@ _SHORTEST_GAP_SECONDS = 0.002
 class Rounds:
     """One round at a time for one queue.
 
-    A tick that finds a round running for a whole tick is skipped. Arrivals start a round early, but
-    not sooner after the last one than its looking took, so that a long queue which cannot be
-    matched is not read without pause; and not while no game server hears the offers: then only
-    ticks try. `when_due` sees to it that `rounds` runs, once at a time.
+    A tick is skipped when a round has run for a whole tick already. Arrivals start a round early.
+    The pause after a round is as long as its looking took, so that a long queue which cannot be
+    matched is not read all the time. While no game server hears the offers, only ticks start
+    rounds. `when_due` makes `rounds` run, once at a time.
     """
 
     def __init__(
@@ -52,16 +52,16 @@ class Rounds:
         self._flight = SingleFlight()
         self._gap_seconds = _SHORTEST_GAP_SECONDS
         self._begun_at = 0.0
-        """Of the round that runs, or of the last one."""
+        """When the running round or the last one began, in monotonic seconds."""
 
     def arrived(self, queue_length: int, tickets: Sequence[Ticket]) -> None:
-        """Players came; enough for a match starts a round."""
+        """Players came; if they are enough for a match, a round starts."""
         self._round.view.arrived(tickets)
         if queue_length >= self.mode.required_players and not self._game_servers.missing:
             self.try_now()
 
     def left(self, ticket_ids: Sequence[str]) -> None:
-        """These asked to leave, and have left."""
+        """These tickets left because their players asked to."""
         self._round.view.left(ticket_ids)
 
     def try_now(self) -> None:
@@ -70,13 +70,13 @@ class Rounds:
         self._when_due(self)
 
     def skips_tick(self) -> bool:
-        """Whether this tick makes no round, whoever waits; tells why."""
+        """Whether this tick makes no round, even if players wait; tells why."""
         if self._breaker.state in (BreakerState.OPEN, BreakerState.FORCED_OPEN):
             self._facts.circuit_open_skip(mode=self.mode.name)
         elif not self._fleet.matches(self.mode.queue):
             self._facts.tick_left(mode=self.mode.name)
         elif self._flight.running and self._clock() - self._begun_at >= self._tick_seconds:
-            # A round that began early and runs still is no reason to leave one out.
+            # A round that began early and still runs is no reason to skip the tick.
             self._facts.tick_skipped(mode=self.mode.name)
         else:
             return False
@@ -90,17 +90,17 @@ class Rounds:
     async def _somebody_waits(self) -> bool:
         try:
             return await self._round.view.somebody_waits()
-        except StoreError:  # told by the connection; the round finds out
+        except StoreError:  # the connection has told it; the round finds out
             return True
 
     async def rounds(self) -> None:
-        """Runs what is due, until nothing is, or the server stops. What a defect ended is due
+        """Runs rounds until none is due or the server stops. A round that a defect ended is due
         again.
         """
         while self.due and not self._stop.is_set():
             self.due = False
             if not self._fleet.matches(self.mode.queue):
-                return  # made due again when it does
+                return  # the round is made due again when it does
             if not await self._somebody_waits():
                 continue
             with self._flight.hold() as mine:

@@ -1,4 +1,4 @@
-"""Requests by stream, which keeps them until they are done."""
+"""Requests by stream; the stream keeps them until they are done."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from matchkeeper.store.stream import RequestStream
 _BLOCK = timedelta(seconds=1)
 _TAKE_OVER_EVERY_SECONDS = 5.0
 _AGAIN_SECONDS = 1.0
-"""After so long what failed by itself is tried again."""
+"""Requests that failed by themselves are tried again after so long."""
 
 
 class StreamIntake:
-    """Reads requests from their stream; what is not done stays there."""
+    """Reads requests from their stream; requests that are not done stay there."""
 
     def __init__(
         self,
@@ -38,12 +38,12 @@ class StreamIntake:
         self._look_at = 0.0
         """When to look for requests of servers that are gone; a new start does not put it off."""
         self._again_at = math.inf
-        """When to try again what failed by itself."""
+        """When to try requests again that failed by themselves."""
         self.reading = False
         """The stream is there, so that game servers can write to it."""
 
     async def run(self) -> None:
-        """Until the server stops. Raises StoreError; starting again catches up."""
+        """Runs until the server stops. Raises StoreError; a new start catches up."""
         try:
             await self._stream.prepare()
             self.reading = True
@@ -81,7 +81,7 @@ class StreamIntake:
             self._again_at = min(self._again_at, again)
 
     async def _catch_up(self) -> None:
-        """Does what this server was given before, each once."""
+        """Does the requests that this server was given before, each once."""
         self._again_at = math.inf
         after = ""
         while True:

@@ -14,14 +14,14 @@ Message = tuple[str, bytes]
 _Item = Message | str | None
 """A message, a mark by its name, or None for a message that there was no room for."""
 _MARKS = 10
-"""So many marks without a message between them are passed over at once."""
+"""So many marks without a message among them are passed over at once."""
 _MOST_MARKS = 10_000
-"""So many are kept while nothing is done."""
+"""So many marks are kept while nothing is done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """The next messages of a tape, up to a position."""
+    """The next messages of a tape, up to the position `to`."""
 
     messages: Sequence[Message]
     to: Position
@@ -31,8 +31,8 @@ class Tape:
     """Messages that are not known to be done, behind a position that every listener can find.
 
     All subscribers of a Redis hear one order, so that a mark and the number of messages after it
-    name a place in it. What comes before the first mark has no name, and belongs to whoever
-    listened before. The same after a break of the subscription: at the next mark it begins anew.
+    name a place in it. Messages before the first mark have no such name: they belong to the server
+    that listened before. After a break of the subscription the tape begins anew at the next mark.
     """
 
     def __init__(self, *, limit: int) -> None:
@@ -40,19 +40,19 @@ class Tape:
         self.position: Position | None = None
         """The place behind which the tape begins; None before the first mark."""
         self.lossy = False
-        """The subscription broke behind what the tape holds."""
+        """The subscription broke: messages after those on the tape are missing."""
         self._items: deque[_Item] = deque()
         self._messages = 0
         self._more = asyncio.Event()
 
     @property
     def hears(self) -> bool:
-        """Nothing that is sent now is missed."""
+        """Whether everything that is sent now is heard."""
         return self.position is not None and not self.lossy
 
     @property
     def messages(self) -> int:
-        """How many wait."""
+        """How many messages wait."""
         return self._messages
 
     def knows(self, place: Position) -> bool:
@@ -94,7 +94,7 @@ class Tape:
         self.lossy = self.position is not None
 
     def let_go(self) -> None:
-        """Somebody else may go on: what lies before a break is theirs."""
+        """Another server may go on: messages from before a break are left to it."""
         if self.lossy:
             self.forget()
 
@@ -123,7 +123,9 @@ class Tape:
         return Cut(messages=found, to=at)
 
     def advance(self, to: Position) -> None:
-        """Drops what is done. A position that was never heard lies before all that was."""
+        """Drops what is done. A position that was never heard lies before everything on the
+        tape.
+        """
         if self.position is None:
             return
         if to.mark != self.position.mark and to.mark not in self._items:
@@ -141,7 +143,7 @@ class Tape:
             self.position = _behind(self.position, item)
 
     async def more(self) -> None:
-        """Until something was heard since `next` found nothing."""
+        """Waits until something is heard after `next` has found nothing."""
         await self._more.wait()
 
 

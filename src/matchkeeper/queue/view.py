@@ -32,7 +32,7 @@ class View:
     """A queue, or the part of it that a round may look at."""
 
     now: float = 0.0
-    """Unix time in seconds, of Redis."""
+    """Unix time in seconds, by the clock of Redis."""
     queue_length: int = 0
     tickets: dict[bytes, Ticket] = field(default_factory=dict)
     poisoned: list[PoisonedTicket] = field(default_factory=list)
@@ -40,11 +40,13 @@ class View:
 
 
 class QueueView:
-    """Reads one queue. `again_every`: how
-    often a hundred are read again, whose metadata an operator may have changed. `scan_every`: how
-    often all places are read, although what is known adds up to the length of the queue; less often
-    where that takes long, so that it takes a twentieth of the time at most. `rng` draws lots where
-    more found nobody than can be looked at again with others.
+    """Reads one queue.
+
+    `again_every`: how often a hundred tickets are read again, since an operator may have changed
+    their metadata. `scan_every`: how often all places are read, even if the known tickets add up to
+    the length of the queue. Where a scan takes long it comes less often, so that scans take a
+    twentieth of the time at most. `rng` draws lots where more tickets found nobody than can be
+    looked at again with others.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class QueueView:
         self._grace_seconds = settings.metadata_grace_seconds
         self._known: dict[bytes, Ticket] = {}
         self._standing: dict[bytes, Ticket] | None = None
-        """Everybody in the queue, as far as this server knows; None where it has to look."""
+        """All tickets of the queue, as far as this server knows; None where it has to look."""
         self._newest = 0.0
         self._scan_at = 0.0
         self._last = View()
@@ -74,11 +76,13 @@ class QueueView:
         self._read_from = 0
         self._room = max(self._max_tickets // 2, mode.required_players - 1)
         self._lots: dict[bytes, float] = {}
-        """Of those who found nobody in the parts read so far, and are looked at with the next."""
+        """The lots of tickets that found nobody in the parts read so far; the next part includes
+        them.
+        """
         self._rng = rng
 
     def arrived(self, tickets: Sequence[Ticket]) -> None:
-        """This server has just put these into the queue, and need not read what it wrote."""
+        """This server has just put these into the queue, and need not read them."""
         for ticket in tickets:
             self._known[keys.raw(ticket.ticket_id)] = ticket
 
@@ -99,7 +103,7 @@ class QueueView:
         self._standing = None
 
     def left(self, ticket_ids: Sequence[str]) -> None:
-        """This server has just taken these out: who stood behind them has moved up."""
+        """This server has just taken these out: tickets behind them have moved up."""
         for name in map(keys.raw, ticket_ids):
             ticket = self._known.pop(name, None)
             if ticket is not None and ticket.enqueued_at <= self._newest and self._read_from:
@@ -108,9 +112,10 @@ class QueueView:
                 self._standing.pop(name, None)
 
     def unmatched(self, tickets: Sequence[Ticket]) -> None:
-        """These were read and found nobody. Where only a part of the queue was read, they come with
-        the next parts, too, up to the end of the queue: who fits them may stand in any part. Where
-        they are more than half the bound, lots decide: so everybody has a turn with everybody.
+        """These tickets were read and found nobody. Where only a part of the queue was read, they
+        also come with the next parts, up to the end of the queue: tickets that fit them may stand
+        in any part. Where they are more than half the bound, lots decide, so that every ticket
+        meets every other one in time.
         """
         if not self._read_from:
             return
@@ -123,16 +128,18 @@ class QueueView:
         self._lots = lots
 
     async def read(self) -> View:
-        """A bounded part of the queue. Where the bound is hit, the next call reads on from here,
-        so that tickets which cannot be matched do not hide those behind them for ever, and returns
-        those `unmatched` so far once more.
+        """Reads a bounded part of the queue. Where the bound is hit, the next call reads on from
+        here, so that tickets which cannot be matched do not hide those behind them for ever. That
+        call also returns the tickets `unmatched` so far.
 
         Raises StoreError.
         """
         return await self._follow() or await self._scan()
 
     async def _follow(self) -> View | None:
-        """Who was known, and who has come since; None where this does not add up to the queue."""
+        """The known tickets and those that came since; None if their number is not the queue
+        length.
+        """
         if self._standing is None:
             return None
         scan = await self._tickets.newer(self._mode.queue, than=self._newest, count=_SCAN)
@@ -166,7 +173,7 @@ class QueueView:
                 start = 0  # the queue has become shorter meanwhile
             elif len(scan.places) < _SCAN:
                 break
-        # A part, too, where the queue has become shorter meanwhile.
+        # It also is a part where the queue has become shorter meanwhile.
         view.bound_hit = view.queue_length > self._max_tickets or self._read_from > 0
         self._read_from = start if view.bound_hit and start < view.queue_length else 0
         took_seconds = view.now - begun
@@ -177,8 +184,8 @@ class QueueView:
         return view
 
     async def refresh(self) -> None:
-        """When it is time, reads some tickets of the last reading again, others each time: their
-        metadata may have been changed by hand. Raises StoreError.
+        """When it is time, reads some tickets of the last reading again, each time different ones:
+        somebody may have changed their metadata by hand. Raises StoreError.
         """
         now, tickets = self._last.now, self._last.tickets
         if now - self._again_at < self._again_every_seconds:
@@ -198,7 +205,7 @@ class QueueView:
             self.forget(poisoned.ticket_id)
 
     def _stands(self, view: View, latest: Sequence[Place]) -> None:
-        """What was read is followed from here, if it was not just a part."""
+        """The next read follows on from this one, unless this one was only a part."""
         self._last = view
         self._standing = None if view.bound_hit or view.poisoned else view.tickets
         if latest:

@@ -23,14 +23,15 @@ class Change:
     old: BreakerState
     new: BreakerState
     failures: int
-    """Failures suffered, from the row that opened the circuit on. Of a change to CLOSED: those it
-    has recovered from."""
+    """Failures, counted from the row that opened the circuit. With a change to CLOSED: the failures
+    that it has recovered from.
+    """
     cooldown_seconds: float
-    """Of a change to OPEN: how long calls are refused, before jitter. Otherwise 0."""
+    """With a change to OPEN: how long calls are refused, before jitter. Otherwise 0."""
 
 
 class Permit:
-    """Leave for one call. Say once how the call ended; what is said after that is ignored."""
+    """Permission for one call. Say once how the call ended; anything said after that is ignored."""
 
     __slots__ = ("_breaker", "_generation", "_settled")
 
@@ -40,8 +41,8 @@ class Permit:
         self._settled = False
 
     def success(self, elapsed_seconds: float, *, allowance_seconds: float = 0.0) -> None:
-        """The other side answered. `allowance_seconds` is how long the call waited on purpose: a
-        call is slow from `slow_call` plus this on.
+        """The other side answered. `allowance_seconds` is how long the call waited on purpose: the
+        call is slow if it took `slow_call` plus this, or longer.
         """
         slow = self._breaker.is_slow(elapsed_seconds - allowance_seconds)
         self._settle(Verdict.BAD if slow else Verdict.GOOD)
@@ -61,14 +62,14 @@ class Permit:
 
 
 class CircuitBreaker:
-    """Opens after `failures` failures in a row and refuses calls for `cooldown`; then lets one call
-    through as a probe, whose success closes it and whose failure opens it again for longer.
+    """Opens after `failures` failures in a row and refuses calls for `cooldown`. Then it lets one
+    call through as a probe: success closes the breaker, failure opens it again for longer.
 
     `clock` gives monotonic seconds. `slow_call`: an answer that took so long counts as a failure;
     None: no answer does. `probe_lease` must be longer than the longest call. `early_probe`: how
-    often somebody looks past it while it is open, see `close_early`; 0: nobody does. `on_change` is
-    called after each change. For one event loop; not thread-safe. Raises ValueError for impossible
-    values.
+    often somebody probes the other side while the breaker is open, see `close_early`; 0: never.
+    `on_change` is called after each change. For one event loop; not thread-safe. Raises ValueError
+    for impossible values.
     """
 
     def __init__(
@@ -105,14 +106,16 @@ class CircuitBreaker:
 
     @property
     def state(self) -> BreakerState:
-        """The state as the next caller would find it: HALF_OPEN as soon as the cooldown is over,
-        although `on_change` tells it when the probe begins.
+        """The state as the next caller would find it: HALF_OPEN as soon as the cooldown is over.
+        `on_change` tells that change later, when the probe begins.
         """
         return core.seen_at(self._circuit, self._clock())
 
     @property
     def failures(self) -> int:
-        """Failures in a row while closed, else all from the row that opened it on."""
+        """Failures in a row while closed; else all, counted from the row that opened the
+        circuit.
+        """
         return self._circuit.failures
 
     def seconds_until_probe(self) -> float:
@@ -124,7 +127,7 @@ class CircuitBreaker:
         return elapsed_seconds >= self._slow_call_seconds
 
     def acquire(self) -> Permit:
-        """Leave for one call, whose end must be told to the permit. Raises CircuitOpenError."""
+        """Permission for one call; its end must be told to the permit. Raises CircuitOpenError."""
         admitted = core.admit(self._circuit, self._rules, now=self._clock())
         if admitted is None:
             raise self._refusal()
@@ -153,8 +156,8 @@ class CircuitBreaker:
         else:
             permit.success(self._clock() - begun, allowance_seconds=allowance_seconds)
         finally:
-            # Only what is no Exception gets here unsettled: cancellation, exit, interrupt; or an
-            # is_failure that raises, which must not keep the probe.
+            # Without a verdict so far: cancellation, exit or interrupt, which are no Exception; or
+            # is_failure has raised. None of them may keep the probe.
             permit.cancelled()
 
     def settle(self, generation: int, verdict: Verdict) -> None:
@@ -172,8 +175,8 @@ class CircuitBreaker:
 
     @property
     def early_probe_seconds(self) -> float:
-        """How long to wait between two looks past it: doubled whenever it opens within a minute of
-        being closed early. 0: do not look.
+        """How long to wait between two early probes. The time doubles whenever the circuit opens
+        within a minute after it was closed early. 0: do not probe.
         """
         return self._circuit.early_probe_seconds
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 _TOO_EARLY_SECONDS = 60.0
-"""A circuit that opens again so soon after it was closed early was closed too early."""
+"""If a circuit opens again so soon after it was closed early, that was too early."""
 
 
 class BreakerState(StrEnum):
@@ -29,7 +29,7 @@ class Verdict(StrEnum):
     GOOD = "good"
     BAD = "bad"
     UNKNOWN = "unknown"
-    """It was cancelled: nothing was learnt."""
+    """The call was cancelled: it says nothing about the other side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,18 +37,18 @@ class Rules:
     """When a circuit opens and for how long. Raises ValueError for rules that make no sense."""
 
     failures: int
-    """So many failures in a row open it."""
+    """So many failures in a row open the circuit."""
     cooldown_seconds: float
     growth: float
     """Each failed probe makes the next cooldown longer by this factor."""
     cooldown_max_seconds: float
     """The cooldown grows up to here; jitter comes on top."""
     jitter: float
-    """Up to this part of the cooldown is added, so that servers do not probe together."""
+    """A random time, up to this share of the cooldown, is added: servers do not probe together."""
     probe_lease_seconds: float
-    """A probe that has not ended after so long no longer keeps others from probing."""
+    """A probe that has not ended after so long no longer stops others from probing."""
     early_probe_seconds: float = 0
-    """How often an open circuit is looked past, to close it early. 0: never."""
+    """How often an open circuit is probed, to close it early. 0: never."""
 
     def __post_init__(self) -> None:
         sound = {
@@ -77,9 +77,9 @@ class Circuit:
     failures: int = 0
     """Closed: failures in a row. Else: all that were counted since the row that opened it."""
     until: float = -math.inf
-    """Nothing goes through before then: the end of the cooldown, or of the probe's lease."""
+    """Nothing goes through before this time: the end of the cooldown, or of the probe's lease."""
     early_probe_seconds: float = 0
-    """How often it is looked past now: seldomer each time that closing it was too early."""
+    """How often it is probed early now: less often each time that closing it was too early."""
     closed_early_at: float = -math.inf
 
 

@@ -17,8 +17,8 @@ async def within(seconds: float, operation: str, awaitable: Awaitable[T]) -> T:
     """What `awaitable` returns, or StoreTimeoutError after `seconds`.
 
     A TimeoutError out of `awaitable` becomes StoreTimeoutError too, with the seconds it really
-    took. Cancellation and timeouts from outside pass through as what they are, even where
-    `awaitable` has made another error of them.
+    took. Cancellation and timeouts from outside pass through unchanged, even where `awaitable` has
+    turned them into another error.
     """
     cancels_before = _cancels()
     clock = asyncio.get_running_loop().time
@@ -28,8 +28,8 @@ async def within(seconds: float, operation: str, awaitable: Awaitable[T]) -> T:
         async with deadline:
             return await awaitable
     except Exception as error:
-        # A library may turn a cancellation into an error of its own, such as a lost connection.
-        # Taken for a failure, it would be retried by a task that was told to end.
+        # A library may turn a cancellation into an error of its own, such as a lost connection. If
+        # that counted as a failure, a task that was told to end would retry the call.
         if _cancels() > cancels_before:
             raise asyncio.CancelledError from error
         if deadline.expired():

@@ -75,7 +75,7 @@ class RetryBudget:
         self._tokens = min(self._burst, self._tokens + self._ratio)
 
     def withdraw(self) -> bool:
-        """Whether one retry may be made; if so, it is paid."""
+        """Whether one retry may be made; if so, the budget pays for it."""
         now = self._clock()
         earned = (now - self._filled_at) * self._floor_per_second
         self._tokens = min(self._burst, self._tokens + earned)
@@ -105,10 +105,10 @@ async def retrying(
     sleep: Sleep = sleep_unless_stopped,
     on_retry: Callable[[int, Exception], None] | None = None,
 ) -> T:
-    """What `call(attempt)` returns (attempt 1 is the first), tried again after errors for which
-    `retry_on` is true, with exponential delays and full jitter.
+    """Returns what `call(attempt)` returns (attempt 1 is the first). Calls again after errors for
+    which `retry_on` is true, with exponential delays and full jitter.
 
-    Raises the last error when attempts or budget are used up or `stop` is set, which also ends a
+    Raises the last error when attempts or budget are used up or `stop` is set. `stop` also ends a
     wait at once. `on_retry(attempt, error)` is told of each failed attempt just before the next.
     CancelledError and CircuitOpenError are never retried. Without `budget` only attempts count.
     When an attempt was sent and the breaker refuses the next, the attempt's own error is raised:

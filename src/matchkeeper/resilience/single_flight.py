@@ -24,7 +24,7 @@ class SingleFlight:
         return self._skipped
 
     def try_start(self) -> bool:
-        """True: it is yours until you call `finish`. False: it is taken; the try is counted."""
+        """True: the caller holds it until `finish`. False: it is taken, and the try is counted."""
         if self._running:
             self._skipped += 1
             return False

@@ -10,7 +10,7 @@ from typing import Any, Generic, Self, TypeVar
 T = TypeVar("T")
 
 MODES_AT_ONCE = 8
-"""Of those looked at one after the other, far from Redis: a part of its connections."""
+"""How many modes are handled at once: they use only a part of the connections to Redis."""
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
@@ -37,8 +37,8 @@ async def pause(stop: asyncio.Event, seconds: float) -> bool:
 
 
 class Behind(Generic[T]):
-    """Work that runs behind its caller, who makes the next piece ready meanwhile: `at_once` pieces
-    at most, begun and ended in their order. A context manager: no piece outlives it.
+    """Work that runs in the background while its caller prepares the next piece. At most `at_once`
+    pieces run; they begin and end in their order. A context manager: no piece outlives it.
     """
 
     def __init__(self, *, at_once: int = 1) -> None:
@@ -54,8 +54,8 @@ class Behind(Generic[T]):
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def start(self, work: Coroutine[Any, Any, T]) -> list[T]:
-        """Starts a piece as soon as there is room; returns what came of those that ended for it.
-        Raises what one of them raised, and starts nothing then.
+        """Starts a piece as soon as there is room; returns the results of pieces that ended for it.
+        If one of them raised, raises the same and starts nothing.
         """
         try:
             ended = await self._ended(but=self._at_once - 1)
@@ -63,11 +63,11 @@ class Behind(Generic[T]):
             work.close()
             raise
         self._under_way.append(asyncio.ensure_future(work))
-        await asyncio.sleep(0)  # it comes first, so that Redis works while the next is made ready
+        await asyncio.sleep(0)  # it runs first: Redis works while the next piece is prepared
         return ended
 
     async def rest(self) -> list[T]:
-        """What came of the pieces still under way. Raises what one of them raised."""
+        """The results of the pieces still under way. Raises what one of them raised."""
         return await self._ended(but=0)
 
     async def _ended(self, *, but: int) -> list[T]:

@@ -1,4 +1,4 @@
-"""Looks at the clock of Redis: a step is bridged and told, and so is a data set that went back."""
+"""Looks at the clock of Redis: bridges and tells its steps, and tells when a data set went back."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _REMEMBERED_SECONDS = 600.0
 
 
 def step_between(earlier: Look, later: Look) -> float:
-    """Seconds by which the clock of Redis has stepped; 0 where that is no more than can be told."""
+    """Seconds by which the clock of Redis has stepped; 0 where the step is too small to be sure."""
     moved = (later.clock - earlier.clock) - (later.steady - earlier.steady)
     return moved if abs(moved) > _DOUBT_SECONDS + earlier.doubt + later.doubt else 0.0
 
 
 class ClockWatch:
-    """What this server has seen of the clock and of the data set that it stands in."""
+    """Watches the clock of Redis and the data set that the clock is kept in."""
 
     def __init__(
         self,
@@ -40,14 +40,14 @@ class ClockWatch:
         self._believed = asyncio.Event()
 
     async def then(self, run: Callable[[], Awaitable[None]]) -> None:
-        """Runs what needs the time of now, once the clock is believed. Where no server ran for a
-        while, time stands still for scripts until this one has looked twice.
+        """Runs `run`, which needs the present time, once the clock is believed. If no server ran
+        for a while, time stands still for scripts until this server has looked twice.
         """
         await unless(self._stop, self._believed.wait())
         await run()
 
     async def run(self) -> None:
-        """Until the server stops. Raises StoreError; starting again is safe."""
+        """Runs until the server stops. Raises StoreError; starting again is safe."""
         while True:
             try:
                 await self.look()
@@ -60,8 +60,8 @@ class ClockWatch:
     async def look(self) -> None:
         """One look. Raises StoreError."""
         look, last = await self._redis_clock.look(), self._last
-        # A server that has not looked before, or not since the last step, cannot say: another may,
-        # or the next look will.
+        # A server that has not looked before, or not since the last step, cannot know the step.
+        # Another server may know it, or the next look will tell.
         if look.astray and last is not None and last.steps == look.steps:
             look = await self._redis_clock.bridge(step_between(last, look), look)
         if last is not None:
@@ -79,7 +79,7 @@ class ClockWatch:
             self._facts.clock_stepped(seconds=f"{look.step:+.1f}")
 
     def problems(self) -> list[Problem]:
-        """What is to be told of it now, for readiness and for the live page."""
+        """The present problems, for readiness and for the live page."""
         since, last = self._went_back_at, self._last
         found = []
         if since is not None and self._clock() - since < _REMEMBERED_SECONDS:

@@ -13,7 +13,9 @@ _EVERY_SECONDS = 60.0
 
 
 class RedisDoubts:
-    """What the doctor finds not good, while the server runs. What is not told is no doubt."""
+    """What the doctor finds doubtful or wrong while the server runs. Facts that Redis does not tell
+    count as good.
+    """
 
     def __init__(self, connection: Connection, runtime: Runtime) -> None:
         self._connection = connection
@@ -23,12 +25,14 @@ class RedisDoubts:
         self._asked_in_vain = False
 
     async def run(self) -> None:
-        """Looks again until the server stops. Raises StoreError; starting again is safe."""
+        """Looks again and again until the server stops. Raises StoreError; starting again is
+        safe.
+        """
         while not self._asked_in_vain and not await pause(self._stop, _EVERY_SECONDS):
             self.take(await gather_server(self._connection))
 
     def take(self, told: ServerFacts) -> None:
-        """Redis was looked at; tells what is new, and what is mended."""
+        """Takes in a look at Redis; tells new problems, and problems that are mended."""
         findings = examine_keeping(told, self._connection.options.durability)
         self._asked_in_vain = not any(each.told for each in findings)
         bad = {
@@ -39,12 +43,12 @@ class RedisDoubts:
         for check in sorted(bad.keys() - self._found.keys()):
             each = bad[check]
             self._facts.redis_doubtful(check=check, found=each.found, mend=each.mend)
-        # As it was first told: how long ago something was changes with each look.
+        # The text is kept as first told: how long ago something was changes with each look.
         self._found = {check: self._found.get(check, each) for check, each in bad.items()}
         self._facts.redis_doubts(count=len(bad))
 
     def problems(self) -> list[Problem]:
-        """What is to be told of it now, for readiness and for the live page."""
+        """The present problems, for readiness and for the live page."""
         return [
             problem(
                 f"redis_doubtful {check}", Severity.WARNING,

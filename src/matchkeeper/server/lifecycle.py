@@ -23,7 +23,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A loop by name. `finishes`: on stop it ends by itself, and is waited for."""
+    """A loop and its name. `finishes`: on stop it ends by itself, and the server waits for it."""
 
     name: str
     run: Callable[[], Awaitable[None]]
@@ -31,11 +31,11 @@ class Task:
 
 
 class MatchServer:
-    """Runs its tasks until it is told to stop; then lets them end what they are doing.
+    """Runs its tasks until it is told to stop; then lets them finish what they are doing.
 
     `runtime.stop` is set first: intakes stop reading and empty their backlog, rounds end between
-    commits. What is not over at the deadline, or at a second `stop()`, is cancelled: it is safe to
-    cut off anything at any time, since no player is held in memory alone.
+    commits. Tasks that run at the deadline, or at a second `stop()`, are cancelled. That is safe at
+    any time, since no player is held in memory alone.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class MatchServer:
         self.phase = Phase.STARTING
 
     def stop(self) -> None:
-        """Ends the server in good order; called again, at once."""
+        """Ends the server in good order; a second call ends it at once."""
         if self._stopping.is_set():
             self._at_once.set()
             self._facts.shutdown_at_once()
@@ -64,7 +64,7 @@ class MatchServer:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Until stopped. Never raises because a task failed: tasks are supervised."""
+        """Runs until stopped. Never raises because a task failed: tasks are supervised."""
         async with asyncio.TaskGroup() as group:
             running = {
                 group.create_task(self._supervise(task), name=task.name): task

@@ -32,7 +32,7 @@ from matchkeeper.store.facts import gather_server
 from matchkeeper.store.scripts import read_all
 
 if TYPE_CHECKING:
-    from litestar import Router  # slow to import, and of no use to commands that do not serve
+    from litestar import Router  # slow to import; commands that do not serve do not need it
 
     from matchkeeper.server.http.connections import Closed
 
@@ -58,7 +58,7 @@ async def run_server(
     beside: Sequence[Router] = (),
 ) -> None:
     """Runs until a signal or `stop`. `url` None: an embedded Valkey on `folder`. `beside`: more
-    routes for HTTP, which a server of its own has none of.
+    routes for HTTP, such as those of a demo.
 
     Raises MatchkeeperError when it cannot start.
     """
@@ -72,7 +72,7 @@ async def run_server(
 
 
 class _End:
-    """Signals and the caller's `stop`, heard from before anything is started."""
+    """Signals and the caller's `stop`; both are heard before anything is started."""
 
     def __init__(self, wanted: asyncio.Event) -> None:
         self.wanted = wanted
@@ -81,7 +81,7 @@ class _End:
 
     @contextmanager
     def on_signals(self) -> Generator[None]:
-        """SIGTERM, SIGINT and SIGHUP ask for the end; SIGHUP not where `nohup` has said so."""
+        """SIGTERM, SIGINT and SIGHUP ask for the end; under `nohup` SIGHUP does not."""
         loop = asyncio.get_running_loop()
         numbers = [signal.SIGTERM, signal.SIGINT]
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
@@ -114,7 +114,7 @@ class _End:
             await asyncio.gather(doing, wanted, return_exceptions=True)
 
     async def stops(self, server: MatchServer) -> None:
-        """Stops the server when the end is wanted; asked for again, at once."""
+        """Stops the server when the end is wanted; a second request stops it at once."""
         await self.wanted.wait()
         server.stop()
         self._at_once = server.stop
@@ -150,9 +150,9 @@ async def _redis(settings: Settings, url: str | None, folder: Path | None) -> As
 
 
 async def _refuse_the_impossible(context: Context, looked: asyncio.Event) -> None:
-    """What can never work stops the start. A Redis that is away may come: the server waits.
+    """Raises ConfigError for what can never work. A Redis that is away may come: the server waits.
 
-    `looked` is set where it was there.
+    `looked` is set if Redis was there.
     """
     settings = context.settings
     durability = Durability.parse(settings.redis.durability)
@@ -169,7 +169,7 @@ async def _refuse_the_impossible(context: Context, looked: asyncio.Event) -> Non
 
 
 async def _refuse_double_hearing(context: Context) -> None:
-    """Raises ConfigError."""
+    """Raises ConfigError where two servers would do the same requests."""
     try:
         others = (await context.stores.servers.look()).others
     except StoreError:
@@ -180,7 +180,8 @@ async def _refuse_double_hearing(context: Context) -> None:
 
 @asynccontextmanager
 async def _looking_later(context: Context, looked: asyncio.Event) -> AsyncGenerator[None]:
-    """Looks at a Redis that was away at the start once it comes; what can never work stops us.
+    """Looks at a Redis that was away at the start as soon as it comes. What can never work stops
+    us.
 
     Raises ConfigError at the end.
     """
@@ -214,7 +215,7 @@ async def _serve(
     end: _End,
     beside: Sequence[Router],
 ) -> None:
-    # Slow to import, and of no use to commands that do not serve.
+    # Slow to import; commands that do not serve do not need it.
     from matchkeeper.server.http.app import create_app  # noqa: PLC0415
     from matchkeeper.server.http.serving import bind, connections_for, serve_http  # noqa: PLC0415
 

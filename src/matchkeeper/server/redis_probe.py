@@ -1,4 +1,4 @@
-"""Looks whether Redis does its work, while there is reason to doubt it."""
+"""Looks whether Redis does its work, while there is a reason to doubt it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _EVERY_SECONDS = 1.0
 
 
 class RedisProbe:
-    """Closes an open breaker as soon as Redis works again, and finds out whether a Redis that
-    answers can be used: the breaker, which counts failures in a row, does not open where only some
+    """Closes an open breaker as soon as Redis works again. Also finds out whether a Redis that
+    answers can be used: the breaker counts failures in a row, so it does not open where only some
     operations are refused.
     """
 
@@ -37,7 +37,7 @@ class RedisProbe:
         self._stop = stop
 
     async def run(self) -> None:
-        """Until the server stops. Costs nothing while all is well."""
+        """Runs until the server stops. Costs nothing while all is well."""
         while not await pause(self._stop, self._breaker.early_probe_seconds or _EVERY_SECONDS):
             if self._due():
                 await self.look()
@@ -49,14 +49,14 @@ class RedisProbe:
         return state is not BreakerState.FORCED_OPEN and self._breaker.early_probe_seconds > 0
 
     async def look(self) -> None:
-        """One look, whose outcome is told."""
+        """Takes one look and tells the outcome."""
         tried = self._tried if self._events.forbidden else ()
         try:
             await probe(self._connection, tried=tried)
         except (StoreNotReadyError, StoreForbiddenError) as error:
             self._events.unusable(error.message)
         except StoreError:
-            return  # out of reach, which the breaker tells
+            return  # Redis is out of reach, which the breaker tells
         else:
             await self._connection.reconnect()
             self._breaker.close_early()

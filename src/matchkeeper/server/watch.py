@@ -1,4 +1,4 @@
-"""Looks at everything now and then, for the metrics and for what changes without us."""
+"""Looks at everything now and then, for metrics and for changes that others make."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LAG_EVERY_SECONDS = 0.25
 
 
 class Watch:
-    """Gauges, heartbeats, and the return of the game servers."""
+    """Updates gauges, and looks for heartbeats and for the return of game servers."""
 
     def __init__(
         self,
@@ -46,10 +46,10 @@ class Watch:
         self._facts = runtime.facts
         self._stop = runtime.stop
         self._there: set[QueueName] = set()
-        """Modes where somebody waited or was set aside at the last look."""
+        """Modes that had tickets or dead letters at the last look."""
 
     async def run(self) -> None:
-        """Until the server stops. Raises StoreError; starting again is safe."""
+        """Runs until the server stops. Raises StoreError; starting again is safe."""
         for mode in self._modes:
             self._facts.oldest_wait(mode=mode.name, seconds=0.0)
             self._facts.dead_letters(mode=mode.name, length=0, newest=())
@@ -60,10 +60,10 @@ class Watch:
                 return
 
     async def look(self) -> None:
-        """One look at everything. Raises StoreError."""
+        """Takes one look at everything. Raises StoreError."""
         await self._look_at_pods()
         there = await self._tickets.present() | await self._dead_letters.present()
-        # Once more where there is nothing any more, so that this is told.
+        # A mode that has become empty is looked at once more, so that this is told.
         looked_at, self._there = there | self._there, there
         async with Behind[None](at_once=MODES_AT_ONCE) as behind:
             for mode in self._modes:
@@ -74,7 +74,7 @@ class Watch:
             await behind.rest()
 
     async def _look_at_queue(self, mode: GameMode) -> None:
-        # Told by the connection; the other modes are looked at all the same.
+        # The connection has told it; the other modes are looked at all the same.
         with suppress(StoreRefusedError):
             length, oldest = await self._tickets.length_and_oldest(mode.queue)
             self._facts.queue_read(mode=mode.name, length=length)
@@ -96,7 +96,7 @@ class Watch:
 
 
 async def watch_lag(runtime: Runtime) -> None:
-    """Measures how late the event loop comes to what is due."""
+    """Measures how late the event loop runs what is due."""
     clock = runtime.clock
     while True:
         begun = clock()

@@ -1,4 +1,4 @@
-"""Where a URL leads: read as the driver reads it, so that nobody is led elsewhere."""
+"""Where a URL leads, read in the same way as the driver reads it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def driver_url(url: str) -> str:
 
 
 def unusable(why: Exception) -> ConfigError:
-    """What to tell of a URL that the driver cannot read."""
+    """The error for a URL that the driver cannot read."""
     return ConfigError(
         f"redis.url cannot be used: {why}",
         hint="It looks like redis://user:password@host:6379/0, rediss://… or unix:///path.",

@@ -1,4 +1,4 @@
-"""Many requests of one kind and one queue, as the scripts take them that do them."""
+"""Many requests of one kind and one queue, in the form that the scripts take."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Reply(StrEnum):
     OVERTAKEN = "overtaken"
     """Came late, after the player had asked for something else, or was matched or taken out."""
     REQUEST_EXPIRED = "request_expired"
-    """A server had it in hand, or it was sent first, so long ago that nobody knows what came of it,
-    and what the player has asked for since.
+    """A server had it in hand, or it was first sent, too long ago: nobody knows what came of it, or
+    what the player has asked for since.
     """
     ALREADY_IN_QUEUE = "already_in_queue"
     IN_OTHER_QUEUE = "in_other_queue"
@@ -84,12 +84,12 @@ def enqueue(
 
     `packed`: `mode`; `group` of the stream's readers (empty: there is one, and no group);
     `memory_ms`; `several`, whether players may wait in several queues; `longest`, how long the
-    queue may become (0: as long as it will); `repeats`, place of a request -> entry of the same one
-    when it was sent first. And of each request, in the order of the stream: `players`, `metadata`,
-    `tokens`, `entries` (empty: in none), `channels` and `answers`, where and what to publish before
-    anybody can match who is queued (empty: the caller does, once the write is durable).
-    Where players may wait in several queues, `scope` is the queue, since what is wished of one says
-    nothing of another, and `marks` are the players of the requests.
+    queue may become (0: no limit); `repeats`, place of a request -> its entry when it was first
+    sent. For each request, in the order of the stream: `players`, `metadata`, `tokens`, `entries`
+    (empty: in none), `channels` and `answers`, where and what to publish before anybody can match
+    the player (empty: the caller publishes, once the write is durable). Where players may wait in
+    several queues, `scope` is the queue, since a request for one says nothing about another, and
+    `marks` are the players of the requests.
     """
 
 
@@ -114,7 +114,8 @@ def dequeue(
     asked: Unsent[Sequence[Asked]],
     others: Sequence[Other],
 ) -> None:
-    """What came of each request. Parameters as of `enqueue`, without what only that needs.
+    """What came of each request. Parameters as in `enqueue`, without those that only it needs.
 
-    `others`: where players may wait in several queues, those of which a match may be in the way.
+    `others`: where players may wait in several queues, the other queues whose matches may be in the
+    way.
     """

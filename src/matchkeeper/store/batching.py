@@ -1,4 +1,4 @@
-"""Many small scripts of one moment in one round trip: for who plays hundreds of game servers."""
+"""Many small scripts in one round trip, for a process that plays hundreds of game servers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Sent:
     reply: asyncio.Future[Any]
 
     def settle(self, reply: object) -> None:
-        """Hands the reply to who waits for it, if anybody still does."""
+        """Hands the reply to the caller that waits for it, if it still does."""
         if self.reply.done():
             return
         if isinstance(reply, Exception):
@@ -38,9 +38,9 @@ class _Sent:
 
 
 class BatchingConnection(Connection):
-    """A connection whose scripts travel together: those called in one turn of the event loop.
+    """A connection that sends together the scripts called in one turn of the event loop.
 
-    Only without durability: what must be on disk is waited for one by one.
+    Only calls without durability: the others are sent one by one.
     """
 
     _waiting: list[_Sent] | None = None
@@ -74,7 +74,7 @@ class BatchingConnection(Connection):
             for each, reply in zip(batch, replies, strict=True):
                 each.settle(reply)
         finally:
-            # The sender was cancelled; that is no reason for the others to be.
+            # Only the sender was cancelled: the others still want their replies.
             for each in batch:
                 each.settle(StoreUnavailableError("The round trip of this call was given up"))
 

@@ -13,21 +13,21 @@ _HELD = re.compile(rb"(\d{1,9}) ([\d.]{1,30}) ([\d.]{1,30})")
 
 
 class Refusals(Protocol):
-    """When the claims of a game server are refused, as the settings say: doubled with each further
-    one.
+    """When and for how long the claims of a game server are refused, as the settings say. Each
+    further refusal lasts twice as long.
     """
 
     @property
     def unstarted_threshold(self) -> int:
-        """Leases in a row that end without a start."""
+        """So many leases in a row without a start bring the first refusal."""
 
     @property
     def unstarted_refusal_seconds(self) -> float:
-        """The first one."""
+        """How long the first refusal lasts."""
 
     @property
     def unstarted_refusal_max_seconds(self) -> float:
-        """The longest."""
+        """How long a refusal lasts at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +36,9 @@ class Claimer:
 
     pod_id: str
     not_started: int
-    """Matches in a row."""
+    """Matches in a row that it claimed and did not start."""
     refused_for_seconds: float | None
-    """Until it may claim again, below 0 when it may; None: it was not refused yet."""
+    """Until it may claim again, below 0 when it already may; None: it was never refused."""
 
 
 def claimers(now: float, reply: Sequence[bytes]) -> tuple[Claimer, ...]:

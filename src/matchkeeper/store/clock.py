@@ -11,7 +11,7 @@ from matchkeeper.store.connection import Connection
 from matchkeeper.store.scripts import Call, script
 
 TRUST_SECONDS = 2.0
-"""For so long after a look scripts believe the clock; so much of a step forward they may follow."""
+"""Scripts believe the clock for so long after a look, and may follow so much of a step forward."""
 _MADE_UP_SHARE = 0.05
 
 
@@ -24,17 +24,17 @@ class Look:
     steady: float
     """Seconds of this server's monotonic clock, at about that moment."""
     doubt: float
-    """By how many seconds, either way, that moment may be off."""
+    """That moment may be off by so many seconds, either way."""
     astray: bool
-    """It is not where it should be, and scripts do not follow it."""
+    """The clock is not where it should be, and scripts do not follow it."""
     offset: float
     """Seconds that scripts add to it."""
     steps: int
-    """That were bridged since the data set was new."""
+    """How many steps were bridged since the data set was new."""
     step: float
-    """Seconds of the last one; positive: forward."""
+    """Seconds of the last step; positive: forward."""
     looks: int
-    """By all servers, since the data set was new: it grows with each."""
+    """How many looks all servers took since the data set was new."""
 
 
 @script(list[Any], clock=keys.CLOCK, requests=keys.REQUESTS, heard=keys.HEARD)
@@ -47,10 +47,11 @@ def clock(
     looked_at: float = 0,
     group: str = keys.GROUP,
 ) -> None:
-    """As `RedisClock` reads it.
+    """A `Look`, in the form that `RedisClock` reads.
 
-    `made_up_share`: of the time, by which a step is made up for. `step`: seconds that the clock has
-    stepped since this server's look before, at `looked_at` by that clock; empty: it only looks.
+    `made_up_share`: the share of the time by which a step is made up for. `step`: seconds that the
+    clock has stepped since this server's previous look, at `looked_at` by that clock; empty: the
+    call only looks.
     """
 
 
@@ -62,12 +63,12 @@ class RedisClock:
         self._steady = steady
 
     async def look(self) -> Look:
-        """Where it is now; it is believed for another moment, unless it is astray."""
+        """Where the clock is now. Scripts believe it for another moment, unless it is astray."""
         return await self._call(clock())
 
     async def bridge(self, step_seconds: float, look: Look) -> Look:
-        """It was astray at `look`, and has stepped by so much since the look before; it is believed
-        again, unless another server was faster.
+        """Bridges a step of `step_seconds` between the previous look and `look`, where the clock
+        was astray. Scripts believe it again, unless another server was faster.
         """
         return await self._call(
             clock(step=step_seconds, known_steps=look.steps, looked_at=look.clock)

@@ -1,4 +1,4 @@
-"""Proposals, as the script takes them that makes matches of them."""
+"""Proposals, in the form that the script takes which makes matches of them."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def commit(
 
     `packed`: `mode`; `claim` (True: pending until a game server claims it; False: delivered at
     once); `channel`; `offer_seconds`; `lease_seconds` and `durability` of a match that is to be
-    claimed (within the one a claim is confirmed, and before the other is reached nobody is told of
-    the start); `memory_ms`; `ids` of all tickets, team after team; their `scores` and `sums`, the
-    first 16 digits of the SHA-1 of the metadata that they were matched by; `proposals`, each its
-    match id, how many tickets each team has, and the offer in pieces.
-    `marks`: all players, where they may wait in several queues.
+    claimed (a claim is confirmed within the lease, and nobody is told of the start before the
+    durability is reached); `memory_ms`; `ids` of all tickets, team after team; their `scores` and
+    `sums`, the first 16 digits of the SHA-1 of the metadata that they were matched by; `proposals`,
+    each with its match id, how many tickets each team has, and the offer in pieces. `marks`: all
+    players; only where players may wait in several queues.
     """

@@ -42,7 +42,7 @@ from .scripts import Call, Script
 R = TypeVar("R")
 T = TypeVar("T")
 Network = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
-"""Opens one connection. What it raises of OSError counts as Redis being away."""
+"""Opens one connection. An OSError from it counts as Redis being away."""
 
 
 class StoreObserver(Protocol):
@@ -56,7 +56,7 @@ class StoreObserver(Protocol):
 
 
 class Unobserved:
-    """Tells nobody: for those who tell their own errors."""
+    """Tells nobody: for callers that tell their own errors."""
 
     def operation(self, operation: str, outcome: Outcome, seconds: float, error: str) -> None:
         """Nothing to tell."""
@@ -80,14 +80,14 @@ class ConnectionOptions:
     password_file: Path | None = None
     """Read for each new connection."""
     network: Network | None = None
-    """What carries the bytes, if not a socket to where `url` leads."""
+    """What carries the bytes; None: a socket to where `url` leads."""
 
 
 class Connection:
-    """A pool of connections to one Redis. Raises StoreError and nothing else of Redis's.
+    """A pool of connections to one Redis. Every error of Redis or its library becomes StoreError.
 
-    A command that is cancelled or times out closes its connection, so that its late reply can
-    never be taken for the next command's.
+    A command that is cancelled or times out closes its connection, so that its late reply can never
+    be taken for the next command's.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Connection:
         return int(self.options.memory.total_seconds() * 1000)
 
     def wanted(self, *, durable: bool | Durability | None) -> Durability:
-        """What `durable` asks for. True: what `redis.durability` does."""
+        """The durability that `durable` asks for. True: the one of `redis.durability`."""
         return self.options.durability if durable is True else durable or Durability()
 
     async def once(
@@ -133,8 +133,8 @@ class Connection:
         *,
         seconds: float | None = None,
     ) -> T:
-        """One attempt, within its deadline and past the breaker. `seconds` is added to the deadline
-        by calls that wait on purpose.
+        """One attempt, within its deadline and only if the breaker lets it through. Calls that wait
+        on purpose add `seconds` to the deadline.
         """
         allowance = seconds or 0.0
         with (
@@ -171,7 +171,7 @@ class Connection:
         begun = self._clock()
 
         def may_be_repeated(error: BaseException) -> bool:
-            # Where this process stood still, what a script has done may be forgotten by now.
+            # If this process stood still, Redis may have forgotten by now what the script answered.
             remembered = 1000 * (self._clock() - begun) < self.memory_ms
             return remembered and worth_a_retry(error)
 
@@ -187,9 +187,9 @@ class Connection:
         )
 
     async def script(self, call: Call[R], *, durable: bool | Durability | None = False) -> R:
-        """Runs a script, again if its reply was lost: every script is safe to repeat.
+        """Runs a script, and again if its reply was lost: every script is safe to repeat.
 
-        With `durable`, returns once the change is as safe as that, or as `redis.durability`, asks.
+        With `durable`, returns once the change is as safe as it asks (True: as `redis.durability`).
         """
         name, reads, wanted = call.script.name, call.script.reads, self.wanted(durable=durable)
         if wanted.command is None:
@@ -202,7 +202,7 @@ class Connection:
     async def _durably(self, redis: Redis, durability: Durability, call: Call[Any]) -> Any:
         assert durability.command is not None  # noqa: S101  # only called where there is one
         script = call.script
-        if script not in self._loaded:  # else the wait behind a script that is not known is in vain
+        if script not in self._loaded:  # else the wait sent behind an unknown script is in vain
             await scripts.load(redis, script)
             self._loaded.add(script)
         for _ in range(2):
@@ -226,8 +226,8 @@ class Connection:
     async def apart(
         self, operation: str, call: Callable[[Redis], Awaitable[T]], *, seconds: float
     ) -> T:
-        """One attempt on a new connection, for which the address is looked up anew. The breaker is
-        neither asked nor told. Raises StoreError.
+        """One attempt on a new connection. The address is looked up anew. The breaker is neither
+        asked nor told. Raises StoreError.
         """
         redis = _client(self.options)
         try:
@@ -237,8 +237,8 @@ class Connection:
             await redis.aclose(close_connection_pool=True)
 
     async def reconnect(self) -> None:
-        """Where a replica was met, the next operations look the address up again; those under way
-        end where they are.
+        """After a replica was met: the next operations look the address up again. Operations under
+        way end on the connections they have.
         """
         if not self._met_replica:
             return
@@ -256,7 +256,7 @@ class Connection:
         await self.once("ping", ask)
 
     async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
-        """Publishes many messages in one round trip. What fails is not repeated."""
+        """Publishes many messages in one round trip. A failure is not repeated."""
         if not messages:
             return
 
@@ -298,7 +298,7 @@ class Connection:
 
 @cache
 def _driver() -> DriverInfo:
-    """What each connection says of itself; else redis-py reads files for it, for each anew."""
+    """What each connection says of itself; without it redis-py reads files for every connection."""
     return DriverInfo()
 
 
@@ -317,7 +317,8 @@ def _client(options: ConnectionOptions) -> Redis:
             client_name=options.client_name,
             # One shape of replies, whatever the server could do.
             protocol=2,
-            # A greeting that Valkey and Redis before 8.6 do not know, on each new connection.
+            # Else each new connection sends a greeting that Valkey and Redis before 8.6 do not
+            # know.
             maint_notifications_config=MaintNotificationsConfig(enabled=False),
             driver_info=_driver(),
         )
@@ -331,8 +332,8 @@ def _client(options: ConnectionOptions) -> Redis:
 
 
 def _ours(kind: type[AbstractConnection], network: Network | None) -> type[AbstractConnection]:
-    """`kind` over a network that was given, and with commands packed by hiredis, as redis-py does
-    for blocking connections only.
+    """`kind` over the given network, with commands packed by hiredis. redis-py itself uses hiredis
+    for that with blocking connections only.
     """
 
     class Ours(kind):  # type: ignore[misc,valid-type]  # plain TCP, TLS or a socket file

@@ -39,12 +39,12 @@ _sent, _open = partial(keys.alert, part="sent"), partial(keys.alert, part="open"
 
 @script(bool, sent=_sent, open=_open)
 def alert_raise(*, name: Unsent[str], token: str, interval_ms: int, longest_outage_ms: int) -> None:
-    """Whether the caller is to send an alert."""
+    """Whether the caller must send the alert."""
 
 
 @script(bool, sent=_sent, open=_open, resolved=partial(keys.alert, part="resolved"))
 def alert_resolve(*, name: Unsent[str], token: str, memory_ms: int) -> None:
-    """Whether the caller is to tell the end of an outage."""
+    """Whether the caller must tell the end of an outage."""
 
 
 class Coordination:
@@ -64,7 +64,7 @@ class Coordination:
         return await self._connection.script(pods())
 
     async def subscribers(self, channel: str) -> int:
-        """How many connections listen on a channel. A frozen process counts, too."""
+        """How many connections listen on a channel. A frozen process counts as well."""
 
         async def count(redis: Redis) -> int:
             reply = await redis.pubsub_numsub(channel)

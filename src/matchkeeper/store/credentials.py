@@ -11,7 +11,7 @@ from ..errors import ConfigError
 
 
 class PasswordFile(CredentialProvider):
-    """Reads the password for each new connection, so that after Redis has refused the old one the
+    """Reads the password for each new connection. After Redis has refused the old password, the
     next attempt has the new one. While the file cannot be read, the last password is used.
 
     Raises ConfigError when there is none to begin with.
@@ -36,7 +36,7 @@ class PasswordFile(CredentialProvider):
 
     def get_credentials(self) -> tuple[str] | tuple[str, str]:
         """As redis-py asks for them."""
-        with suppress(OSError, ValueError):  # just being replaced
+        with suppress(OSError, ValueError):  # the file is just being replaced
             self._password = self._read()
         return (self._username, self._password) if self._username else (self._password,)
 

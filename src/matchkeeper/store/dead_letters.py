@@ -18,7 +18,7 @@ from matchkeeper.store.present import Present
 from matchkeeper.store.scripts import Unsent, each, script
 
 _AT_ONCE = 16
-"""Letters read at once: a megabyte, if each is as large as may be."""
+"""Letters read at once: a megabyte, if each has the largest size allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class DeadLetter:
     entry_id: str
     player_id: str
     metadata: str
-    """Of a request: its whole text."""
+    """The whole text of a request; empty for a ticket."""
     reason: str
     enqueued_at: float
     set_aside_at: float
@@ -55,7 +55,7 @@ def requeue(
 ) -> None:
     """`requeued` and the player, `not_found`, or `elsewhere` and where the player is.
 
-    `mended`: metadata; empty: what it had.
+    `mended`: the new metadata; empty: it keeps what it had.
     """
 
 
@@ -73,7 +73,7 @@ class DeadLetterStore:
         self._present = Present(connection, keys.dead, queues=queues)
 
     async def present(self) -> set[QueueName]:
-        """The queues that have any."""
+        """The queues that have dead letters."""
         return await self._present.look()
 
     async def length(self, queue: QueueName) -> int:
@@ -100,8 +100,8 @@ class DeadLetterStore:
         before: str | None = None,
         most_bytes: float = math.inf,
     ) -> list[DeadLetter]:
-        """The newest `count`, newest first, of those before the entry `before` where it is given;
-        not many more bytes of metadata than `most_bytes`.
+        """The newest `count` dead letters, newest first; with `before`, only those before that
+        entry. Their metadata has not many more bytes than `most_bytes`.
         """
         found: list[DeadLetter] = []
         size = 0
@@ -138,8 +138,8 @@ class DeadLetterStore:
         """Puts one back into its queue with the place it had; returns the player.
 
         `metadata` replaces what could not be read; empty keeps it. A request goes back to those
-        that wait to be done. Raises NotFoundError, also when
-        the player waits or plays elsewhere by now.
+        that wait to be done. Raises NotFoundError, also when the player waits or plays elsewhere by
+        now.
         """
         code, player = await self._connection.script(
             requeue(

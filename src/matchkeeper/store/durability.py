@@ -44,14 +44,14 @@ class Durability:
 
     @property
     def appendfsync(self) -> str:
-        """What Redis is to be set to. With `everysec`, WAITAOF of Valkey 8 and Redis 7.4 answers
-        before the disk has the write: https://github.com/redis/redis/pull/13793.
+        """The value that Redis must have. With `everysec`, WAITAOF of Valkey 8 and Redis 7.4
+        answers before the disk has the write: https://github.com/redis/redis/pull/13793.
         """
         return "always" if self.kind is DurabilityKind.FSYNC else "everysec"
 
     @property
     def command(self) -> tuple[str | int, ...] | None:
-        """What is sent behind a write, on the same connection."""
+        """The command sent behind a write, on the same connection; None: none is needed."""
         if self.kind is DurabilityKind.FSYNC:
             return ("WAITAOF", 1, 0, self.timeout_ms)
         if self.kind is DurabilityKind.REPLICAS:

@@ -55,12 +55,12 @@ def executable() -> Path:
 
 
 async def drop_half_a_transaction(folder: Path) -> None:
-    """Takes off what a kill or a loss of power has left of a transaction at the end of the
-    append-only file in `folder`, which nothing else may use meanwhile.
+    """Cuts off the part of a transaction that a kill or a power loss has left at the end of the
+    append-only file in `folder`. Nothing else may use the folder meanwhile.
 
-    Without that Valkey passes it over at this start, and does the part that is there at the next
-    one (https://github.com/valkey-io/valkey/pull/4342). What cannot be mended stays: Valkey refuses
-    to read it, and says so.
+    Without this, Valkey ignores that part at this start, and runs it at the next one
+    (https://github.com/valkey-io/valkey/pull/4342). A file that cannot be mended stays as it is:
+    Valkey refuses to read it, and says so.
     """
     manifest = folder / "appendonlydir" / "appendonly.aof.manifest"
     if not manifest.exists():
@@ -77,7 +77,7 @@ async def drop_half_a_transaction(folder: Path) -> None:
         async with asyncio.timeout(_START_SECONDS):
             await checker.communicate(b"y\n")
     except TimeoutError:
-        pass  # more than Valkey itself would read in that time
+        pass  # the file is too long for Valkey itself to read in that time
     finally:
         if checker.returncode is None:
             checker.kill()
@@ -137,7 +137,7 @@ async def _started(folder: Path, port: int, appendfsync: str) -> AsyncGenerator[
         *("--appendonly", "yes", "--appendfsync", appendfsync),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
-        # Ctrl-C is for us: players are still being put in order while we stop.
+        # Ctrl-C is for us alone: we still need Valkey while we stop.
         start_new_session=True,
     )
     try:

@@ -32,7 +32,7 @@ _WRITES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerFacts:
-    """What a Redis is. None: it does not say, or we may not ask."""
+    """What a Redis is. None: it does not tell, or we may not ask."""
 
     kind: str
     """`redis`, `valkey` or the name of another server."""
@@ -46,7 +46,7 @@ class ServerFacts:
     maxmemory_policy: str | None
     maxmemory_bytes: int | None
     subscriber_buffer_bytes: int | None
-    """Subscribers that are behind by more are cut off. 0: nobody is."""
+    """Subscribers that are further behind are cut off. 0: nobody is cut off."""
     rdb_age_seconds: float | None
     """Since the last RDB; since the start of Redis, where there was none."""
     rdb_changes: int | None
@@ -57,7 +57,7 @@ class ServerFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseFacts:
-    """What we may do with it, and what it holds. None: we may not ask."""
+    """What we may do with a Redis, and what it holds. None: we may not ask."""
 
     clock_ahead_seconds: float | None
     refused_scripts: tuple[str, ...]
@@ -74,14 +74,15 @@ class UseFacts:
 
 
 async def gather_server(connection: Connection) -> ServerFacts:
-    """Asks what it is; writes nothing. Raises StoreError when it cannot be reached."""
+    """Asks a Redis what it is; writes nothing. Raises StoreError when it cannot be reached."""
 
     async def ask(redis: Redis) -> ServerFacts:
         info: Any = await _allowed(redis.info())
         if info is None:
             return await _from_greeting(redis)
         if info.get("loading"):
-            # Until it has read its files it tells wrong things of itself, such as `aof_enabled:0`.
+            # Until Redis has read its files, it tells wrong things of itself, such as
+            # `aof_enabled:0`.
             raise StoreNotReadyError("Redis is not ready: it is loading its data")
         fsync = await _allowed(redis.execute_command("CONFIG GET", "appendfsync"))
         buffers = await _allowed(redis.execute_command("CONFIG GET", "client-output-buffer-limit"))
@@ -107,7 +108,7 @@ async def gather_server(connection: Connection) -> ServerFacts:
 
 
 async def _from_greeting(redis: Redis) -> ServerFacts:
-    """HELLO tells less than INFO, but is refused to hardly anybody."""
+    """HELLO tells less than INFO, but hardly any user is refused it."""
     reply = await _allowed(redis.execute_command("HELLO"))
     pairs: Any = [] if reply is None else reply
     items = pairs.items() if isinstance(pairs, dict) else zip(pairs[::2], pairs[1::2], strict=True)
@@ -138,7 +139,9 @@ async def gather_use(
     wall_clock: Callable[[], float] = time.time,
     clock: Callable[[], float] = time.monotonic,
 ) -> UseFacts:
-    """Tries what the server does; no player and no game server notices. Raises StoreError."""
+    """Tries everything that the server does. Players and game servers notice nothing. Raises
+    StoreError.
+    """
     waiting = connection.options.durability.command
     tried = rights.trials(queues, channels, waiting, traced=traced)
     battles = channels.told[0]

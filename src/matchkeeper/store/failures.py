@@ -97,9 +97,9 @@ class _Kind:
     error: type[StoreError]
     classes: tuple[type[Exception], ...] = ()
     where: Callable[[Exception], bool] = lambda _: True
-    """What must hold of an error of these classes, too."""
+    """What must also hold of an error of these classes."""
     text: re.Pattern[str] | None = None
-    """Where the library has no class: how the error begins, without its code ERR."""
+    """For errors without a class in the library: how the text begins, without its code ERR."""
     says: str = "Redis refuses {operation}: {text}"
     hint: str = ""
 
@@ -108,7 +108,7 @@ class _Kind:
         return known or bool(self.text and self.text.match(text))
 
 
-# The first that fits counts: what is a class of its own is a connection error to the library, too.
+# The first that fits counts: in the library, special classes are connection errors as well.
 _KINDS = (
     _Kind(
         error=StoreTimeoutError,
@@ -140,7 +140,7 @@ _KINDS = (
             OutOfMemoryError,
             ClusterDownError,
             TryAgainError,
-            # Forgotten again since it was given back: a failover or a flush, in that moment.
+            # Redis has forgotten the script just after it was given: a failover or a flush.
             NoScriptError,
         ),
         text=re.compile("BUSY |MISCONF|NOREPLICAS|UNBLOCKED"),
@@ -165,7 +165,7 @@ _KINDS = (
 
 
 def translate(operation: str, error: Exception) -> StoreError | None:
-    """The error of ours that a library's error means, or None when it is none of Redis's."""
+    """Our error for an error of the library, or None when the error is not about Redis."""
     if isinstance(error, StoreError):
         return error
     if _on_closed_transport(error):
@@ -178,7 +178,7 @@ def translate(operation: str, error: Exception) -> StoreError | None:
 
 
 def _on_closed_transport(error: Exception) -> bool:
-    """uvloop says with a RuntimeError that a connection was lost before it was written to."""
+    """uvloop raises RuntimeError when a connection was lost before the write."""
     return isinstance(error, RuntimeError) and "the handler is closed" in str(error)
 
 

@@ -17,7 +17,7 @@ class HandoffReply(StrEnum):
 
     CLAIMED = "claimed"
     CONFIRMED = "confirmed"
-    """Not started before it is durable and settled."""
+    """The match starts only once the confirm is durable and settled."""
     STARTED = "started"
     DECLINED = "declined"
     ALREADY_CLAIMED = "already_claimed"
@@ -26,7 +26,7 @@ class HandoffReply(StrEnum):
     TOO_LATE = "too_late"
     UNKNOWN_MATCH = "unknown_match"
     REFUSED = "refused"
-    """The game server has claimed matches and started none: for a while it may not claim."""
+    """The game server has claimed matches and started none. It may not claim for a while."""
 
 
 _reads = code(HandoffReply)
@@ -96,10 +96,10 @@ class Handoffs:
         token: str,
         durability: Durability | None = None,
     ) -> HandoffReply:
-        """The game server that claimed a match starts it. A server that is refused must not.
+        """The game server that claimed a match starts it. A game server that is refused must not.
 
-        `durability`: what the offer asks for; only when it is reached is the match started, and are
-        its players told. Raises NotDurableError where it is not: then it can be declined.
+        `durability`: what the offer asks for. The match starts, and its players are told, only when
+        it is reached. Raises NotDurableError where it is not: then the match can be declined.
         """
         call = confirm(queue=queue, match_id=match_id, epoch=epoch, pod_id=pod_id, token=token)
         reply = await self._connection.script(call, durable=durability)

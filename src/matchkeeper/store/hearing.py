@@ -21,15 +21,15 @@ class Want(StrEnum):
     HEAR = "hear"
     """To keep it, or to have it if nobody does."""
     FOLLOW = "follow"
-    """As HEAR, but not what was just given up: others may have heard more. Marks the channel in any
-    case, so that the caller hears from here on.
+    """As HEAR, but it does not take back a lease that was just given up: others may have heard
+    more. Marks the channel in any case, so that the caller hears from here on.
     """
     LEAVE = "leave"
     """To give it up."""
 
 
 class Position(msgspec.Struct, frozen=True, gc=False):
-    """A place in what all listeners hear: behind a mark, and so many messages after it."""
+    """A place in what all listeners hear: a mark, and the number of messages after it."""
 
     mark: str
     after: int
@@ -51,9 +51,9 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     """Changes whenever its holder keeps it."""
     epoch: int
-    """Grows whenever it goes to somebody else."""
+    """Grows whenever the lease goes to another server."""
     done: str
-    """The position up to which all is done, as text; empty before the first."""
+    """The position, as text, up to which all is done; empty before the first."""
     mark: int
     """Number of the last mark; it ends the mark's name."""
 
@@ -63,11 +63,11 @@ class MoveReply(StrEnum):
 
     MOVED = "moved"
     FULL = "full"
-    """As many wait in the stream as may."""
+    """The stream is full."""
     LOST = "lost"
-    """Another server hears, or has since."""
+    """Another server hears now, or has heard since."""
     ELSEWHERE = "elsewhere"
-    """All is done up to another position than the caller knows."""
+    """In Redis, all is done up to another position than the caller knows."""
 
 
 def _as_named(key: str) -> str:
@@ -91,8 +91,8 @@ def hear_lease(
 ) -> None:
     """The lease after the call.
 
-    `stood_still`: the state of a lease that did so for as long as one lasts, or empty.
-    `channel`: of the marks. `mark`: the name of a new one, to which its number is added.
+    `stood_still`: the state of a lease that did not change for as long as a lease lasts, or empty.
+    `channel`: where marks are published. `mark`: the name of a new mark; its number is added.
     """
 
 
@@ -107,15 +107,16 @@ class Message(NamedTuple):
 def hear_move(
     *, key: Unsent[str], epoch: int, done: str, to: str, limit: int, messages: Sequence[Message]
 ) -> None:
-    """What came of it, and the id of the first entry; the others follow it without a gap.
+    """What came of the move, and the id of the first entry; the others follow it without a gap.
 
-    All was done up to the position `done`, and is up to `to` now. `limit`: how many may wait.
+    All was done up to the position `done`; now all is done up to `to`. `limit`: how many requests
+    may wait.
     """
 
 
 class HearingStore:
-    """What the servers that listen on the same channels of Pub/Sub share, and the stream, which all
-    servers do. Methods raise StoreError.
+    """The lease, which servers on the same Pub/Sub channels share, and the stream, which all
+    servers share. Methods raise StoreError.
     """
 
     def __init__(
@@ -130,8 +131,8 @@ class HearingStore:
         self.me = me
 
     async def lease(self, want: Want, *, stood_still: str, mark: str) -> Lease:
-        """Keeps the lease, or takes it where it is free or its state still is `stood_still`; who
-        holds it or follows then has marked the channel with `mark`.
+        """Keeps the lease, or takes it where it is free or its state still is `stood_still`. A
+        server that then holds it or follows has marked the channel with `mark`.
         """
         return await self._connection.script(
             hear_lease(
@@ -153,8 +154,8 @@ class HearingStore:
         to: str,
         limit: int,
     ) -> tuple[MoveReply, list[Entry]]:
-        """Writes requests (kind, body) to the stream of what was heard, in the same step in which
-        all up to `to` counts as done. `limit`: how many may wait in the stream.
+        """Writes requests (kind, body) to the stream of what was heard. In the same step all up to
+        `to` counts as done. `limit`: how many may wait in the stream.
         """
         code, *first = await self._connection.script(
             hear_move(

@@ -1,4 +1,4 @@
-"""What happened lately, as the scripts write it down: for people, and for the servers' figures."""
+"""The history that the scripts write, for people and for the figures of the servers."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     queue: QueueName
     at: float
-    """Unix time in seconds, of Redis."""
+    """Unix time in seconds, by the clock of Redis."""
     what: str
     """One of `Happening`, unless a newer server wrote it."""
     players: str
-    """One a line."""
+    """One player id a line."""
     match_id: str
     pod_id: str
     detail: str
@@ -87,7 +87,7 @@ class History:
     async def of_player(self, player_id: str, *, limit: int) -> list[Happened]:
         """What happened to a player and to the matches of that player, newest first."""
         found = [each for queue in self._queues for each in await self._in_queue(queue, player_id)]
-        # Sorted upwards, as they were found: what happened in one millisecond keeps its order.
+        # Sorted from old to new: things of the same millisecond keep the order they were found in.
         return sorted(found, key=lambda each: each.at)[::-1][:limit]
 
     async def _in_queue(self, queue: QueueName, player_id: str) -> list[Happened]:
@@ -122,7 +122,7 @@ class History:
 def _sound(
     queue: QueueName, entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]
 ) -> list[Happened]:
-    """What the scripts wrote; what somebody else has put there is passed over."""
+    """The entries that the scripts wrote; entries of anybody else are passed over."""
     return [each for entry_id, row in entries for each in _happened(queue, entry_id, row)]
 
 

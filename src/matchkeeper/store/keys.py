@@ -12,8 +12,8 @@ PODS = "pods"
 REQUESTS = "match:requests"
 """STREAM: requests that are not done yet."""
 HEARING = "hearing"
-"""HASH: who hears Pub/Sub, under which epoch, and up to where what was heard is done. Of the
-channels that are heard by default; see `hearing`.
+"""HASH: the server that hears Pub/Sub, its epoch, and the position up to which all is done. For the
+default channels; see `hearing`.
 """
 HEARD_BY_DEFAULT = ("match:enqueue:request", "match:dequeue:request")
 HEARD = "heard"
@@ -25,7 +25,7 @@ MODES = "modes"
 GROUP = "matchkeeper"
 """The consumer group of the request streams."""
 MARKS = "match:marks"
-"""The channel that the server which hears Pub/Sub marks, so that others can take over from it."""
+"""The channel for marks of the server that hears Pub/Sub, so that others can take over from it."""
 
 
 def hearing(channels: Sequence[str]) -> str:
@@ -49,7 +49,7 @@ QUEUES = "queue:{*}"
 
 
 def mode_of(queue_key: str) -> str:
-    """The inverse of `queue`, where the key may be anybody's."""
+    """The inverse of `queue`; the key may be of foreign making."""
     return queue_key.removeprefix("queue:{").removesuffix("}")
 
 
@@ -84,7 +84,9 @@ def leaving(queue: QueueName) -> str:
 
 
 def claimers(queue: QueueName) -> str:
-    """HASH with TTL: pod -> matches it claimed and did not start, and until when it may not."""
+    """HASH with TTL: pod -> matches it claimed and did not start, and until when its claims are
+    refused.
+    """
     return f"claimers:{_in(queue)}"
 
 
@@ -111,7 +113,7 @@ def latest(player_id: str | bytes, scope: QueueName | None = None) -> bytes:
 
 
 def last_match(player_id: str | bytes) -> bytes:
-    """STRING with TTL: last match, and when, of one who may wait in several queues."""
+    """STRING with TTL: last match, and when, of a player who may wait in several queues."""
     return b"latest:{}:%b" % raw(player_id)
 
 
@@ -121,7 +123,7 @@ def trace(queue: QueueName, ticket_id: str | bytes) -> bytes:
 
 
 def answered(queue: QueueName, token: str) -> str:
-    """STRING with TTL: the reply of a script call, for when it is sent again."""
+    """STRING with TTL: the reply of a script call, in case the call is sent again."""
     return f"answered:{_in(queue)}:{token}"
 
 
@@ -142,7 +144,7 @@ TYPES: Mapping[object, str] = {
     **dict.fromkeys((hand_made_metadata, seen, latest, last_match, answered, alert), "string"),
     **dict.fromkeys((dead, history, REQUESTS, HEARD), "stream"),
 }
-"""By which type Redis calls those that scripts use."""
+"""The types, as Redis names them, of keys that scripts use."""
 
 PROBE = alert("redis_unavailable", "probe")
 """STRING with TTL: written to see whether Redis takes writes."""

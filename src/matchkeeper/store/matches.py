@@ -49,7 +49,7 @@ class NewMatch(msgspec.Struct, frozen=True, kw_only=True):
     """All of them, team after team."""
     team_sizes: tuple[int, ...]
     offer: tuple[str, ...]
-    """The battle request in pieces; between two belongs the metadata of the next ticket."""
+    """The battle request in pieces; the metadata of the next ticket belongs between two of them."""
     notices: tuple[tuple[str, str], ...]
     """(channel, payload) for the pods of the players, sent when the match starts."""
 
@@ -69,10 +69,10 @@ class GivenBack:
 
     put_back: int
     left: tuple[tuple[str, str], ...]
-    """(ticket id, metadata) of those that do not go back, to be told `DeQueued`."""
+    """(ticket id, metadata) of tickets that do not go back. Their pods are told `DeQueued`."""
 
     def news(self, result_channel: Callable[[str], str]) -> list[tuple[str, bytes]]:
-        """(channel, payload) for the pods of those who do not go back."""
+        """(channel, payload) for the pods of players who do not go back."""
         return [
             (result_channel(member.pod_id), answers.plain(member.player_id, answers.DEQUEUED))
             for ticket_id, metadata in self.left
@@ -108,9 +108,9 @@ def redeliver(
     offer: str,
     offer_seconds: float,
 ) -> None:
-    """Who heard the offer; None: it is not due, or somebody else was faster.
+    """How many heard the offer; None: it is not due, or another server was faster.
 
-    `epoch`: the one that ended.
+    `epoch`: the epoch that ended.
     """
 
 
@@ -146,10 +146,10 @@ def give_back(
     mode: str,
     others: Sequence[Other],
 ) -> None:
-    """None: somebody was faster, or it is not due.
+    """What was given back; None: another server was faster, or it is not due.
 
-    After `threshold` leases in a row that end without a start the claims of that game server are
-    refused, at first for `refused_seconds`.
+    After `threshold` leases in a row without a start the claims of that game server are refused, at
+    first for `refused_seconds`.
     """
 
 
@@ -172,7 +172,7 @@ class MatchStore(Handoffs):
 
     @property
     def durability(self) -> Durability:
-        """What a start must have reached before anybody is told."""
+        """The durability that a start must have before anybody is told."""
         return self._connection.options.durability
 
     async def commit(
@@ -216,14 +216,14 @@ class MatchStore(Handoffs):
         return [_committed(match, *came) for match, came in zip(matches, reply, strict=True)]
 
     async def present(self) -> set[QueueName]:
-        """The queues with pending matches, or with game servers that start nothing; those where
-        only other servers make matches two seconds later.
+        """The queues with pending matches, or with game servers that start nothing. A queue where
+        only other servers make matches appears up to two seconds later.
         """
         return await self._present.look()
 
     async def overdue(self, queue: QueueName, *, start: int = 0, count: int) -> Overdue:
-        """How many matches are pending, and those whose deadline has passed: `count` at most, but
-        for the first `start`.
+        """How many matches are pending, and `count` at most of those whose deadline has passed,
+        without the first `start` of them.
         """
         return await self._connection.script(overdue(queue=queue, start=start, count=count))
 
@@ -259,9 +259,9 @@ class MatchStore(Handoffs):
         token: str,
         kept: int,
     ) -> tuple[list[str], list[str]]:
-        """Matches that cannot be read are no longer pending, and their players are free. Returns
-        those that this call has set aside, and the tickets that are dead letters now, of which
-        `kept` are kept at most.
+        """Takes matches that cannot be read out of the pending ones, and frees their players.
+        Returns those that this call has set aside, and the tickets that are dead letters now. At
+        most `kept` dead letters are kept.
         """
         described = [
             Unreadable(
@@ -311,7 +311,7 @@ class MatchStore(Handoffs):
         offer: str,
         offer_timeout: timedelta,
     ) -> int | None:
-        """Offers an unclaimed match again; returns who heard it, None when it is not due."""
+        """Offers an unclaimed match again; returns how many heard it, None when it is not due."""
         call = redeliver(
             queue=mode.queue,
             token=token,
@@ -335,7 +335,9 @@ class MatchStore(Handoffs):
         token: str,
         when: When = When.DUE,
     ) -> GivenBack | None:
-        """Ends a pending match; its players keep their place. None when somebody was faster."""
+        """Ends a pending match; its players keep their place. None when another server was
+        faster.
+        """
         call = give_back(
             queue=queue,
             token=token,

@@ -19,7 +19,7 @@ Place = tuple[bytes, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """What stands in a part of a queue, longest waiting first."""
+    """The places of a part of a queue, longest waiting first."""
 
     now: float
     """Unix time in seconds, of Redis."""
@@ -46,7 +46,7 @@ class Page:
     scan: Scan
     fetched: Fetched
     cut: bool = False
-    """It ends before what was asked for, since it grew too large."""
+    """The page ends early, since it grew too large."""
 
     @property
     def now(self) -> float:
@@ -80,7 +80,7 @@ def joined(parts: Sequence[Fetched]) -> Fetched:
 
 
 def size_of(part: Fetched) -> int:
-    """About how many bytes of metadata there are in it."""
+    """About how many bytes of metadata the part has."""
     raw = (each.raw_metadata or "" for each in (*part.poisoned, *part.incomplete))
     return sum(map(len, part.metadata.values())) + sum(map(len, raw))
 
@@ -123,7 +123,7 @@ def fetched(
     there: Sequence[tuple[bytes, float, bytes | None]],
     hand_made: Mapping[bytes, bytes],
 ) -> Fetched:
-    """Tickets of what was read. `hand_made`: ticket id -> metadata in a key of its own."""
+    """The tickets that were read. `hand_made`: ticket id -> metadata in a key of its own."""
     tickets: list[Ticket] = []
     poisoned: list[PoisonedTicket] = []
     incomplete: list[PoisonedTicket] = []

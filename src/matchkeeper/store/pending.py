@@ -53,7 +53,7 @@ class Overdue:
     pending: int
     """How many there are."""
     match_ids: tuple[str, ...]
-    """Of those whose deadline has passed, the earliest first."""
+    """Matches whose deadline has passed, the earliest first."""
     claimers: tuple[Claimer, ...]
     """Game servers whose last claims came to nothing."""
 
@@ -64,7 +64,7 @@ class UnreadableMatch:
 
     match_id: str
     state: str
-    """As it stands there, as the epoch; empty where there is none."""
+    """The state as it stands there, like the epoch; empty where there is none."""
     epoch: str
     reason: str
 
@@ -89,7 +89,7 @@ def overdue(*, queue: Unsent[QueueName], start: int, count: int) -> None:
 
 
 class Unreadable(NamedTuple):
-    """A match to be set aside, if it still is as it was read."""
+    """A match to set aside, if it still is as it was read."""
 
     match_id: str
     state: str
@@ -126,7 +126,7 @@ def set_aside_matches(
 def read_match(
     mode: GameMode, match_id: str, fields: Mapping[bytes, bytes] | None
 ) -> PendingMatch | UnreadableMatch:
-    """A match out of its hash; `fields` None: what is there is no hash."""
+    """The match in a hash; `fields` None: the key holds no hash."""
     if fields is None:
         return UnreadableMatch(match_id=match_id, state="", epoch="", reason="it is no hash")
     state = keys.text(fields.get(b"state", b""))
@@ -187,7 +187,7 @@ def _number(text: bytes) -> int:
 def _ticket(mode: GameMode, ticket_id: str, score: float, metadata: str) -> Ticket:
     ticket = read_ticket(ticket_id, score, metadata.encode(), mode)
     if isinstance(ticket, PoisonedTicket):
-        # Only a mode whose rules changed since the commit gets here: the match itself is whole.
+        # The match itself is whole: the rules of its mode have changed since the commit.
         return Ticket(
             ticket_id=ticket_id,
             members=ticket.members or (Member(ticket_id, ""),),

@@ -1,4 +1,4 @@
-"""What a script is told of the other queues: the same player may be there."""
+"""The other queues, as a script is told of them: the same player may be there."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ class Other(NamedTuple):
 
 
 def others(queue: QueueName, queues: Sequence[QueueName]) -> list[Other]:
-    """Of all queues but this one, each once."""
+    """All queues but this one, each once."""
     return [Other(each, each.mode) for each in dict.fromkeys(queues) if each != queue]

@@ -1,4 +1,4 @@
-"""Which of the keys of many modes exist, in few commands: a mode where nothing waits costs none."""
+"""Which keys of many modes exist, asked in few commands: a mode where nothing waits costs none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from matchkeeper.store.connection import Connection
 
 
 class Present:
-    """Tells for which queues one of some keys exists. Redis drops a queue with its last entry."""
+    """Tells for which queues at least one of some keys exists. Redis drops a queue with its last
+    entry.
+    """
 
     def __init__(
         self,
@@ -24,7 +26,7 @@ class Present:
         queues: Sequence[QueueName],
         others_every: timedelta = timedelta(0),
     ) -> None:
-        """`others_every`: how often those are looked at of which nothing was there or `written`."""
+        """`others_every`: how often to look at queues without a key or a call of `written`."""
         self._connection = connection
         self._keys_of = keys_of
         self._queues = {key_of(queue): queue for key_of in keys_of for queue in queues}
@@ -40,9 +42,9 @@ class Present:
         self._written.add(queue)
 
     async def look(self) -> set[QueueName]:
-        """The queues, as they are after this call. A caller who comes while others look shares
-        the next look; where it fails, one is told, and the others get what was known before. Raises
-        StoreError.
+        """The queues with a key, seen after this call began. A caller who comes while others look
+        shares the next look. Where it fails, one caller is told, and the others get what was known
+        before. Raises StoreError.
         """
         clock = asyncio.get_running_loop().time
         asked_at = clock()
@@ -54,7 +56,7 @@ class Present:
 
     async def _look_again(self) -> None:
         written, self._written = self._written, set()
-        others_at, self._others_at = self._others_at, -math.inf  # at once, where this look fails
+        others_at, self._others_at = self._others_at, -math.inf  # due at once, if this look fails
         if self._looked_at - others_at >= self._others_every_seconds:
             names, others_at = list(self._queues), self._looked_at
         else:
@@ -84,6 +86,6 @@ class Present:
 
 
 def _parts(group: list[str]) -> list[list[str]]:
-    """Two looks find a few among a thousand."""
+    """Parts of the group, so that two looks find a few keys among a thousand."""
     size = max(1, math.isqrt(len(group)))
     return [group[first : first + size] for first in range(0, len(group), size)]

@@ -18,8 +18,8 @@ _WRITTEN_MS = 1000
 
 
 async def probe(connection: Connection, *, tried: Sequence[Trial] = ()) -> None:
-    """One small write, since a replica would answer a PING, too; and whether all that is `tried`
-    would be allowed. Looks the address up anew. Raises StoreError.
+    """Makes one small write, since a replica would also answer a PING, and tries whether all of
+    `tried` is allowed. Looks the address up anew. Raises StoreError.
     """
 
     async def ask(redis: Redis) -> None:
@@ -27,7 +27,7 @@ async def probe(connection: Connection, *, tried: Sequence[Trial] = ()) -> None:
             await redis.set(keys.PROBE, "", px=_WRITTEN_MS)
         except NoPermissionError:
             if not tried:
-                raise  # else it is named below, with all else that is lacking
+                raise  # else it is named below, with all other lacking rights
         if lacking := await rights.refused(redis, tried) if tried else ():
             raise StoreForbiddenError(
                 f"Redis refuses this user {rights.listed(lacking)}. {rights.grants(lacking)}"

@@ -80,7 +80,7 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """Of the command, in capitals."""
+        """The name of the command, in capitals."""
         return str(self.command[0])
 
 
@@ -115,7 +115,7 @@ def trials(
 
 
 def _of_queue(queue: QueueName) -> list[Trial]:
-    """What scripts do, and what is read without one."""
+    """What scripts do, and what is read without a script."""
     history = keys.history(queue)
     return [
         *(

@@ -2,8 +2,8 @@
 takes; calling it makes a `Call`, for `Connection.script`.
 
 Keys and arguments are locals of the Lua file, under the same names: they are put where it says
-`declared`. Of what repeats each key and argument is a column, and its local is the place before the
-first of it: `KEYS[column + i]` belongs to row i.
+`declared`. For what repeats, each key and argument is a column. Its local is the place before the
+first one: `KEYS[column + i]` belongs to row i.
 """
 
 from __future__ import annotations
@@ -42,12 +42,14 @@ R = TypeVar("R")
 T = TypeVar("T")
 C = TypeVar("C", bound=StrEnum)
 Unsent = Annotated[T, "unsent"]
-"""What is no argument: keys are made of it."""
+"""A parameter that is not sent as an argument: keys are made of it."""
 Command = tuple[str | bytes | int | float, ...]
 Make = str | Callable[..., str | bytes]
-"""A key, or what makes it of those parameters, or fields of a row, that are named as its own."""
+"""A key, or a function that makes it. It gets the parameters, or fields of a row, of its own
+names.
+"""
 pack = msgspec.msgpack.Encoder().encode
-"""For `cmsgpack.unpack` in Lua, which knows text but no binary: encode `str`, not `bytes`."""
+"""For `cmsgpack.unpack` in Lua, which knows text but no binary: encode `str`, never `bytes`."""
 
 _FOLDER = files(__package__) / "lua"
 _INCLUDE = re.compile(r"^ *-- include: (\w+)$", re.MULTILINE)
@@ -71,7 +73,9 @@ class Key:
         self.pattern = self.example(QueueName(mode="mode"), "<{}>".format)
 
     def example(self, queue: QueueName, part: Callable[[str], str]) -> str:
-        """One of a queue. `part` says what stands for another part, of which it gets the name."""
+        """An example of the key in a queue. `part` gets the name of another part and says what
+        stands for it.
+        """
         parts = [queue if is_queue else part(name) for name, is_queue in self._parts.items()]
         return keys.text(keys.raw(self._make(*parts)))
 
@@ -81,8 +85,8 @@ class Key:
 
 
 class ColumnKey(Key):
-    """How a key is made of each row of a parameter, `rows`. Fields of a row go before parameters; a
-    row without fields is the part that is no parameter.
+    """How a key is made for each row of the parameter `rows`. Fields of a row go before parameters.
+    A row without fields is itself the part that is no parameter.
     """
 
     def __init__(self, rows: str, make: Make) -> None:
@@ -148,7 +152,7 @@ class Script(Generic[P, R]):
         self.documented = documented
         """Whether game servers in other languages run it: its text is in `docs/scripts`."""
         self.keys = dict(sorted(made.items(), key=lambda each: isinstance(each[1], ColumnKey)))
-        """By name; behind those of the call those of its rows."""
+        """By name: first the keys of the call, then those of its rows."""
         hints = get_type_hints(declared, include_extras=True)
         self.rows = {name: _columns(name, hint) for name, hint in hints.items() if _is_rows(hint)}
         """Parameter -> its columns of arguments, and their types."""
@@ -207,10 +211,10 @@ def script(
     documented: bool = False,
     **named: Make,
 ) -> Callable[[Callable[P, None]], Script[P, R]]:
-    """Declares a script. `reads` makes the result of its reply; `made` are its keys, which have the
-    names of their functions, and `named` are others. Parameters are the arguments, in their order:
-    texts and numbers as they are, all else packed. What repeats is a Sequence, of named tuples or
-    of single values.
+    """Declares a script. `reads` makes the result of its reply; `made` are keys that have the names
+    of their functions, and `named` are the other keys. Parameters are the arguments, in their
+    order: texts and numbers go as they are, all else is packed. What repeats is a Sequence, of
+    named tuples or of single values.
     """
     found: dict[str, Key] = {}
     for make in made:
@@ -266,7 +270,9 @@ def read_all() -> None:
 
 
 async def run(redis: Redis, call: Call[Any]) -> Any:
-    """The raw reply. A Redis that has forgotten the script (restart, SCRIPT FLUSH) is given it."""
+    """The raw reply. A Redis that does not have the script (restart, SCRIPT FLUSH) gets it
+    first.
+    """
     try:
         return await redis.execute_command(*call.command)
     except NoScriptError:

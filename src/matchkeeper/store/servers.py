@@ -1,4 +1,4 @@
-"""The servers on one Redis: who lives, by which settings, and what operators decided for all."""
+"""The servers on one Redis: which live, their settings, and what operators decided for all."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _SILENT = timedelta(seconds=10)
 _REMEMBERED = timedelta(days=1)
 
 States = Mapping[str, frozenset[ModeState]]
-"""What holds for a mode, by its name, `folded`; modes that are as usual are not in it."""
+"""The states of each mode, by its `folded` name. A mode without a state is not in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roster:
-    """The other servers, and the states of modes. Whose settings cannot be read is left out."""
+    """The other servers, and the states of modes. A server with unreadable settings is left out."""
 
     others: tuple[Peer, ...]
     states: States = field(default_factory=dict)
@@ -41,19 +41,20 @@ def beat(*, server: str, digest: str, text: str, silent_seconds: float, kept_sec
     """The number of these settings (0: their text is wanted); name, digest and number of each
     server that lives; the states of each mode.
 
-    `digest`: empty where the server leaves. `text`: of the settings, empty where it was sent.
+    `digest`: empty where the server leaves. `text`: the settings; empty where they were sent
+    before.
     """
 
 
 @script(bytes, modes=keys.MODES)
 def mode_state(*, mode: str, state: ModeState | Literal[""]) -> None:
-    """The states of a mode now, separated by spaces; an empty one takes all away."""
+    """The states of a mode now, separated by spaces; an empty `state` removes all."""
 
 
 class Servers:
     """Heartbeats of servers, and the states of modes. Methods raise StoreError.
 
-    `me` is made by this process alone.
+    `me` is the id of this server, which no other process has.
     """
 
     def __init__(self, connection: Connection, *, me: str) -> None:
@@ -63,7 +64,7 @@ class Servers:
         self._known: dict[str, Shared] = {}
 
     async def beat(self, shared: Shared, *, digest: str) -> tuple[Peer, Roster]:
-        """This server lives, with these settings; itself, and who else does."""
+        """Tells that this server lives, with these settings. Returns this server and the others."""
         self._own, self._known[digest] = digest, shared
         number, servers, modes = await self._beat(digest, "")
         if not number:
@@ -72,16 +73,18 @@ class Servers:
         return me, Roster(others=await self._peers(servers), states=_states(modes))
 
     async def look(self) -> Roster:
-        """Who lives, without being one of them."""
+        """The servers that live, seen by a process that is none of them."""
         _, servers, modes = await self._beat("", "")
         return Roster(others=await self._peers(servers), states=_states(modes))
 
     async def leave(self) -> None:
-        """This server ends."""
+        """Tells that this server ends."""
         await self._beat("", "")
 
     async def set_state(self, queue: QueueName, state: ModeState | None) -> frozenset[ModeState]:
-        """Drains or pauses a mode; None: it goes on as usual. Returns what holds now."""
+        """Drains or pauses a mode; None: the mode goes on as usual. Returns the states that hold
+        now.
+        """
         states = await self._connection.script(mode_state(mode=queue.mode, state=state or ""))
         return _read_states(states)
 

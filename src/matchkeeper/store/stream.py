@@ -21,19 +21,19 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One request in a stream. Both texts are as they came, unchecked."""
 
     stream: str
-    """Its key: `keys.REQUESTS`, or `keys.HEARD` of what was heard by Pub/Sub."""
+    """Key of the stream: `keys.REQUESTS`, or `keys.HEARD` for what was heard on Pub/Sub."""
     entry_id: str
     kind: str
     body: bytes
 
     @property
     def group(self) -> str:
-        """Of the stream's readers; empty where it has one reader."""
+        """The group of the stream's readers; empty where it has one reader."""
         return keys.GROUP if self.stream == keys.REQUESTS else ""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """Some entries, and where to go on; empty: these were the last."""
+    """Some entries, and where to read on; empty: these were the last."""
 
     entries: list[Entry]
     after: str
@@ -69,7 +69,7 @@ def bury(
     player_id: str,
     reason: str,
 ) -> None:
-    """Whether the request was still there. `kept`: how many dead letters."""
+    """Whether the request was still there. `kept`: how many dead letters are kept."""
 
 
 @script(int, requests=as_named, durable=keys.REQUESTS)
@@ -117,7 +117,7 @@ class RequestStream:
         return _entries(_raw(reply))
 
     async def reread(self, *, after: str, count: int) -> Part:
-        """Requests that this consumer was given, but whose reply or end got lost, behind the entry
+        """Requests that this consumer was given before and did not finish, behind the entry
         `after`; empty: from the first on.
         """
 
@@ -127,12 +127,12 @@ class RequestStream:
             )
 
         found = list(_raw(await self._connection.run("reread requests", fetch)))
-        # Those without fields were deleted since; the others may stand behind many of them.
+        # Entries without fields were deleted since; many of them may stand before the others.
         return Part(entries=_entries(found), after=found[-1][0].decode() if found else "")
 
     async def take_over(self, *, idle: timedelta, after: str, count: int) -> Part:
-        """Requests that another consumer was given and has not finished for `idle`, from `after`;
-        empty: from the first.
+        """Requests that another consumer was given and has not finished for `idle`, from `after`
+        on; empty: from the first on.
         """
         idle_ms = int(idle.total_seconds() * 1000)
 
@@ -143,13 +143,13 @@ class RequestStream:
             )
             return reply[:2]
 
-        # Redis looks at some at a time: those that are idle may stand behind others that are not.
+        # Redis looks at some at a time: idle entries may stand behind others that are not.
         cursor, claimed = await self._connection.run("take over requests", fetch)
         end = cursor == b"0-0"
         return Part(entries=_entries(claimed), after="" if end else cursor.decode())
 
     async def discard(self, entry: Entry) -> bool:
-        """Removes a request that will not be done; whether it was still there."""
+        """Removes a request that will not be done. Returns whether it was still there."""
 
         async def remove(redis: Redis) -> bool:
             async with redis.pipeline(transaction=True) as pipe:
@@ -163,7 +163,7 @@ class RequestStream:
     async def bury(
         self, entry: Entry, queue: QueueName, *, player_id: str, reason: str, kept: int
     ) -> bool:
-        """Moves a request to the dead letters of a mode; whether it was still there."""
+        """Moves a request to the dead letters of a mode. Returns whether it was still there."""
         return await self._connection.script(
             bury(
                 queue=queue,
@@ -179,8 +179,8 @@ class RequestStream:
         )
 
     async def hand_on(self, stream: str, entries: Sequence[Entry]) -> int:
-        """Moves requests of one stream behind all that wait for the readers of the durable one;
-        how many were still there.
+        """Moves requests of one stream behind all that wait in the durable one. Returns how many
+        were still there.
         """
         ids = [entry.entry_id for entry in entries]
         return await self._connection.script(
@@ -200,8 +200,8 @@ class RequestStream:
         await self._connection.run("leave stream", tidy)
 
     async def submit(self, kind: str, body: bytes, *, limit: int) -> tuple[Submitted, str]:
-        """Writes a request, unless `limit` requests wait already or no server was ever here.
-        Returns the id of its entry, too; empty where it has none.
+        """Writes a request, unless `limit` requests wait already or no server was ever here. Also
+        returns the id of its entry; empty where it has none.
         """
         return await self._connection.script(
             submit(limit=limit, kind=kind, body=body), durable=True

@@ -23,8 +23,8 @@ _AT_ONCE = 200
 class Subscription:
     """The messages of some channels, as long as the connection lives.
 
-    Silence is not taken for health: a PING is sent over the same connection, and a Redis that does
-    not answer it within the operation timeout ends the subscription with StoreTimeoutError.
+    Silence is not taken for health: a PING is sent over the same connection. If Redis does not
+    answer it within the operation timeout, the subscription ends with StoreTimeoutError.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Subscription:
         self._pinged_at: float | None = None
 
     async def listen(self, hear: Callable[[str, bytes], None]) -> None:
-        """Hands each message to `hear`, as (channel, payload), for ever.
+        """Hands each message to `hear`, as (channel, payload), without end.
 
         Raises StoreError when the connection is lost.
         """
@@ -66,14 +66,14 @@ class Subscription:
         try:
             async with deadline:
                 for _ in range(_AT_ONCE):
-                    # Else redis-py would set a timeout of its own.
+                    # Without it redis-py would set a timeout of its own.
                     message = await connection.read_response(
                         timeout=math.inf, disconnect_on_error=False, push_request=True
                     )
                     if message[0] == b"message":
                         hear(message[1].decode("utf-8", "replace"), message[2])
                     self._heard_at, self._pinged_at = self._clock(), None
-                # Where there is always something to read, nobody else would come to run.
+                # Where there is always something to read, no other task would run.
                 await asyncio.sleep(0)
         except TimeoutError:
             if not deadline.expired():

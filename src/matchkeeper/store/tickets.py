@@ -38,7 +38,7 @@ from matchkeeper.store.stream import Entry
 from matchkeeper.wire.requests import Request
 
 _LOOKED_AT = 16
-"""Tickets read at once for somebody to look at: a megabyte, if each is as large as may be."""
+"""Tickets read at once for people: a megabyte, if each has the largest size allowed."""
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +48,7 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     """Made once for each message in hand; retries repeat it."""
     entry: Entry | None = None
-    """Where it stands in a stream."""
+    """Its place in a stream."""
     rating: float | None = None
     """MMR points, for an enqueue whose mode uses them."""
     answer: tuple[str, bytes] | None = None
@@ -56,8 +56,8 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one request. `detail`: the enqueue time of who was queued just now, where the
-    player is, or the pod to tell.
+    """What came of one request. `detail`: the enqueue time of a player who was queued just now,
+    where the player is, or the pod to tell.
     """
 
     heard: Heard
@@ -75,7 +75,7 @@ class Standing(NamedTuple):
 
 
 class Letter(NamedTuple):
-    """One that cannot be read."""
+    """A ticket that cannot be read."""
 
     ticket_id: str
     score: str
@@ -100,7 +100,7 @@ def set_aside(
     kept: int,
     letters: Sequence[Letter],
 ) -> None:
-    """The tickets that this call has set aside. `kept`: how many dead letters."""
+    """The tickets that this call has set aside. `kept`: how many dead letters are kept."""
 
 
 @script(
@@ -125,7 +125,7 @@ def expire(
 class TicketStore:
     """The queues of all modes. Methods raise StoreError.
 
-    `longest`: how many may wait in a queue; others may become as long as they will.
+    `longest`: how many may wait in a queue; a queue that is not in it has no limit.
     """
 
     def __init__(
@@ -143,10 +143,10 @@ class TicketStore:
         self._longest = longest
 
     async def enqueue(self, queue: QueueName, batch: Sequence[Heard]) -> tuple[int, list[Outcome]]:
-        """Puts players into a queue; returns its length and what came of each request, which leaves
-        its stream (the same for all) in the same step.
+        """Puts players into a queue; returns its length and what came of each request. In the same
+        step the requests leave their stream, which is the same for all.
         """
-        # Told by the script itself, a player hears of the queue before hearing of a match.
+        # The script itself publishes the answer, so that it comes before any news of a match.
         at_once = self._connection.options.durability.command is None
         told = [(each.answer if at_once else None) or ("", b"") for each in batch]
         packed = {
@@ -198,15 +198,15 @@ class TicketStore:
         }
 
     async def present(self) -> set[QueueName]:
-        """The queues with somebody in them."""
+        """The queues that have tickets."""
         return await self._present.look()
 
     async def scan(self, queue: QueueName, *, start: int, count: int) -> Scan:
-        """Who stands on `count` places of a queue from rank `start` on."""
+        """`count` places of a queue, from rank `start` on."""
         return await self._connection.script(scan(queue=queue, first=start, count=count))
 
     async def newer(self, queue: QueueName, *, than: float, count: int) -> Scan:
-        """Who stands behind all places up to `than` (Unix time in seconds), `count` at most."""
+        """Places later than `than` (Unix time in seconds), `count` at most."""
         return await self._connection.script(newer(queue=queue, than=repr(than), count=count))
 
     async def fetch(self, mode: GameMode, places: Sequence[Place]) -> Fetched:
@@ -224,8 +224,8 @@ class TicketStore:
     async def read(
         self, mode: GameMode, *, start: int, count: int, most_bytes: float = math.inf
     ) -> Page:
-        """Places with their tickets, for somebody to look at; not many more bytes of metadata than
-        `most_bytes`.
+        """Places with their tickets, for people to look at. Their metadata has not many more bytes
+        than `most_bytes`.
         """
         scan = await self.scan(mode.queue, start=start, count=count)
         parts: list[Fetched] = []
@@ -310,8 +310,8 @@ def _stream(batch: Sequence[Heard]) -> str:
 
 
 def _repeats(heard: Heard) -> bool:
-    """Whether what it repeats stands in the same stream, and not behind it, as far as anybody can
-    tell.
+    """Whether the request that it repeats stands in the same stream, and not behind it, as far as
+    anybody can tell.
     """
     entry = heard.entry
     if entry is None:

@@ -22,7 +22,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     queue: QueueName
     ticket_id: str
     enqueued_at: float
-    """Names the ticket: what an earlier one left behind is not taken for this one's."""
+    """Names the ticket, so that the trace of an earlier one is not taken for its own."""
     traceparent: str
     memory: timedelta
 
@@ -62,7 +62,7 @@ class TraceStore:
 
 
 def _of_ticket(ticket: Ticket, value: bytes) -> str:
-    """The traceparent, unless it was kept for another ticket or somebody else has written there."""
+    """The traceparent, unless it was kept for another ticket or is not of our writing."""
     enqueued_at, _, traceparent = value.decode("ascii", "replace").partition(" ")
     same = enqueued_at == repr(ticket.enqueued_at)
     return traceparent_in(traceparent) if same else ""

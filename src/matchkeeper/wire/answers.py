@@ -26,7 +26,7 @@ class MatchFound(msgspec.Struct, frozen=True, kw_only=True):
     player_ids: tuple[str, ...]
     """Everybody in the match, team after team."""
     claimed_by: str | None = None
-    """The pod that starts it, where matches are claimed; filled in by the script that starts it."""
+    """The pod that starts it, in claim handoff; the script that starts the match fills it in."""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -91,9 +91,9 @@ class BattleRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """Claim handoff: which hand-out of the match this is; claim, confirm and decline repeat it."""
     claim_within_seconds: float = 0.0
     lease_seconds: float = 0.0
-    """Within this a claim is to be confirmed."""
+    """A claim must be confirmed within this time."""
     durability: str = "none"
-    """What a confirm must have reached before the match starts: `redis.durability`."""
+    """The durability of a confirm before the match starts: `redis.durability`."""
     traceparent: str = ""
     """W3C Trace Context of the match, where the server traces it."""
 
@@ -107,7 +107,7 @@ class BattleRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 _battle = msgspec.json.Decoder(BattleRequest)
 _OFFER_DEPTH = 8
-"""How much deeper metadata may stand in an offer than in its ticket."""
+"""By how many levels metadata may be nested deeper in an offer than in its ticket."""
 
 
 def decode_battle_request(payload: bytes) -> BattleRequest:

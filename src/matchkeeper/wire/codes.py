@@ -83,8 +83,8 @@ _MEANINGS = {
 
 
 class WireError(Exception):
-    """A message that must be refused. `pod_id` is set where an answer can be sent, `game_mode` as
-    it was written, where it could be read.
+    """A message that must be refused. `pod_id` is set where an answer can be sent. `game_mode` is
+    as it was written; empty where it could not be read.
     """
 
     def __init__(

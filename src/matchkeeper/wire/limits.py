@@ -10,7 +10,7 @@ import msgspec
 MAX_DEPTH = 32
 MAX_ID_CHARACTERS = 128
 MAX_METADATA_BYTES = 1_048_576
-"""Of one ticket, however it came into its queue."""
+"""The limit for one ticket, however it came into its queue."""
 
 _T_co = TypeVar("_T_co", covariant=True)
 
@@ -26,7 +26,7 @@ class _Decoder(Protocol[_T_co]):
 
 
 def decoded(decoder: _Decoder[_T_co], payload: bytes, *, depth: int = MAX_DEPTH) -> _T_co:
-    """What foreign JSON text means. Raises msgspec.DecodeError and nothing else."""
+    """The value of JSON text from outside. Raises msgspec.DecodeError and nothing else."""
     try:
         payload.decode()  # Raw fields are not checked by the decoder
         if too_deep(payload, depth):
@@ -37,14 +37,14 @@ def decoded(decoder: _Decoder[_T_co], payload: bytes, *, depth: int = MAX_DEPTH)
 
 
 def printable(text: str) -> str:
-    """Text whose bytes may be no UTF-8, as it can be logged and sent."""
+    """Text that can be logged and sent, made of text whose bytes may be no UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def escaped(text: str) -> str:
-    r"""Text of strangers, safe for a terminal: what cannot be printed is shown as \xNN.
+    r"""Text from outside, safe for a terminal: characters that cannot be printed become \xNN.
 
-    That is escape sequences, bytes that are no UTF-8, and marks that turn the direction of text.
+    These are escape sequences, bytes that are no UTF-8, and marks that change the text direction.
     """
     if text.isprintable():
         return text
@@ -71,7 +71,7 @@ def id_problem(name: str, value: object) -> str | None:
 
 
 def too_deep(text: bytes, limit: int = MAX_DEPTH) -> bool:
-    """Whether JSON text nests objects and arrays deeper than `limit`. Reads, does not parse."""
+    """Whether JSON text nests objects and arrays deeper than `limit`. Does not parse it."""
     if text.count(b"{") + text.count(b"[") <= limit:
         return False
     depth = 0

@@ -1,4 +1,4 @@
-"""Metadata: what travels with a ticket, checked at the door and again when the queue is read."""
+"""Metadata travels with a ticket. It is checked on arrival and again when the queue is read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from matchkeeper.wire.salvage import complaint
 
 
 class BadMetadataError(ValueError):
-    """The sentence says what is wrong with the metadata, `kind` what sort of fault it is."""
+    """The sentence says what is wrong with the metadata. `kind` is the kind of fault."""
 
     def __init__(self, message: str, kind: Poison) -> None:
         super().__init__(message)
@@ -25,7 +25,7 @@ class BadMetadataError(ValueError):
 
     @property
     def code(self) -> ErrorCode:
-        """For whoever sent it."""
+        """The code for the sender."""
         if self.kind is Poison.METADATA_TOO_LARGE:
             return ErrorCode.METADATA_TOO_LARGE
         return ErrorCode.INVALID_METADATA
@@ -69,8 +69,8 @@ def normalise(raw: bytes, pod_id: str) -> str:
 
 
 def _readable(raw: bytes) -> None:
-    """Raises DecodeError where a game server could not read what it will be sent: the decoders
-    of known fields skip over the values of all others.
+    """Raises DecodeError where a game server could not read the metadata. This check is needed
+    since the decoder of known fields skips the values of all others.
     """
     value = decoded(_anything, raw)
     if _LONG_NUMBER.search(raw) and not _finite(value):
@@ -161,7 +161,7 @@ def _check_size(raw: bytes, mode: GameMode) -> None:
 
 
 def metadata_sum(raw: bytes) -> str:
-    """What the commit script knows the metadata again by: 16 digits of its SHA-1."""
+    """The first 16 digits of the SHA-1 of metadata: the commit script compares them."""
     return hashlib.sha1(raw, usedforsecurity=False).hexdigest()[:16]
 
 
@@ -180,7 +180,7 @@ def _parse(raw: bytes) -> _Known:
 
 
 def members_in(ticket_id: str, raw: bytes) -> tuple[Member, ...]:
-    """Whom to tell of a ticket with this metadata; nobody where it cannot be read."""
+    """The players to tell of a ticket with this metadata; empty where it cannot be read."""
     try:
         pod_id = _parse(raw).pod_id
     except BadMetadataError:

@@ -1,4 +1,4 @@
-"""What is sent of a match: its offer to all pods, and `MatchFound` to those of its players."""
+"""The messages about a match: its offer to all pods, and `MatchFound` to its players' pods."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def battle_request(
     durability: str = "none",
     traceparent: str = "",
 ) -> tuple[str, ...]:
-    """The offer of a match, in pieces: between two belongs the metadata of the next player, team
-    after team. Two players stand in `player1` and `player2`, more in `teams`.
+    """The offer of a match, in pieces. The metadata of the next player, team after team, belongs
+    between two pieces. Two players stand in `player1` and `player2`, more in `teams`.
     """
     sides = tuple(map(_players, teams))
     everybody = tuple(chain.from_iterable(sides))

@@ -1,4 +1,4 @@
-"""Requests in: enqueue and dequeue, decoded with every limit checked before anything else."""
+"""Decodes enqueues and dequeues, and checks every limit before anything else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from matchkeeper.wire.trace_context import traceparent_of
 
 _ABSENT = msgspec.Raw(b"")
 _EntryId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,15}-[0-9]{1,20}$(?!\n)")]
-"""Not before a line break either, where `$` matches, too: scripts could not read that."""
+"""`$` alone also matches before a line break at the end: scripts could not read that."""
 
 
 class RequestKind(StrEnum):
@@ -38,7 +38,7 @@ class EnqueueRequest(msgspec.Struct, frozen=True):
     request_id: str | None = None
     """Two messages with the same id are one request, however far apart."""
     traceparent: msgspec.Raw = msgspec.field(default_factory=lambda: _ABSENT)
-    """W3C Trace Context of the sender. Raw, since what is none is passed over."""
+    """W3C Trace Context of the sender. Raw, since an invalid one is ignored."""
     repeats: _EntryId | None = None
     """Sent again: the id that the stream gave to the same request the first time."""
 
@@ -49,7 +49,7 @@ class DequeueRequest(msgspec.Struct, frozen=True):
     player_id: str
     game_mode: str
     pod_id: str | None = None
-    """Who is told, where the player is in no queue. Else the pod that enqueued is told."""
+    """The pod to tell where the player is in no queue. Else the pod that enqueued is told."""
     request_id: str | None = None
     repeats: _EntryId | None = None
     """Sent again: the id that the stream gave to the same request the first time."""
@@ -61,19 +61,19 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     kind: RequestKind
     player_id: str
     game_mode: str
-    """As it was written."""
+    """The game mode as it was written."""
     pod_id: str | None
     metadata: str
     fingerprint: str = ""
     """The same for the same request sent again; empty where the sender gave it no id."""
     traceparent: str = ""
-    """Of the sender's trace; empty where there is none."""
+    """The traceparent of the sender's trace; empty where there is none."""
     repeats: str = ""
-    """Entry id of the same request as it was sent first; empty where this is the first."""
+    """Entry id of the same request when it was first sent; empty where this is the first."""
 
     @property
     def ticket_id(self) -> str:
-        """What it puts into the queue, or takes out: a player who comes alone is a ticket."""
+        """The ticket that it puts into the queue or takes out: its id is the player's."""
         return self.player_id
 
 

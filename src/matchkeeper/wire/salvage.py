@@ -11,10 +11,10 @@ import msgspec
 from matchkeeper.wire.limits import id_problem
 
 MAX_BYTES = 4 * 1_048_576
-"""A message beyond it is not searched for ids: the search holds up everybody else."""
+"""A longer message is not searched for ids: the search would delay all other messages."""
 
 _MAX_LENIENT_BYTES = 65_536
-"""As far as the lenient reader goes, which is a hundred times slower than the strict one."""
+"""The lenient reader reads so much: it is a hundred times slower than the strict one."""
 
 _IDS = {"playerid": "player_id", "podid": "pod_id", "gamemode": "game_mode"}
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -34,7 +34,7 @@ _BEFORE, _AFTER = 12, 20
 
 def ids_in(payload: bytes) -> dict[str, str]:
     """`player_id`, `pod_id` and `game_mode` of a message that cannot be used, as far as they can be
-    made out. Numbers count as ids, and names as other languages spell them (`playerId`, `PodId`).
+    read. Numbers count as ids, and so do names in other spellings (`playerId`, `PodId`).
     """
     if len(payload) > MAX_BYTES:
         return {}
@@ -72,14 +72,16 @@ def _top_fields(payload: bytes) -> dict[str, str]:
         fields = {name: bytes(raw).decode() for name, raw in _fields.decode(payload).items()}
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         text = payload[:_MAX_LENIENT_BYTES].decode(json.detect_encoding(payload), "replace")
-        # A sender may have made JSON of what was JSON already.
+        # A sender may have encoded JSON text as JSON once more.
         fields = _lenient((_scalar(text) if text.startswith('"') else None) or text)
     scalars = ((name, _scalar(token)) for name, token in fields.items())
     return {name: value for name, value in scalars if value is not None}
 
 
 def _lenient(text: str) -> dict[str, str]:
-    """The same out of text that is no JSON: values as they stand, the last of a name counts."""
+    """The same for text that is no JSON: values stay as they stand, the last of each name
+    counts.
+    """
     fields: dict[str, str] = {}
     depth, name = 0, None
     for match in _TOKEN.finditer(text):
@@ -98,7 +100,7 @@ def _lenient(text: str) -> dict[str, str]:
 
 
 def _scalar(token: str) -> str | None:
-    """What a string means, or a number as it was written."""
+    """The value of a string, or a number as it was written."""
     if token.startswith('"'):
         with suppress(ValueError):
             value = json.loads(token, strict=False)

@@ -1,6 +1,6 @@
 """W3C Trace Context: the `traceparent` that a request and a battle request may carry.
 
-It is for people who look on. What cannot be read is as good as none, and never an error.
+It is only for people who watch. A traceparent that cannot be read is ignored, never an error.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ _TRACEPARENT = re.compile(
     r"(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(-.*)?"
 )
 _LONGEST = 256
-"""Characters. Version 00 has 55; a later one may have more behind them."""
+"""Characters. Version 00 has 55; a later version may have more after them."""
 PATTERN = "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"
-"""What it looks like, for documents."""
+"""Its pattern, for documents."""
 
 
 def traceparent_in(text: str) -> str:
@@ -25,7 +25,7 @@ def traceparent_in(text: str) -> str:
 
 
 def traceparent_of(field: bytes) -> str:
-    """As `traceparent_in`, of the JSON text of a field; empty where it is absent or no string."""
+    """As `traceparent_in`, for the JSON text of a field; empty where it is absent or no string."""
     if len(field) < 2 or not field.startswith(b'"'):
         return ""
     return traceparent_in(field[1:-1].decode("ascii", "replace"))

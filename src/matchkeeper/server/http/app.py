@@ -50,8 +50,8 @@ def create_app(
     beside: Sequence[Router] = (),
     most_pages: int = MOST_PAGES,
 ) -> Litestar:
-    """The page, health, metrics and `/api/v1`, for a server that is wired; and what its caller puts
-    beside them: the controls of a demo. `stop` ends the pages' streams.
+    """The page, health, metrics and `/api/v1` of a wired server, and the routes that the caller
+    adds, such as the controls of a demo. `stop` ends the streams of open pages.
     """
     live = Live(
         context,

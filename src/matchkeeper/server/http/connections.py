@@ -1,4 +1,4 @@
-"""How long and how many HTTP connections are held: what strangers keep open harms nobody else."""
+"""How many HTTP connections are held and how long: idle ones must not harm other clients."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 REQUEST_SECONDS = 10.0
-"""For the headers of a request, and as long again for its body."""
+"""The time for the headers of a request, and as long again for its body."""
 READER_SECONDS = 30.0
-"""Who takes nothing of an answer for so long is gone."""
+"""A client that takes nothing of an answer for so long is gone."""
 _LOOK_SECONDS = 1.0
 _RESERVED = 64
 """Descriptors for alerts, traces, look-ups of names, and connections about to be closed."""
@@ -24,20 +24,20 @@ class Closed(StrEnum):
     SLOW_REQUEST = "slow_request"
     SLOW_READER = "slow_reader"
     CROWDED = "crowded"
-    """Others came, and it had asked for nothing yet."""
+    """Other clients came, and this one had asked for nothing yet."""
 
 
 def affordable(wanted: int, *, descriptors: int, in_use: int, redis: int) -> int:
-    """How many HTTP connections leave enough descriptors for all else; 0 or less: none."""
+    """How many HTTP connections leave enough descriptors for everything else; 0 or less: none."""
     return min(wanted, descriptors - in_use - redis - _RESERVED)
 
 
 def bounded(most: int, on_closed: Callable[[Closed], None]) -> type[H11Protocol]:
     """uvicorn's protocol with deadlines, and never more than `most` connections.
 
-    Its own `limit_concurrency` counts, but answers only whole requests: who never sends one would
-    be counted and kept for ever. Here who has asked for nothing yet makes room for a newcomer, so
-    that a probe is answered while a thousand half-sent requests come.
+    Its own `limit_concurrency` counts connections, but answers only whole requests: a client that
+    never sends one would be counted and kept for ever. Here a client that has asked for nothing yet
+    makes room for a new one, so that a probe is answered while a thousand half-sent requests come.
     """
 
     class Bounded(_Bounded):
@@ -67,7 +67,7 @@ class _Bounded(H11Protocol):
 
     @property
     def waiting(self) -> bool:
-        """Whether the next word is the client's."""
+        """Whether the server waits for the client to send."""
         return self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
 
     def _make_room(self) -> None:
@@ -80,7 +80,7 @@ class _Bounded(H11Protocol):
         oldest.end(Closed.CROWDED)
 
     def end(self, why: Closed) -> None:
-        """Closes it at once."""
+        """Closes the connection at once."""
         self.connections.discard(self)
         self._looking.cancel()
         self.transport.abort()

@@ -16,7 +16,7 @@ _NAV = '<a href="../../">Live page</a> <a href="openapi.json">OpenAPI document</
 
 
 def docs_router() -> Router:
-    """The page, made when it is asked for."""
+    """The route of the page, which is made when it is asked for."""
 
     @get("/api/v1/docs", include_in_schema=False, sync_to_thread=False)
     def docs(request: Request[Any, Any, Any]) -> Response[str]:

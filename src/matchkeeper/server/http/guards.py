@@ -1,4 +1,4 @@
-"""Who may ask, and how much at once: before any route is reached."""
+"""Which requests may pass, and how many at once, before any route is reached."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 Guard = Callable[[ASGIApp], ASGIApp]
 _EXEMPT = ("/health/", "/metrics")
-"""They tell nothing of players, and probes come by whatever name."""
+"""They tell nothing about players, and probes use any host name."""
 _MISDIRECTED, _BUSY = 421, 503
 _AT_ONCE = 4
 _WAITING = 32
@@ -21,8 +21,8 @@ _SECONDS = 15.0
 def host_allowed(header: str, allowed: Sequence[str]) -> bool:
     """Whether a request with this Host header is meant for us.
 
-    A page of strangers can make a browser look up a name of theirs as our address, but not send
-    another Host: so addresses and localhost are good, and of names only those that are known.
+    A foreign page can make its own name point to our address, but the browser still sends that name
+    as Host. So addresses and localhost pass, and only known names.
     """
     name = header.strip().lower()
     name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
@@ -64,8 +64,8 @@ def only_hosts(allowed: Sequence[str]) -> Guard:
 def budgeted(
     *, at_once: int = _AT_ONCE, waiting: int = _WAITING, seconds: float = _SECONDS
 ) -> Guard:
-    """What people ask of Redis: a few at once, a few more that wait, each with a deadline; 503 to
-    all others.
+    """Bounds what people ask of Redis: a few requests at once, a few more wait, each with a
+    deadline. All others are answered 503.
     """
     turn = asyncio.Semaphore(at_once)
     held = 0

@@ -1,4 +1,4 @@
-"""Is it alive, is it ready, and its figures."""
+"""Whether the server is alive, whether it is ready, and its metrics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _REMEMBERED_SECONDS = 1.0
 
 
 class _Ping:
-    """Whether Redis answers; asked at most once a second, however often the probes come."""
+    """Whether Redis answers. It is asked at most once a second, however often probes come."""
 
     def __init__(self, context: Context, clock: Callable[[], float]) -> None:
         self._context = context
@@ -56,7 +56,7 @@ def unfit(context: Context) -> list[str]:
 
 
 async def readiness(context: Context, ping: _Ping) -> Readiness:
-    """Ready means: running, connected, hearing requests. Game servers are somebody else's."""
+    """Ready means: running, connected, hearing requests. Missing game servers do not count."""
     reasons = []
     state, known = context.breaker.state, context.redis_events.problem
     if known:
@@ -98,7 +98,7 @@ def health_router(context: Context, *, clock: Callable[[], float] = time.monoton
 
     @get("/metrics", summary="Prometheus metrics", media_type=MediaType.TEXT)
     async def metrics() -> Response[bytes]:
-        # Asked here, so that people on call see what the probes of a load balancer see.
+        # Asked here, so that people on call see the same as the probes of a load balancer.
         ready = (await readiness(context, ping)).ready
         page = context.metrics.at_scrape(ready=ready, dropped_lines=dropped_lines())
         return Response(page, media_type=CONTENT_TYPE)

@@ -1,4 +1,4 @@
-"""What the open pages are sent: one snapshot a second, made once for all of them, by SSE."""
+"""Sends one snapshot a second to the open pages by SSE. It is made once for all of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _HEADERS = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """One second, encoded. The curves and the events change less often than that."""
+    """One second, encoded. The curves and the events change less often."""
 
     live: bytes
     events: bytes
@@ -44,8 +44,8 @@ class Frame:
 
 
 class Live:
-    """Makes a frame when a page asks for one, and not more than one a second; nobody asks, nothing
-    is made. A page that reads slowly misses frames: it is never sent an old one.
+    """Makes a frame when a page asks for one, at most one a second. If no page asks, none is made.
+    A page that reads slowly misses frames: it is never sent an old one.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class Live:
     ) -> None:
         self.stop = stop
         self.most = most
-        """Pages at once."""
+        """How many pages are open now."""
         self.pages = 0
         self.made = 0
-        """Frames since the start."""
+        """How many frames were made since the start."""
         self._context = context
         self._demo = demo
         self._clock = clock
@@ -71,12 +71,12 @@ class Live:
         self._frame: Frame | None = None
 
     def seconds_to_next(self) -> float:
-        """All pages are sent to at the same moments, so that they share a frame."""
+        """Seconds to the next frame. All pages get it at the same moment, so that they share it."""
         now = self._clock()
         return math.floor(now) + 1 - now
 
     def frame(self) -> Frame:
-        """That of this second."""
+        """The frame of this second."""
         second = math.floor(self._clock())
         if self._frame is None or second != self._second:
             self._second = second
@@ -114,7 +114,7 @@ class Live:
             breaker_failures=context.breaker.failures,
             seconds_until_probe=seconds if math.isfinite(seconds) else None,
             redis_problem=problem,
-            # Without Redis nothing is heard; that is said already.
+            # Without Redis nothing is heard; the snapshot says so already.
             not_ready=() if down else tuple(unfit(context)),
             game_server_failures=context.game_servers.failures,
             heartbeats=context.pods.heartbeats(),
@@ -129,12 +129,12 @@ class Live:
         )
 
     async def send_to(self, send: Send, closed: asyncio.Future[None]) -> None:
-        """Frames for one page, until it is closed or the server ends."""
+        """Sends frames to one page, until it is closed or the server ends."""
         events, hour = -1, -1
         body = _RETRY
         while not closed.done():
             frame = self.frame()
-            # The snapshot last: it is what makes the page draw.
+            # The snapshot comes last, since it makes the page draw.
             if frame.hour_version != hour:
                 body, hour = body + frame.hour, frame.hour_version
             if frame.events_version != events:
@@ -156,7 +156,9 @@ async def _closed(receive: Receive) -> None:
 
 
 def live_route(live: Live) -> ASGIRouteHandler:
-    """`/api/v1/live`. Not in the OpenAPI document, which has no words for a stream without end."""
+    """`/api/v1/live`. It is not in the OpenAPI document, which cannot describe an endless
+    stream.
+    """
 
     @asgi("/api/v1/live", copy_scope=False)
     async def stream(scope: Scope, receive: Receive, send: Send) -> None:

@@ -15,7 +15,7 @@ from matchkeeper.wire.limits import printable
 
 
 def match_routes(context: Context, guard: list[Any]) -> list[Any]:
-    """Reading is open; `guard` lets those pass who may end a match."""
+    """Everybody may read; `guard` lets pass the callers that may end a match."""
     operator = context.operator
 
     @get(

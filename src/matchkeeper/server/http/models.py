@@ -64,7 +64,7 @@ class HappenedView(msgspec.Struct, kw_only=True):
     game_mode: str
     match_id: str | None
     pod_id: str | None
-    """Who claimed, declined or started it."""
+    """The pod that claimed, declined or started it."""
     detail: str
     """The cause, the reason, or the code of a refusal."""
 

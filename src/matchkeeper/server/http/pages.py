@@ -1,4 +1,4 @@
-"""The live page at `/`: its files as they are, under a policy that lets nothing else run."""
+"""The live page at `/`: its files as they are. A policy lets nothing else run."""
 
 from __future__ import annotations
 

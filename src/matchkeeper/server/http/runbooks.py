@@ -1,4 +1,4 @@
-"""The runbooks, served by the server itself: who needs them may have no internet."""
+"""The runbooks, served by the server itself: people who need them may have no internet."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _NAV = '<a href="../../">Live page</a> <a href="index.md">All runbooks</a>'
 
 
 def folder() -> Path:
-    """Where they are: in the package, or beside the source in a checkout."""
+    """Where the runbooks are: in the package, or beside the source in a checkout."""
     inside = _PACKAGE / "runbooks"
     return inside if inside.is_dir() else _PACKAGE.parent.parent / "docs" / "runbooks"
 
 
 def rendered(text: str, *, nav: str = _NAV) -> str:
-    """Markdown as a page. Links to other folders become text: those are not served."""
+    """Markdown as a page. Links to other folders become text, since these are not served."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = markdown.parse(text)
     for token in tokens:
@@ -70,7 +70,7 @@ def _without_links_outside(tokens: list[Token]) -> list[Token]:
 
 
 def runbook_router() -> Router:
-    """`/docs/runbooks/…`, by the paths that the alerts name."""
+    """`/docs/runbooks/…`, at the paths that the alerts name."""
     here = folder()
     pages = {path.name: rendered(path.read_text("utf-8")) for path in sorted(here.glob("*.md"))}
 

@@ -1,4 +1,4 @@
-"""HTTP in our own event loop: our signals, our logs, our end."""
+"""HTTP in our own event loop, with our own signals, logs and shutdown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from matchkeeper.server.http.connections import Closed, affordable, bounded
 
 _END_SECONDS = 2
 _BACKLOG = 128
-"""Connections that the system keeps for us: what is accepted in one go."""
+"""How many connections the system keeps until they are accepted."""
 _FEWEST = 8
 _MOST_HEADERS = 32 * 1024
 
@@ -48,7 +48,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def connections_for(wanted: int, *, redis: int, facts: Facts) -> int:
-    """How many HTTP connections to hold, so that all `redis` connections find descriptors.
+    """How many HTTP connections to hold, so that descriptors are left for `redis` connections.
 
     Raises ConfigError where the process may open too few.
     """
@@ -77,7 +77,7 @@ async def serve_http(
     stop: asyncio.Event,
 ) -> None:
     """Serves until `stop` is set, with `most` connections at once. `on_closed` is told of each
-    that is closed because its client kept it waiting.
+    connection that the server closed, and why.
     """
     server = _Quiet(
         uvicorn.Config(

@@ -8,5 +8,5 @@ from litestar.params import Parameter
 
 Count = Annotated[int, Parameter(ge=1, le=1000, description="How many at most")]
 MOST_BYTES = 1024 * 1024
-"""Of metadata in one answer: an answer is made in the loop that makes the matches."""
+"""Bytes of metadata in one answer: it is made in the event loop that also makes the matches."""
 SECURITY: list[dict[str, list[str]]] = [{"token": []}]

@@ -77,7 +77,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """A wired server and the parts that others look at."""
+    """A wired server, and those of its parts that other code uses."""
 
     settings: Settings
     modes: tuple[GameMode, ...]
@@ -99,7 +99,7 @@ class Context:
     """None: streams are not read."""
     operator: Operator
     people: Stores
-    """What `operator` uses: connections of its own."""
+    """The stores that `operator` uses, with connections of their own."""
     traces: Traces
     watches: Watches
 
@@ -115,8 +115,8 @@ def build(
     network: Network | None = None,
 ) -> Context:
     """A server for the Redis at `url`, ready to run. `token` makes ids that are never made twice;
-    `exporter` takes the spans in the place of the collector, where traces are on; `network` is what
-    leads to Redis, if not sockets.
+    `exporter` takes the spans in place of the collector, where traces are on; `network` carries the
+    bytes to Redis in place of sockets.
 
     Raises ConfigError.
     """
@@ -239,7 +239,7 @@ class _Wiring:
         )
 
     def _looks(self, watches: Watches) -> list[Task]:
-        """Those who look at Redis by themselves."""
+        """The tasks that look at Redis by themselves."""
         watch = Watch(
             self._modes,
             self._runtime,
@@ -260,7 +260,7 @@ class _Wiring:
         ]
 
     def _handoff_events(self, committed: CommittedMatches) -> HandoffEvents:
-        # Figures need only what game servers claim; traces follow all matches.
+        # Metrics need only modes with claim handoff; traces follow all matches.
         traced = self._settings.tracing.enabled
         names = [mode.queue for mode in self._modes if traced or mode.handoff is Handoff.CLAIM]
         return HandoffEvents(self._stores.history, committed, self._runtime, queues=names)

@@ -1,4 +1,4 @@
-"""The two ways in: what is heard on Pub/Sub, and what stands in the stream."""
+"""The two ways in for requests: Pub/Sub and the stream."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ class Intakes:
     stream: StreamIntake | None
 
     def tasks(self, clock: ClockWatch) -> list[Task]:
-        """What runs; who asked while no server ran has a place of now, not of then."""
+        """The tasks to run. A request from a time without servers gets a place of the present
+        time.
+        """
         found = [
             Task(name="listening", run=self.pubsub.listen),
             Task(name="hearing", run=self.pubsub.keep),
@@ -55,7 +57,7 @@ def intakes_for(
         connection=stores.connection,
         settings=matchmaking,
         queues=queues,
-        # What is handed on must be read again, at least by this server.
+        # A request that is handed on must be read again, at least by this server.
         known_elsewhere=fleet.knows if matchmaking.read_streams else lambda _: False,
     )
     pubsub = PubSubIntake(ingest, stores.connection, stores.hearing, matchmaking, runtime)

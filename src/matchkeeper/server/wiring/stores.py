@@ -64,12 +64,14 @@ class Stores:
 
 
 def new_token() -> str:
-    """An id that is never made twice: 8 random bytes of this process and a number, as hex."""
+    """An id that is never made twice: 8 random bytes of this process and a number, in hex."""
     return f"{_PROCESS}{next(_numbers):016x}"
 
 
 def new_server_id(label: str | None = None, *, token: Callable[[], str] = new_token) -> str:
-    """A name for this process that no other has had; `label` is for people, and may come twice."""
+    """A name for this process that no other has had; `label` is for people, and need not be
+    unique.
+    """
     return f"{label or f'{socket.gethostname()}-{os.getpid()}'}-{token()}"
 
 
@@ -123,8 +125,8 @@ def stores_for_people(
     *,
     me: str,
 ) -> Stores:
-    """For what people ask by HTTP: connections, deadlines and a breaker of its own, so that nothing
-    they ask for keeps matching up. What fails is told to who asks.
+    """The stores for people's HTTP requests, with connections, deadlines and a breaker of their
+    own, so that these requests never delay matching. Failures are told only to the caller.
     """
     return stores_for(
         settings,
@@ -208,13 +210,13 @@ def channels_of(settings: Settings) -> Channels:
 def probe_for(
     settings: Settings, stores: Stores, *, events: RedisEvents, stop: asyncio.Event
 ) -> RedisProbe:
-    """What looks whether Redis can be used."""
+    """The probe that looks whether Redis can be used."""
     # Rights are given by patterns: what holds for some modes holds for all.
     queues = [mode.queue for mode in settings.modes()[:_MODES_TRIED]]
     waiting = stores.connection.options.durability.command
     return RedisProbe(
         stores.connection,
-        # Traces tell by themselves what they lack; nobody else needs it.
+        # Traces tell by themselves which rights they lack; no other part needs these rights.
         tried=trials(queues, channels_of(settings), waiting, traced=False),
         events=events,
         stop=stop,

@@ -1,5 +1,5 @@
-"""Traces, where they are on: with a connection and a circuit breaker of their own, so that what
-fails with them fails alone.
+"""Traces, where they are on. They have a connection and a circuit breaker of their own, so that
+their failures harm nothing else.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def traces_for(
     runtime: Runtime,
     exporter: SpanExporter | None = None,
 ) -> Traces:
-    """Traces as the settings say. `exporter` takes the spans in the place of the collector.
+    """Traces as the settings say. `exporter` takes the spans in place of the collector.
 
     Raises ConfigError where OpenTelemetry is wanted and not installed.
     """
@@ -72,7 +72,7 @@ def _connection(options: ConnectionOptions, runtime: Runtime) -> Connection:
             rng=runtime.rng,
             on_change=lambda _change: None,
         ),
-        observer=Unobserved(),  # what fails is told by who asks, as lost traces
+        observer=Unobserved(),  # the caller tells failures as lost traces
         clock=runtime.clock,
         rng=runtime.rng,
         stop=runtime.stop,

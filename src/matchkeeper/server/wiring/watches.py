@@ -1,4 +1,4 @@
-"""Those who look at Redis by themselves, and what they have to tell."""
+"""The parts that look at Redis by themselves, and the problems they tell."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matchkeeper.server.wiring.stores import Stores
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watches:
-    """Its clock and its data set, and whether it keeps what it is given."""
+    """They watch its clock and data set, and whether it keeps what it is given."""
 
     clock: ClockWatch
     doubts: RedisDoubts
@@ -27,12 +27,12 @@ class Watches:
         ]
 
     def problems(self) -> list[Problem]:
-        """What is to be told now, in readiness and on the live page."""
+        """The present problems, for readiness and for the live page."""
         return [*self.clock.problems(), *self.doubts.problems()]
 
 
 def watches_for(stores: Stores, runtime: Runtime) -> Watches:
-    """Those of one server."""
+    """The watches of one server."""
     return Watches(
         clock=ClockWatch(stores.clock, runtime),
         doubts=RedisDoubts(stores.connection, runtime),
