@@ -40,8 +40,8 @@ def main(
     """Runs a real server on a real Valkey and prints one table of figures.
 
     Each throughput stands beside what the same commands reach when a client without any logic
-    sends them, in the same run: machines differ, the ratio tells. Exits with 1 where a figure
-    misses what it has to reach.
+    sends them, in the same run: machines differ, so the ratio is what counts. Exits with 1 where a
+    figure misses what it has to reach.
 
     Example: python -m bench --case latency --runs 5 --json bench.json
     """

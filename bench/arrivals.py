@@ -1,4 +1,4 @@
-"""`python -m bench.arrivals`: players who ask at a steady rate, each at a moment of chance."""
+"""`python -m bench.arrivals`: players who ask at a steady rate, each at a random moment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.raw import Line
 from crowd.wire import packed
 
 _STEP_SECONDS = 0.0005
-# Requests are made of ready pieces: whoever asks shares the cores with those who are measured.
+# Requests are made of ready pieces: this process shares the cores with those that are measured.
 _NAME, _SENT = b"@name@", b"987654321"
 _BODY = body(_NAME.decode(), sent=int(_SENT)).encode()
 _STREAM = packed("XADD", "match:requests", "*", "kind", "enqueue", "body", "")[:-6]

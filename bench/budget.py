@@ -15,7 +15,7 @@ SLACK = 1.10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Of one player, from request to started match."""
+    """The cost of one player, from request to started match."""
 
     redis_commands: float
     """Those inside scripts among them, and those of the game server that claims."""

@@ -14,7 +14,7 @@ from bench import latency, rounds, throughput, upkeep
 
 _MS = 1000.0
 _WANTED = 40_000.0
-"""Players a second, where seven tenths of the ceiling are so many."""
+"""Players a second; asked for only where seven tenths of the ceiling are as many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,14 +23,14 @@ class Row:
 
     name: str
     values: Sequence[float]
-    """Of all runs."""
+    """The figures of all runs."""
     unit: str
     target: str = ""
     met: bool | None = None
     ceiling: float | None = None
     """What Redis alone lets through, in the same unit, from the same run."""
     ratio: float | None = None
-    """Of figure and ceiling, run by run; the median."""
+    """The ratio of figure and ceiling, run by run; the median."""
 
     @property
     def middle(self) -> float:

@@ -57,10 +57,10 @@ class _Recorder:
     memory_ms: int = 120_000
     options: Any = field(default_factory=lambda: SimpleNamespace(durability=Durability()))
     count: int = 0
-    """Of the requests or proposals in the next call."""
+    """The number of requests or proposals in the next call."""
 
     async def script(self, call: Call[Any], **_: object) -> Any:
-        """As of a connection; the reply is one that is always fine."""
+        """Like that of a connection; the reply is one that always fits."""
         self.commands.append(packed(*call.command))
         if call.script is enqueue:
             return call.script.reads([0, *[b"queued", b"1.0"] * self.count])
@@ -101,7 +101,7 @@ class Ceiling:
             )
             return self._timed([(read + each, 2) for each in enqueues])
         heard = [b"".join(map(_published, batch)) for batch in batches]
-        # Whoever asks hears the answers too, as beside a server.
+        # The players who ask hear the answers too, as beside a server.
         with self._site.line() as server:
             server.send(packed("SUBSCRIBE", _REQUESTS, "pod:pod:match_result"))
             server.replies(2)

@@ -15,14 +15,14 @@ class Latency:
     """One run at one rate."""
 
     stream: bool
-    """Came by stream and were claimed; else by Pub/Sub and published."""
+    """Players came by stream and were claimed; else by Pub/Sub and published."""
     rate: float
     """Players a second that asked."""
     median_seconds: float
     p99_seconds: float
     longest_seconds: float
     ping_p99_seconds: float
-    """Of a PING beside all this."""
+    """The latency of a PING beside all this."""
     slow_scripts: int
     """Calls that held Redis for more than 5 ms."""
     calls: int
@@ -32,7 +32,7 @@ class Latency:
 
 
 def at(folder: Path, *, rate: float, seconds: float, stream: bool) -> Latency:
-    """Players come at `rate` for so many seconds."""
+    """Players come at `rate` for `seconds` seconds."""
     with opened(folder) as site:
         mode = {"game_mode": "Duel", "handoff": "claim" if stream else "publish"}
         server, _ = site.server([mode], MATCHMAKING__OFFER_TIMEOUT_SECONDS=60)

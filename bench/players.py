@@ -28,7 +28,7 @@ def body(name: str, *, mode: str = "Duel", sent: int = 0, mmr: float = 1500) -> 
 
 
 def names(count: int, *, prefix: str = "p") -> list[str]:
-    """Of so many players."""
+    """The names of `count` players."""
     return [f"{prefix}{number:07d}" for number in range(count)]
 
 

@@ -1,7 +1,7 @@
 """`python -m bench.pod`: a process that plays the game servers, as fast as it can.
 
-It hears every battle request and every answer, claims and confirms. When its standard input closes
-it goes on until nothing more comes, and prints what it saw as JSON.
+It hears every battle request and every answer, claims and confirms. When its standard input closes,
+it goes on until nothing more comes, and then prints what it saw as JSON.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def _short(value: float) -> str:
 
 def _drawn(path: Path, lines: Mapping[str, Any], *, log: str = "", **labels: str) -> Path:
     """`log`: the axes that are logarithmic; other values begin at 0. `labels`: title and so on."""
-    # An optional dependency: only who asks for plots needs it.
+    # An optional dependency: only plots need it.
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(6, 3.6), layout="constrained")

@@ -24,18 +24,18 @@ _TICK_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundTime:
-    """Of one queue."""
+    """The figures of one queue."""
 
     tickets: int
     matchable: bool
     first_seconds: float
-    """Of the server's first round, which has to read all metadata."""
+    """Seconds of the server's first round, which has to read all metadata."""
     seconds: tuple[float, ...]
     """Reading and pairing in later rounds."""
     commit_seconds: float
-    """Of all matches, once a game server is there."""
+    """Seconds for all matches, once a game server is there."""
     lag_seconds: float
-    """The 99th percentile of what `/health/live` took meanwhile: who waits there waits for the
+    """The 99th percentile of what `/health/live` took meanwhile: such a request waits for the
     event loop.
     """
     server_bytes: int

@@ -38,7 +38,7 @@ class Process:
     popen: subprocess.Popen[str]
 
     def cpu_seconds(self) -> float:
-        """Of all its threads, since its start."""
+        """CPU time of all its threads, since its start."""
         fields = Path(f"/proc/{self.popen.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
@@ -79,7 +79,7 @@ class Site:
         return Counter({name: int(calls) for name, calls in rows})
 
     def ping_p99_while(self, going: Callable[[], bool]) -> float:
-        """Of the PINGs sent meanwhile, in seconds."""
+        """The 99th percentile of the PINGs sent meanwhile, in seconds."""
         found: list[float] = []
         looked_at, going_on = 0.0, True
         with self.line() as line:
@@ -218,7 +218,7 @@ class Lag:
         self._thread.join()
 
     def p99_seconds(self) -> float:
-        """Of the answers until then."""
+        """The 99th percentile of the answers until then."""
         return sorted(self._seconds)[int(0.99 * (len(self._seconds) - 1))]
 
 

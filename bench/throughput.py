@@ -48,9 +48,9 @@ class Way:
 
     players: int
     stream: bool
-    """Else by Pub/Sub."""
+    """Players come by stream; else by Pub/Sub."""
     claims: bool
-    """Else matches are only published."""
+    """Matches are claimed; else they are only published."""
 
 
 def with_server(folder: Path, way: Way) -> Throughput:
@@ -97,7 +97,7 @@ def ceiling(folder: Path, way: Way) -> float:
 
 
 def _publish(site: Site, who: list[str]) -> None:
-    """As fast as they are answered."""
+    """Publishes requests as fast as they are answered."""
     commands = [packed("PUBLISH", "match:enqueue:request", body(player)) for player in who]
     chunks = [commands[at : at + _CHUNK] for at in range(0, len(commands), _CHUNK)]
     with site.line() as hears, site.line() as speaks:
@@ -113,7 +113,7 @@ def _publish(site: Site, who: list[str]) -> None:
 
 
 def await_all(site: Site, *, but: int = 0) -> None:
-    """Returns once all but so many players are matched and all matches are over."""
+    """Returns once all but `but` players are matched and all matches are over."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     with site.line() as line:
         while sum(_left(line)) > but:

@@ -27,7 +27,7 @@ class Idle:
 
 
 def idle(folder: Path, *, queues: int, seconds: float) -> Idle:
-    """Nothing happens for so many seconds."""
+    """Measures a server to which nothing happens for `seconds` seconds."""
     with opened(folder) as site:
         process, server = site.server([{"game_mode": f"Mode{n}"} for n in range(queues)])
         time.sleep(_SETTLE_SECONDS)
@@ -52,11 +52,11 @@ class Flow:
 
     passed: tuple[int, ...]
     bytes: tuple[int, ...]
-    """What the server held after so many."""
+    """What the server held after each of these."""
 
 
 def flow(folder: Path, *, players: int, steps: int) -> Flow:
-    """Lets `players` pass through in so many steps."""
+    """Lets `players` pass through in `steps` steps."""
     passed, sizes = [], []
     with opened(folder) as site:
         mode = {"game_mode": "Duel", "handoff": "publish"}

@@ -16,9 +16,9 @@ _PORTS = (15_000, 30_000)
 class Port:
     """A port of this process for as long as this object lives.
 
-    A server that is killed a thousand times leaves its port free for a moment each time. Whoever
-    else looks for one, such as a second chaos on this machine, must not find it: the clients of
-    one run would speak to the server of the other. So the choice is locked, in a file.
+    A server that is killed a thousand times leaves its port free for a moment each time. Another
+    process that looks for a port, such as a second chaos on this machine, must not find it: the
+    clients of one run would speak to the server of the other. So a file locks the choice.
     """
 
     def __init__(self) -> None:

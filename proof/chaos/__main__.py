@@ -61,7 +61,7 @@ def main(
 async def _run(options: Options) -> list[Outcome]:
     task = asyncio.current_task()
     assert task is not None  # noqa: S101  # this is one
-    # Whoever ends us ends the servers and pods, too.
+    # A signal that ends this process must end the servers and pods, too.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with console.status("starting") as status:
         return [await phase.run(plan, options, status.update) for plan in phase.plans(options)]

@@ -73,4 +73,4 @@ class Blow:
     in_flight: int = 0
     """Commands that were sent and not answered when it fell."""
     then_calm: bool = False
-    """No other fault follows before a match was started: the recovery is this one's."""
+    """No other fault follows before a match is started: so this fault explains the recovery."""

@@ -15,7 +15,7 @@ _NAMES = {each.sha.encode(): each.name for each in scripts.every()}
 
 
 def frame_end(data: bytes | bytearray, start: int = 0) -> int:
-    """The index behind the frame that begins at `start`, or -1 when it has not come wholly."""
+    """The index behind the frame that begins at `start`, or -1 where a part of it is missing."""
     at, wanted = start, 1
     while wanted:
         line_end = data.find(b"\r\n", at)

@@ -49,7 +49,7 @@ class Lasting:
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _server(self) -> Child:
-        """Rather the one that hears Pub/Sub, whose part another has to take."""
+        """Prefers the server that hears Pub/Sub: another one has to take its part."""
         hearing = await self._site.hearing()
         return self._rng.choice((hearing or self._site.servers) + self._site.servers)
 
@@ -92,7 +92,7 @@ class Lasting:
             await self._pause(_HEARD_SECONDS)
             site.allow_matches_of(new)
             await self._pause(_HEARD_SECONDS)
-            # Who cannot reach Redis hears of nobody.
+            # A server that cannot reach Redis hears of no other.
             site.allow_matches_of(new - 1, new)
             site.quiet = False
         for server in others:

@@ -11,7 +11,7 @@ from proof.look import SCRIPT, read
 
 
 class Looker:
-    """Of the started matches each look tells those that are new."""
+    """Each look tells only those started matches that are new."""
 
     def __init__(self, tags: Sequence[str], *, replicas: int) -> None:
         self._tags = tuple(tags)
@@ -21,7 +21,7 @@ class Looker:
         """How many waited in the streams at the last look."""
 
     async def look(self, port: int) -> State | None:
-        """What stands there and can be relied on; None when that is not to be had now."""
+        """What stands there and can be relied on; None where nothing can be relied on now."""
         client = Client(port)
         try:
             text, _, reached = await client.call(

@@ -65,7 +65,7 @@ class Outcome:
 
 
 def plans(options: Options) -> list[Plan]:
-    """Most of the time for crashes that come back from the AOF, the rest for failovers."""
+    """Most of the time goes to crashes that come back from the AOF, the rest to failovers."""
     seconds, crashes = 60 * options.minutes, options.crashes
     return [
         Plan(name="AOF", replicas=0, seconds=0.8 * seconds, crashes=int(0.95 * crashes)),

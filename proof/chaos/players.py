@@ -20,11 +20,11 @@ _WITH_IDS = 0.5
 _LEAVE = 0.12
 _ASK_AGAIN_SECONDS = 1.0
 _KNOWN_SECONDS = MEMORY_SECONDS - 5
-"""So long a request that does not say what it repeats may be sent again: what is on its way is late
-by a few seconds, and what comes when the first is forgotten is a new request."""
+"""How long a request that does not say what it repeats may be sent again: a copy may be on its way
+for a few seconds, and a copy that comes when the first is forgotten is a new request."""
 _PATIENCE = 45
-"""So often a player asks: longer than nobody answers, whatever the faults. Each time that it is
-read the request is remembered anew."""
+"""How often a player asks: for longer than any fault keeps answers away. Each time that the request
+is read it is remembered anew."""
 _LIMIT = 100_000
 _TRY_AGAIN = ("internal_error", "not_durable", "rate_limit_exceeded")
 """What happened is not known; the same request again is safe."""
@@ -127,7 +127,7 @@ class Players:
             by_stream=player.by_stream,
         )
         body = {"player_id": player.name, "game_mode": player.mode, "pod_id": player.pod}
-        # What is neither kept nor known again can be sent but once, and may be lost.
+        # A request that is neither kept nor known again can be sent only once, and may be lost.
         once = not (player.by_stream or player.has_ids)
         if not once:
             body["request_id"] = f"{word} {player.name}"
@@ -150,7 +150,7 @@ class Players:
     async def _send_while_known(
         self, player: Player, word: str, body: dict[str, str], known_until: float
     ) -> str:
-        """As `_send`, but never later than that, unless it says what it repeats. Raises
+        """As `_send`, but never later than that, unless the request says what it repeats. Raises
         TimeoutError, too.
         """
         if "repeats" in body:

@@ -46,7 +46,7 @@ _SHARES = {
 
 
 class Pods:
-    """All of a process: it listens once for all of its pods."""
+    """All pods of a process, which listens once for all of them."""
 
     def __init__(self, options: PodOptions) -> None:
         self._options = options
@@ -55,7 +55,7 @@ class Pods:
         self._client = Client(options.port, timeout_seconds=DEADLINE_SECONDS)
         self._names = [f"{options.name}-{number}" for number in range(_PODS)]
         url, timeout = f"redis://127.0.0.1:{options.port}/0", timedelta(seconds=DEADLINE_SECONDS)
-        # Only to claim, confirm and decline with: what they hear is noted here.
+        # These only claim, confirm and decline: what they hear is noted here.
         self._pods = [GameServer(url, pod_id=name, timeout=timeout) for name in self._names]
         self._players = Players(
             options,
@@ -157,7 +157,7 @@ class Pods:
     async def _again(
         self, offer: BattleRequest, ask: Callable[[BattleRequest], Awaitable[bool]], *, tries: int
     ) -> bool:
-        """What the client says, asked again until it knows."""
+        """What the client says. It is asked again until it knows."""
         for _ in range(tries):
             with suppress(StoreError):
                 return await ask(offer)

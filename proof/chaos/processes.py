@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _ENDED_WELL = (0, -signal.SIGTERM)
-"""The second: it was told so soon that it had not yet begun to listen to signals."""
+"""The second code: the process was told to end before it had begun to listen to signals."""
 _NICE = 19
 Command = Callable[[int], tuple[list[str], dict[str, str]]]
 """From the number of the start to the arguments and the environment."""
@@ -38,7 +38,7 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Of the process; 0 where there is none."""
+        """The id of the process; 0 where there is none."""
         return self._process.pid if self._process is not None else 0
 
     @property
@@ -53,7 +53,7 @@ class Child:
             return text.encode() in log.read()
 
     def failures(self) -> list[str]:
-        """What ended although nobody had killed it, and what did not end well when it was told to.
+        """Processes that ended although nobody had killed them, or did not end well when told to.
 
         Each is told once.
         """
@@ -65,7 +65,7 @@ class Child:
 
     @property
     def lingering(self) -> int:
-        """Processes that were told to stop, and run."""
+        """Processes that were told to stop, and still run."""
         return sum(each.poll() is None for each in self._leaving)
 
     def start(self) -> None:

@@ -15,7 +15,7 @@ from proof.chaos.frames import Splitter, command_name, pods_told
 
 _CHUNK = 1 << 16
 _LATE_SECONDS = 1.6
-"""Longer than every deadline of those who wait for a reply."""
+"""Longer than the deadline of any client that waits for a reply."""
 _RESET = struct.pack("ii", 1, 0)
 _WAITS_ON_PURPOSE = "XREADGROUP"
 
@@ -31,7 +31,7 @@ class Weather:
     refuses: bool = False
     """New connections are closed at once."""
     delay_seconds: float = 0.0
-    """Each chunk of bytes takes so long, both ways."""
+    """How long each chunk of bytes takes, both ways."""
     passes: asyncio.Event = field(default_factory=asyncio.Event)
     """Not set: a black hole. What is on its way arrives when the hole closes."""
 
@@ -48,10 +48,10 @@ class Proxy:
         self.weather = Weather()
         self.weather.passes.set()
         self.plan: Callable[[str], CommandFault | None] = _nothing
-        """Asked about every command, by its name."""
+        """Called with the name of every command."""
         self.deaf: Callable[[str], None] = _nothing
-        """Told the name of a pod when the connection on which it listened has ended. A pod that
-        stands still cannot know."""
+        """Called with the name of a pod when the connection on which it listened has ended. A pod
+        that stands still cannot know."""
         self.injected: Counter[CommandFault] = Counter()
         self.commands = 0
         self.committed_at = 0.0
@@ -157,7 +157,7 @@ class Link:
 
     @property
     def in_flight(self) -> int:
-        """Commands without a reply, but for those that wait on purpose."""
+        """Commands without a reply, except those that wait on purpose."""
         return sum(name != _WAITS_ON_PURPOSE for name, _ in self._waiting)
 
     async def run(self) -> None:

@@ -18,16 +18,16 @@ LIFETIMES = {"brief": 6.0}
 """Seconds after which a player who waits in a mode is taken out."""
 LEASE_SECONDS = 2.0
 MEMORY_SECONDS = 45.0
-"""For so long a request is remembered."""
+"""How long a request is remembered."""
 REFUSALS = Refusals(claims=5, after_seconds=1.5, apart_seconds=0.8)
-"""Of the claims of pods that start nothing, in each mode. One may be let through with each lease,
-which is known to a second. A failover may forget a claim, which then does not count."""
+"""When the claims of pods that start nothing are refused, in each mode. One may be let through with
+each lease, which is known to a second. A failover may forget a claim, which then does not count."""
 DEADLINE_SECONDS = 1.0
-"""Of every operation on Redis, of servers and pods alike."""
+"""The deadline of every operation on Redis, for servers and pods alike."""
 
 
 def sizes(edition: int) -> dict[str, int]:
-    """Players of a match by tag, in an edition of the settings; two that follow differ."""
+    """Players of a match by tag, in an edition of the settings; each differs from the next."""
     return {"duel": 2, "squad": 2 if edition % 2 else 4, "ranked": 2, "brief": 3, "open": 2}
 
 
@@ -60,7 +60,7 @@ class Options:
 
     minutes: float
     crashes: int
-    """At least so many crash cycles, however long they take. 0: as many as there is time for."""
+    """The least number of crash cycles, however long they take. 0: as many as there is time for."""
     seed: int
     players_per_second: float
     folder: Path
@@ -71,9 +71,9 @@ class PodOptions:
     """What a pod process is told at its start."""
 
     name: str
-    """Of the process; its pods are named after it, and keep their names."""
+    """The name of the process; its pods are named after it, and keep their names."""
     start: int
-    """How often the process was started; its players are others each time."""
+    """How often the process was started; it has other players each time."""
     port: int
     notes: str
     stop: str

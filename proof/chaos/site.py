@@ -22,7 +22,7 @@ _SERVERS = 2
 _POD_PROCESSES = 3
 _SETTLED_SECONDS = 2.0
 _ARRIVED_SECONDS = 4.0
-"""After so long everybody has heard what was published, unless cut off."""
+"""After this time everybody has heard what was published, unless cut off."""
 _PATIENCE_SECONDS = 90.0
 _IN_STEP_SECONDS = 20.0
 
@@ -48,13 +48,13 @@ class Site:
         self._looker = Looker(tuple(sizes(0)), replicas=replicas)
         self._stop = folder / "stop"
         self._editions: dict[str, int] = {}
-        """Of the settings of each server."""
+        """The edition of the settings of each server."""
         self.quiet = False
         """No other faults now."""
         self.rolls_out = False
         """Servers have different settings, or had a moment ago."""
         self.settled = asyncio.Lock()
-        """Held by who starts a server with another one, and by who wants all of them to serve."""
+        """Held while a server starts with another edition, and while all of them have to serve."""
 
     async def open(self) -> None:
         """Starts everything; returns once players are matched."""
@@ -122,8 +122,9 @@ class Site:
         return [each for each in self.servers if f"-{each.pid}-" in holder.decode()]
 
     async def all_gone(self) -> None:
-        """Returns once those servers have ended that were replaced, and what they published has
-        come. Raises TimeoutError.
+        """Returns once the servers that were replaced have ended, and what they published has come.
+
+        Raises TimeoutError.
         """
         async with asyncio.timeout(_PATIENCE_SECONDS):
             while any(server.lingering for server in self.servers):
@@ -157,7 +158,7 @@ class Site:
 
     def end(self) -> None:
         """No more match servers and pods; remembers what went wrong with them since the storm."""
-        self.proxy.deaf = lambda _pod: None  # that they hear no more is no news now
+        self.proxy.deaf = lambda _pod: None  # now it is no news that they hear nothing more
         for child in (*self.servers, *self.pods):
             self.ended += child.failures()
             self.ended += [f"{child.name}, told to stop, which never did"] * child.lingering
@@ -199,7 +200,7 @@ class Site:
         return [line for line in told if any(sign in line for sign in _DEFECTS)]
 
     def histories(self) -> list[Path]:
-        """The files in which it stands what was seen."""
+        """The files that say what was seen."""
         return sorted(self._folder.glob("*.jsonl"))
 
     def _swallow(self, name: str) -> Path:
@@ -227,7 +228,7 @@ class Site:
 
         def command(start: int) -> tuple[list[str], dict[str, str]]:
             options = PodOptions(
-                # Unlike those of any other run: nobody can take the one's players for the other's.
+                # No other run has these names, so that nobody confuses the players of two runs.
                 name=f"{self._run}.{name}",
                 start=start,
                 port=self.proxy.port,

@@ -29,7 +29,7 @@ _LONGEST_AIM_SECONDS = 0.15
 _LONGEST_RECOVERY_SECONDS = 30.0
 _QUIET_SECONDS = 0.2
 _LOOKED_SECONDS = 3.0
-"""A server that started without Valkey has looked at it after so long."""
+"""After this time a server that started without Valkey has looked at it."""
 _OFTEN, _SELDOM = 0.08, 0.004
 """The share of commands that meet a fault in a storm, and in a volley."""
 _VOLLEY, _SHORT_VOLLEY = (10, 50), (1, 20)
@@ -248,7 +248,7 @@ class Storm:
             await asyncio.sleep(self._rng.uniform(0.2, 3) if right[0] == "-" else 0)
 
     async def _freeze_server(self) -> None:
-        # What one makes by old settings, as it knows no better, is nobody's fault.
+        # A server that knows no newer settings may match by old ones: this is nobody's fault.
         longest = 1 if self._site.rolls_out else 8
         await self._freeze(self._rng.choice(self._site.servers), longest=longest)
 
@@ -259,7 +259,7 @@ class Storm:
         valkey.thaw()
 
     async def _freeze(self, child: Child, *, longest: float) -> None:
-        """`longest`: longer than leases and what anybody waits for, where others go on."""
+        """`longest`: where others go on, longer than leases and all that anybody waits for."""
         self._site.freeze(child)
         await asyncio.sleep(self._rng.choice((0.05, 0.3, 1, longest)))
         self._site.thaw(child)

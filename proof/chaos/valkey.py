@@ -136,7 +136,7 @@ class Valkey:
         self._signal(signal.SIGCONT)
 
     def wipe(self) -> None:
-        """Forgets everything, as a new machine."""
+        """Forgets everything, like a new machine."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def tear(self, rng: random.Random) -> None:
@@ -172,8 +172,8 @@ class Valkey:
     async def refuse_writes(self, seconds: float) -> None:
         """The disk is full and Valkey lives on: it refuses writes until there is room again.
 
-        Not a byte more fits: what Valkey 8.1 does after half a write, when it lives on, leaves an
-        AOF that it cannot read.
+        Not a byte more fits: when Valkey 8.1 lives on after half a write, it leaves an AOF that it
+        cannot read.
         """
         await until_done(self.port, "CONFIG", "SET", "appendfsync", "everysec")
         self._limit(1)
@@ -224,7 +224,7 @@ class Valkey:
             self._process.send_signal(number)
 
     def _answers(self) -> bool:
-        """Asked without the event loop, which is busy with all who try to connect meanwhile."""
+        """Asks without the event loop, which is busy with clients that try to connect meanwhile."""
         assert self._process is not None  # noqa: S101  # it was launched
         try:
             with socket.create_connection(("127.0.0.1", self.port), _PING_SECONDS) as line:
@@ -232,7 +232,7 @@ class Valkey:
                 if not line.recv(16).startswith(b"+PONG"):
                     return False
                 line.sendall(b"INFO server\r\n")
-                # Not somebody else who listens there.
+                # It is not some other process that listens there.
                 return f"process_id:{self._process.pid}\r" in line.recv(1 << 16).decode()
         except OSError:
             return False

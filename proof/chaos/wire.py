@@ -35,7 +35,7 @@ class Line:
             raise WireError(str(error)) from None
 
     def send(self, *args: str | bytes | float) -> None:
-        """A command on its way."""
+        """Sends a command."""
         self._writer.write(packed(*args))
 
     async def receive(self) -> Any:

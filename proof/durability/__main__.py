@@ -32,7 +32,7 @@ def main(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the moments at which Redis crashes.")] = 1,
 ) -> None:
-    """Crashes Valkey while players come, and counts who was told EnQueued and is gone.
+    """Crashes Valkey while players come, and counts those who were told EnQueued and are gone.
 
     `kill -9` ends the process; what it had written to its file is kept by the system. A loss of
     power takes that, too: the file is cut back to what was synced (needs cc). Requests by stream
@@ -46,7 +46,7 @@ def main(
         console.print(f"Error: there is no durability {', '.join(setting or ())}", markup=False)
         console.print("Hint: none, fsync or replicas:1")
         sys.exit(2)
-    # It says of every write to a Valkey that has just crashed that it failed.
+    # asyncio logs each failed write to a Valkey that has just crashed.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="matchkeeper-durability-") as name:
         losses = asyncio.run(_run(wanted, Path(name), crashes, random.Random(seed)))

@@ -32,7 +32,7 @@ class Crash(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One durability, and what of Redis is behind it."""
+    """One durability, and the settings of Redis behind it."""
 
     durability: str
     """`redis.durability`."""
@@ -117,7 +117,7 @@ class Scene:
             power.cut_back(self._primary_folder / "appendonlydir", self._log)
 
     async def recover(self) -> set[str]:
-        """Valkey is there again; returns who waits once all has come to rest."""
+        """Valkey is there again; returns the players who wait once all has come to rest."""
         if self._setting.crash is Crash.PROMOTE:
             await self._replica.promote()
             self._proxy.target = self._replica.port

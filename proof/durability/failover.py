@@ -1,4 +1,4 @@
-"""Who is started twice, and who is missing, when a replica takes over that is behind."""
+"""Who is started twice, and who is missing, when a replica that is behind takes over."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ _REST_SECONDS = 4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failover:
-    """What is waited for, and how many replicas there are; the one that is behind takes over."""
+    """What servers wait for, and how many replicas there are; the one that is behind takes over."""
 
     durability: str
     replicas: int
 
     @property
     def is_promised(self) -> bool:
-        """As many are waited for as could be promoted."""
+        """Whether servers wait for as many replicas as could be promoted."""
         return self.durability == f"replicas:{self.replicas}"
 
 
@@ -60,7 +60,7 @@ class Undone:
     """What came of one failover, in players."""
 
     told: int
-    """EnQueued."""
+    """Players who were told EnQueued."""
     started: int
     twice: int
     """In two battles, or in one and in the queue, by what `started()` returned to game servers."""
@@ -85,7 +85,7 @@ class Game:
         self._playing: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
-        """Until `close` matches are played, and until `stop` players come."""
+        """Matches are played until `close`, and players come until `stop`."""
         for pod in self._pods:
             await self._exit.enter_async_context(pod)
         self._playing = [asyncio.create_task(self._play(pod)) for pod in self._pods]

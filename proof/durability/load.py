@@ -71,7 +71,7 @@ class Load:
 
 
 async def at_rest(port: int, *, seconds: float, longest: float) -> set[str]:
-    """Who stands in the queue once nothing has changed for so long, and no request waits."""
+    """Who stands in the queue once nothing has changed for `seconds`, and no request waits."""
     begun = changed = time.monotonic()
     last: set[str] = set()
     while time.monotonic() - changed < seconds and time.monotonic() - begun < longest:

@@ -14,7 +14,7 @@ class NoCompilerError(Exception):
 
 
 def compiled(folder: Path) -> Path:
-    """Compiles what notes the syncs. Raises NoCompilerError."""
+    """Compiles the library that notes the syncs. Raises NoCompilerError."""
     if shutil.which("cc") is None:
         raise NoCompilerError("cc is missing (Debian: apt-get install gcc libc6-dev)")
     path = folder / "synced.so"

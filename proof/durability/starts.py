@@ -28,7 +28,7 @@ def main(
     Players count as started by what `started()` returned to their game server. Exits with 1 when
     anybody was started twice or is missing although as many replicas were waited for as there are.
     """
-    # It says of every write to a Valkey that has just died that it failed.
+    # asyncio logs each failed write to a Valkey that has just died.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="matchkeeper-starts-") as name:
         found = asyncio.run(_run(Path(name), failovers, random.Random(seed)))

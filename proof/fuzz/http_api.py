@@ -30,7 +30,7 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
     "entry_id": ("0-0", "0", "1-1", "-", "+", "x", "99999999999999999999-1", "1-x"),
 }
 _BY_THE_DOCUMENT = ("RejectedPositiveData", "AcceptedNegativeData")
-"""Failures that suppose a case to be as it was made."""
+"""Checks that hold only while a case is as it was made."""
 _TOKEN = {"Authorization": f"Bearer {FAST['MATCHKEEPER_SERVER__API_TOKEN']}"}
 
 
@@ -71,7 +71,7 @@ def _until_ready(base: str) -> None:
 
 
 def _furnish(url: str) -> None:
-    """Something to look at: who waits alone, who is set aside, and an unclaimed match."""
+    """Something to look at: a player alone, a player set aside, and an unclaimed match."""
     with Redis.from_url(url) as redis:
         for number, mode in enumerate(("Normal", "Ranked", "Squad", "Squad")):
             fields = {"player_id": f"{mode}-{number}", "game_mode": mode}
@@ -141,8 +141,9 @@ def _judge(tally: Tally, case: Any, base: str, headers: Mapping[str, str]) -> No
 
 
 def _somewhere(rng: random.Random, case: Any) -> bool:
-    """Mostly asks for what exists, or nearly: chance alone would never name a mode. True where a
-    path was changed: whether the case is as the document allows is not known any more then.
+    """Mostly asks for what exists, or nearly: chance alone would never name a mode.
+
+    True where a path was changed: then nobody knows whether the document allows the case.
     """
     placed = False
     for name, known in _KNOWN.items():

@@ -83,7 +83,7 @@ async def _tried(here: World, case: Case) -> bool:
 
 
 async def _pair(here: World, case: Case, mode: str, where: str) -> None:
-    """A good pair in time; of an odd number, a third good player takes the odd one."""
+    """A good pair in time. Where an odd player waits, a third good player takes that one."""
     third = where == "in the same mode"
     players = await here.good(mode, 2 + third)
     if not await here.matched(players[:2], seconds=IN_TIME_SECONDS):

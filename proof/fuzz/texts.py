@@ -38,12 +38,12 @@ Field = tuple[bytes, bytes]
 
 
 def string(rng: random.Random) -> bytes:
-    """A JSON string, well or not."""
+    """A JSON string, well formed or not."""
     return b'"' + rng.choice(STRINGS) + b'"'
 
 
 def value(rng: random.Random) -> bytes:
-    """Any JSON value, well or not."""
+    """Any JSON value, well formed or not."""
     if rng.random() < 0.4:
         return string(rng)
     return rng.choice(VALUES)
@@ -89,7 +89,7 @@ def stored_metadata(rng: random.Random) -> bytes:
 
 
 def request(rng: random.Random) -> bytes:
-    """A request, well or broken."""
+    """A request, well formed or broken."""
     if rng.random() < 0.03:
         return rng.randbytes(rng.choice((0, 1, 10, 100, 5000)))
     mode = rng.choice(MODES)

@@ -51,7 +51,7 @@ class World:
     async def good(
         self, mode: str, count: int = 2, *, stream: bool = False, pause: float = 0.0
     ) -> list[str]:
-        """Enqueues good players; in a rated mode they are far from everybody else, so that the
+        """Enqueues good players. In a rated mode they are far from everybody else, so that the
         first waits alone for `pause` seconds.
         """
         number = next(_numbers)

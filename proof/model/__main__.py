@@ -109,7 +109,7 @@ REACHED = tuple(
 
 
 def _bugs(model: Path, sizes: Mapping[str, int]) -> list[Case]:
-    """A case for each bug that the model knows; `sizes`: where all but those of `_NEED` show."""
+    """A case for each bug that the model knows; `sizes` show all of them but those of `_NEED`."""
     switches = sorted(set(re.findall(r"\bBUG_[A-Z_]+\b", model.read_text())))
     return [
         Case(
@@ -144,7 +144,7 @@ def _run(command: Sequence[str], folder: Path) -> str:
 
 
 def verify(case: Case, *, memory_mb: int) -> Result:
-    """Searches all states of a case, or until an execution breaks a promise."""
+    """Searches all states of a case, or stops where an execution breaks a promise."""
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="matchkeeper-model-") as name:
         folder = Path(name)

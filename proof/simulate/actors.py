@@ -31,7 +31,7 @@ from proof.simulate.sizes import Heard
 
 URL = "redis://simulation:6379/0"
 _AGAIN_WITHIN_SECONDS = 20.0
-"""Senders stop to repeat long before what they sent is forgotten."""
+"""Senders stop repeating long before what they sent is forgotten."""
 _BACK_AFTER_SECONDS = 0.7
 _TRIES = 4
 _TARDY_SECONDS = 2.3
@@ -54,7 +54,7 @@ class World:
     pods: dict[str, Pod] = field(default_factory=dict)
     servers: dict[str, Server] = field(default_factory=dict)
     settings_of: dict[str, Settings] = field(default_factory=dict)
-    """Of servers with settings of their own."""
+    """The settings of servers that have their own."""
     heard: Heard = field(init=False)
     """What servers know of each other's settings."""
     late_seconds: float = 0.0
@@ -71,7 +71,7 @@ class World:
 
     @property
     def frozen(self) -> bool:
-        """Whether a process does not run now, which will."""
+        """Whether some process does not run now, and will run again."""
         return any(each.frozen for each in (*self.servers.values(), *self.pods.values()))
 
     def token(self) -> str:
@@ -95,7 +95,7 @@ class World:
             self.network.backend.admin(self.loop.time(), *args)
 
     def note(self, what: What, **fields: Any) -> None:
-        """Into the history, now."""
+        """Notes an event of now in the history."""
         self.history.add(what, self.loop.time(), **fields)
 
 
@@ -108,7 +108,7 @@ class Process(ABC):
         self.starts = 0
         self.comes_back = True
         self.step_seconds = 0.0
-        """What each step takes: more than nothing where the machine is overloaded."""
+        """How long each step takes: more than 0 where the machine is overloaded."""
         self._endpoint: Endpoint | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -129,7 +129,7 @@ class Process(ABC):
         )
 
     def slow_down(self, step_seconds: float) -> None:
-        """From now on each of its steps takes so long."""
+        """From now on each of its steps takes `step_seconds`."""
         self.step_seconds = step_seconds
         if self._endpoint is not None:
             self._endpoint.pace.step_seconds = step_seconds
@@ -291,7 +291,7 @@ class Player:
         again_after: float | None = None,
     ) -> None:
         self.again_after = again_after
-        """By Pub/Sub everything is sent twice, so many seconds apart, with one id."""
+        """By Pub/Sub everything is sent twice with one id; this is the time between, in seconds."""
         self.world = world
         self.name = name
         self.mode = mode

@@ -30,7 +30,7 @@ EPOCH = 1_700_000_000.0
 """Unix time at the start of a simulation."""
 _TTL_STEP_MS = 10_000
 _NOTICED_SECONDS = 3.0
-"""Within this some server has looked at the clock."""
+"""Within this time some server has looked at the clock."""
 _OK = b"+OK\r\n"
 _BARRIER = (b"PING", b"sim")
 _PONG, _ECHO = b"*2\r\n$4\r\npong\r\n", b"$3\r\nsim\r\n"
@@ -58,7 +58,7 @@ class Clock:
     ahead_seconds: float = 0.0
     """By how much it is ahead of the time of the simulation."""
     latest: float = 0.0
-    """What it has shown at most: the ids in streams never go back."""
+    """The latest time that it has shown: the ids in streams never go back."""
 
 
 class Raw:
@@ -95,7 +95,7 @@ class Raw:
         return self._exchange(clock + packed(*args), 2)[len(_OK) :]
 
     def refuse(self, args: tuple[bytes, ...]) -> None:
-        """A command is not done: a transaction that it should have ended has ended, too."""
+        """Does not do a command; a transaction that it should have ended has ended, too."""
         if self.in_transaction and args[0] == b"EXEC":
             self.in_transaction = False
             self.call(b"DISCARD")
@@ -221,8 +221,8 @@ class Backend:
     def step_clock(self, now: float, seconds: float) -> None:
         """Sets the wall clock of Redis. What has a time to live lives by it.
 
-        Not where servers have not yet noticed the opposite step: what was kept for a time in
-        between may be over at once, and nobody can know.
+        It does nothing where servers have not yet noticed the opposite step: what was kept for a
+        time in between may be over at once, and nobody can know.
         """
         if self.has_just_stepped(now) and seconds * self._stepped[1] < 0:
             return
@@ -235,7 +235,7 @@ class Backend:
         return last != 0 and now - at < _NOTICED_SECONDS
 
     def pass_time(self, now: float) -> None:
-        """Ends what has lived its time, looked at once a simulated second."""
+        """Ends what has lived its time; it looks once a simulated second."""
         now += self._clock.ahead_seconds
         if int(now) == int(self._swept_at):
             return

@@ -20,7 +20,7 @@ class _Ear(logging.Handler):
         self._found = found
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Everything was formatted to come here, so that a line that cannot be shows."""
+        """Every line was formatted before it came here: a line that cannot be formatted shows."""
         line = record.msg
         if isinstance(line, dict) and line.get("kind") == Facts.loop_failed.name:
             self._found.append(str(line.get("event")))

@@ -41,7 +41,7 @@ def run_all(jobs: Iterable[Job], *, processes: int) -> Iterator[Outcome]:
 
 
 def single_faults(plain: Outcome, *, every: int = 1, offset: int = 0) -> list[Job]:
-    """Every fault at every operation of a run that had none; `every` nth of them."""
+    """Every fault at every operation of a run that had none; of these, each `every`-th."""
     jobs = [
         Job(scenario=plain.job.scenario, seed=plain.job.seed, faults=((number, fault),))
         for number, name in enumerate(plain.operations)
@@ -91,8 +91,8 @@ def _start() -> None:
 
 
 def _end(*_: object) -> None:
-    """A worker that is not needed any more is terminated: its Valkey ends with it. An exception
-    might be swallowed by whatever runs at this moment.
+    """A worker that is not needed any more is terminated: its Valkey ends with it. The code that
+    runs at this moment might swallow an exception.
     """
     if _backend is not None:
         _backend.close()

@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class Fault(StrEnum):
-    """Each is a point where the world is unkind."""
+    """Each is one thing that goes wrong around a process."""
 
     NOT_SENT = "connection reset before the command ran"
     REPLY_LOST = "ran, reply lost with the connection"

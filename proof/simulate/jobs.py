@@ -18,7 +18,7 @@ WITHOUT_FAULTS_SEED = 4
 _NAMED = {"everything": everything, "handoff": handoff}
 _RATE = 0.04
 _SHARES = (0.0, 0.2, 1.0)
-"""Of that rate, where a twist alone is harm enough."""
+"""Shares of that rate, used where a twist alone is harm enough."""
 _LAST = 600
 _TWISTED = 0.12
 """The share of random runs that have a certain twist."""
@@ -26,7 +26,7 @@ _TWISTED = 0.12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A scenario, a seed, and faults: those given, or where `dice` those that the seed gives."""
+    """A scenario, a seed, and faults: those given or, with `dice`, those that the seed gives."""
 
     scenario: str
     seed: int

@@ -1,4 +1,4 @@
-"""An event loop whose time passes only when nothing is left to do, and in the same order always.
+"""An event loop whose time passes only when nothing is left to do. Its order is always the same.
 
 Each process has a pace: while it is held back, none of its steps run, neither timers nor what has
 arrived for it; afterwards everything that piled up is done, in the order in which it was due.
@@ -26,7 +26,7 @@ class Pace:
         self.step_seconds = 0.0
         """What each of its steps takes."""
         self.resumes_at = 0.0
-        """Nothing of it runs before."""
+        """Nothing of it runs before this time."""
         self.held: deque[asyncio.Handle] = deque()
         self.timer: asyncio.TimerHandle | None = None
 
@@ -68,7 +68,7 @@ class _Ready(deque[asyncio.Handle]):
 
 
 class _Nothing:
-    """In the place of a step that is not run now."""
+    """Stands in for a step that is not run now."""
 
     _cancelled = True
 
@@ -109,7 +109,7 @@ class SimLoop(asyncio.SelectorEventLoop):
         return self._now
 
     def hold_back(self, pace: Pace, seconds: float) -> None:
-        """Freezes a process for so long, from this very step on."""
+        """Freezes a process for `seconds`, from this very step on."""
         pace.resumes_at = max(pace.resumes_at, self._now + seconds)
 
     def let_go(self, pace: Pace) -> None:

@@ -22,15 +22,15 @@ _QUIET = (b"CLIENT", b"SELECT", b"HELLO", b"AUTH")
 """Greetings; what fails there fails as the connection."""
 _MAY_PUBLISH = (b"EVALSHA", b"PUBLISH", b"EXEC")
 _TAKES_ENTRIES = ("XAUTOCLAIM", "enqueue", "dequeue")
-"""They ask for how long an entry has been in somebody's hands."""
+"""Commands that ask for how long somebody has had an entry in hand."""
 _NOTHING = b"*-1\r\n"
 _REFUSED_SECONDS = 0.5
 _FREEZES = (1.5, 8.0, 8.0, 150.0)
-"""The longest is longer than everything that anybody remembers."""
+"""The longest of these is longer than anybody remembers anything."""
 _CUT_OFF = 0.3
 """How often Redis cuts off a frozen process that listens."""
 _NOBODY = Context()
-"""What no process does, but the network and Redis."""
+"""What the network and Redis do, and no process."""
 _IN_ORDER_SECONDS = 1e-7
 """Between two on one connection: a loop runs what is due at the same moment in any order."""
 _FOR_SERVERS = b"\r\nmatch:"
@@ -136,7 +136,7 @@ class Network:
         self.injected: Counter[Fault] = Counter()
         self._scripts: dict[bytes, str] = {}
         self.freezes_all = False
-        """Every other time all servers stand still, as those of one host."""
+        """Every other time all servers stand still, as if on one host."""
         self._freezes = 0
         self._refused_until = 0.0
         self._read_at: dict[bytes, float] = {}
@@ -219,7 +219,7 @@ class Network:
             self.loop.call_at(ends_at, self.backend.kill_client, raw, context=_NOBODY)
 
     def _freeze(self, endpoint: Endpoint) -> float:
-        """SIGSTOP, and SIGCONT after so many seconds.
+        """SIGSTOP, and SIGCONT after a while; returns after how many seconds.
 
         Redis may meanwhile cut off a process that does not read what it is told.
         """

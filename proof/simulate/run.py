@@ -31,7 +31,7 @@ _WRITERS = (
     "set_aside", "expire",
 )  # fmt: skip
 _THAWED_SECONDS = 200.0
-"""Longer than a process is frozen: what is left of one would end in the next run, as its defect."""
+"""Longer than a process is frozen: else its rest would end in the next run, as a defect there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,12 +22,12 @@ _AGAIN_AFTER_SECONDS = (None, 0.01, 0.5, 3.0)
 _KNOWN_SECONDS = 3.0
 """Servers hear of each other every second."""
 _CALM_SECONDS = 5.0
-"""So long nothing may change any more; longer than a breaker's cooldown and every pause."""
+"""For this time nothing may change; it is longer than a breaker's cooldown and every pause."""
 _PATIENCE_SECONDS = 180.0
 """Longer than all leases, offers, holds and breakers that one pod can cause one after the other."""
 
 _RUDE_SEEDS, _TARDY_SEEDS = 0, 2
-"""Of every seven seeds, one has a rude pod more, and in one all pods are tardy at first."""
+"""Of every seven seeds, one has an additional rude pod, and in one all pods are tardy at first."""
 _CHANCE = [
     PodBehaviour.CLAIMS, PodBehaviour.NEVER_CLAIMS, PodBehaviour.DECLINES, PodBehaviour.FORGETS,
     PodBehaviour.STARTS_LATE, PodBehaviour.DIES,
@@ -36,7 +36,7 @@ _CHANCE = [
 
 
 def _servers(world: World, twists: Collection[Twist] = ()) -> None:
-    """Two of them, of which the second comes when it is called, or at once by a twist."""
+    """Two servers. The second comes when it is called, or at once where a twist says so."""
     for name in ("server-a", "server-b"):
         world.servers[name] = Server(world, name)
     world.network.on_second_server = world.servers["server-b"].start
@@ -54,7 +54,7 @@ def _servers(world: World, twists: Collection[Twist] = ()) -> None:
 
 
 async def _roll_out(world: World) -> None:
-    """The newer settings are those that are seen later; from then on they count."""
+    """The settings that are seen later are the newer ones; from then on they count."""
     await _seen(world, settings=1)
     world.servers["server-b"].start()
     await _seen(world, settings=2)
@@ -62,7 +62,7 @@ async def _roll_out(world: World) -> None:
 
 
 async def _seen(world: World, *, settings: int) -> None:
-    """Until Redis knows so many settings."""
+    """Waits until Redis knows as many settings as `settings` says."""
     while world.settings_seen() < settings:
         await asyncio.sleep(0.1)
 

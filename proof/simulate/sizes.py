@@ -12,13 +12,13 @@ from matchkeeper.store.servers import Roster, Servers
 Sizes = Mapping[str, tuple[int, ...]]
 """mode -> how many players a match may have."""
 _BEATS = 4
-"""What a server heard that long ago no match on its way was made by."""
+"""No match on its way was made by settings that a server heard of longer ago than this."""
 
 
 class Heard:
-    """Of the servers that live, the one with the newest settings says by which of them matches are
-    made: as far as a server has heard, and it hears nothing while it is frozen. `tell` is called
-    when something else may be so. `sizes`: mode -> players of a match, by the first settings.
+    """Matches are made by the newest settings of any server that lives, as far as a server has
+    heard of them; it hears nothing while frozen. `tell` is called when sizes may have changed.
+    `sizes`: mode -> players of a match, by the first settings.
     """
 
     def __init__(self, sizes: Mapping[str, int], tell: Callable[[Sizes], None]) -> None:

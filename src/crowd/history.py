@@ -30,20 +30,19 @@ class What(StrEnum):
     """A pod was told that it starts the match, or starts an announced one: `match`, `epoch`, and
     `players` where no offer tells them."""
     GAVE_UP = "gave up"
-    """Nobody answered a request that was sent for so long that it should have been: `player`,
-    `word`."""
+    """A request was sent again and again, long enough, and nobody answered it: `player`, `word`."""
     LISTENS = "listens"
     """From now on `who` hears what it is told."""
     DEAF = "deaf"
-    """From now on it does not: the connection is gone."""
+    """From now on `who` hears nothing: the connection is gone."""
     DIED = "died"
     """A process was killed: `who`."""
     FROZE = "froze"
     """A process stands still: `who`."""
     THAWED = "thawed"
-    """And goes on."""
+    """The process goes on: `who`."""
     SIZED = "sized"
-    """By the settings of now, matches that are made from now on have so many players: `sizes`."""
+    """From now on, by the settings of now, matches have as many players as `sizes` says."""
     LOOKED = "looked"
     """What stands in Redis: `state`."""
 
@@ -91,7 +90,7 @@ class Event:
     """mode -> how many players a match may have; what is not named is as before."""
     state: State | None = None
     since: float = 0.0
-    """When a look began, where that was earlier: it shows a moment between the two."""
+    """When a look began, where that was earlier: the look shows a moment between the two."""
 
 
 class History:

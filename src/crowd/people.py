@@ -11,7 +11,7 @@ from crowd.behaviours import Behaviour
 from crowd.mix import Mix
 
 _PATIENCE_SECONDS = 1.0
-"""Who quits does so within this time after `EnQueued`; half of them at once."""
+"""Players who quit do so within this time after `EnQueued`; half of them at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Pace:
     ramp_seconds: float = 0.0
 
     def until(self, players: float) -> float:
-        """Seconds until so many have come, on average."""
+        """Seconds until `players` have come, on average."""
         in_ramp = self.rate * self.ramp_seconds / 2
         if players < in_ramp:
             return math.sqrt(2 * self.ramp_seconds * players / self.rate)
@@ -38,7 +38,7 @@ class CrowdOptions:
     behaviours: Mix[Behaviour]
     modes: Mix[str]
     homes: int = 1
-    """So many game servers they are spread over."""
+    """The number of game servers over which they are spread."""
     rating_mean: float = 1500.0
     rating_deviation: float = 300.0
     seed: int = 0

@@ -23,8 +23,8 @@ async def treat(
     between: float = 0.0,
     note: Callable[[What], None] = lambda _: None,
 ) -> What | None:
-    """Plays one offer to its end. Returns the last of CLAIMED, CONFIRMING and STARTED that came to
-    be, None without any; `note` is told of each in its moment.
+    """Plays one offer to its end. Returns the last of CLAIMED, CONFIRMING and STARTED that
+    happened, None without any; `note` is told of each when it happens.
 
     `before`: how many seconds pass until the claim, asked where they count; too many make it late.
     `between`: seconds from there until the start. Raises what the three raise.

@@ -1,4 +1,4 @@
-"""The wire as somebody outside reads it: plain JSON, nothing of the server's own code."""
+"""The wire as an outsider reads it: plain JSON, nothing of the server's own code."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def offered(at: float, who: str, offer: Mapping[str, Any]) -> Event:
 
 
 def told(at: float, who: str, player: str, result: object) -> Event:
-    """An answer to `who` about `player`, by its `result_type`. What has a wrong shape is empty."""
+    """An answer to `who` about `player`, by its `result_type`. A wrong shape makes it empty."""
     word, about = result, None
     if isinstance(result, dict):
         word, about = next(iter(result.items()), ("", None))

@@ -27,8 +27,8 @@ def judge(
 
     `settled`: everything was well for long enough at the end that nothing should hang; then no
     queue of `required` (tag -> players of a match) holds enough for a match.
-    `lifetimes`: mode -> seconds after which a waiting player may be taken out. Nobody may have
-    heard of that, or of an end that was asked for: then nobody outside can tell how it ended.
+    `lifetimes`: mode -> seconds after which a waiting player may be taken out. Perhaps nobody heard
+    of that, or of an end that was asked for: then nobody outside can tell how the stay ended.
     `sizes`: mode -> players of each match, until an event says otherwise. `refusals`: when pods
     that start nothing are refused. `several`: players may wait in several queues; nobody leaves one
     of them.
@@ -89,8 +89,8 @@ def _strangers(events: list[Event], stays: dict[str, list[Stay]]) -> Iterator[Fi
 
 
 def _unanswered(events: list[Event], stays: dict[str, list[Stay]]) -> Iterator[Finding]:
-    """Who is in a match that another pod started may have been told so when its own heard nothing;
-    asking again is answered by nobody then.
+    """A player in a match that another pod started may have been told so while its own pod heard
+    nothing. Then nobody answers when the player asks again.
     """
     for event in events:
         if event.what is What.GAVE_UP and not stays[event.player][-1].matches:

@@ -28,23 +28,23 @@ class Match:
     said: set[tuple[tuple[str, ...], str]] = field(default_factory=set)
     """(players, pod that starts it), as they were told."""
     recorded: bool = False
-    """Redis knows it as started, whoever heard of that."""
+    """Redis knows it as started, even if nobody heard of that."""
 
     @property
     def live(self) -> bool:
-        """Whether it was delivered: published to somebody, or started by who claimed it."""
+        """Whether it was delivered: published to somebody, or started by the pod with the claim."""
         published = self.handoff == "publish" and bool(self.epochs)
         return self.recorded or bool(self.starts) or published
 
     @property
     def starters(self) -> set[str]:
-        """Pods that start it, by what they were told themselves and by what players were."""
+        """Pods that start it, by what they and its players were told."""
         return {pod for _, pod in self.starts} | {pod for _, pod in self.said if pod}
 
 
 @dataclass(slots=True, kw_only=True)
 class Matches:
-    """All of them, by id; those that were heard of last stand last."""
+    """All matches, by id; those that were heard of last stand last."""
 
     by_id: dict[str, Match] = field(default_factory=dict)
 
@@ -72,7 +72,7 @@ class Matches:
                 match.recorded = True
 
     def forget(self, before: float) -> Iterator[tuple[str, Match]]:
-        """Hands over those that nothing was heard of since then, and knows them no more."""
+        """Hands over the matches of which nothing was heard since then, and forgets them."""
         while self.by_id:
             match_id, match = next(iter(self.by_id.items()))
             if match.at > before:

@@ -56,8 +56,8 @@ def _announced(matches: Matches, pods: Mapping[str, set[str]]) -> Iterator[Findi
 class _Ear:
     """A pod that listens, from one connection to its end.
 
-    What comes while it stands still is heard when it goes on, unless its connection or itself is
-    gone by then.
+    When it goes on after it stood still, it hears what came meanwhile, unless its connection or
+    the pod itself is gone by then.
     """
 
     until: float = inf
@@ -70,7 +70,7 @@ class _Start:
     ears: Mapping[str, _Ear]
     """Pods that listened when it was asked."""
     at: float = inf
-    """When somebody saw first that it started."""
+    """When somebody first saw that it started."""
 
     def heard_by(self, pod: str) -> bool:
         """Whether the pod listened all the time."""
@@ -112,7 +112,7 @@ def _starts(events: Sequence[Event]) -> dict[str, _Start]:
 
 
 def _listen(event: Event, ears: dict[str, _Ear], still: dict[str, float]) -> None:
-    """Notes who listens, and who stands still since when."""
+    """Notes who listens, who stands still, and since when."""
     if event.what is What.LISTENS:
         ears.setdefault(event.who, _Ear())
     elif event.what is What.FROZE:
@@ -126,5 +126,5 @@ def _listen(event: Event, ears: dict[str, _Ear], still: dict[str, float]) -> Non
 
 
 def _is_of(pod: str, who: str) -> bool:
-    """Whether it is this one, or of this process, after which its pods are named."""
+    """Whether the pod is `who`, or one of the process `who`, after which its pods are named."""
     return f"{pod}-".startswith(f"{who}-")

@@ -16,16 +16,16 @@ class Refusals:
     """When a pod that claims and starts nothing is refused."""
 
     claims: int
-    """So many claims, one after the other, of matches whose players are back ..."""
+    """This many claims, one after the other, of matches whose players are back ..."""
     after_seconds: float
-    """... as was seen so long ago that no answer to an earlier claim is still on its way: ..."""
+    """... as was seen this long ago, so that no answer to an earlier claim is on its way: ..."""
     apart_seconds: float
-    """... then so much time lies between two claims that are let through, at least."""
+    """... then at least this much time lies between two claims that are let through."""
 
 
 def check_sizes(events: Iterable[Event], sizes: Mapping[str, int]) -> Iterator[Finding]:
-    """Matches that were made with another number of players than the settings of then wanted.
-    `sizes`: mode -> players of a match, until it is said anew.
+    """Matches whose number of players is not what the settings wanted when they were made.
+    `sizes`: mode -> players of a match, until an event says otherwise.
     """
     wanted: dict[str, tuple[int, ...]] = {mode: (players,) for mode, players in sizes.items()}
     made: set[str] = set()
@@ -35,7 +35,7 @@ def check_sizes(events: Iterable[Event], sizes: Mapping[str, int]) -> Iterator[F
         if event.what is not What.OFFERED or event.match in made:
             continue
         made.add(event.match)
-        # When one was made that is first heard of when it is offered again, nobody can tell.
+        # Nobody can tell when a match was made that is first heard of when it is offered again.
         allowed, players = wanted.get(event.mode, ()), len(event.players)
         if event.epoch <= 1 and allowed and players not in allowed:
             text = f"match {event.match} of {event.mode} has {players} players"
@@ -63,8 +63,8 @@ class _Row:
 
 
 def check_refusals(events: Iterable[Event], refusals: Refusals | None) -> Iterator[Finding]:
-    """Pods that went on claiming and started nothing, in one mode. What a pod tried to start there
-    ends the row.
+    """Pods that went on claiming and started nothing, in one mode. A match that a pod tried to
+    start there ends the row.
     """
     if refusals is None:
         return

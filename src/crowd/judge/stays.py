@@ -27,7 +27,7 @@ class Stay:
     modes: set[str] = field(default_factory=set)
     """The queues that were asked for: one, or several where that is allowed."""
     open: set[str] = field(default_factory=set)
-    """Of these, where the player was not seen yet: the request may not have been done."""
+    """Of these, those where the player was not seen yet: the request may not have been done."""
     acknowledged_at: float = inf
     told_found: bool = False
     ended: set[str] = field(default_factory=set)
@@ -39,23 +39,23 @@ class Stay:
     """Places seen in offers and in the queue, in whole seconds."""
     last: bool = False
     may_be_over: bool = False
-    """Was asked to end, or old enough to be taken out: the answer may have reached nobody."""
+    """The player asked to leave or may have expired: the answer may have reached nobody."""
     renewals: int = 0
     """How many requests to be queued again may have been done when that was so."""
     leaves_at: float = inf
-    """When it was told that it goes into no queue again, since it asked to leave its match."""
+    """When the player asked to leave its match and was told that no queue takes it back."""
     put_back: bool = False
-    """Was in the queue later than that."""
+    """The player was in the queue later than that."""
     spare: int = 0
     """Further requests to be queued that were not answered: each may take effect at any time."""
     late: set[str] = field(default_factory=set)
     """The queues that such requests of the stay before may have asked for."""
     refusals: int = 0
-    """Answers that it is in a queue already; which request one belongs to, it does not say."""
+    """Answers that the player is in a queue already; they do not say which request they answer."""
 
     def refused(self) -> None:
-        """Told to be in a queue already. One request is done with for certain when it cannot have
-        been sent more often.
+        """The player was told to be in a queue already. One request is certainly answered when it
+        cannot have been sent more often.
         """
         self.refusals += 1
         if self.refusals % _TIMES_SENT == 0:
@@ -128,8 +128,8 @@ class Stays:
         return at - stay.asked_at >= self._lifetimes.get(stay.mode, inf)
 
     def _age(self, stay: Stay, at: float) -> None:
-        """Who is old enough may have been taken out, and what was asked before that and not
-        answered be done after it.
+        """A player who is old enough may have been taken out. A request that was sent before that
+        and not answered may be done after it.
         """
         if self._is_old(stay, at):
             stay.may_be_over = True
@@ -193,16 +193,16 @@ class Stays:
             stay.ended.add(event.word)
 
     def _said_again(self, event: Event) -> bool:
-        """Whether this may tell the end of the stay before once more: the request to end that one
-        was sent several times, and this one has not begun for anybody yet.
+        """Whether this may tell the end of the stay before once more: the request to end that stay
+        was sent several times, and nobody has seen yet that the new one began.
         """
         *_, before, last = (None, *self._stays[event.player])
         unheard = before is not None and last is not None and not last.acknowledged
         return unheard and event.word == "DeQueued" and event.word in before.ended
 
     def _open_spare(self, player: str) -> Stay | None:
-        """The latest stay; a new one, where that is over and a request that was asked before its
-        end had effect.
+        """The latest stay; a new one where that is over and a request that was sent before its end
+        had an effect.
         """
         last = self._latest(player)
         if last is None or not (last.over and last.spare):
@@ -230,8 +230,8 @@ class Stays:
     def _deliver(self, match_id: str) -> None:
         """Ends the stays of its players, once: the same match is seen in several ways.
 
-        What was asked of another queue, and was not done yet, may be done afterwards: nobody knows
-        when it was sent, and the player is told of the match and of the queue in this order.
+        A request for another queue that was not done yet may be done afterwards: nobody knows when
+        it was sent, and the player is told of the match and of the queue in this order.
         """
         if match_id in self._delivered:
             return
@@ -259,7 +259,7 @@ class Stays:
 
 
 def _done_late(stay: Stay, tag: str) -> None:
-    """In a queue that was not asked for in this stay, but before it."""
+    """The player is in a queue that was asked for before this stay, not in it."""
     if stay.spare and tag in stay.late - stay.modes:
         stay.spare -= 1
         stay.modes.add(tag)

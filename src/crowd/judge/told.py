@@ -1,4 +1,4 @@
-"""What one player was told, where each request is sent once: then every answer is certain."""
+"""What one player was told. Each request is sent once, so that every answer is certain."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Told:
 
     @property
     def must_wait(self) -> bool:
-        """Whether the player was told so, and nothing since."""
+        """Whether the player was told `EnQueued`, and nothing since."""
         return self.gone is None and self.queued > len(self.matches)
 
     def matched(self, player: str, match: str) -> Finding | None:
-        """Notes that the player was told of a match, or is in one that starts; what that breaks.
-        The same match told again is none.
+        """Notes that the player was told of a match, or is in one that starts. Returns the promise
+        that this breaks; the same match told again breaks none.
         """
         if match in self.matches:
             return None

@@ -21,7 +21,7 @@ class Fault(StrEnum):
     PUT_BACK = "asked to leave, put back"
     """Asked to leave a queue while in a pending match, and stands in that queue later (G3)."""
     UNCLAIMED_START = "unclaimed start"
-    """A pod was let start what it had not claimed."""
+    """A pod was allowed to start what it had not claimed."""
     OLD_EPOCH = "old epoch"
     """An end of an earlier hand-out was accepted."""
     UNEXPECTED = "unexpected"
@@ -29,7 +29,7 @@ class Fault(StrEnum):
     UNANSWERED = "unanswered"
     """Asked again and again, and was told nothing (G5, G6)."""
     UNTOLD = "not told of the match"
-    """Is in a started match, and the own pod, which listened, was not told (G7)."""
+    """Is in a started match, and the player's own pod, which listened, was not told (G7)."""
     TOLD_OTHERWISE = "told different things"
     """Players of one match were not told of the same players and pod (G7)."""
     REFUSED_BUT_MATCHED = "refused but matched"
@@ -39,9 +39,9 @@ class Fault(StrEnum):
     NO_REASON = "refused without a reason"
     """A request that was written to the stream was refused, and not for its own sake (G1)."""
     NOT_REFUSED = "claims on"
-    """A pod claims match after match and starts none, and is let (G4)."""
+    """A pod claims match after match and starts none, and is not refused (G4)."""
     STUCK = "stuck"
-    """Everything is well again, and yet a match hangs or a player waits who could play."""
+    """Everything is well again, and yet a match hangs, or a player who could play waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +61,9 @@ class Verdict:
     attempted: int
     """Stays that were asked for."""
     acknowledged: int
-    """Of these, told EnQueued."""
+    """Of these, those that were told EnQueued."""
     recovered: int
-    """Of these, never told EnQueued, and yet matched, waiting, or told their end."""
+    """Of these, those never told EnQueued, and yet matched, waiting, or told their end."""
     started: int
     """Matches that started."""
     findings: tuple[Finding, ...]

@@ -47,7 +47,7 @@ _WIDTH_OF_A_PIPE = 200
 
 
 def _width() -> int | None:
-    """None: as the terminal. What is piped into grep should not be wrapped at 80 columns."""
+    """None: as wide as the terminal. Text that is piped into grep should not be wrapped at 80."""
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
     return _WIDTH_OF_A_PIPE if piped else None
 

@@ -91,8 +91,8 @@ def demo(
 
 
 def demo_settings(config: Path | None, redis_url: str | None, *, port: int) -> Settings:
-    """The demo's own modes and short times, unless a file says otherwise; HTTP for this machine
-    only, whatever it says.
+    """The demo's own modes and short times, unless a file says otherwise. HTTP is for this machine
+    only, whatever the file says.
     """
     here: dict[str, object] = {"server__host": _HOST, "server__port": port}
     if config is not None:

@@ -11,8 +11,8 @@ _STREAMS = ("stdin", "stdout", "stderr")
 def open_standard_streams() -> None:
     """Puts /dev/null where a stream is closed (`>&-`).
 
-    Python has None there, and the next file or connection would get its number, and with it what
-    others write to that number.
+    Python has None there. The next file or connection would get the number of the stream, and with
+    it what others write to that number.
     """
     for number, name in enumerate(_STREAMS):
         try:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matchkeeper.swarm.world import Target
 
 _ENVELOPE_BYTES = 512
-"""Of a request without its metadata."""
+"""The bytes of a request without its metadata."""
 
 
 def swarm(
@@ -165,7 +165,7 @@ def _ratings(text: str) -> tuple[float, float]:
 
 
 def _check_size(metadata_bytes: int, max_message_bytes: int) -> None:
-    """Else each player would be one of `oversized`."""
+    """Refuses a size at which each player would be `oversized`."""
     if metadata_bytes + _ENVELOPE_BYTES > max_message_bytes:
         raise ConfigError(
             f"--metadata-bytes: {metadata_bytes} and the rest of the message are more than "
@@ -176,7 +176,7 @@ def _check_size(metadata_bytes: int, max_message_bytes: int) -> None:
 
 
 def _check_writable(*paths: Path | None) -> None:
-    """Before the run, not after it."""
+    """Fails before the run, not after it."""
     for path in paths:
         if path is not None and not path.absolute().parent.is_dir():
             raise ConfigError(

@@ -97,7 +97,7 @@ def parse_modes(texts: Iterable[str]) -> Mix[str]:
 
 
 def _weights(texts: Iterable[str], option: str) -> dict[str, float]:
-    """Each name once, and not all without weight."""
+    """Each name stands once, and not all weights are 0."""
     found: dict[str, float] = {}
     for text in texts:
         name, sign, number = text.rpartition("=")

@@ -38,7 +38,7 @@ _ASK_AGAIN_SECONDS = (1.0, 2.0, 4.0, 8.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Claim:
-    """Of one hand-out of a match. `until`: when its lease ends at the earliest."""
+    """The claim of one hand-out of a match. `until`: when its lease ends at the earliest."""
 
     token: str
     until: float
@@ -83,11 +83,11 @@ class GameServer:
 
     Use it as an async context manager. It listens for battle requests and for results of its
     players, sends heartbeats, and reconnects by itself. Requests go through the durable stream
-    with an id of their own, and are asked again when no answer comes, which is safe.
+    with an id of their own, and are sent again when no answer comes, which is safe.
 
     Where the process has set up OpenTelemetry, requests and claims are spans (docs/tracing.md);
     `tracer_provider` takes the place of the one that the process has set. `network` leads
-    to Redis in the place of sockets.
+    to Redis instead of sockets.
     """
 
     def __init__(
@@ -221,7 +221,7 @@ class GameServer:
             try:
                 reply = await self._confirm(request)
             except (NotDurableError, TimeoutError):
-                # A primary that knows nothing of it may come: then the players are not to be here.
+                # A new primary may know nothing of the match: then its players must not be here.
                 reply = await self._decline(request)
             tell(reply.value)
         return reply is HandoffReply.STARTED
@@ -230,7 +230,7 @@ class GameServer:
         claim = self._claims.get(_hand_out(request), _NO_CLAIM)
         seconds = claim.until - self._clock()
         durability = Durability.parse(request.durability, timeout_seconds=seconds)
-        # What need not be durable is decided by Redis, by its clock.
+        # Redis decides by its clock about a start that need not be durable.
         async with asyncio.timeout(None if durability.command is None else max(0.0, seconds)):
             return await self._matches.confirm(
                 QueueName.of(request.game_mode),

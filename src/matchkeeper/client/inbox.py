@@ -40,7 +40,7 @@ class Expected:
     """No answer came in time: it may have been lost."""
 
     def is_met_by(self, answer: Answer) -> bool:
-        """Whether this news can only come of the request: a match in its mode, after `EnQueued`."""
+        """Whether only the request can explain this news: a match in its mode, after `EnQueued`."""
         if not (self.asked_again and self.word == "EnQueued" and answer.kind == "MatchFound"):
             return False
         found = answer.result_type
@@ -49,7 +49,7 @@ class Expected:
 
 
 class Inbox:
-    """Listens until cancelled. Queues are bounded: what is not read in time makes room for news."""
+    """Listens until cancelled. Queues are bounded: entries not read in time make room for news."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The client's spans, where the game server's process has OpenTelemetry; else nothing of it."""
+"""The client's spans, where the game server's process has OpenTelemetry; else there are none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer, TracerProvider
 
 Tell = Callable[[str], None]
-"""Takes what came of it, in a word."""
+"""Takes the outcome, in a word."""
 
 
 class ClientSpans:

@@ -30,7 +30,7 @@ class Durations:
         return self.buckets.total()
 
     def quantile(self, share: float) -> float | None:
-        """Not longer than this took that share of them, to within 5 %. None of none."""
+        """The time that `share` of them did not exceed, to within 5 %. None without any."""
         rank = math.ceil(share * self.count)
         seen = 0
         for bucket in sorted(self.buckets):
@@ -40,7 +40,7 @@ class Durations:
         return None
 
     def bars(self, most: int) -> list[tuple[float, float, int]]:
-        """(from, to, how many) over the whole range, in at most so many bars."""
+        """(from, to, how many) over the whole range, in at most `most` bars."""
         if not self.buckets:
             return []
         first, last = min(self.buckets), max(self.buckets)
@@ -80,7 +80,7 @@ class Slot:
     """The most who waited at once."""
 
     def take(self, other: Slot) -> None:
-        """This and the stretch after it as one."""
+        """Makes one slot of this and the stretch after it."""
         self.counts.update(other.counts)
         self.waits.take(other.waits)
         self.waiting = max(self.waiting, other.waiting)

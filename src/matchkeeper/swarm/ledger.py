@@ -35,7 +35,7 @@ class Doing(StrEnum):
     LEAVE = "leave"
     """Sends a dequeue."""
     LOOK = "look"
-    """Was told not to be in the queue: by now, the reason must have been told as well."""
+    """The player was told `not_in_queue`: by now, the reason must have been told as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Ledger:
         """Players of a match, by mode; corrected by what is seen."""
         self.live: dict[int, Player] = {}
         self.waiting = 0
-        """Who was told `EnQueued` and nothing since."""
+        """Players who were told `EnQueued` and nothing since."""
         self.asked_count = 0
 
     def asked(self, person: Person, at: float, *, requests: int) -> list[Wish]:
@@ -98,7 +98,7 @@ class Ledger:
             player.unsent = player.unsent or why
 
     def gap(self) -> None:
-        """The connection for answers was lost: whoever is about may have missed one."""
+        """The connection for answers was lost: all players who are about may have missed one."""
         self.tally.gaps += 1
         self.matches.gap()
         for player in self.live.values():
@@ -125,7 +125,7 @@ class Ledger:
         return wishes
 
     def due(self, at: float) -> list[Wish]:
-        """Those whose patience is over by now give up."""
+        """Players whose patience is over by now give up."""
         slot = self.tally.timeline.at(at)
         slot.waiting = max(slot.waiting, self.waiting)
         self.matches.sweep(at)
@@ -162,7 +162,7 @@ class Ledger:
         return wishes
 
     def leaves(self, number: int) -> tuple[Player, Wish | None] | None:
-        """A dequeue is to be sent now, and asked about again later; None: not any more."""
+        """A dequeue is to be sent now, and again later where no answer comes; None: no longer."""
         player = self.live.get(number)
         if player is None or (player.closing and not player.may_wait):
             return None
@@ -178,7 +178,7 @@ class Ledger:
         return player, Wish(number, Doing.LEAVE, self._late / _TRIES)
 
     def looks(self, number: int, at: float) -> None:
-        """Told `not_in_queue` a while ago: whoever was told nothing else since is lost."""
+        """A player was told `not_in_queue` a while ago, and is lost if told nothing else since."""
         player = self.live.get(number)
         if player is None or not player.absent:
             return
@@ -294,7 +294,7 @@ class Ledger:
         player.leaving = False
         self._expected(code)
         if code == ErrorCode.MATCH_PENDING:
-            # The match starts, or falls through and DeQueued is told. Asked later it is a new wish.
+            # The match starts, or falls through and DeQueued is told. Later it is a new wish.
             player.leave_turn += 1
             player.leave_tries = 0
             if player.behaviour is Behaviour.LEAVES_LATE and player.matches:
@@ -324,7 +324,7 @@ class Ledger:
             self._wrong(player, Reason.NOT_REFUSED, at)
 
     def _close(self, player: Player) -> list[Wish]:
-        """Waits for nothing but the end, and asks to leave where that is needed."""
+        """Lets a player wait only for the end, and asks to leave where that is needed."""
         player.closing = True
         if not player.may_wait:
             self._retire(player)

@@ -11,7 +11,7 @@ from matchkeeper.swarm.tally import Whereabouts
 
 _MATCHED, _GONE, _REFUSED, _SEVERAL = 1, 2, 4, 8
 LEFT = (Whereabouts.DEQUEUED, Whereabouts.WAITING, Whereabouts.EXPIRED)
-"""Told to be out, and without a match."""
+"""The player was told to be out, and has no match."""
 
 
 class Past:
@@ -35,8 +35,8 @@ class Past:
             self._last_match[player.number] = _hash(player.matches[-1])
 
     def recall(self, number: int, match: str) -> Told | None:
-        """What such a player was told, as far as it says something about this match; None of
-        strangers, and of those who may be in several.
+        """What such a player was told, as far as it says something about this match. None for
+        strangers, and for players who may be in several matches.
         """
         flags = self._flags[number] if number < len(self._flags) else _SEVERAL
         if flags & _SEVERAL:

@@ -10,11 +10,11 @@ from matchkeeper.swarm.tally import Whereabouts
 from matchkeeper.wire.codes import ErrorCode
 
 UNCERTAIN = frozenset({ErrorCode.INTERNAL_ERROR, ErrorCode.NOT_DURABLE})
-"""Errors behind which the request may have been done all the same."""
+"""Errors after which the request may have been done all the same."""
 HERE_ALREADY = frozenset(
     {ErrorCode.ALREADY_IN_QUEUE, ErrorCode.MATCH_PENDING, ErrorCode.IN_OTHER_QUEUE}
 )
-"""Refusals of who asks twice."""
+"""Refusals of a player who asks twice."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -31,7 +31,7 @@ class Player(Told):
     absent: bool = False
     """Told `not_in_queue`."""
     fresh_stay: bool = False
-    """Told `EnQueued` once more behind a match: a stay of its own."""
+    """Told `EnQueued` once more after a match: a stay of its own."""
     leaving: bool = False
     """A dequeue is on its way."""
     leave_turn: int = 0

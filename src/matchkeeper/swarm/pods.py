@@ -29,7 +29,7 @@ _HEARTBEAT_SECONDS = 5.0
 _DOWN_SECONDS = 3.0
 _LATE_SECONDS = 0.5
 _RACES = 0.25
-"""So often a second game server tries to claim as well."""
+"""How often a second game server tries to claim as well."""
 _IN_HAND = 20_000
 
 

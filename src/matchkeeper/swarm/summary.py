@@ -53,7 +53,7 @@ _REMAINING = (
 
 
 class Times(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds; None of nothing. Within 5 %, the longest exactly."""
+    """Seconds, to within 5 %, the longest exactly. None where nothing was measured."""
 
     count: int
     p50: float | None
@@ -81,7 +81,7 @@ class InvariantRow(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     sentence: str
     checked: int
-    """So many cases in which it could have been broken."""
+    """The number of cases in which it could have been broken."""
     broken: int
     examples: list[str]
 

@@ -169,7 +169,7 @@ class Check:
 
 
 def checks(tally: Tally, thresholds: Thresholds) -> list[Check]:
-    """All thresholds that were set. What could not be measured does not meet any."""
+    """All thresholds that were set. A figure that could not be measured does not meet its own."""
     found = []
     if (least := thresholds.min_success) is not None:
         success = tally.success
@@ -189,7 +189,7 @@ def checks(tally: Tally, thresholds: Thresholds) -> list[Check]:
 
 
 def percent(share: float) -> str:
-    """Never rounded up to a limit that was missed."""
+    """A share as a percentage, never rounded up to a limit that was missed."""
     return f"{math.floor(share * 100_000 + 1e-6) / 1000:g} %"
 
 

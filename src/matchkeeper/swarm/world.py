@@ -71,7 +71,7 @@ class SwarmOptions:
     late_seconds: float = 10.0
     """Longer than a busy server takes from a script to the news of it."""
     drain_seconds: float = 30.0
-    """At the end, answers to those who leave are waited for so long."""
+    """How long the swarm waits at the end for answers to those who leave."""
 
 
 def new_run() -> str:
@@ -184,7 +184,7 @@ class Swarm:
             await asyncio.sleep(0 if len(out) >= _AT_ONCE else _TICK_SECONDS)
 
     def _arrivals(self, now: float) -> list[tuple[int, Request]]:
-        """The requests of those whose time has come, as many as go in one round trip."""
+        """The requests of players whose time has come, as many as go in one round trip."""
         out: list[tuple[int, Request]] = []
         size = 0
         while self._next is not None and self._next.at <= now:

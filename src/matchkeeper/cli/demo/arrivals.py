@@ -1,4 +1,4 @@
-"""Who comes and when: a day of a game in a few minutes. Pure: the same seed, the same players."""
+"""Who comes and when: a day of a game in a few minutes. The same seed gives the same players."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Habits:
     quits: float = 0.08
     """They leave after a few seconds."""
     quits_after: timedelta = timedelta(seconds=3)
-    """On average."""
+    """How long they wait on average."""
     patience: timedelta = timedelta(seconds=90)
-    """All others leave after about so long."""
+    """All others leave after about this time."""
     bad_metadata: float = 0.02
     """Their client sends a rating that is no number: refused at the door."""
 
@@ -43,7 +43,7 @@ class Visitor:
     mode: GameMode
     mmr: int | str
     patience: timedelta
-    """Waits so long after `EnQueued`, then leaves."""
+    """How long the player waits after `EnQueued` before leaving."""
 
 
 def hour_at(since_begin: timedelta, day: timedelta) -> float:

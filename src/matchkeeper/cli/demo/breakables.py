@@ -20,7 +20,7 @@ _LOBBY = "lobby-1"
 
 
 class Poisoner:
-    """Puts in players whose metadata nobody can read, as a faulty tool or a slip leaves one."""
+    """Puts in players whose metadata nobody can read, as a faulty tool or a typing error does."""
 
     def __init__(self, stores: Stores, ledger: Ledger, mode: GameMode, *, prefix: str) -> None:
         self._stores = stores

@@ -34,12 +34,12 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """What the outside saw. While Redis is away `lost` is the last known number."""
 
     players: int
-    """Who were told `EnQueued`."""
+    """Players who were told `EnQueued`."""
     matched: int
     lost: int
     doubled: int
     known: bool
-    """Whether `lost` is of now."""
+    """Whether `lost` is up to date."""
 
 
 class Board(msgspec.Struct, frozen=True, kw_only=True):

@@ -85,7 +85,7 @@ class Ledger:
             self._waiting[player_id] = stay.queued_at
 
     def told(self, news: Event) -> None:
-        """A lobby heard something that nobody waits for any more, or news."""
+        """A lobby heard news, or an answer that nobody waits for any more."""
         if news.word == "MatchFound":
             self.matched(news.match, [news.player])
         elif news.word == "EnQueued":
@@ -115,8 +115,8 @@ class Ledger:
 
     @contextmanager
     def last_word(self, players: Iterable[str]) -> Generator[None]:
-        """A game server asks whether it may start their match. Until it is answered, or has gone,
-        nobody knows.
+        """A game server asks whether it may start their match. Until it is answered, or is gone,
+        nobody knows whether it may.
         """
         stays = [stay for each in players if (stay := self._stays.get(each))]
         for stay in stays:
@@ -180,14 +180,14 @@ class Ledger:
         (self._unusual if unusual else self._routine).append((self._told, text))
 
     def news(self, count: int) -> list[str]:
-        """The newest lines, newest last. Half of the room is kept for what is unusual, else it
-        would be gone at once among the matches.
+        """The newest lines, newest last. Half of the room is kept for unusual lines: the lines of
+        matches would push them out at once.
         """
         unusual = list(self._unusual)[-max(1, count // 2) :]
         routine = list(self._routine)[-max(1, count - len(unusual)) :]
         return [text for _, text in sorted([*unusual, *routine])]
 
     def _forget_one(self) -> None:
-        """The oldest whose wait is over; an outage lets none of those who wait be forgotten."""
+        """Forgets the oldest player whose wait is over. An outage makes it forget none who wait."""
         oldest = next(player for player in self._stays if player not in self._waiting)
         del self._stays[oldest]

@@ -1,4 +1,4 @@
-"""Looks into Redis for everybody who was told `EnQueued` and no end since: who is nowhere is lost.
+"""Looks into Redis for players who were told `EnQueued` and no end since: the missing are lost.
 
 It has a connection of its own, so that what it does is not in the server's figures.
 """
@@ -18,9 +18,9 @@ from matchkeeper.operate.operator import QueueState
 from matchkeeper.server.wiring import Stores, operator_for
 
 _FRESH = timedelta(seconds=1)
-"""Whose answer is so young need not be looked for yet."""
+"""A player whose answer is younger than this need not be looked for yet."""
 _LOST_AFTER_SECONDS = 5.0
-"""News of a match may be on its way for so long; and a look at several keys is not one moment."""
+"""News of a match may be on its way for this long; and a look at several keys takes time."""
 _PAGE = 1000
 _AT_ONCE = 20
 _AT_MOST = 400
@@ -70,7 +70,7 @@ class Lookout:
             await self._look()
         except StoreError:
             self._answered = False
-            # A gap in the looks proves nothing: only who was lost before it still is.
+            # A gap in the looks proves nothing: only players lost before it are still lost.
             self._nowhere_since = {player: self._nowhere_since[player] for player in self._lost}
         else:
             self._answered = True
@@ -115,7 +115,7 @@ class Lookout:
             self._end(player, set_aside=player in letters)
 
     def _end(self, player: str, *, set_aside: bool) -> None:
-        """Nowhere for so long: there is an end that nobody heard of, or the player is lost."""
+        """The player was nowhere for too long: nobody heard of the end, or the player is lost."""
         stay = self._ledger.stay(player)
         end = unheard_end(stay, now=self._ledger.clock(), set_aside=set_aside)
         if end is not None:
@@ -143,7 +143,7 @@ class Lookout:
 def unheard_end(stay: Stay, *, now: float, set_aside: bool) -> Fate | None:
     """How the wait of a player who is nowhere has ended, where the news of it may have been lost.
 
-    News go by Pub/Sub, which forgets what nobody hears. None: there is no such end, and unless
+    News goes by Pub/Sub, which forgets what nobody hears. None: there is no such end, and unless
     the player is told of a match soon, the player is lost.
     """
     if stay.fate is not Fate.WAITING:

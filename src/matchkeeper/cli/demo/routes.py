@@ -24,7 +24,7 @@ def demo_router(controls: Controls) -> Router:
 
     @post("/{name:str}", summary="Press a control", status_code=200, guards=[_only_from_here])
     async def press(name: str, request: Request[Any, Any, Any]) -> Board:
-        del request  # so that a body, whatever is in it, is nobody's business
+        del request  # so that nobody reads a body, whatever is in it
         return await controls.press(name)
 
     return Router("/demo", route_handlers=[board, press], include_in_schema=False)
@@ -33,9 +33,8 @@ def demo_router(controls: Controls) -> Router:
 def press_problem(headers: Mapping[str, str]) -> tuple[int, str] | None:
     """Why a press is refused, as status and sentence: a page from elsewhere must not break things.
 
-    Browsers say where a request comes from. A client that says nothing is no browser of these
-    days, and must send JSON, which a page can send elsewhere only where it is allowed to; nobody
-    is here.
+    Browsers say where a request comes from. A client that says nothing is no modern browser, and
+    must send JSON. A page can send JSON elsewhere only with permission, and none has it here.
     """
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
     if origin is not None and origin != f"http://{headers.get('host', '')}":

@@ -85,8 +85,8 @@ async def run_demo(
 
 @contextmanager
 def _signals(stop: asyncio.Event) -> Generator[Callable[[], None]]:
-    """Ctrl-C and a closed terminal ask for the end, from the first moment to the last. Yields what
-    listens anew: the server has handlers of its own while it runs.
+    """Ctrl-C and a closed terminal ask for the end, from the first moment to the last. Yields a
+    function that listens anew: the server has handlers of its own while it runs.
     """
     loop = asyncio.get_running_loop()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -105,7 +105,7 @@ def _signals(stop: asyncio.Event) -> Generator[Callable[[], None]]:
 
 @asynccontextmanager
 async def _looking_at(settings: Settings, url: str) -> AsyncGenerator[Stores]:
-    """Stores of the demo's own. Their breaker is quick, so that the view knows soon again."""
+    """Stores of the demo's own. Their breaker is quick, so that the view soon knows again."""
     rng = random.Random()  # noqa: S311  # jitter, not secrets
     breaker = CircuitBreaker(
         cooldown=timedelta(seconds=0.5),
@@ -230,7 +230,7 @@ class _Demo:
             await asyncio.gather(stopped, *helpers, return_exceptions=True)
 
     async def _settle(self) -> None:
-        """Nobody new; an answer that is on its way may come."""
+        """Lets no new players come, and waits for answers that are on their way."""
         self._world.close()
         deadline = self._ledger.clock() + _SETTLING_SECONDS
         await self.lookout.look()

@@ -13,7 +13,7 @@ from matchkeeper.store.embedded import EmbeddedServer, embedded_server
 
 _FROZEN_SECONDS = 0.35
 _AWAKE_SECONDS = 0.003
-"""So short that one step of a round fits in, and the next has to wait again."""
+"""Short enough that one step of a round fits in, and the next has to wait again."""
 
 
 class OwnValkey:

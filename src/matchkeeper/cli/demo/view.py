@@ -1,4 +1,4 @@
-"""The demo's view: a living table in a terminal, plain lines elsewhere."""
+"""The demo's view: a live table in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Snapshot:
 
 
 def render(snapshot: Snapshot, ledger: Ledger, *, lines: int) -> RenderableType:
-    """The living view, for a terminal of so many lines: the news get what the rest leaves."""
+    """The live view, for a terminal of `lines` lines: the news gets what the rest leaves."""
     rest = _FIXED_LINES + len(snapshot.queues) + len(snapshot.board.controls)
     news = ledger.news(max(_FEWEST_NEWS, lines - rest))
     return Group(

@@ -175,7 +175,7 @@ class World:
                 await asyncio.sleep(_AGAIN_SECONDS)  # Redis is away, as a control told it to be
 
     async def _play(self, name: str) -> None:
-        """Takes matches until the pods are to end; what is in hand then is brought to its end."""
+        """Takes matches until the pods are to end; it brings matches in hand to their end."""
         server = GameServer(self._redis_url, pod_id=name, timeout=_TIMEOUT)
         async with server, asyncio.TaskGroup() as hands:
             offers = hands.create_task(self._take_offers(server, hands))
@@ -207,7 +207,7 @@ class World:
             self._ledger.tell(f"{server.pod_id} {_TOLD[behaviour].format(match_id)}", unusual=True)
 
     async def _last_word(self, offer: Offer) -> bool:
-        """Without an answer it is asked for again: it may have been given."""
+        """Asks again where no answer came: the last word may have been given."""
         with self._ledger.last_word(player.player_id for player in offer.request.players):
             while True:
                 with suppress(MatchkeeperError):
