@@ -180,7 +180,9 @@ async def test_what_was_heard_is_moved_once_by_the_holder_alone(
         async def move(
             to: str, *, done: str, epoch: int = lease.epoch, limit: int = 9
         ) -> MoveReply:
-            reply, entries = await one.hearing.move(epoch, requests, done=done, to=to, limit=limit)
+            reply, entries = await one.hearing.move(
+                epoch, requests, done=done, to=to, behind="a.1.1795000000000", limit=limit
+            )
             if reply is MoveReply.MOVED:
                 assert (await one.hearing.waiting(after="", count=9))[-2:] == entries
             return reply
@@ -280,8 +282,9 @@ async def test_what_lay_unheard_for_longer_than_requests_are_remembered_may_have
             reply, entries = await stores.hearing.move(
                 lease.epoch,
                 [(RequestKind.ENQUEUE, each) for each in sent],
-                done=await _done_at(redis, f"a.1.{lease.mark - age_ms} {nth}"),
-                to=f"a.1.{lease.mark} {nth + 1}",
+                done="" if nth == 0 else f"a.1.{nth - 1} 2",
+                to=f"a.1.{nth} 2",
+                behind=f"a.1.{lease.mark - age_ms}",
                 limit=9,
             )
             assert reply is MoveReply.MOVED
@@ -293,8 +296,3 @@ async def test_what_lay_unheard_for_longer_than_requests_are_remembered_may_have
     answers = sorted(json.loads(each["data"])["player_id"] + str(each["data"]) for each in told)
     assert "EnQueued" in answers[0]
     assert "request_expired" in answers[1]
-
-
-async def _done_at(redis: Redis, position: str) -> str:
-    await redis.hset(keys.HEARING, "done", position)
-    return position

@@ -94,7 +94,7 @@ async def test_what_cannot_be_noted_as_done_is_not_moved(
         async def move() -> MoveReply:
             requests = [("enqueue", b"1")]
             reply, _ = await stores.hearing.move(
-                lease.epoch, requests, done="", to="a.1 1", limit=9
+                lease.epoch, requests, done="", to="a.1 1", behind="a.1", limit=9
             )
             return reply
 

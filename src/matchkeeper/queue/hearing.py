@@ -241,7 +241,12 @@ class PubSubIntake:
 
     async def _move(self, lease: Lease, cut: Cut, *, done: str) -> tuple[MoveReply, list[Entry]]:
         reply, entries = await self._store.move(
-            lease.epoch, cut.messages, done=done, to=str(cut.to), limit=self._tape.limit
+            lease.epoch,
+            cut.messages,
+            done=done,
+            to=str(cut.to),
+            behind=cut.behind,
+            limit=self._tape.limit,
         )
         if reply is MoveReply.MOVED:
             self._tape.advance(cut.to)

@@ -175,6 +175,7 @@ class Ingest:
             request=identified(request, entry),
             token=self._new_token(),
             entry=entry,
+            since=entry.since if request.fingerprint else 0,
             rating=rating,
             answer=self._queued_answer(request),
         )

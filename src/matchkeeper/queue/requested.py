@@ -39,15 +39,12 @@ def place_of(heard: Heard) -> tuple[str, str]:
 
 
 def identified(request: Request, entry: Entry) -> Request:
-    """A request without an id of its own is known by its place in the stream. On Pub/Sub nobody
-    says which request repeats which: one with an id may be as old as its place, and may have been
-    done since.
-    """
+    """A request without an id of its own is known by its place in the stream."""
     if request.fingerprint:
-        return request if entry.group else replace(request, repeats=entry.entry_id)
+        return request
     place = f"{entry.stream} {entry.entry_id}"
     name = fingerprint(request.kind, place, request.player_id, request.game_mode)
-    return replace(request, fingerprint=name, repeats=request.repeats if entry.group else "")
+    return replace(request, fingerprint=name)
 
 
 def rating_of(request: Request, mode: GameMode) -> float | None:

@@ -25,6 +25,8 @@ class Cut:
 
     messages: Sequence[Message]
     to: Position
+    behind: str = ""
+    """The mark before the first message."""
 
 
 class Tape:
@@ -111,16 +113,17 @@ class Tape:
             self._more.clear()
             return None
         found: list[Message] = []
-        at, seen = self.position, 0
+        at, seen, behind = self.position, 0, ""
         for item in self._items:
             if not isinstance(item, str):
                 if seen == count:
                     break
                 seen += 1
+                behind = behind or at.mark
                 if item is not None:
                     found.append(item)
             at = _behind(at, item)
-        return Cut(messages=found, to=at)
+        return Cut(messages=found, to=at, behind=behind)
 
     def advance(self, to: Position) -> None:
         """Drops what is done. A position that was never heard lies before everything on the

@@ -85,11 +85,12 @@ def enqueue(
     `packed`: `mode`; `group` of the stream's readers (empty: there is one, and no group);
     `memory_ms`; `several`, whether players may wait in several queues; `longest`, how long the
     queue may become (0: no limit); `repeats`, place of a request -> its entry when it was first
-    sent. For each request, in the order of the stream: `players`, `metadata`, `tokens`, `entries`
-    (empty: in none), `channels` and `answers`, where and what to publish before anybody can match
-    the player (empty: the caller publishes, once the write is durable). Where players may wait in
-    several queues, `scope` is the queue, since a request for one says nothing about another, and
-    `marks` are the players of the requests.
+    sent; `since`, place of a request that may be a copy -> since when it may have been sent, Unix
+    milliseconds. For each request, in the order of the stream: `players`, `metadata`, `tokens`,
+    `entries` (empty: in none), `channels` and `answers`, where and what to publish before anybody
+    can match the player (empty: the caller publishes, once the write is durable). Where players may
+    wait in several queues, `scope` is the queue, since a request for one says nothing about
+    another, and `marks` are the players of the requests.
     """
 
 

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.scripts import Unsent, script
-from matchkeeper.store.stream import Entry, entry_of
+from matchkeeper.store.stream import Entry, entry_of, milliseconds_in
 
 
 class Want(StrEnum):
@@ -105,12 +105,19 @@ class Message(NamedTuple):
 
 @script(tuple[bytes, ...], hearing=_as_named, heard=keys.HEARD)
 def hear_move(
-    *, key: Unsent[str], epoch: int, done: str, to: str, limit: int, messages: Sequence[Message]
+    *,
+    key: Unsent[str],
+    epoch: int,
+    done: str,
+    to: str,
+    since: int,
+    limit: int,
+    messages: Sequence[Message],
 ) -> None:
     """What came of the move, and the id of the first entry; the others follow it without a gap.
 
-    All was done up to the position `done`; now all is done up to `to`. `limit`: how many requests
-    may wait.
+    All was done up to the position `done`; now all is done up to `to`. `since`: since when the
+    messages may have been sent, Unix milliseconds, or 0. `limit`: how many requests may wait.
     """
 
 
@@ -152,17 +159,21 @@ class HearingStore:
         *,
         done: str,
         to: str,
+        behind: str,
         limit: int,
     ) -> tuple[MoveReply, list[Entry]]:
         """Writes requests (kind, body) to the stream of what was heard. In the same step all up to
-        `to` counts as done. `limit`: how many may wait in the stream.
+        `to` counts as done. `behind`: the mark before the requests, which says how old they may be.
+        `limit`: how many may wait in the stream.
         """
+        since = milliseconds_in(behind.rpartition(".")[2])
         code, *first = await self._connection.script(
             hear_move(
                 key=self._key,
                 epoch=epoch,
                 done=done,
                 to=to,
+                since=since,
                 limit=limit,
                 messages=[Message(*request) for request in requests],
             )
@@ -173,7 +184,11 @@ class HearingStore:
         milliseconds, number = (int(part) for part in first[0].split(b"-"))
         return outcome, [
             Entry(
-                stream=keys.HEARD, entry_id=f"{milliseconds}-{number + nth}", kind=kind, body=body
+                stream=keys.HEARD,
+                entry_id=f"{milliseconds}-{number + nth}",
+                kind=kind,
+                body=body,
+                since=since,
             )
             for nth, (kind, body) in enumerate(requests)
         ]

@@ -16,6 +16,9 @@ from . import keys
 from .connection import Connection
 from .scripts import Unsent, script
 
+_DIGITS = 13
+"""Of Unix milliseconds, until the year 2286."""
+
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One request in a stream. Both texts are as they came, unchecked."""
@@ -25,6 +28,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     entry_id: str
     kind: str
     body: bytes
+    since: int = 0
+    """Of what was heard by Pub/Sub: since when it may have been sent, Unix milliseconds, or 0."""
 
     @property
     def group(self) -> str:
@@ -234,6 +239,11 @@ def _flat(entries: Any) -> Any:
     return entries
 
 
+def milliseconds_in(text: str) -> int:
+    """Unix milliseconds; 0 where a text says none, as that of an older server."""
+    return int(text) if text.isdecimal() and len(text) == _DIGITS else 0
+
+
 def entry_of(stream: str, entry_id: bytes, fields: Any) -> Entry:
     """An entry as Redis sends it."""
     values = (
@@ -244,4 +254,5 @@ def entry_of(stream: str, entry_id: bytes, fields: Any) -> Entry:
         entry_id=entry_id.decode(),
         kind=values.get(b"kind", b"").decode("utf-8", "replace"),
         body=values.get(b"body", b""),
+        since=milliseconds_in(values.get(b"since", b"").decode("utf-8", "replace")),
     )

@@ -53,6 +53,8 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """MMR points, for an enqueue whose mode uses them."""
     answer: tuple[str, bytes] | None = None
     """Channel and payload that say `EnQueued`, for an enqueue."""
+    since: int = 0
+    """Of one that may be a copy of another: since when it may have been sent, Unix milliseconds."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,6 +197,7 @@ class TicketStore:
                 for nth, heard in enumerate(batch, start=1)
                 if heard.request.repeats and _repeats(heard)
             },
+            "since": {nth: heard.since for nth, heard in enumerate(batch, start=1) if heard.since},
         }
 
     async def present(self) -> set[QueueName]:
@@ -310,16 +313,16 @@ def _stream(batch: Sequence[Heard]) -> str:
 
 
 def _repeats(heard: Heard) -> bool:
-    """Whether the request that it repeats stands in the same stream, and not behind it, as far as
-    anybody can tell.
+    """Whether the request that it repeats stands before it in the same stream, as far as anybody
+    can tell.
     """
     entry = heard.entry
-    if entry is None:
+    if entry is None or not entry.group:
         return False
     first, again = (
         tuple(map(int, entry_id.split("-"))) for entry_id in (heard.request.repeats, entry.entry_id)
     )
-    return first <= again
+    return first < again
 
 
 def _outcomes(

@@ -6,8 +6,8 @@
 -- declared: hearing.hear_move
 -- include: number_in
 -- include: numbers
-local LATE_MS = 10000
 limit = bounded('how many may wait', limit, 1, 1e7)
+since = bounded('since when', since, 0, 1e13)
 local held = redis.call('HMGET', hearing, 'epoch', 'done', 'from', 'first')
 if held[1] ~= epoch then return {'lost'} end
 if held[2] == to and held[3] == done and held[4] then return {'moved', held[4]} end
@@ -15,22 +15,12 @@ if (held[2] or '') ~= done then return {'elsewhere'} end
 if messages_count > 0 and redis.call('XLEN', heard) >= limit then return {'full'} end
 -- Where the lease cannot be written, nothing is moved: it would be moved again.
 redis.call('HSET', hearing, 'epoch', held[1])
--- What lay for long in a server that stood still, or is behind, counts as heard at the mark before it.
-local time, heard_ms, id = redis.call('TIME'), tonumber(string.match(done, '%.(%d+) %d+$')), '*'
-if heard_ms and time[1] * 1000 - heard_ms > LATE_MS then
-  local info = redis.pcall('XINFO', 'STREAM', heard)
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then
-      heard_ms = math.max(heard_ms, tonumber(string.match(info[i + 1], '^%d+')))
-    end
-  end
-  id = string.format('%.0f-*', heard_ms)
-end
 local first, ms, number = ''
 for i = 1, messages_count do
   -- Before Redis 7.2 the clock goes on within a script, so that '*' would leave gaps.
-  id = ms and string.format('%s-%.0f', ms, number + i - 1) or id
-  local added = redis.call('XADD', heard, id, 'kind', ARGV[kind + i], 'body', ARGV[body + i])
+  local id = ms and string.format('%s-%.0f', ms, number + i - 1) or '*'
+  local added = redis.call('XADD', heard, id, 'kind', ARGV[kind + i], 'body', ARGV[body + i],
+    'since', since)
   if not ms then first, ms, number = added, string.match(added, '^(%d+)-(%d+)$') end
 end
 redis.call('HSET', hearing, 'done', to, 'from', done, 'first', first)

@@ -119,7 +119,6 @@ local function forgotten(call, i, since_ms)
   local first, entry = asked(call, i), call.entries[i]
   if first == '' or milliseconds_of(first) >= since_ms then return false end
   if call.repeats[i] then return true end
-  if call.group == '' then return false end
   local given = redis.pcall('XPENDING', call.stream, call.group, entry, entry, 1)[1]
   return given == nil or given[4] > 1 or given[3] > call.memory_ms
 end
@@ -154,12 +153,14 @@ local function still_there(call)
       there[found[1]] = true
     end
   end
-  local since_ms = (call.group ~= '' or next(call.repeats)) and remembered_since(call)
+  local since_ms = call.group ~= '' and remembered_since(call)
   local some_old = since_ms and oldest and milliseconds_of(oldest) < since_ms
   for i = 1, #call.entries do
     local entry = call.entries[i]
     mine[i] = is_whole or entry == '' or there[entry] or #redis.call('XRANGE', call.stream, entry, entry) > 0
     too_old[i] = (some_old or (since_ms and call.repeats[i])) and forgotten(call, i, since_ms)
+      -- A copy of what was done, perhaps, and that is forgotten.
+      or call.since[i] and call.since[i] < redis_now * 1000 - call.memory_ms
   end
   return mine, too_old
 end
