@@ -20,7 +20,7 @@ if has_it or want == 'follow' then
   -- A call that is sent again marks anew: a name that came twice would name two places. The number says
   -- when the mark was made, so that what was heard behind it has an age.
   local time = redis.call('TIME')
-  marks = math.max(marks + 1, time[1] * 1000 + math.floor(time[2] / 1000))
+  marks = math.max(marks + 1, math.floor(time[1] * 1000 + time[2] / 1000))
   redis.call('HSET', hearing, 'marks', marks)
   redis.call('PUBLISH', channel, mark .. '.' .. marks)
 end
