@@ -193,6 +193,8 @@ def _requests(
     # A request by stream whose first reply was lost cannot say what it repeats: a limit, where no
     # server runs for longer than requests are remembered.
     world.network.freezes_all = by_pubsub and Twist.FREEZES in twists
+    # A step forward ends what Redis remembers: a copy sent after it is a new request.
+    sends_again = by_pubsub and Twist.CLOCKS not in twists
     by_stream = 0.0 if world.network.freezes_all else 0.1 if by_pubsub else 0.7
     for i in range(dice.randint(4, 12) + (20 if by_pubsub else 0)):
         player = Player(
@@ -201,7 +203,7 @@ def _requests(
             mode=dice.choice(("Normal", "Squad", "Squad", "Trio", "Brief")),
             pod=dice.choice(pods),
             by_stream=dice.random() < by_stream,
-            again_after=_AGAIN_AFTER_SECONDS[i % 4] if by_pubsub else None,
+            again_after=_AGAIN_AFTER_SECONDS[i % 4] if sends_again else None,
         )
         at = dice.uniform(0.3, 4)
         steps.append((at, player.enqueue))
