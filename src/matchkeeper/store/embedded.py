@@ -65,17 +65,24 @@ async def drop_half_a_transaction(folder: Path) -> None:
     manifest = folder / "appendonlydir" / "appendonly.aof.manifest"
     if not manifest.exists():
         return
-    # The checker is the same program under another name.
-    checker = await asyncio.create_subprocess_exec(
-        *("valkey-check-aof", "--fix", str(manifest.resolve())),
-        executable=str(executable()),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    # Its answer waits for the checker in a pipe: it ends without a question where all is whole.
+    answer, writer = os.pipe()
+    os.write(writer, b"y\n")
+    os.close(writer)
+    try:
+        # The checker is the same program under another name.
+        checker = await asyncio.create_subprocess_exec(
+            *("valkey-check-aof", "--fix", str(manifest.resolve())),
+            executable=str(executable()),
+            stdin=answer,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+    finally:
+        os.close(answer)
     try:
         async with asyncio.timeout(_START_SECONDS):
-            await checker.communicate(b"y\n")
+            await checker.wait()
     except TimeoutError:
         pass  # the file is too long for Valkey itself to read in that time
     finally:
