@@ -33,6 +33,7 @@ from matchkeeper.observe.board.recorder import Board
 from matchkeeper.observe.board.snapshot import Now, Snapshot, curves, snapshot
 from matchkeeper.observe.board.stream import EventStream, said
 from matchkeeper.observe.facts import ALL, Fact, Facts, Fields
+from matchkeeper.observe.facts.handoff import Claimed, Started
 from matchkeeper.observe.log import Log
 from matchkeeper.server.http.pages import FOLDER as PAGE
 from matchkeeper.store.failures import Outcome
@@ -90,7 +91,7 @@ class World:
 
     def claimed(self, pod_id: str, seconds: float) -> None:
         self.facts.match_claimed(
-            mode="Normal", match_id="m", pod_id=pod_id, offered_seconds=seconds, waits_seconds=()
+            mode="Normal", matches=[Claimed("m", pod_id, seconds)], waits_seconds=()
         )
 
     def operated(self, outcome: Outcome, seconds: float = 0.0, error: str = "") -> None:
@@ -276,7 +277,7 @@ def test_lines_are_bounded_and_developers_events_are_not_told() -> None:
     facts = Facts(log.hears())
     for number in range(1000):
         facts.pod_silent(pod_id=str(number))
-        facts.match_started(mode="m", match_id="x", pod_id="p")
+        facts.match_started(mode="m", matches=[Started("x", "p")])
     assert len(stream.lines()) == 100
     assert stream.lines()[0].text.startswith("Pod 999 ")
     assert len(stream._latest) == 100
@@ -306,7 +307,7 @@ def test_lines_are_read_along_whatever_the_level_of_the_log() -> None:
     log.readers.append(lambda *line: read.append(line))
     facts = Facts(log.hears())
     facts.pod_back(pod_id="a")
-    facts.match_started(mode="m", match_id="1", pod_id="a")
+    facts.match_started(mode="m", matches=[Started("1", "a")])
     facts.claim_refused(step="claim", code="gone", match_id="1", pod_id="a", mode="m")
     told = {"step": "claim", "code": "gone", "match_id": "1", "pod_id": "a"}
     assert read == [(Facts.pod_back, {"pod_id": "a"}), (Facts.claim_refused, told)]

@@ -22,6 +22,7 @@ from matchkeeper.config import AlertSettings
 from matchkeeper.domain.ticket import Poison
 from matchkeeper.handoff.monitor import Failed, GameServerMonitor, Recovered
 from matchkeeper.observe.facts import ALL, Fact, Facts
+from matchkeeper.observe.facts.handoff import Started
 from matchkeeper.observe.line_writer import LineWriter
 from matchkeeper.observe.log import Log
 from matchkeeper.observe.logging import configured, dropped_lines
@@ -135,7 +136,7 @@ def test_json_lines_carry_kind_and_fields_and_no_secret() -> None:
     with logged() as logs:
         error = "redis://user:hunter2@host:6379 no"
         Log().say(Facts.redis_network_error, error=error, token="hunter2")
-        FACTS.match_started(mode="m", match_id="x", pod_id="p")
+        FACTS.match_started(mode="m", matches=[Started("x", "p")])
         logging.getLogger("foreign").warning("cannot reach redis://u:hunter2@h")
     lines = [json.loads(line) for line in logs]
     assert [line.get("kind") for line in lines] == ["redis_network_error", None]

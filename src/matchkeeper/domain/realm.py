@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 
@@ -10,13 +12,14 @@ def folded(game_mode: str) -> str:
     return game_mode.lower()
 
 
-class QueueName(msgspec.Struct, frozen=True, order=True, kw_only=True, gc=False):
+class QueueName(msgspec.Struct, frozen=True, order=True, kw_only=True, gc=False, cache_hash=True):
     """Names one queue: all that its keys are made of."""
 
     mode: str
     """As `folded`: `Normal` is `queue:{normal}`."""
 
     @staticmethod
+    @lru_cache(1024)
     def of(game_mode: str) -> QueueName:
         """The queue of a mode, however the name is written."""
         return QueueName(mode=folded(game_mode))

@@ -8,6 +8,7 @@ from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Poison
 from matchkeeper.observe.facts import Facts
+from matchkeeper.observe.facts.handoff import Claimed
 from matchkeeper.observe.metric_parts import DURATIONS, BoundedLabels
 from matchkeeper.observe.server_metrics import ServerMetrics
 from matchkeeper.store.matches import Committed
@@ -240,8 +241,10 @@ class Metrics(ServerMetrics):
         if players:
             self._enqueued.labels(mode.name).inc(players)
 
-    def _match_claimed(self, mode: str, waits_seconds: Sequence[float]) -> None:
-        self._claimed.labels(mode).inc()
+    def _match_claimed(
+        self, mode: str, matches: Sequence[Claimed], waits_seconds: Sequence[float]
+    ) -> None:
+        self._claimed.labels(mode).inc(len(matches))
         self._waited(mode, "claim", waits_seconds)
 
     def _waited(self, mode: str, until: str, seconds: Sequence[float]) -> None:

@@ -170,7 +170,7 @@ class Ingest:
                 pod_id=request.pod_id,
                 game_mode=request.game_mode,
             )
-        rating = rating_of(request, mode) if request.kind is RequestKind.ENQUEUE else None
+        rating = rating_of(request, mode) if kind is RequestKind.ENQUEUE else None
         return mode.queue, Heard(
             request=identified(request, entry),
             token=self._new_token(),

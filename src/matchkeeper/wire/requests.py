@@ -161,6 +161,8 @@ def _check_ids(message: EnqueueRequest | DequeueRequest) -> None:
     player_problem = id_problem("player_id", player_id)
     pod_problem = None if pod_id is None else id_problem("pod_id", pod_id)
     request_problem = None if request_id is None else id_problem("request_id", request_id)
+    if not (player_problem or pod_problem or request_problem):
+        return
     for code, problem in (
         (ErrorCode.INVALID_PLAYER_ID, player_problem),
         (ErrorCode.INVALID_POD_ID, pod_problem),

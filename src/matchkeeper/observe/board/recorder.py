@@ -11,6 +11,7 @@ from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Ticket, members_of
 from matchkeeper.observe.board.stream import EventStream
 from matchkeeper.observe.facts import Facts, Hears
+from matchkeeper.observe.facts.handoff import Claimed
 from matchkeeper.observe.logging import masked
 from matchkeeper.store.failures import Outcome
 from matchkeeper.store.matches import Committed
@@ -158,12 +159,12 @@ class Board:
         if len(self._fresh) >= _FRESH:
             self.settle()
 
-    def _claimed(self, pod_id: str, offered_seconds: float | None) -> None:
-        if offered_seconds is None:
-            return  # it was made by this server, and its offer not read in the history yet
-        pod = self._pod(pod_id)
-        pod.claims += 1
-        pod.claim_seconds.append(offered_seconds)
+    def _claimed(self, matches: Sequence[Claimed]) -> None:
+        for each in matches:
+            if each.offered_seconds is not None:
+                pod = self._pod(each.pod_id)
+                pod.claims += 1
+                pod.claim_seconds.append(each.offered_seconds)
 
     def _declined(self, pod_id: str) -> None:
         self._pod(pod_id).declines += 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from matchkeeper.observe.facts.fact import (
     CRITICAL,
@@ -17,8 +18,25 @@ from matchkeeper.observe.facts.fact import (
 from matchkeeper.store.history import Happened
 
 
-def _claim(mode: str, match_id: str, pod_id: str, **_: object) -> Iterator[Fields]:
-    yield {"mode": mode, "match_id": match_id, "pod_id": pod_id}
+class Claimed(NamedTuple):
+    """A match that was claimed."""
+
+    match_id: str
+    pod_id: str
+    offered_seconds: float | None
+    """From its commit to its claim; None: the commit was not read."""
+
+
+class Started(NamedTuple):
+    """A match that was started."""
+
+    match_id: str
+    pod_id: str
+
+
+def _each(mode: str, matches: Iterable[Claimed | Started], **_: object) -> Iterator[Fields]:
+    for each in matches:
+        yield {"mode": mode, "match_id": each.match_id, "pod_id": each.pod_id}
 
 
 def _without_mode(mode: str, **fields: str) -> Iterator[Fields]:  # noqa: ARG001
@@ -36,20 +54,14 @@ class HandoffFacts:
     def handoffs_pending(self, *, mode: str, count: int) -> None:
         """So many matches are not claimed or not confirmed yet."""
 
-    @logged(DEBUG, "Match {match_id} of {mode} claimed by {pod_id}", told=_claim)
+    @logged(DEBUG, "Match {match_id} of {mode} claimed by {pod_id}", told=_each)
     def match_claimed(
-        self,
-        *,
-        mode: str,
-        match_id: str,
-        pod_id: str,
-        offered_seconds: float | None,
-        waits_seconds: Sequence[float],
+        self, *, mode: str, matches: Sequence[Claimed], waits_seconds: Sequence[float]
     ) -> None:
         """A game server took it."""
 
-    @logged(DEBUG, "Match {match_id} of {mode} started by {pod_id}")
-    def match_started(self, *, mode: str, match_id: str, pod_id: str) -> None:
+    @logged(DEBUG, "Match {match_id} of {mode} started by {pod_id}", told=_each)
+    def match_started(self, *, mode: str, matches: Sequence[Started]) -> None:
         """A game server confirmed the start; the players were told."""
 
     @fact
