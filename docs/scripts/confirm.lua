@@ -1,13 +1,13 @@
 #!lua
--- The last word: the game server that claimed the match starts it. A server that is
+-- The game server that claimed a match starts it. The answer is the last word: a game server that is
 -- refused must not start.
--- Where the match is to be durable first, nobody is told yet, and nobody but that game server can take
--- it back any more.
+-- Where the start must be durable first, nobody is told yet, and only that game server can still give
+-- the match back.
 -- REPLY  {started}: the players are told
 --        {confirmed}: do not start before this is as durable as the offer says (WAIT or WAITAOF on this
---        connection); then send settle. Where it takes too long, send decline.
+--        connection); then send settle. If that takes too long, send decline.
 --        {not_claimed} | {old_epoch} | {too_late} | {unknown_match}
--- AGAIN  safe: the token that started it is told so; the players are told once.
+-- AGAIN  safe: the token that started the match is told so again; the players are told once.
 local match = KEYS[1] -- match:{mode}:<match_id>
 local pending = KEYS[2] -- pending:{mode}
 local matched = KEYS[3] -- matched:{mode}
@@ -18,12 +18,12 @@ local match_id = ARGV[1]
 local epoch = ARGV[2]
 local pod_id = ARGV[3]
 local token = ARGV[4]
--- `now`: the time that counts, in Unix seconds. It is the clock of Redis, the only one that two servers
--- share, with its steps bridged; it stands still between a step and the moment in which a server has
--- noticed it (clock.lua). Every script reads it once, so these are statements: functions cost more.
--- `redis_now` is that clock as it is. Between `from` and `to` it is believed, and `offset` is how far off
--- it is taken to be; nil where nobody has said so. They are one packed field. The key is not among
--- KEYS: it is the same for all scripts.
+-- `now` is the time that counts, in Unix seconds: the clock of Redis, the only one that two servers share,
+-- with its steps bridged. It stands still from a step until a server has noticed it (clock.lua). Every
+-- script reads it once, so these are statements, which cost less than a function.
+-- `redis_now` is that clock as it is. It is believed between `from` and `to`, and `offset` is added to it.
+-- These three stand in one packed field, and are nil where no server has written it. The key is not among
+-- KEYS, since it is the same for all scripts.
 local time, belief = redis.call('TIME'), redis.pcall('HGET', 'clock', 'belief')
 local redis_now, from, to, offset = time[1] + time[2] / 1000000
 local now = redis_now
@@ -32,25 +32,25 @@ if type(belief) == 'string' and #belief == 24 then
   now = (now < from and from or now > to and to or now) + offset
 end
 
--- The number that a text says; nil where it says none, none that is finite, or one out of bounds.
+-- The number that a text says. It is nil where the text says none, or one out of bounds.
 local function number_in(text, least, most)
   local number = tonumber(text)
   if number and number >= least and number <= most then return number end -- NaN is neither
 end
 
--- history:{tag} is a stream of what happened: for people to look up, and for the servers' figures.
--- Nobody's safety relies on it, so that what goes wrong here is passed over. The fields are what, and
--- where they say something players, match, pod and detail. Players are one a line; matches are one a
--- line, too, with an empty line between their players. An entry that names players is about these alone.
--- It is bounded to 32 MiB: an entry counts as what it takes, 64 bytes and its texts, as 512 bytes at least,
--- and the stream has no more entries than would fit if all were like the newest.
+-- history:{tag} is a stream of what happened, for people to look up and for the servers' figures.
+-- Nobody's safety relies on it, so an error here is passed over. The fields are `what` and, where they say
+-- something, `players`, `match`, `pod` and `detail`. Players are one a line. Matches are one a line, too,
+-- with an empty line between their players. An entry that names players is about these alone.
+-- The stream is bounded to 32 MiB. An entry counts 64 bytes and its texts, and 512 bytes at least; the
+-- stream has no more entries than would fit if all were like the newest.
 local function note(history, now, what, ...)
   local most, _, one, _, two, _, three = 65536, ...
   local size = 64 + #one + #(two or '') + #(three or '')
   if size > 512 then most = math.floor(65536 * 512 / size) end
   local id = string.format('%d-*', now * 1000)
   local added = redis.pcall('XADD', history, 'MAXLEN', '~', most, id, 'what', what, ...)
-  if type(added) == 'table' and added.err then -- the clock has gone back
+  if type(added) == 'table' and added.err then -- the clock has stepped back
     redis.pcall('XADD', history, 'MAXLEN', '~', most, '*', 'what', what, ...)
   end
 end
@@ -77,15 +77,15 @@ if state == 'started' then
   return {'started'}
 end
 if durability and durability ~= 'none' then
-  -- Another lease to be durable in, or to be declined; then the servers settle it.
+  -- Another lease, in which the start becomes durable or is declined. After it the servers settle the match.
   local lease = number_in(redis.call('HMGET', match, 'lease')[1], 0, 3600) or 10
   redis.call('ZADD', pending, now + lease, match_id)
   redis.call('HSET', match, 'state', 'confirmed')
   if state == 'claimed' then note(history, now, 'confirmed', 'match', match_id, 'pod', claimed_by) end
   return {'confirmed'}
 end
--- The last step of a match: its players are free for others, and are told which pod starts it. These
--- are statements, for confirm and settle: keys and arguments are theirs, and so are `claimed_by`, `ids`,
+-- The last step of a match: its players are free for others, and are told which pod starts it. These are
+-- statements. Keys and arguments are those of confirm and settle, which also set `claimed_by`, `ids`,
 -- `notices` and `memory` as they stand in the match. Needs: number_in
 -- A key of another type than ours ends the script here, before it has changed anything.
 local is_any = redis.call('EXISTS', leaving, claimers) > 0

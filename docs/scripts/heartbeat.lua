@@ -5,12 +5,12 @@
 local pods = KEYS[1] -- pods
 local pod_id = ARGV[1]
 local state = ARGV[2] -- here | bye
--- `now`: the time that counts, in Unix seconds. It is the clock of Redis, the only one that two servers
--- share, with its steps bridged; it stands still between a step and the moment in which a server has
--- noticed it (clock.lua). Every script reads it once, so these are statements: functions cost more.
--- `redis_now` is that clock as it is. Between `from` and `to` it is believed, and `offset` is how far off
--- it is taken to be; nil where nobody has said so. They are one packed field. The key is not among
--- KEYS: it is the same for all scripts.
+-- `now` is the time that counts, in Unix seconds: the clock of Redis, the only one that two servers share,
+-- with its steps bridged. It stands still from a step until a server has noticed it (clock.lua). Every
+-- script reads it once, so these are statements, which cost less than a function.
+-- `redis_now` is that clock as it is. It is believed between `from` and `to`, and `offset` is added to it.
+-- These three stand in one packed field, and are nil where no server has written it. The key is not among
+-- KEYS, since it is the same for all scripts.
 local time, belief = redis.call('TIME'), redis.pcall('HGET', 'clock', 'belief')
 local redis_now, from, to, offset = time[1] + time[2] / 1000000
 local now = redis_now
@@ -19,14 +19,14 @@ if type(belief) == 'string' and #belief == 24 then
   now = (now < from and from or now > to and to or now) + offset
 end
 
--- The number that a text says; nil where it says none, none that is finite, or one out of bounds.
+-- The number that a text says. It is nil where the text says none, or one out of bounds.
 local function number_in(text, least, most)
   local number = tonumber(text)
   if number and number >= least and number <= most then return number end -- NaN is neither
 end
 
--- The number that the caller says: where it says none that is within bounds, the script ends here, before
--- it has changed anything. Needs: number_in
+-- The number that the caller says. If it says none within the bounds, the script ends here, before it has
+-- changed anything. Needs: number_in
 local function bounded(name, text, least, most)
   local number = number_in(text, least, most)
   if not number then

@@ -1,5 +1,5 @@
 #!lua
--- One server of several may send an alert, once an interval.
+-- Gives one server of several the right to send an alert, once in each interval.
 -- REPLY  1 when the caller is to send it, else 0
 -- AGAIN  safe: the token that may send is told so again.
 -- declared: coordination.alert_raise

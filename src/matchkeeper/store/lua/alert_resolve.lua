@@ -1,5 +1,5 @@
 #!lua
--- One server of several may tell the end of an outage.
+-- Gives one server of several the right to tell that an outage is over.
 -- REPLY  1 when the caller is to tell it, else 0
 -- AGAIN  safe: the token that may tell is told so again.
 -- declared: coordination.alert_resolve

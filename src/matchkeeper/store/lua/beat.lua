@@ -1,6 +1,6 @@
 #!lua
--- A server says that it lives and by which settings it works, or that it leaves. It hears of the
--- others, and what operators decided for modes.
+-- A server says that it lives and which settings it has, or that it leaves. The reply tells it of the
+-- other servers, and of what operators decided for modes.
 -- REPLY  {number of these settings, 0 = their text is wanted, [server, digest, number, …],
 --         [mode, states, …]}
 -- AGAIN  safe.

@@ -1,9 +1,9 @@
 #!lua
--- A game server takes an offered match: once, for one server, before the offer ends. It is to be
--- confirmed within the lease of its mode.
+-- One game server takes an offered match, before the offer ends. It must confirm the start within the
+-- lease of the mode.
 -- REPLY  {claimed} | {already_claimed} | {old_epoch} | {too_late} | {unknown_match}
---          {refused}: this server has claimed matches and started none; for a while it may not
--- AGAIN  safe: the token that claimed it is told claimed.
+--          {refused}: this game server claimed matches and started none; its claims are refused for a while
+-- AGAIN  safe: the token that claimed the match is told so again.
 -- declared: handoffs.claim
 -- include: time
 -- include: number_in
@@ -24,8 +24,8 @@ else
   if failed then
 -- include: claimers
     local count, since, till = failures_in(failed)
-    -- When the time is over one claim is let through, and others only once it is known what came of
-    -- it. A clock that has gone back refuses nobody.
+    -- Once that time is over, one claim is let through. Others follow when it is known what came of
+    -- that one. After a step back of the clock nobody is refused.
     if till > 0 and now >= since then
       if now < till then code = 'refused'
       else write_failures(claimers, pod_id, count, since, now + lease) end

@@ -1,9 +1,9 @@
 #!lua
--- A server looks at the clock of Redis: from now on it is believed for a moment, so that scripts do not
+-- A server looks at the clock of Redis. The clock is then believed for a moment, so that scripts do not
 -- follow a step (lib/time.lua). A clock that is not where it should be is believed again once a server
--- says by how much it has stepped; that much is bridged, and made up for slowly.
--- Streams name and age their entries by that clock: after a step back new entries still come after
--- the old ones, and what a server has in hand counts as given just now.
+-- says by how much it has stepped. The step is bridged, and made up for slowly.
+-- Streams name and age their entries by that clock. After a step back, new entries still come after the
+-- old ones, and entries that a server has in hand count as given just now.
 -- REPLY  {clock (Unix seconds), '1' when it is not where it should be, offset, steps so far,
 --        seconds of the last step, looks so far}
 -- AGAIN  safe: a step is bridged once, since it raises the number of steps.
@@ -38,7 +38,7 @@ local function in_order(stream, id)
   end
 end
 
--- What Redis keeps for a time may have ended with a step forward: what was asked before is forgotten.
+-- A step forward may end too soon what Redis keeps for a time. So requests from before it count as forgotten.
 local function forget()
   local newest = 0
   for _, stream in ipairs({requests, heard}) do
@@ -50,7 +50,7 @@ local function forget()
   redis.call('HSET', clock, 'forgot', string.format('%.0f', newest + 1))
 end
 
--- Never back behind what scripts have seen, and never on by more than the time that has passed.
+-- The bridged time never goes back behind what scripts have seen, nor on by more than the time that passed.
 local function bridge(step)
   local shift = math.max(-step, math.min(math.max(now, from), to) - now)
   if step ~= 0 or shift ~= 0 then

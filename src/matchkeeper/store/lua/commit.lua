@@ -1,6 +1,6 @@
 #!lua
--- Makes matches of proposals: checks that all players still wait, publishes the matches, and in the
--- same step takes their players out of every queue and writes the matches.
+-- Makes matches of proposals. It checks that all their players still wait; then, in the same step, it
+-- writes and publishes the matches and takes their players out of every queue.
 -- REPLY  {code, detail, …}, a pair for each proposal:
 --          committed <subscribers> | no_server (nothing left the queue)
 --          stale <player_id>: not there any more, in another match, or with other metadata
@@ -25,7 +25,7 @@ local places, by_hand = {{call.mode, matched, ''}}, {}
 -- include: other_places
 must_be_sound({queue, pending}, {metadata, matched})
 
--- Everybody is looked up at once, and taken out at once when all matches are written.
+-- All players are looked up together, and taken out together when all matches are written.
 local scores = ask_all(redis.call, 'ZMSCORE', queue, ids)
 local texts = ask_all(redis.call, 'HMGET', metadata, ids)
 local busy = pending_matches(places, ids)
@@ -39,7 +39,7 @@ for first = 1, proposed_count, 1000 do
   is_repeated = is_repeated or some > 0
 end
 
--- What players have in the other queues: it is kept with the match, to be put back with the rest.
+-- What players have in the other queues. It is kept with the match, and put back with the rest.
 local elsewhere = {}
 for o = 1, others_count do
   local zset, hash = KEYS[other_queue + o], KEYS[other_metadata + o]
@@ -54,7 +54,7 @@ for o = 1, others_count do
   end
 end
 
--- The ticket is not there any more, has come back with another place, or has other metadata.
+-- Whether the ticket is gone, has come back with another place, is in a match, or has other metadata.
 local function is_stale(i)
   local id, score, sent = ids[i], scores[i], call.scores[i]
   if not score or (score ~= sent and tonumber(score) ~= tonumber(sent)) then return true end
@@ -75,7 +75,7 @@ local function offer_of(pieces, first)
   return table.concat(parts)
 end
 
--- As give_back wants them: {sizes of the teams, players, scores, metadata}
+-- As give_back reads them: {sizes of the teams, players, scores, metadata}
 local function tickets_of(sizes, first, last)
   local held, metas = {unpack(scores, first, last)}, {}
   for i = first, last do metas[i - first + 1] = texts[i] or '' end
@@ -124,8 +124,8 @@ local function taken(p, match_id, first, last)
   made_ids[#made], made_players[#made] = match_id, table.concat(ids, '\n', first, last)
 end
 
--- An error ends the call, but not before those are taken out whose matches are published: until
--- then nothing here may end the script.
+-- An error ends the call, but only after the players of published matches are taken out. Until then
+-- nothing here may end the script.
 local unheard, failure = false, nil
 
 local function not_made(reply)
@@ -146,7 +146,7 @@ local function commit(p, first, last)
   if unheard then return 'no_server', '' end
   local stale = stale_player(first, last)
   if stale then return 'stale', stale end
-  -- Written before it is published: what Redis refuses to write is not published either.
+  -- The match is written first, so that one that Redis refuses to write is not published either.
   local written = write_match(key, sizes, first, last, ARGV[notices + p])
   if type(written) == 'table' then return not_made(written) end
   local reply = redis.pcall('PUBLISH', call.channel, offer_of(pieces, first))
@@ -196,8 +196,8 @@ local function deliver()
   end
 end
 
--- The first match takes a player out of all queues, and out of those into which a server is late to put
--- the player.
+-- The first match takes a player out of all queues. This mark keeps the player out of those into which a
+-- late server would still put them.
 local function note_last_match()
   if marks_count == 0 then return end
   for _, i in ipairs(gone) do

@@ -1,13 +1,13 @@
 #!lua
--- The last word: the game server that claimed the match starts it. A server that is
+-- The game server that claimed a match starts it. The answer is the last word: a game server that is
 -- refused must not start.
--- Where the match is to be durable first, nobody is told yet, and nobody but that game server can take
--- it back any more.
+-- Where the start must be durable first, nobody is told yet, and only that game server can still give
+-- the match back.
 -- REPLY  {started}: the players are told
 --        {confirmed}: do not start before this is as durable as the offer says (WAIT or WAITAOF on this
---        connection); then send settle. Where it takes too long, send decline.
+--        connection); then send settle. If that takes too long, send decline.
 --        {not_claimed} | {old_epoch} | {too_late} | {unknown_match}
--- AGAIN  safe: the token that started it is told so; the players are told once.
+-- AGAIN  safe: the token that started the match is told so again; the players are told once.
 -- declared: handoffs.confirm
 -- include: time
 -- include: number_in
@@ -34,7 +34,7 @@ if state == 'started' then
   return {'started'}
 end
 if durability and durability ~= 'none' then
-  -- Another lease to be durable in, or to be declined; then the servers settle it.
+  -- Another lease, in which the start becomes durable or is declined. After it the servers settle the match.
   local lease = number_in(redis.call('HMGET', match, 'lease')[1], 0, 3600) or 10
   redis.call('ZADD', pending, now + lease, match_id)
   redis.call('HSET', match, 'state', 'confirmed')

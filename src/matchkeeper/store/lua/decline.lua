@@ -1,8 +1,8 @@
 #!lua
--- The game server that claimed a match will not start it: it is due at once for another offer. It can
--- be declined after its confirm, too, until it is settled.
+-- The game server that claimed a match gives it back, so that it is offered again at once. That is
+-- possible after the confirm, too, until the match is settled.
 -- REPLY  {declined} | {started}: too late, it was settled | {not_claimed} | {old_epoch} | {too_late} | {unknown_match}
--- AGAIN  safe: the token that declined it is told declined, until it is offered again.
+-- AGAIN  safe: the token that declined the match is told so again, until it is offered again.
 -- declared: handoffs.decline
 -- include: time
 -- include: history

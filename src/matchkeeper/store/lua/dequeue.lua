@@ -3,8 +3,8 @@
 -- REPLY  {code, detail, code, detail, …}, a pair for each request:
 --          dequeued <pod> | again <pod> | duplicate (tell nobody) | not_in_queue
 --          overtaken (tell nobody: the player has asked for something else since)
---          request_expired <pod> (read by a server that died, or sent first, too long ago to be done)
---          match_pending <match id>: too late for now, but if the match falls through the player
+--          request_expired <pod> (too long ago it was first sent, or read by a server that died)
+--          match_pending <match id>: too late for now, but if the match falls through, the player
 --          is not put back into this queue
 -- AGAIN  safe: a request is remembered with its token, and the same token gets the same pair.
 -- declared: asked.dequeue
@@ -33,14 +33,14 @@ for i, text in ipairs(ask_all(redis.call, 'HMGET', metadata, ids)) do described[
 for i = 1, #ids do names[2 * i - 1], names[2 * i] = KEYS[seen_key + i], KEYS[latest_key + i] end
 recall(names)
 
--- The pod to tell: the one that put the player there.
+-- The pod to tell: the one that enqueued the player.
 local function pod_in(text)
   local readable, fields = pcall(cjson.decode, text or '')
   local pod = readable and type(fields) == 'table' and fields.pod_id
   return type(pod) == 'string' and pod or ''
 end
 
--- Written together at the end, when all is decided.
+-- These are written together at the end, when all is decided.
 local left, hand_made_left, marks = {}, {}, {}
 
 local function decide(i)

@@ -5,9 +5,9 @@
 --          server did it: tell nobody)
 --          overtaken (tell nobody: the player has asked for something else since, or was matched
 --          or taken out)
---          request_expired (read by a server that died, or sent first, too long ago to be done)
+--          request_expired (too long ago it was first sent, or read by a server that died)
 --          already_in_queue | in_other_queue <tag> | match_pending <tag> <match id>
---          mode_drained | queue_full: asked again, it is decided anew
+--          mode_drained | queue_full: the same request, sent again, is decided anew
 -- AGAIN  safe: a request is remembered with its token, and the same token gets the same pair.
 -- declared: asked.enqueue
 -- include: time
@@ -32,9 +32,9 @@ local elsewhere = call.several and {} or other_queues(places, ids)
 local scores = ask_all(redis.call, 'ZMSCORE', queue, ids)
 for i = 1, #ids do waiting[ids[i]] = scores[i] end
 
--- The place of the next player, in microseconds: never before those who came earlier, although a
--- batch is spread over more microseconds than it took. A score from the future, put there by hand,
--- does not draw the others after it. `place` is the last one given in any queue: time may stand still.
+-- The place of the next player, in microseconds. It is never before those who came earlier, although a
+-- batch is spread over more microseconds than it took. A score from the future, put there by hand, does
+-- not draw the others after it. Time may stand still, so `place` is the last one given in any queue.
 local last = redis.call('ZRANGE', queue, -1, -1, 'WITHSCORES')[2]
 local given = tonumber(redis.pcall('HGET', 'clock', 'place') or nil) or 0
 local place_us = math.max(math.floor(now * 1000000), given)
@@ -47,12 +47,12 @@ local function next_place()
   return string.format('%d.%06d', math.floor(place_us / 1000000), place_us % 1000000)
 end
 
--- What an operator decided. A key of another type is somebody else's, and stops nobody.
+-- What an operator decided for the mode. A key of another type is somebody else's, and stops nobody.
 local states = redis.pcall('HGET', modes, call.mode)
 local is_drained = type(states) == 'string' and string.find(' ' .. states .. ' ', ' drained ', 1, true)
 local room = call.longest > 0 and call.longest - redis.call('ZCARD', queue) or math.huge
 
--- Written together at the end, and then told: nobody is answered before being in the queue.
+-- These are written together at the end, and told after that: nobody is answered before being in the queue.
 local queued, standing, described, told = {}, {}, {}, {}
 
 local function decide(i)
@@ -70,8 +70,8 @@ local function decide(i)
   return 'queued', place
 end
 
--- Where players may wait in several queues, a match ends what was asked of all modes before it was made,
--- and once it has started what was asked before that: while it was pending, nothing was to be had.
+-- Where players may wait in several queues, a match ends what they asked of any mode before it was made.
+-- Once it has started, it ends what they asked before its start, too: until then they could have nothing.
 local function matched_since(i)
   if marks_count == 0 then return false end
   local ms = tonumber(string.match(asked(call, i), '^(%d+)-'))
@@ -81,7 +81,7 @@ local function matched_since(i)
   if ms <= tonumber(at) then return true end
   local found = redis.pcall('HMGET', match, 'state', 'memory')
   local memory = found[1] == 'started' and number_in(found[2], 1, DAY * 1000)
-  -- Since its start its memory has become shorter.
+  -- Its TTL was set at its start, so that what is gone of it says how long ago that was.
   return memory and ms <= redis_now * 1000 - (memory - redis.pcall('PTTL', match))
 end
 
@@ -95,9 +95,9 @@ end
 local function too_late(i, latest, is_old)
   local player = ids[i]
   local is_older = older_than_latest(latest, call, i) or matched_since(i)
-  -- In the queue or in a match: told that a request was not done, somebody would believe it.
+  -- The player is in a queue or in a match: "not done" would be taken for being in none.
   if waiting[player] or pending[player] or elsewhere[player] then
-    -- Of another mode's request there is something to tell: where the player is.
+    -- After a request to another mode there is something to tell: where the player is.
     is_older = is_older and not latest_is_elsewhere(latest, call) or is_old
   end
   if is_older then return 'overtaken', '' end

@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- The metadata of players, with their places at that moment: who has left a queue has none.
+-- Reads the metadata of players, and their places at that moment. Players who have left have no place.
 -- REPLY  {[score or false, …], [metadata or false, …]}
 -- AGAIN  safe: changes nothing.
 -- declared: pages.fetch

@@ -1,6 +1,6 @@
 #!lua
--- Ends a pending match: its players go back to the queues with the places they had. Players who
--- asked to leave a queue meanwhile do not go back into that one and are to be told so.
+-- Ends a pending match. Its players go back to their queues, with the places they had. Players who
+-- asked to leave a queue meanwhile do not go back into that one, and are to be told so.
 -- REPLY  {given_back, number put back, [player, metadata, …] who left} | {gone, 0, []}
 -- AGAIN  safe: the answer is remembered.
 -- declared: matches.give_back
@@ -31,9 +31,9 @@ for i = 1, others_count do
 end
 must_be_sound({queue}, {metadata, matched, leaving})
 
--- A lease ran out without a start. From `threshold` on the claims of that pod are refused, for twice as
--- long with each further one. What was claimed before that counts no more, however many they were. The
--- key ends a day after the last failure; beyond a thousand pods all are forgotten, and learnt again.
+-- Counts a lease that ran out without a start. From the `threshold`-th on, claims of that pod are refused,
+-- for twice as long with each further lease. What the pod claimed before it was refused counts no more. The
+-- key ends a day after the last failure. Beyond a thousand pods all are forgotten, and learnt again.
 local function count_failure(pod, claimed_at)
   local pods = redis.pcall('HLEN', claimers)
   if type(pods) ~= 'number' then return end

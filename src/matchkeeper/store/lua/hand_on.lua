@@ -1,7 +1,7 @@
 #!lua
--- Hands requests to the other servers that read the durable stream: this one does not know their mode.
--- REPLY  how many were there
--- AGAIN  safe: each is there once.
+-- Hands requests whose mode this server does not know to the others, which read the durable stream.
+-- REPLY  how many of them were still there
+-- AGAIN  safe: each is moved once.
 -- declared: stream.hand_on
 local handed = 0
 for i = 1, entry_ids_count do

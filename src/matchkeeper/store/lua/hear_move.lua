@@ -1,5 +1,5 @@
 #!lua
--- Moves what was heard on Pub/Sub into the stream from which it is done, each message once.
+-- Moves what was heard on Pub/Sub into the stream of requests that are not done yet, each message once.
 -- REPLY  {moved, id of the first entry; the others follow it without a gap} | {full}
 --        {lost}: another server hears, or has since  {elsewhere}: done up to another position
 -- AGAIN  safe: the same two positions get the same reply.
@@ -13,7 +13,7 @@ if held[1] ~= epoch then return {'lost'} end
 if held[2] == to and held[3] == done and held[4] then return {'moved', held[4]} end
 if (held[2] or '') ~= done then return {'elsewhere'} end
 if messages_count > 0 and redis.call('XLEN', heard) >= limit then return {'full'} end
--- Where the lease cannot be written, nothing is moved: it would be moved again.
+-- If Redis refuses to write the lease, nothing is moved, for it would be moved again.
 redis.call('HSET', hearing, 'epoch', held[1])
 local first, ms, number = ''
 for i = 1, messages_count do

@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- The tickets of a queue behind a place that was read before.
+-- Reads the tickets of a queue behind a place that was read before.
 -- REPLY  {now (Unix seconds), queue length, [player, score, …]}
 -- AGAIN  safe: changes nothing.
 -- declared: pages.newer

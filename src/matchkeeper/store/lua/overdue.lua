@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- Reads the pending matches whose deadline has passed, and which game servers start nothing.
+-- Reads which pending matches are past their deadline, and which game servers start nothing.
 -- REPLY  {now, number pending, [match id, …], [pod, "<leases in a row> <refused since> <until>", …]}
 -- AGAIN  safe: changes nothing.
 -- declared: pending.overdue

@@ -1,5 +1,5 @@
 #!lua
--- Offers a match again that nobody claimed in time, under the next epoch.
+-- Offers a match that nobody claimed in time again, under the next epoch.
 -- REPLY  {offered, subscribers} | {gone, 0} when it is not due, or somebody else was faster
 -- AGAIN  safe: the answer is remembered.
 -- declared: matches.redeliver

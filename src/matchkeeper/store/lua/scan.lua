@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- The tickets of a part of a queue, longest waiting first.
+-- Reads the tickets of a part of a queue, longest waiting first.
 -- REPLY  {now (Unix seconds), queue length, [player, score, …]}
 -- AGAIN  safe: changes nothing.
 -- declared: pages.scan

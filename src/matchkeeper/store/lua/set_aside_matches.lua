@@ -1,6 +1,6 @@
 #!lua
--- Sets pending matches aside that cannot be read, are not there, or are over: they are no longer
--- pending, and their players are free. Players of one that is not over are dead letters.
+-- Sets aside pending matches that cannot be read, are not there, or are over. They are no longer
+-- pending, and their players are free. Players of a match that is not over become dead letters.
 -- REPLY  {[match id, …] set aside by this call, [player, …] who are dead letters now}
 -- AGAIN  safe: the answer is remembered.
 -- declared: pending.set_aside_matches
@@ -17,14 +17,14 @@ redis.call('XLEN', dead)
 kept = bounded('dead letters', kept, 1, 1e7)
 look_ms = math.floor(bounded('kept for', look_ms, 1, DAY * 1000))
 
--- match id -> {key, reason, players, when it was made}; who is changed since it was read is not meant.
+-- match id -> {key, reason, players, when it was made}. A match that has changed since it was read stays.
 local meant, done = {}, {}
 for i = 1, matches_count do
   local id, key = ARGV[match_id + i], KEYS[match + i]
   local held = redis.pcall('HMGET', key, 'state', 'epoch', 'created')
   local is_same = (held[1] or '') == ARGV[state + i] and (held[2] or '') == ARGV[epoch + i]
   if is_same and redis.call('ZSCORE', pending, id) then
-    -- A game server that confirmed may have started: its players play, or are gone.
+    -- A game server that confirmed may have started it: its players play, or are gone.
     local is_over = held[1] == 'confirmed' or held[1] == 'started' or held[1] == 'given_back'
     local made = tonumber(held[3])
     if not (made and made > 0 and made < now) then made = now end

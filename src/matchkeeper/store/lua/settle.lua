@@ -1,7 +1,7 @@
 #!lua
--- A confirmed start is as durable as its mode asks: it is started, and the players are told.
+-- Starts a match whose confirm is as durable as its mode asks, and tells the players.
 -- REPLY  {started} | {not_claimed} | {old_epoch} | {too_late} | {unknown_match}
--- AGAIN  safe: the token that started it is told so; the players are told once.
+-- AGAIN  safe: the token that started the match is told so again; the players are told once.
 -- declared: handoffs.settle
 -- include: time
 -- include: number_in

@@ -1,7 +1,7 @@
 #!lua
 -- Writes a request to the durable stream, unless too many wait there already.
 -- REPLY  {added, entry id} | {full} | {no_stream}: no server was ever here
--- AGAIN  safe where the request carries a request_id: the enqueue or dequeue knows it again.
+-- AGAIN  safe where the request carries a request_id, by which enqueue or dequeue knows it again.
 -- declared: stream.submit
 -- include: number_in
 -- include: numbers

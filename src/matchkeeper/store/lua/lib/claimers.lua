@@ -1,6 +1,6 @@
 -- claimers:{tag} remembers game servers that claimed matches and did not start them: pod -> "<matches
--- in a row> <since> <until>", between which its claims are refused, in Unix seconds; 0 and 0 while they
--- are not. What cannot be read counts as unknown.
+-- in a row> <since> <until>". Between these two, in Unix seconds, its claims are refused; both are 0 while
+-- they are not. What cannot be read counts as unknown.
 local function failures_in(held)
   local count, since, till = string.match(type(held) == 'string' and held or '', '^(%d+) ([%d.]+) ([%d.]+)$')
   return tonumber(count) or 0, tonumber(since) or 0, tonumber(till) or 0

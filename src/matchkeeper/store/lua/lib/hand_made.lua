@@ -1,5 +1,5 @@
--- metadata:<player_id>, put there by hand. A player called `{tag}` would share the name with the
--- hash of a whole queue, so only text counts.
+-- metadata:<player_id>, put there by hand. The key of a player called `{tag}` would be the hash of a whole
+-- queue, so only text counts.
 local function is_text(key)
   return redis.call('TYPE', key).ok == 'string'
 end

@@ -1,8 +1,8 @@
--- Many players or matches at once, in entries of a bounded size. Needs: history
-local ENTRY_BYTES, OVERHEAD_BYTES = 512, 64 -- as there
+-- Notes many players or matches at once, in entries of a bounded size. Needs: history
+local ENTRY_BYTES, OVERHEAD_BYTES = 512, 64 -- as in history.lua
 
--- Calls `tell` with the first and last index of each portion of `texts` that fits into an entry;
--- `more` bytes come with each text. A text that does not fit is a portion of its own.
+-- Calls `tell` with the first and last index of each portion of `texts` that fits into an entry. Each text
+-- takes `more` bytes beside itself. A text that does not fit is a portion of its own.
 local function in_portions(texts, more, tell)
   local first, size = 1, OVERHEAD_BYTES
   for i = 1, #texts do
@@ -15,7 +15,7 @@ local function in_portions(texts, more, tell)
   if texts[first] then tell(first, #texts) end
 end
 
--- Many players at once.
+-- Notes many players at once.
 local function note_players(history, now, what, players, ...)
   local about = {...}
   in_portions(players, 1, function(first, last)
@@ -23,7 +23,7 @@ local function note_players(history, now, what, players, ...)
   end)
 end
 
--- Many matches at once: `matches` are their ids, `players` those of each as text.
+-- Notes many matches at once: `matches` are their ids, `players` those of each as text.
 local function note_matches(history, now, what, matches, players)
   in_portions(players, 2 + #(matches[1] or '') + 1, function(first, last)
     if first < last or #players[first] <= ENTRY_BYTES then

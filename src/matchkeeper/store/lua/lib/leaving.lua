@@ -1,5 +1,5 @@
--- leaving:{tag} remembers who asked to leave while a match was pending: player -> the match id, then
--- the tag of each queue the player is not to be put back into, separated by spaces.
+-- leaving:{tag} remembers players who asked to leave while their match was pending: player -> the match
+-- id, then the tag of each queue into which the player does not go back, separated by spaces.
 local function mark_leaving(leaving, player, match_id, tag)
   local marks = redis.call('HGET', leaving, player)
   if not marks or string.match(marks, '^%S*') ~= match_id then marks = match_id end

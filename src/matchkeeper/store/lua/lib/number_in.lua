@@ -1,4 +1,4 @@
--- The number that a text says; nil where it says none, none that is finite, or one out of bounds.
+-- The number that a text says. It is nil where the text says none, or one out of bounds.
 local function number_in(text, least, most)
   local number = tonumber(text)
   if number and number >= least and number <= most then return number end -- NaN is neither

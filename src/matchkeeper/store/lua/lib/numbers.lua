@@ -1,5 +1,5 @@
--- The number that the caller says: where it says none that is within bounds, the script ends here, before
--- it has changed anything. Needs: number_in
+-- The number that the caller says. If it says none within the bounds, the script ends here, before it has
+-- changed anything. Needs: number_in
 local function bounded(name, text, least, most)
   local number = number_in(text, least, most)
   if not number then

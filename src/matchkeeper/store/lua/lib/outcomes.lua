@@ -1,21 +1,21 @@
--- What comes of each request of a batch: code and detail, put behind what stands in `answers`. It is decided
--- in one order: what is known of it, whether it still stands in its stream, whether it was sent twice,
--- whether it comes too late. The script says what differs: DONE, the code of a request that has its effect;
--- is_over(i, code), whether what came of it holds no more; too_late(i, latest, is_old), why it is not
--- done any more, and the detail; decide(i), what else comes of it. Needs: seen
+-- Decides what comes of each request of a batch, and adds its code and detail to `answers`. The order is:
+-- what is known of the request, whether it still stands in its stream, whether it was sent twice, whether it
+-- comes too late. The script that includes this says what differs: DONE, the code of a request that has its
+-- effect; is_over(i, code), whether what came of it no longer holds; too_late(i, latest, is_old), why it is
+-- no longer done, and the detail; decide(i), what else comes of it. Needs: seen
 local mine, too_old = still_there(call)
 local before = #answers
 for i = 1, #ids do
   local key, latest = names[2 * i - 1], names[2 * i]
   local token, code, detail, held_in = seen_before(key, latest)
-  -- What was not done is wanted by whoever sends it again.
+  -- A sender that repeats what was not done still wants it.
   local is_again = token and code ~= 'request_expired' and code ~= 'mode_drained' and code ~= 'queue_full'
   if token == call.tokens[i] then
     redis.call('PEXPIRE', held_in, call.memory_ms) -- a write, for WAITAOF and WAIT behind it
   elseif not mine[i] then
     code, detail = 'duplicate', ''
   elseif is_again and (is_over(i, code) or another_since(key, latest)) then
-    -- Told to nobody, it may well come again: what is known of it and of the player stays known.
+    -- Nobody is told, so it may well come again: what is known of it and of the player stays known.
     redis.call('PEXPIRE', key, call.memory_ms)
     redis.call('PEXPIRE', latest, call.memory_ms)
     code, detail = 'overtaken', ''

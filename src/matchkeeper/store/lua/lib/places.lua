@@ -1,7 +1,7 @@
--- Where players are, beside the queue at hand. `places` is a list of {mode, matched key, queue key
--- or ''}; the answers are tables player -> mode (and match id), one command a place for them all.
--- The first place is our own; of the others, one whose key has a wrong type holds nobody: damage in
--- one mode does not stop the rest. Needs: bulk
+-- Where players are, beside the queue at hand. `places` is a list of {mode, matched key, queue key or ''}.
+-- The answers are tables player -> mode (and match id), with one command a place for all players.
+-- The first place is our own. Another place whose key has a wrong type holds nobody, so that damage in one
+-- mode does not stop the rest. Needs: bulk
 local function pending_matches(places, ids)
   local found = {}
   for p, place in ipairs(places) do

@@ -1,12 +1,12 @@
--- Requests that were seen before: under which token, and what came of it, as
--- "<token>\n<code>\n<detail>". Our own token says that it is a retry of ours, which gets the same answer
--- again; another, that it was sent twice, as another message with the same request_id.
--- Most players ask once, so that one key is enough for most: `latest` of a player holds "<entry id>
--- <stream> <tag> <fingerprint> <first> <known>", the latest request that was done (one without an entry
--- counts as written at that moment), and what is known of the first one that was, by its
--- fingerprint. Of any other request `seen:{tag}:<fingerprint>` holds it. What cannot be read counts as unknown.
--- What these keys hold is read once for the whole batch, and written once, at its end. `key` and
--- `latest` below are the two keys of the i-th request of a call.
+-- Requests that were seen before. What is known of one is its token and what came of it, as
+-- "<token>\n<code>\n<detail>". Our own token means a retry of ours, which gets the same answer again.
+-- Another token means that the request was sent twice, in two messages with the same request_id.
+-- Most players ask once, so one key is enough for most: `latest` of a player holds "<entry id> <stream> <tag>
+-- <fingerprint> <first> <known>". These are the latest request that was done (one without an entry counts as
+-- written at that moment), then the fingerprint of the first one that was done, and what is known of it.
+-- What is known of any other request stands in `seen:{tag}:<fingerprint>`. What cannot be read counts as unknown.
+-- These keys are read once for the whole batch, and written once, at its end. `key` and `latest` below are
+-- the two keys of the i-th request of a call.
 local texts, players, changed, is_changed = {}, {}, {}, {}
 
 local function recall(names)
@@ -60,12 +60,12 @@ local function remember(key, latest, known)
   end
 end
 
--- A repetition counts as asked when the first was.
+-- A repetition counts as asked when the first was asked.
 local function asked(call, i)
   return call.repeats[i] or call.entries[i]
 end
 
--- Of two entries of one stream.
+-- Whether one entry of a stream stands before another.
 local function is_before(one, other)
   local ms, number = string.match(one, '^(%d+)-(%d+)$')
   local other_ms, other_number = string.match(other, '^(%d+)-(%d+)$')
@@ -77,9 +77,9 @@ local function milliseconds_of(entry)
   return tonumber(string.match(entry, '^(%d+)-'))
 end
 
--- A request may come late, because the server that had read it died, and its repetition may come
--- after a newer one: then what the player has asked for since holds. In one millisecond two streams
--- have no order.
+-- A request may come late, because the server that had read it died, and its repetition may come after a
+-- newer request. Then what the player has asked for since holds. Two streams have no order within one
+-- millisecond.
 local function older_than_latest(latest, call, i)
   local player = latest_request(latest)
   local entry = player and asked(call, i)
@@ -98,7 +98,7 @@ local function another_since(key, latest)
   return player ~= nil and player.name ~= fingerprint_of(key)
 end
 
--- What was asked of one mode is not forgotten for what another mode refused.
+-- A request that one mode refused does not take the place of what was asked of another mode.
 local function note_latest(key, latest, call, i, has_effect, now)
   if latest_is_elsewhere(latest, call) and not has_effect then return end
   local entry, name, player = asked(call, i), fingerprint_of(key), latest_request(latest)
@@ -111,10 +111,9 @@ local function note_latest(key, latest, call, i, has_effect, now)
   is_to_be_written(latest)
 end
 
--- Whether a request is older than what is remembered, and somebody has had it in hand before, or it
--- repeats one that is so old: what the player has asked for since, and whether it came true, nobody knows
--- any more. A request that only waited to be read is done, however old it is: those of its player stand
--- behind it.
+-- Whether a request is older than what is remembered, and a server has had it in hand before, or it repeats
+-- one that is so old. Nobody knows any more what its player has asked for since, and whether it came true.
+-- A request that only waited to be read is done, however old it is: later ones of its player stand behind it.
 local function forgotten(call, i, since_ms)
   local first, entry = asked(call, i), call.entries[i]
   if first == '' or milliseconds_of(first) >= since_ms then return false end
@@ -123,7 +122,7 @@ local function forgotten(call, i, since_ms)
   return given == nil or given[4] > 1 or given[3] > call.memory_ms
 end
 
--- Whether a stream has all its entries from this one on, since none was taken out there so far.
+-- Whether a stream still has all its entries from this one on.
 local function is_whole_from(stream, entry)
   local info, facts = redis.pcall('XINFO', 'STREAM', stream), {}
   for i = 1, #info, 2 do facts[info[i]] = info[i + 1] end
@@ -131,15 +130,15 @@ local function is_whole_from(stream, entry)
   return first and deleted and not is_before(entry, first[1]) and is_before(deleted, entry)
 end
 
--- Since when all is remembered, in the milliseconds by which the stream names its entries: by the clock
--- or, where that has gone back, as if it had not. A step forward ends what Redis keeps for a time.
+-- Since when all is remembered, in the milliseconds by which the stream names its entries. A step back of
+-- the clock does not count. A step forward ends what Redis keeps for a time.
 local function remembered_since(call)
   local stepped_at = tonumber(redis.pcall('HGET', 'clock', 'forgot') or nil) or 0
   return math.max((redis_now + math.max(offset or 0, 0)) * 1000 - call.memory_ms, stepped_at)
 end
 
--- For each request whether it is still to be done (else somebody has done it: it leaves its stream in
--- the same step), and whether it is too old for that.
+-- For each request, whether it is still to be done, and whether it is too old for that. A request leaves its
+-- stream in the step that does it, so one that is not there any more is done.
 local function still_there(call)
   local entries, there, mine, too_old = {}, {}, {}, {}
   for i = 1, #call.entries do
@@ -159,15 +158,15 @@ local function still_there(call)
     local entry = call.entries[i]
     mine[i] = is_whole or entry == '' or there[entry] or #redis.call('XRANGE', call.stream, entry, entry) > 0
     too_old[i] = (some_old or (since_ms and call.repeats[i])) and forgotten(call, i, since_ms)
-      -- A copy of what was done, perhaps, and that is forgotten.
+      -- It may be a copy of a request that was done and is forgotten.
       or call.since[i] and call.since[i] < redis_now * 1000 - call.memory_ms
   end
   return mine, too_old
 end
 
--- To be called when all that the answers promise is written: keeps what came of the requests, and takes them
--- out of their stream. That comes last: Redis does not take back what an interrupted script has done,
--- and what was not done must stay.
+-- Keeps what came of the requests, and takes them out of their stream. It is called last, when all that the
+-- answers promise is written: Redis does not take back what an interrupted script has done, and a request
+-- that was not done must stay.
 local function acknowledge(call)
   for i = 1, #changed do
     local key = changed[i]

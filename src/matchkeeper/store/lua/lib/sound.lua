@@ -1,5 +1,5 @@
--- A key of another type than ours, put there by somebody else, ends the script here, before it has
--- changed anything: Redis does not take back what an interrupted script has done.
+-- A key of another type than ours, put there by somebody else, ends the script here, before it has changed
+-- anything. Redis does not take back what an interrupted script has done.
 local function is_sound(zset, hash)
   local length, size = redis.pcall('ZCARD', zset), redis.pcall('HLEN', hash)
   return type(length) == 'number' and type(size) == 'number'

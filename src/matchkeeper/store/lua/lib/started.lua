@@ -1,5 +1,5 @@
--- The last step of a match: its players are free for others, and are told which pod starts it. These
--- are statements, for confirm and settle: keys and arguments are theirs, and so are `claimed_by`, `ids`,
+-- The last step of a match: its players are free for others, and are told which pod starts it. These are
+-- statements. Keys and arguments are those of confirm and settle, which also set `claimed_by`, `ids`,
 -- `notices` and `memory` as they stand in the match. Needs: number_in
 -- A key of another type than ours ends the script here, before it has changed anything.
 local is_any = redis.call('EXISTS', leaving, claimers) > 0

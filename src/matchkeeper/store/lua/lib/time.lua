@@ -1,9 +1,9 @@
--- `now`: the time that counts, in Unix seconds. It is the clock of Redis, the only one that two servers
--- share, with its steps bridged; it stands still between a step and the moment in which a server has
--- noticed it (clock.lua). Every script reads it once, so these are statements: functions cost more.
--- `redis_now` is that clock as it is. Between `from` and `to` it is believed, and `offset` is how far off
--- it is taken to be; nil where nobody has said so. They are one packed field. The key is not among
--- KEYS: it is the same for all scripts.
+-- `now` is the time that counts, in Unix seconds: the clock of Redis, the only one that two servers share,
+-- with its steps bridged. It stands still from a step until a server has noticed it (clock.lua). Every
+-- script reads it once, so these are statements, which cost less than a function.
+-- `redis_now` is that clock as it is. It is believed between `from` and `to`, and `offset` is added to it.
+-- These three stand in one packed field, and are nil where no server has written it. The key is not among
+-- KEYS, since it is the same for all scripts.
 local time, belief = redis.call('TIME'), redis.pcall('HGET', 'clock', 'belief')
 local redis_now, from, to, offset = time[1] + time[2] / 1000000
 local now = redis_now
