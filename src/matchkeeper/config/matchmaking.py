@@ -42,42 +42,51 @@ class GameModeSettings(Section):
     )
     handoff: Literal["publish", "claim"] = Field(
         default="publish",
-        description="`claim`, the safe way: offered until one game server has claimed it and "
-        "confirmed the start. `publish`, for game servers that only listen: announced once to "
-        "all who listen; the pod of the first player starts it, and if that pod dies or hangs, "
-        "the match is lost.",
+        description="`claim`, the safe way: a match is offered until one game server has claimed "
+        "it and confirmed the start. `publish`, for game servers that only listen: a match is "
+        "announced once to all who listen. The pod of the first player starts it, and if that pod "
+        "dies or hangs, the match is lost.",
     )
     claim_lease_seconds: float = Field(
         default=10,
         gt=0,
         le=HOUR,
-        description="A claimed match is confirmed within this time; else its players go back. More "
-        "than a game server needs to get ready.",
+        description="Time in which a claimed match must be confirmed; else its players go back. It "
+        "should be more than a game server needs to get ready.",
     )
     max_wait_seconds: float = Field(
-        default=0, ge=0, le=30 * DAY, description="After so long a player expires. 0: never."
+        default=0,
+        ge=0,
+        le=30 * DAY,
+        description="Players who wait longer than this expire. 0: never.",
     )
     max_queue_length: int = Field(
         default=0,
         ge=0,
         le=10_000_000,
-        description="Where so many players wait, more are refused (`queue_full`). At least "
-        "`required_players`. 0: no bound.",
+        description="Number of players who may wait. Further ones are refused (`queue_full`). At "
+        "least `required_players`. 0: no bound.",
     )
     mmr_window_start: float = Field(
         default=100, ge=0, le=_MAX_RATING, description="Largest rating difference at first."
     )
     mmr_window_growth_per_second: float = Field(
-        default=10, ge=0, le=_MAX_RATING, description="What each second of waiting adds to it."
+        default=10,
+        ge=0,
+        le=_MAX_RATING,
+        description="What each second of waiting adds to the window.",
     )
     mmr_window_max: float = Field(
         default=1000,
         ge=0,
         le=_MAX_RATING,
-        description="Where it stops growing. At least `mmr_window_start`.",
+        description="Widest window. At least `mmr_window_start`.",
     )
     mmr_anyone_after_seconds: float = Field(
-        default=0, ge=0, le=30 * DAY, description="After so long anybody will do. 0: never."
+        default=0,
+        ge=0,
+        le=30 * DAY,
+        description="Players who wait longer than this accept any rating. 0: never.",
     )
     mmr_default: float = Field(
         default=1500,
@@ -165,46 +174,46 @@ class MatchmakingSettings(Section):
         default=4_194_304,
         ge=1_048_576,
         le=67_108_864,
-        description="Bound of the metadata in one battle request: a player may have this divided "
-        "by the players of a match, or `max_message_bytes` if that is smaller.",
+        description="Bound of the metadata in one battle request. Each player of a match may have "
+        "an equal part of it, or `max_message_bytes` if that is smaller.",
     )
     max_tickets_per_round: int = Field(
         default=10_000,
         ge=2,
         le=1_000_000,
-        description="So many tickets of a queue are looked at in a round. Where more wait, the "
-        "next rounds look at the others, each with up to half as many that found nobody before. "
-        "At least the `required_players` of every mode.",
+        description="Number of tickets of a queue that a round looks at. Where more wait, the next "
+        "rounds look at the others, each with up to half as many that found nobody before. At "
+        "least the `required_players` of every mode.",
         json_schema_extra=EACH_ITS_OWN,
     )
     metadata_grace_seconds: float = Field(
         default=10,
         ge=0,
         le=HOUR,
-        description="A ticket put into a queue by hand may be so old before its missing metadata "
-        "counts as an error.",
+        description="Age that a ticket put into a queue by hand may reach before its missing "
+        "metadata counts as an error.",
     )
     commit_batch_size: int = Field(
         default=40,
         ge=1,
         le=10_000,
-        description="Matches of two players committed in one script call; of larger matches fewer, "
-        "so that no call holds Redis for long.",
+        description="Number of two-player matches that one script call commits. Of larger matches "
+        "it commits fewer, so that no call holds Redis for long.",
         json_schema_extra=EACH_ITS_OWN,
     )
     ingest_batch_size: int = Field(
         default=200,
         ge=1,
         le=5_000,
-        description="Requests written in one script call.",
+        description="Number of requests that one script call writes.",
         json_schema_extra=EACH_ITS_OWN,
     )
     pubsub_backlog: int = Field(
         default=50_000,
         ge=1,
         le=10_000_000,
-        description="Pub/Sub requests that may wait in memory, and as many in Redis; more are "
-        "dropped and counted.",
+        description="Number of Pub/Sub requests that may wait in memory, and as many in Redis. "
+        "Further ones are dropped and counted.",
         json_schema_extra=EACH_ITS_OWN,
     )
     read_streams: bool = Field(
@@ -213,61 +222,71 @@ class MatchmakingSettings(Section):
         json_schema_extra=EACH_ITS_OWN,
     )
     offer_timeout_seconds: float = Field(
-        default=5, gt=0, le=HOUR, description="An offered match is claimed within this time."
+        default=5, gt=0, le=HOUR, description="Time in which an offered match must be claimed."
     )
     max_offers: int = Field(
-        default=3, ge=1, le=1000, description="So often a match is offered; then players go back."
+        default=3,
+        ge=1,
+        le=1000,
+        description="How often a match is offered before its players go back.",
     )
     pod_heartbeat_timeout_seconds: float = Field(
         default=15,
         gt=0,
         le=HOUR,
-        description="The players of a pod that has sent heartbeats and falls silent for so long "
-        "are set aside.",
+        description="A pod that has sent heartbeats and is silent for longer than this has its "
+        "players held: nobody is matched with them.",
     )
     unclaimed_threshold: int = Field(
         default=3,
         ge=1,
         le=10_000,
-        description="After so many unclaimed matches in a row a pod's players are held back.",
+        description="Number of unclaimed matches in a row after which a pod's players are held.",
     )
     unclaimed_hold_seconds: float = Field(
-        default=5, gt=0, le=HOUR, description="How long at first; doubled with each further one."
+        default=5,
+        gt=0,
+        le=HOUR,
+        description="How long they are held at first. The time doubles with each further match.",
     )
     unclaimed_hold_max_seconds: float = Field(
         default=60,
         gt=0,
         le=DAY,
-        description="Where that stops growing. At least `unclaimed_hold_seconds`.",
+        description="Longest time that they are held. At least `unclaimed_hold_seconds`.",
     )
     unstarted_threshold: int = Field(
         default=3,
         ge=1,
         le=10_000,
-        description="After so many matches in a row that a pod claimed and did not start, its "
-        "claims are refused.",
+        description="Number of matches in a row that a pod claimed and did not start, after which "
+        "its claims are refused.",
     )
     unstarted_refusal_seconds: float = Field(
         default=10,
         gt=0,
         le=HOUR,
-        description="How long at first; doubled with each further one. A start ends it.",
+        description="How long its claims are refused at first. The time doubles with each further "
+        "match. A start ends it.",
     )
     unstarted_refusal_max_seconds: float = Field(
         default=300,
         gt=0,
         le=DAY,
-        description="Where that stops growing. At least `unstarted_refusal_seconds`.",
+        description="Longest time that claims are refused. At least `unstarted_refusal_seconds`.",
     )
     max_dead_letters: int = Field(
-        default=10_000, ge=1, le=10_000_000, description="Dead letters kept of each mode."
+        default=10_000,
+        ge=1,
+        le=10_000_000,
+        description="Number of dead letters kept for each mode.",
     )
     match_memory_seconds: float = Field(
         default=120,
         gt=0,
         le=DAY,
-        description="How long a finished match is remembered. Longer than all attempts at one "
-        "operation take together.",
+        description="How long a finished match is remembered. Must be longer than all attempts at "
+        "one operation take together.",
     )
     game_modes: tuple[GameModeSettings, ...] = Field(
         default=(

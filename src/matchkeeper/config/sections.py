@@ -64,9 +64,10 @@ class ServerSettings(Section):
     allowed_hosts: tuple[HostPattern, ...] = Field(
         default=(),
         strict=False,
-        description="Names by which browsers reach this server, such as behind a proxy. Others are "
-        "answered 421, so that no page of strangers reads the API (DNS rebinding). Addresses, "
-        "`localhost` and `server.host` need no entry; `/health` and `/metrics` answer to any.",
+        description="Names by which browsers reach this server, such as behind a proxy. Requests "
+        "for other names are answered 421, so that no page of strangers reads the API (DNS "
+        "rebinding). Addresses, `localhost` and `server.host` need no entry. `/health` and "
+        "`/metrics` answer to any name.",
         json_schema_extra=allowed(
             "a list of host names without a port; `*.example.com` for all below it, `*` for any",
             default="none",
@@ -76,14 +77,15 @@ class ServerSettings(Section):
         default=256,
         ge=8,
         le=100_000,
-        description="Most HTTP connections at once; half of them may be open pages, 100 at most. "
-        "Fewer where the process may open few files, so that Redis always has its own.",
+        description="Most HTTP connections at once. Half of them may be open pages, 100 at most. "
+        "The server takes fewer where the process may open few files, so that Redis always has its "
+        "own.",
     )
     shutdown_deadline_seconds: float = Field(
         default=25,
         gt=0,
         le=HOUR,
-        description="After SIGTERM everything has ended within this time.",
+        description="Everything ends within this time after SIGTERM.",
     )
     server_id: ServerId | None = Field(
         default=None,
@@ -109,7 +111,7 @@ class LoggingSettings(Section):
         ge=0,
         le=DAY,
         description="The same line about bad messages, or about what Redis refuses, appears at "
-        "most once in this time, with the number left out. 0: always.",
+        "most once in this time, and says how many were left out. 0: each time.",
     )
 
 
@@ -119,7 +121,7 @@ class RedisSettings(Section):
     url: RedisUrl | None = Field(
         default=None,
         description="Address of Redis or Valkey, with user and password if it wants them. Without "
-        "one, an embedded server is started.",
+        "an address, an embedded server is started.",
         json_schema_extra=allowed(
             "redis://user:password@host:6379/0, with redis, rediss, valkey or valkeys; or "
             "unix:///path/of/the.sock",
@@ -158,7 +160,7 @@ class RedisSettings(Section):
         default=5,
         ge=1,
         le=10_000,
-        description="So many failures in a row open the circuit breaker.",
+        description="Number of failures in a row that opens the circuit breaker.",
     )
     breaker_cooldown_seconds: float = Field(
         default=60, gt=0, le=DAY, description="How long an open breaker sends nothing."
@@ -167,34 +169,34 @@ class RedisSettings(Section):
         default=1.5,
         ge=1,
         le=10,
-        description="The cooldown is multiplied by this when a probe fails.",
+        description="Factor by which the cooldown grows when a probe fails.",
     )
     breaker_cooldown_max_seconds: float = Field(
         default=120,
         gt=0,
         le=DAY,
-        description="Where the cooldown stops growing. At least `breaker_cooldown_seconds`.",
+        description="Longest cooldown. At least `breaker_cooldown_seconds`.",
     )
     breaker_early_probe_seconds: float = Field(
         default=1,
         ge=0,
         le=HOUR,
-        description="How often an open breaker is looked past with one small write on a connection "
-        "of its own; where Redis takes it, the breaker closes early. Doubled each time that it "
-        "opens again within a minute. 0: the cooldown is waited out.",
+        description="Time between probes of an open breaker. Each is one small write on a "
+        "connection of its own, and the breaker closes early once Redis takes one. The time "
+        "doubles whenever the breaker opens again within a minute. 0: the cooldown is waited out.",
     )
     breaker_jitter: float = Field(
         default=0.1,
         ge=0,
         le=1,
-        description="Up to this share of the cooldown is added at random, so that servers do not "
-        "probe together.",
+        description="Share of the cooldown, at most, that is added at random, so that servers do "
+        "not probe together.",
     )
     slow_call_seconds: float = Field(
         default=0,
         ge=0,
         le=HOUR,
-        description="A call of this length is a failure to the breaker. 0: it is not.",
+        description="The breaker counts a call that takes so long as a failure. 0: it counts none.",
     )
 
 
@@ -208,8 +210,8 @@ class RetrySettings(Section):
         default=0.1,
         gt=0,
         le=60,
-        description="Longest pause before the second attempt; doubled before each further one. The "
-        "pause is a random part of it.",
+        description="Longest pause before the second attempt. It doubles before each further one, "
+        "and the pause is a random part of it.",
     )
     max_delay_seconds: float = Field(
         default=2, gt=0, le=300, description="Longest pause. At least `base_delay_seconds`."
@@ -219,7 +221,7 @@ class RetrySettings(Section):
         gt=0,
         le=DAY,
         description="How long Redis remembers what was answered, so that a repeated request has "
-        "the effect of one. Longer than all attempts at one operation take together.",
+        "the effect of one. Must be longer than all attempts at one operation take together.",
     )
 
 
@@ -230,7 +232,8 @@ class AlertSettings(Section):
         default=10,
         ge=1,
         le=100_000,
-        description="Alert after so many attempts in a row that reached no game server.",
+        description="Number of attempts in a row without a game server after which an alert is "
+        "sent.",
     )
     repeat_interval_seconds: float = Field(
         default=300,
@@ -254,7 +257,7 @@ class AlertSettings(Section):
     )
     pagerduty_url: HttpUrl = Field(
         default="https://events.pagerduty.com/v2/enqueue",
-        description="Where PagerDuty takes events.",
+        description="Address at which PagerDuty takes events.",
         json_schema_extra=allowed("an http or https URL with a host and without a password"),
     )
     send_timeout_seconds: float = Field(
@@ -264,7 +267,7 @@ class AlertSettings(Section):
         default=100,
         ge=1,
         le=10_000,
-        description="Alerts that may wait to be sent; more are dropped.",
+        description="Number of alerts that may wait to be sent. Further ones are dropped.",
     )
     source: Label = Field(
         default="matchkeeper",
@@ -283,7 +286,8 @@ class TracingSettings(Section):
     )
     endpoint: HttpUrl | None = Field(
         default=None,
-        description="Where OTLP over HTTP is taken. A URL without a path gets `/v1/traces`.",
+        description="Address of the collector, for OTLP over HTTP. A URL without a path gets "
+        "`/v1/traces`.",
         json_schema_extra=allowed(
             "an http or https URL with a host and without a password",
             default="`OTEL_EXPORTER_OTLP_ENDPOINT`, else http://localhost:4318",
@@ -300,7 +304,7 @@ class TracingSettings(Section):
         default=None,
         ge=0,
         le=1,
-        description="The share of requests that is traced, of those that come without a "
-        "`traceparent`; with one, the sender has decided.",
+        description="Share of the requests without a `traceparent` that is traced. For a request "
+        "with one, its sender has decided.",
         json_schema_extra={"default_text": "`OTEL_TRACES_SAMPLER`, else 1"},
     )

@@ -83,7 +83,7 @@ class HandoffFacts:
 
     @fact
     def offer_declined(self, *, mode: str) -> None:
-        """The offer of a match has ended with its claimer declining it."""
+        """The game server that had claimed an offered match declined it."""
 
     @logged(
         INFO,
@@ -110,8 +110,8 @@ class HandoffFacts:
         "Look at that game server, and at the replicas or the disk of Redis.",
     )
     def match_settled(self, *, mode: str, match_id: str, pod_id: str, outcome: str) -> None:
-        """Whether it started there nobody knows. `started`: its players were told that it did.
-        Otherwise the start is not yet as durable as `redis.durability` asks; it is tried again.
+        """Nobody knows whether it started there. `started`: its players were told that it did.
+        Otherwise the start is not yet as durable as `redis.durability` asks, and is tried again.
         """
 
     @logged(
@@ -124,8 +124,8 @@ class HandoffFacts:
     def matches_set_aside(
         self, *, mode: str, matches: int, players: int, match_id: str, reason: str
     ) -> None:
-        """Somebody else has changed them in Redis, or put them there. Their players may ask again,
-        and are dead letters; all others are matched.
+        """Somebody else has changed them in Redis, or put them there. Their players are dead
+        letters, and may ask again. All others are matched.
         """
 
     @logged(
@@ -134,7 +134,7 @@ class HandoffFacts:
         "Look at that game server.",
     )
     def pod_unclaimed(self, *, pod_id: str, matches: int) -> None:
-        """Its players are matched with nobody for a while, so that the others are not kept up."""
+        """Its players are matched with nobody for a while, so that nobody else is kept up."""
 
     @logged(
         ERROR,
@@ -143,13 +143,13 @@ class HandoffFacts:
         "Look at that game server, or stop it; see the runbook `claims-refused.md`.",
     )
     def claims_refused(self, *, pod_id: str, mode: str, matches: int) -> None:
-        """The others get the matches. After a growing time one claim is let through, to find
-        out.
+        """Other game servers get the matches. After a time that grows, one claim is let through, to
+        find out.
         """
 
     @logged(INFO, "Claims of pod {pod_id} in {mode} are no longer refused")
     def claims_allowed(self, *, pod_id: str, mode: str) -> None:
-        """It has started a match, or has claimed none for long."""
+        """The pod has started a match, or has claimed none for long."""
 
     @fact
     def pods_refused(self, *, count: int) -> None:

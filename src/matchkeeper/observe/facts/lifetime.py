@@ -32,7 +32,7 @@ class LifetimeFacts:
 
     @logged(INFO, "This server does what is heard on Pub/Sub (lease {epoch})")
     def hearing(self, *, epoch: int) -> None:
-        """Of several servers one does so; the others listen, too, and take over."""
+        """One of several servers does so. The others listen, too, and take over when it stops."""
 
     @logged(
         INFO,
@@ -40,7 +40,7 @@ class LifetimeFacts:
         "Nothing, unless it happens often: then look at the CPU that this server gets.",
     )
     def hearing_lost(self, *, epoch: int) -> None:
-        """It was frozen, slow or cut off for longer than a second, or gave the lease up; another
+        """It was frozen, slow or cut off for longer than a second, or gave the lease up. Another
         server goes on where it stopped.
         """
 
@@ -78,4 +78,4 @@ class LifetimeFacts:
 
     @fact
     def loop_lagged(self, *, seconds: float) -> None:
-        """So late the event loop came to what was due."""
+        """The event loop came so late to what was due."""

@@ -44,8 +44,8 @@ class RedisFacts:
         once_per=(),
     )
     def redis_forbidden(self, *, operation: str, error: str) -> None:
-        """The password is wrong, or the user lacks a right. Requests in streams wait. Once in
-        `logging.repeat_interval_seconds`; `redis_usable` tells the end.
+        """The password is wrong, or the user lacks a right. Requests in streams wait. The line
+        comes once in `logging.repeat_interval_seconds`; `redis_usable` tells the end.
         """
 
     @logged(
@@ -61,7 +61,7 @@ class RedisFacts:
     @logged(
         ERROR,
         "Redis answers, but does not do its work: {error}",
-        "A replica: point `redis.url` to the primary. A right: give it to the user. "
+        "If it is a replica, point `redis.url` to the primary. If the user lacks a right, give it. "
         "Else see `matchkeeper doctor`.",
     )
     def redis_unusable(self, *, error: str) -> None:
@@ -87,15 +87,17 @@ class RedisFacts:
         "Do what the line says; `matchkeeper doctor` says the same.",
     )
     def redis_doubtful(self, *, check: str, found: str, mend: str) -> None:
-        """By its settings, or since it cannot write. Looked at at the start and every minute."""
+        """Its settings allow that, or it cannot write to its disk. A server looks when it starts,
+        and then every minute.
+        """
 
-    @logged(INFO, "Redis keeps what it is given again: {check}")
+    @logged(INFO, "Redis again keeps what it is given: {check}")
     def redis_trusted(self, *, check: str) -> None:
         """What `redis_doubtful` told is mended."""
 
     @fact
     def redis_doubts(self, *, count: int) -> None:
-        """In so many ways it may lose what it was given now."""
+        """There are so many ways now in which it may lose what it was given."""
 
     @logged(
         ERROR,
@@ -113,13 +115,13 @@ class RedisFacts:
         "Let NTP on the machine of Redis slew the clock, not step it.",
     )
     def clock_stepped(self, *, seconds: str) -> None:
-        """No wait and no deadline ends early or late by it. What Redis forgets by itself after a
-        time, it forgets early or late.
+        """No wait and no deadline ends early or late because of it. Redis itself forgets by that
+        clock, and so may forget early or late.
         """
 
     @fact
     def clock_offset(self, *, seconds: float) -> None:
-        """By so much the time that counts is ahead of the clock of Redis now."""
+        """The time that counts is so far ahead of the clock of Redis now."""
 
     @logged(
         ERROR,

@@ -26,8 +26,8 @@ class PeopleFacts:
         told=_differences,
     )
     def settings_differ(self, *, differences: Sequence[str]) -> None:
-        """As in a rollout. A mode that differs is matched by the servers with the newest settings
-        alone.
+        """That is so in a rollout. A mode that differs is matched only by the servers with the
+        newest settings.
         """
 
     @logged(INFO, "All servers run the same settings again")
@@ -111,8 +111,8 @@ class PeopleFacts:
     @logged(
         WARNING,
         "Closed an HTTP connection: {why}",
-        "Many: somebody holds connections on purpose, or a proxy keeps too many. Let only those in "
-        "who must (`deploy/kubernetes/networkpolicy.yaml`).",
+        "If there are many, somebody holds connections on purpose, or a proxy keeps too many. Let "
+        "only those in who must (`deploy/kubernetes/networkpolicy.yaml`).",
         once_per=("why",),
     )
     def http_closed(self, *, why: str) -> None:

@@ -53,7 +53,7 @@ class RequestFacts:
     @logged(
         DEBUG,
         "{player_id} asked twice for {mode}",
-        "Many of them: two clients may share one identity.",
+        "If there are many, two clients may share one identity.",
     )
     def duplicate_request(self, *, mode: str, player_id: str) -> None:
         """The same request came twice and counted once."""
@@ -65,10 +65,10 @@ class RequestFacts:
     @logged(
         INFO,
         "A late {request} of {player_id} for {mode} does nothing",
-        "A few after a crash are normal. Many: servers hang; see requests_taken_over.",
+        "A few after a crash are normal. If many come, servers hang; see `requests_taken_over`.",
     )
     def request_overtaken(self, *, request: str, mode: str, player_id: str) -> None:
-        """It comes again or from a stopped server; what came for the player since holds."""
+        """It came again, or from a stopped server. What came for the player since holds."""
 
     @logged(
         WARNING,
@@ -77,13 +77,15 @@ class RequestFacts:
         "`retry.request_memory_seconds`?",
     )
     def request_expired(self, *, request: str, mode: str, player_id: str) -> None:
-        """A server died with it in hand, and none took it over while requests are remembered; or
-        it repeats a request from before that. The pod is told `request_expired`.
+        """A server died with it in hand, and no other took it over while requests are remembered.
+        Or it repeats a request from before that. The pod is told `request_expired`.
         """
 
     @logged(WARNING, "{count} request(s) not done: {error}", LOOK_AT_REDIS)
     def requests_failed(self, *, count: int, error: str) -> None:
-        """Redis did not do its work. Requests in streams are tried again; others were told so."""
+        """Redis did not do its work. Requests in streams are tried again; senders of others were
+        told so.
+        """
 
     @logged(INFO, "Took over {count} request(s) of a server that is gone")
     def requests_taken_over(self, *, count: int) -> None:
@@ -99,9 +101,7 @@ class RequestFacts:
         "Mend what the error names, then `matchkeeper dead-letters requeue`.",
     )
     def request_buried(self, *, request: str, mode: str, player_id: str, error: str) -> None:
-        """It failed by itself again and again; it stands in the dead letters, all others are
-        done.
-        """
+        """It failed by itself again and again. It is a dead letter now; all others are done."""
 
     @logged(WARNING, "{count} answer(s) not sent: {error}", LOOK_AT_REDIS)
     def answers_lost(self, *, count: int, error: str) -> None:

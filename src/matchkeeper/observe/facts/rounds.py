@@ -42,7 +42,7 @@ class RoundFacts:
 
     @fact
     def oldest_wait(self, *, mode: str, seconds: float) -> None:
-        """So long the one who waits longest has waited; 0 where nobody does."""
+        """The player who waits longest has waited so long; 0 where nobody waits."""
 
     @fact
     def dead_letters(self, *, mode: str, length: int, newest: Sequence[float]) -> None:
@@ -50,7 +50,7 @@ class RoundFacts:
 
     @fact
     def tickets_held(self, *, mode: str, counts: Mapping[str, int]) -> None:
-        """So many tickets a round leaves alone, by the reason."""
+        """A round leaves so many tickets alone, by the reason."""
 
     @logged(
         WARNING,
@@ -119,7 +119,7 @@ class RoundFacts:
     @logged(
         INFO,
         "Re-enqueued {players} player(s) of {mode}: {cause}",
-        "`no_game_server`: see below. `publish_failed`: look at Redis.",
+        "`no_game_server`: see `game_server_missing`. `publish_failed`: look at Redis.",
         page="Kept at their place in {mode}: {players} player(s), {cause}",
     )
     def reenqueued(self, *, mode: str, players: int, cause: str) -> None:
@@ -127,7 +127,7 @@ class RoundFacts:
 
     @fact
     def odd_players(self, *, mode: str, players: int) -> None:
-        """So many found nobody where others did: as at every round, and no news."""
+        """So many found nobody while others did, as in every round."""
 
     @logged(
         WARNING,
@@ -137,12 +137,12 @@ class RoundFacts:
         told=_without_kind,
     )
     def poisoned(self, *, player_id: str, reason: str, mode: str, kind: Poison) -> None:
-        """A ticket cannot be read; it was set aside, everybody else was matched."""
+        """A ticket cannot be read. It was set aside; everybody else was matched."""
 
     @logged(
         INFO,
         "Expired in {mode}: {players} player(s)",
-        "Rising while matches stay flat: are there game servers, are the rules too strict?",
+        "If more expire while matches do not rise, look at the game servers and at the rules.",
         page="Waited too long in {mode}, and told so: {players} player(s)",
     )
     def expired(self, *, mode: str, players: int) -> None:
