@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from matchkeeper.store import keys
 from matchkeeper.store.asked import Reply
-from matchkeeper.store.hearing import MoveReply, Want
+from matchkeeper.store.hearing import Message, MoveReply, Want
 from matchkeeper.wire.requests import RequestKind
 from tests.conftest import RealServer, wait_until
 from tests.support.harness import Outside, Server, outside, serving
@@ -170,7 +170,7 @@ async def test_a_lease_whose_reply_was_lost_does_not_mark_two_places_with_one_na
 async def test_what_was_heard_is_moved_once_by_the_holder_alone(
     any_server: RealServer, redis: Redis
 ) -> None:
-    requests = [("enqueue", b"1"), ("dequeue", b"2")]
+    requests = [Message("enqueue", b"1"), Message("dequeue", b"2")]
     async with (
         open_stores(any_server.url, me="a") as one,
         open_stores(any_server.url, me="b") as two,
@@ -281,7 +281,7 @@ async def test_what_lay_unheard_for_longer_than_requests_are_remembered_may_have
         for nth, age_ms in enumerate([2 * memory_ms, memory_ms // 2, 0]):
             reply, entries = await stores.hearing.move(
                 lease.epoch,
-                [(RequestKind.ENQUEUE, each) for each in sent],
+                [Message(RequestKind.ENQUEUE, each) for each in sent],
                 done="" if nth == 0 else f"a.1.{nth - 1} 2",
                 to=f"a.1.{nth} 2",
                 behind=f"a.1.{lease.mark - age_ms}",

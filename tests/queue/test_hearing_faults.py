@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from matchkeeper.errors import StoreForbiddenError
 from matchkeeper.store import keys
-from matchkeeper.store.hearing import MoveReply, Want
+from matchkeeper.store.hearing import Message, MoveReply, Want
 from tests.conftest import RealServer, wait_until
 from tests.support.harness import Outside, outside
 from tests.support.intakes import hearing
@@ -92,7 +92,7 @@ async def test_what_cannot_be_noted_as_done_is_not_moved(
         lease = await stores.hearing.lease(Want.HEAR, stood_still="", mark="a.1")
 
         async def move() -> MoveReply:
-            requests = [("enqueue", b"1")]
+            requests = [Message("enqueue", b"1")]
             reply, _ = await stores.hearing.move(
                 lease.epoch, requests, done="", to="a.1 1", behind="a.1", limit=9
             )

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matchkeeper.queue.tape import Message, Tape
-from matchkeeper.store.hearing import Position
+from matchkeeper.queue.tape import Tape
+from matchkeeper.store.hearing import Message, Position
 
 
 def message(number: int) -> Message:
-    return ("enqueue", b"%d" % number)
+    return Message("enqueue", b"%d" % number)
 
 
 def numbers(tape: Tape, count: int = 1000) -> list[int]:

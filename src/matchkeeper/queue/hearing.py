@@ -20,7 +20,7 @@ from matchkeeper.queue.tape import Cut, Tape
 from matchkeeper.resilience.waiting import Behind, pause, unless
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
-from matchkeeper.store.hearing import HearingStore, Lease, MoveReply, Position, Want
+from matchkeeper.store.hearing import HearingStore, Lease, Message, MoveReply, Position, Want
 from matchkeeper.store.stream import Entry
 from matchkeeper.store.subscription import subscribed
 from matchkeeper.wire.requests import RequestKind
@@ -100,7 +100,7 @@ class PubSubIntake:
         if self._held is None:
             # The oldest will soon be known as done, or the server that hears is far behind.
             self._tape.make_room()
-        if not self._tape.hear((self._channels[channel].value, payload)):
+        if not self._tape.hear(Message(self._channels[channel].value, payload)):
             self._facts.backlog_full(channel=channel, limit=self._tape.limit)
 
     def _mark(self, name: str) -> None:

@@ -7,10 +7,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from matchkeeper.store.hearing import Position
+from matchkeeper.store.hearing import Message, Position
 
-Message = tuple[str, bytes]
-"""Kind and payload of a message."""
 _Item = Message | str | None
 """A message, a mark by its name, or None for a message that there was no room for."""
 _MARKS = 10

@@ -155,14 +155,14 @@ class HearingStore:
     async def move(
         self,
         epoch: int,
-        requests: Sequence[tuple[str, bytes]],
+        requests: Sequence[Message],
         *,
         done: str,
         to: str,
         behind: str,
         limit: int,
     ) -> tuple[MoveReply, list[Entry]]:
-        """Writes requests (kind, body) to the stream of what was heard. In the same step all up to
+        """Writes requests to the stream of what was heard. In the same step all up to
         `to` counts as done. `behind`: the mark before the requests, which says how old they may be.
         `limit`: how many may wait in the stream.
         """
@@ -175,7 +175,7 @@ class HearingStore:
                 to=to,
                 since=since,
                 limit=limit,
-                messages=[Message(*request) for request in requests],
+                messages=requests,
             )
         )
         outcome = MoveReply(code.decode())
