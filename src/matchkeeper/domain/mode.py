@@ -61,6 +61,11 @@ class GameMode:
     """How many tickets may wait; more are refused. None: no limit."""
 
     @property
+    def team_size(self) -> int:
+        """Players of one team."""
+        return self.required_players // self.teams
+
+    @property
     def queue(self) -> QueueName:
         """Where its players wait."""
         return QueueName.of(self.name)

@@ -1,0 +1,33 @@
+"""Players who stay together, as one ticket: which parties a match has room for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import fsum
+
+from matchkeeper.domain.mode import GameMode, RatingRules
+
+
+def misfit(players: int, mode: GameMode) -> str:
+    """Why a party of so many players can never be in a match of the mode, in one sentence; empty if
+    it can be. A party is on one team, or fills the match by itself.
+    """
+    size, needed = mode.team_size, mode.required_players
+    if players <= size or players == needed:
+        return ""
+    if players > needed:
+        return f"a party of {players} is larger than a match of {mode.name}, which has {needed}"
+    team = "each player is alone" if size == 1 else f"a team has {size} players"
+    return (
+        f"a party of {players} does not fit into one team of {mode.name}, where {team}, and does "
+        f"not fill a match by itself, which takes {needed}"
+    )
+
+
+def mean_rating(ratings: Sequence[float | None], rules: RatingRules) -> float:
+    """The rating that a party counts with: the mean of its members'. A member without one has the
+    default. `ratings` are finite, one for each member.
+    """
+    known = [rules.default_rating if each is None else each for each in ratings]
+    mean = fsum(each / len(known) for each in known)  # a sum of ratings might not be finite
+    return min(max(mean, min(known)), max(known))
