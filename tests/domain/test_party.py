@@ -1,4 +1,4 @@
-"""Which parties fit into a match, what they count with, and how one is divided that fills it."""
+"""Which parties fit into a match, and which rating they count with."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matchkeeper.domain.match import Proposal, divided
 from matchkeeper.domain.mode import GameMode, RatingRules
 from matchkeeper.domain.party import mean_rating, misfit
-from tests.support.tickets import lone, party
 
 FIVE = GameMode(name="Five", required_players=10, teams=2)
 RULES = RatingRules(
@@ -46,23 +44,6 @@ def test_why_a_party_never_fits_is_said_with_the_numbers() -> None:
     assert "where each player is alone" in misfit(
         3, GameMode(name="Each", required_players=4, teams=4)
     )
-
-
-def test_a_party_that_fills_the_match_is_divided_in_the_order_of_its_members() -> None:
-    four = GameMode(name="Four", required_players=4, teams=2)
-    proposal = Proposal(teams=((party("x", four.required_players),), ()))
-    assert [[each.player_id for each in team] for team in proposal.players] == [
-        ["x.0", "x.1"],
-        ["x.2", "x.3"],
-    ]
-    assert [each.ticket_id for each in proposal.tickets] == ["x"]
-
-
-def test_every_other_party_stays_on_its_team() -> None:
-    pair, one, two = party("x", 2), lone("p1"), lone("p2")
-    sides = divided(((pair,), (one, two)))
-    assert [[each.player_id for each in team] for team in sides] == [["x.0", "x.1"], ["p1", "p2"]]
-    assert divided(((pair,),)) == (pair.members,)
 
 
 @given(st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False), min_size=1))

@@ -9,7 +9,7 @@ import msgspec
 
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode, Handoff
-from matchkeeper.domain.ticket import Member, Ticket
+from matchkeeper.domain.ticket import Member, Ticket, members_of
 from matchkeeper.wire.answers import Answer, BattlePlayer, BattleRequest, MatchFound
 
 _encode = msgspec.json.Encoder().encode
@@ -17,7 +17,7 @@ _encode = msgspec.json.Encoder().encode
 
 def match_found(proposal: Proposal, mode: GameMode, match_id: str) -> list[tuple[str, str]]:
     """One (pod_id, payload) for each player of the match."""
-    teams = proposal.players
+    teams = [members_of(team) for team in proposal.teams]
     players = tuple([member.player_id for team in teams for member in team])
     notices = []
     for team in teams:
@@ -34,7 +34,7 @@ def match_found(proposal: Proposal, mode: GameMode, match_id: str) -> list[tuple
     return notices
 
 
-def _opponent(teams: Sequence[Sequence[Member]], team: Sequence[Member], member: Member) -> str:
+def _opponent(teams: Sequence[list[Member]], team: list[Member], member: Member) -> str:
     """The first player of another team; in a mode of one team, the first other player."""
     for other in teams:
         if other is not team:
