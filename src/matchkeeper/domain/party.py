@@ -29,5 +29,6 @@ def mean_rating(ratings: Sequence[float | None], rules: RatingRules) -> float:
     default. `ratings` are finite, one for each member.
     """
     known = [rules.default_rating if each is None else each for each in ratings]
-    mean = fsum(each / len(known) for each in known)  # a sum of ratings might not be finite
+    # The sum of ratings might not be finite.
+    mean = 2 * fsum(each / (2 * len(known)) for each in known)
     return min(max(mean, min(known)), max(known))
