@@ -16,7 +16,7 @@ _IN = (
                 old="        try:\n            outcomes = await self._apply(mode, kind, heard)\n",
                 new="        try:\n"
                 "            if kind is RequestKind.ENQUEUE:\n"
-                "                await self._connection.publish(\n"
+                "                await self._notices._connection.publish(\n"
                 "                    [each.answer for each in heard if each.answer]\n"
                 "                )\n"
                 "            outcomes = await self._apply(mode, kind, heard)\n",

@@ -45,11 +45,8 @@ TOLD_AND_FENCED = (
         edits=(
             Edit(
                 file="queue/departures.py",
-                old="                        self._settings.result_channel(member.pod_id),\n"
-                "                        answers.plain(",
-                new="                        self._settings.result_channel("
-                "tickets[-1].members[0].pod_id),\n"
-                "                        answers.plain(",
+                old="[plain(member.pod_id, ",
+                new="[plain(tickets[-1].members[0].pod_id, ",
             ),
         ),
     ),

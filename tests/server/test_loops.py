@@ -173,7 +173,7 @@ def _watch(far: Any, stop: asyncio.Event) -> Watch:
 def _reaper(far: Any, stop: asyncio.Event) -> Reaper:
     nothing: Any = MagicMock()
     return Reaper(
-        MANY, runtime(stop=stop), matches=far, connection=nothing, pods=nothing, claimers=nothing,
+        MANY, runtime(stop=stop), matches=far, notices=nothing, pods=nothing, claimers=nothing,
         settings=nothing, traces=nothing, wake=nothing,
     )  # fmt: skip
 

@@ -372,13 +372,13 @@ async def test_a_match_that_is_ended_before_its_deadline(
         )
         assert back is not None
         put_back = back.put_back
-        left = [channel for channel, _ in back.news(lambda pod: f"pod:{pod}:match_result")]
+        left = [member.pod_id for member in back.members_left]
     page = await stores.tickets.read(CLAIMED, start=0, count=9)
     stays = {ticket.ticket_id: ticket.enqueued_at for ticket in page.tickets}
     if when is When.NOW:
         assert (put_back, stays, left) == (2, before, [])
     else:
         assert (put_back, stays) == (0, {})
-        assert left == ["pod:pod-a:match_result", "pod:pod-b:match_result"]
+        assert left == ["pod-a", "pod-b"]
     assert await redis.exists("matched:{squad}", "pending:{squad}", "leaving:{squad}") == 0
     assert await confirm(stores, match, as_token="one") is HandoffReply.TOO_LATE

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.ticket import Ticket
+from matchkeeper.handoff.notices import Notices
 from matchkeeper.observe.facts import Facts
 from matchkeeper.observe.supervision import supervised
 from matchkeeper.queue.hearing import PubSubIntake
@@ -31,13 +32,14 @@ def ingest(
     *,
     known_elsewhere: Callable[[str], bool] = lambda _: False,
 ) -> Ingest:
+    given, settings = runtime(facts), MatchmakingSettings(max_dead_letters=100)
     return Ingest(
         [NORMAL, RANKED, CLAIMED],
-        runtime(facts),
+        given,
         tickets=stores.tickets,
         stream=stores.stream,
-        connection=stores.connection,
-        settings=MatchmakingSettings(max_dead_letters=100),
+        notices=Notices(stores.connection, settings, given.facts),
+        settings=settings,
         queues=defaultdict(_NoLoop),
         known_elsewhere=known_elsewhere,
     )

@@ -11,14 +11,14 @@ from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import members_of
-from matchkeeper.errors import StoreError, StoreRefusedError
+from matchkeeper.errors import StoreRefusedError
 from matchkeeper.handoff.claimers import RefusedClaimers
 from matchkeeper.handoff.decide import Cause, Step, next_step
+from matchkeeper.handoff.notices import Notices, plain
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.observe.runtime import Runtime
 from matchkeeper.observe.traces import Traces
 from matchkeeper.resilience.waiting import MODES_AT_ONCE, Behind, pause
-from matchkeeper.store.connection import Connection
 from matchkeeper.store.failures import NotDurableError
 from matchkeeper.store.matches import MatchStore, When
 from matchkeeper.store.pending import PendingMatch, UnreadableMatch
@@ -43,7 +43,7 @@ class Reaper:
         runtime: Runtime,
         *,
         matches: MatchStore,
-        connection: Connection,
+        notices: Notices,
         pods: PodRecords,
         claimers: RefusedClaimers,
         settings: MatchmakingSettings,
@@ -52,7 +52,7 @@ class Reaper:
     ) -> None:
         self._modes = {mode.queue: mode for mode in modes}
         self._matches = matches
-        self._connection = connection
+        self._notices = notices
         self._pods = pods
         self._claimers = claimers
         self._settings = settings
@@ -229,12 +229,9 @@ class Reaper:
             pod_id=match.claimed_by or "",
         )
         self._wake(mode.queue)
-        self._facts.answered(result_type=answers.DEQUEUED, count=len(done.left))
-        messages = done.news(self._settings.result_channel)
-        try:
-            await self._connection.publish(messages)
-        except StoreError as error:
-            self._facts.answers_lost(count=len(messages), error=error.message)
+        await self._notices.send(
+            [plain(each.pod_id, each.player_id, answers.DEQUEUED) for each in done.members_left]
+        )
 
     def _count_unclaimed(self, match: PendingMatch) -> None:
         pods = {member.pod_id for member in members_of(match.tickets)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -14,7 +14,7 @@ from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.match import MatchState
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import folded
-from matchkeeper.domain.ticket import PoisonedTicket
+from matchkeeper.domain.ticket import Member, PoisonedTicket
 from matchkeeper.errors import MatchkeeperError, NotFoundError
 from matchkeeper.store.asked import Reply
 from matchkeeper.store.connection import Connection
@@ -190,10 +190,18 @@ class Operator:
                 hint=f"See who does with: matchkeeper queue show {mode.name}",
             )
         if outcome.detail:
-            payload = answers.plain(player_id, answers.DEQUEUED)
-            await self._connection.publish(
-                [(self._settings.result_channel(outcome.detail), payload)]
-            )
+            await self._tell_left([Member(player_id, outcome.detail)])
+
+    async def _tell_left(self, members: Sequence[Member]) -> None:
+        await self._connection.publish(
+            [
+                (
+                    self._settings.result_channel(each.pod_id),
+                    answers.plain(each.player_id, answers.DEQUEUED),
+                )
+                for each in members
+            ]
+        )
 
     async def pending(
         self, mode: GameMode, *, count: int, most_bytes: float = math.inf
@@ -245,7 +253,7 @@ class Operator:
                 when=When.LEAVE if leave else When.NOW,
             )
             if back is not None:
-                await self._connection.publish(back.news(self._settings.result_channel))
+                await self._tell_left(back.members_left)
                 return EndedMatch(put_back=back.put_back, left=len(back.left), set_aside=0)
         raise _no_match(mode, match_id)
 

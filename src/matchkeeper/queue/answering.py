@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from matchkeeper.handoff.notices import Notice, plain, refusal
 from matchkeeper.store.asked import Reply
 from matchkeeper.store.tickets import Outcome
 from matchkeeper.wire import answers
 from matchkeeper.wire.codes import ErrorCode
 from matchkeeper.wire.requests import RequestKind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """One answer: the pod to tell (None: unknown), the payload, and the word for the metrics."""
-
-    pod_id: str | None
-    payload: bytes
-    word: str
-    code: ErrorCode | None = None
-
 
 _REFUSALS = {
     Reply.REQUEST_EXPIRED: (
@@ -37,31 +25,20 @@ _REFUSALS = {
 }
 
 
-def told(outcome: Outcome) -> Told | None:
+def told(outcome: Outcome) -> Notice | None:
     """The answer to a request; None where another server gives it, or has given a newer one."""
     request, reply, detail = outcome.heard.request, outcome.reply, outcome.detail
     if reply in (Reply.DUPLICATE, Reply.OVERTAKEN):
         return None
     if reply in (Reply.QUEUED, Reply.DEQUEUED, Reply.AGAIN):
         if request.kind is RequestKind.ENQUEUE:
-            return _plain(request.pod_id, request.player_id, answers.ENQUEUED)
-        return _plain(detail or request.pod_id, request.player_id, answers.DEQUEUED)
+            return plain(request.pod_id, request.player_id, answers.ENQUEUED)
+        return plain(detail or request.pod_id, request.player_id, answers.DEQUEUED)
     pod_id = request.pod_id
     if reply is Reply.REQUEST_EXPIRED:
         pod_id = pod_id or detail or None
     code, message = _REFUSALS.get(reply) or _pending(request.kind, detail)
     return refusal(pod_id, request.player_id, code, message.format(detail=detail))
-
-
-def refusal(pod_id: str | None, player_id: str, code: ErrorCode, message: str) -> Told:
-    """An `Error` answer."""
-    return Told(
-        pod_id=pod_id, payload=answers.error(player_id, code, message), word="Error", code=code
-    )
-
-
-def _plain(pod_id: str | None, player_id: str, word: str) -> Told:
-    return Told(pod_id=pod_id, payload=answers.plain(player_id, word), word=word)
 
 
 def _pending(kind: RequestKind, detail: str) -> tuple[ErrorCode, str]:

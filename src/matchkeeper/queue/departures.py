@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket, members_of
-from matchkeeper.errors import StoreError
+from matchkeeper.handoff.notices import Notice, Notices, plain, refusal
 from matchkeeper.observe.runtime import Runtime
-from matchkeeper.store.connection import Connection
 from matchkeeper.store.tickets import TicketStore
 from matchkeeper.wire import answers
 from matchkeeper.wire.codes import ErrorCode
@@ -26,12 +25,12 @@ class Departures:
     def __init__(
         self,
         tickets: TicketStore,
-        connection: Connection,
+        notices: Notices,
         settings: MatchmakingSettings,
         runtime: Runtime,
     ) -> None:
         self._tickets = tickets
-        self._connection = connection
+        self._notices = notices
         self._settings = settings
         self._facts = runtime.facts
         self._new_token = runtime.new_token
@@ -47,7 +46,7 @@ class Departures:
                 kept=self._settings.max_dead_letters,
                 raw_limit=_RAW_LIMIT,
             )
-            told = []
+            told: list[Notice] = []
             for ticket in batch:
                 if ticket.ticket_id not in moved:
                     continue
@@ -58,10 +57,11 @@ class Departures:
                     kind=ticket.kind,
                 )
                 text = f"Set aside: {ticket.reason}"
-                for member in ticket.members:
-                    payload = answers.error(member.player_id, ErrorCode.INVALID_METADATA, text)
-                    told.append((self._settings.result_channel(member.pod_id), payload))
-            await self._tell(told, "Error")
+                told += [
+                    refusal(member.pod_id, member.player_id, ErrorCode.INVALID_METADATA, text)
+                    for member in ticket.members
+                ]
+            await self._notices.send(told)
 
     async def expire(
         self, mode: GameMode, tickets: Sequence[Ticket], now: float
@@ -78,22 +78,7 @@ class Departures:
             )
             players = members_of(ticket for ticket in batch if ticket.ticket_id in gone)
             self._facts.expired(mode=mode.name, players=len(players))
-            await self._tell(
-                [
-                    (
-                        self._settings.result_channel(member.pod_id),
-                        answers.plain(member.player_id, answers.EXPIRED),
-                    )
-                    for member in players
-                ],
-                answers.EXPIRED,
+            await self._notices.send(
+                [plain(member.pod_id, member.player_id, answers.EXPIRED) for member in players]
             )
         return [ticket for ticket in tickets if ticket.enqueued_at > latest]
-
-    async def _tell(self, messages: Sequence[tuple[str, bytes]], word: str) -> None:
-        if messages:
-            self._facts.answered(result_type=word, count=len(messages))
-        try:
-            await self._connection.publish(messages)
-        except StoreError as error:
-            self._facts.answers_lost(count=len(messages), error=error.message)

@@ -13,8 +13,9 @@ from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import QueueName, folded
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreError, StoreRefusedError
+from matchkeeper.handoff.notices import Notice, Notices, refusal
 from matchkeeper.observe.runtime import Runtime
-from matchkeeper.queue.answering import Told, refusal, told
+from matchkeeper.queue.answering import told
 from matchkeeper.queue.failing import Failing
 from matchkeeper.queue.requested import (
     identified,
@@ -24,7 +25,6 @@ from matchkeeper.queue.requested import (
     runs,
 )
 from matchkeeper.store.asked import Reply
-from matchkeeper.store.connection import Connection
 from matchkeeper.store.failures import NotDurableError
 from matchkeeper.store.stream import Entry, RequestStream
 from matchkeeper.store.tickets import Heard, Outcome, TicketStore
@@ -71,7 +71,7 @@ class Ingest:
         *,
         tickets: TicketStore,
         stream: RequestStream,
-        connection: Connection,
+        notices: Notices,
         settings: MatchmakingSettings,
         queues: Mapping[QueueName, Queue],
         known_elsewhere: Callable[[str], bool],
@@ -79,7 +79,7 @@ class Ingest:
         self._modes: Mapping[str, GameMode] = {mode.queue.mode: mode for mode in modes}
         self._tickets = tickets
         self._stream = stream
-        self._connection = connection
+        self._notices = notices
         self._settings = settings
         self._queues = queues
         self._facts = runtime.facts
@@ -295,23 +295,10 @@ class Ingest:
             case Reply.REQUEST_EXPIRED:
                 facts.request_expired(request=kind, mode=mode.name, player_id=player)
 
-    async def _send(self, mode: str, to_tell: Sequence[Told]) -> None:
-        for word, count in Counter(answer.word for answer in to_tell).items():
-            self._facts.answered(result_type=word, count=count)
-        for code, count in Counter(answer.code for answer in to_tell if answer.code).items():
+    async def _send(self, mode: str, notices: Sequence[Notice]) -> None:
+        for code, count in Counter(each.code for each in notices if each.code).items():
             self._facts.refused(mode=mode, code=code, count=count)
-        try:
-            await self._connection.publish(
-                [
-                    (self._settings.result_channel(answer.pod_id), answer.payload)
-                    for answer in to_tell
-                    if answer.pod_id
-                ]
-            )
-        except StoreError as error:
-            # The requests are done, and Pub/Sub promises no more. A player who asks again is told
-            # again.
-            self._facts.answers_lost(count=len(to_tell), error=error.message)
+        await self._notices.send(notices)
 
     def _mode_name(self, game_mode: str) -> str:
         """The name as it is in the settings; empty where there is no such mode."""

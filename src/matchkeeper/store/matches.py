@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.realm import QueueName
-from matchkeeper.domain.ticket import Ticket, members_of
+from matchkeeper.domain.ticket import Member, Ticket, members_of
 from matchkeeper.store import keys
 from matchkeeper.store.claimers import Refusals
 from matchkeeper.store.committing import ByHand, CommitReply, Proposed, commit
@@ -33,7 +33,6 @@ from matchkeeper.store.pending import (
 from matchkeeper.store.places import Other, others
 from matchkeeper.store.present import Present
 from matchkeeper.store.scripts import Unsent, each, script
-from matchkeeper.wire import answers
 from matchkeeper.wire.metadata import members_in
 
 _SET_ASIDE_KEPT = timedelta(days=1)
@@ -71,10 +70,11 @@ class GivenBack:
     left: tuple[tuple[str, str], ...]
     """(ticket id, metadata) of tickets that do not go back. Their pods are told `DeQueued`."""
 
-    def news(self, result_channel: Callable[[str], str]) -> list[tuple[str, bytes]]:
-        """(channel, payload) for the pods of players who do not go back."""
+    @property
+    def members_left(self) -> list[Member]:
+        """The players of those tickets."""
         return [
-            (result_channel(member.pod_id), answers.plain(member.player_id, answers.DEQUEUED))
+            member
             for ticket_id, metadata in self.left
             for member in members_in(ticket_id, metadata.encode())
         ]

@@ -18,6 +18,7 @@ from matchkeeper.handoff.claimers import RefusedClaimers
 from matchkeeper.handoff.committed import CommittedMatches, HandoffEvents
 from matchkeeper.handoff.game_servers import GameServers
 from matchkeeper.handoff.monitor import GameServerMonitor
+from matchkeeper.handoff.notices import Notices
 from matchkeeper.handoff.offers import Offers
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.handoff.reaper import Reaper
@@ -170,6 +171,7 @@ class _Wiring:
             token=runtime.new_token,
         )
         self._people = stores_for_people(settings, options, runtime, me=me)
+        self._notices = Notices(self._stores.connection, self._matchmaking, self._facts)
         self._alerter.permission = self._stores.coordination
         self._pods = PodRecords(self._matchmaking, clock=runtime.clock)
         self._queues: dict[QueueName, Rounds] = {}
@@ -199,7 +201,9 @@ class _Wiring:
         self._fill_queues(committed, rounds)
         self._events.on_recovery = self._wake_all
         claimers = RefusedClaimers(self._matchmaking, alerter=self._alerter, facts=self._facts)
-        intakes = intakes_for(settings, stores, self._queues, self._fleet, runtime)
+        intakes = intakes_for(
+            settings, stores, self._queues, self._fleet, runtime, notices=self._notices
+        )
         watches = watches_for(stores, runtime)
         tasks = [
             *intakes.tasks(watches.clock),
@@ -268,7 +272,7 @@ class _Wiring:
     def _fill_queues(self, committed: CommittedMatches, rounds: Queues) -> None:
         settings, stores, runtime = self._matchmaking, self._stores, self._runtime
         offers = Offers(stores.matches, committed, self._traces, settings, runtime)
-        departures = Departures(stores.tickets, stores.connection, settings, runtime)
+        departures = Departures(stores.tickets, self._notices, settings, runtime)
         for mode in self._modes:
             self._facts.mode_served(mode=mode.name, required_players=mode.required_players)
             round_ = Round(
@@ -297,7 +301,7 @@ class _Wiring:
             self._modes,
             self._runtime,
             matches=self._stores.matches,
-            connection=self._stores.connection,
+            notices=self._notices,
             pods=self._pods,
             claimers=claimers,
             settings=self._matchmaking,

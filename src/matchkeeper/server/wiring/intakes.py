@@ -8,6 +8,7 @@ from functools import partial
 
 from matchkeeper.config import Settings
 from matchkeeper.domain.realm import QueueName
+from matchkeeper.handoff.notices import Notices
 from matchkeeper.observe.runtime import Runtime
 from matchkeeper.queue.fleet import Fleet
 from matchkeeper.queue.hearing import PubSubIntake
@@ -46,6 +47,8 @@ def intakes_for(
     queues: Mapping[QueueName, Rounds],
     fleet: Fleet,
     runtime: Runtime,
+    *,
+    notices: Notices,
 ) -> Intakes:
     """Both ways into the queues."""
     matchmaking = settings.matchmaking
@@ -54,7 +57,7 @@ def intakes_for(
         runtime,
         tickets=stores.tickets,
         stream=stores.stream,
-        connection=stores.connection,
+        notices=notices,
         settings=matchmaking,
         queues=queues,
         # A request that is handed on must be read again, at least by this server.
