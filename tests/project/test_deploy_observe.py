@@ -18,7 +18,7 @@ import typer
 import yaml  # type: ignore[import-untyped,unused-ignore]
 
 from matchkeeper.cli.main import app
-from matchkeeper.handoff import game_servers
+from matchkeeper.handoff import claimers, game_servers
 from matchkeeper.observe import redis_events
 from matchkeeper.observe.metrics import Metrics
 from tests.conftest import RealServer
@@ -174,9 +174,10 @@ def test_every_page_belongs_to_an_alert_and_has_its_parts(page: Path) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("sender", [game_servers, redis_events], ids=lambda each: each.ALERT)
+@pytest.mark.parametrize("sender", [claimers, game_servers, redis_events])
 def test_the_page_of_an_alert_that_the_server_sends_names_it(sender: ModuleType) -> None:
-    assert f"`{sender.ALERT}`" in (ROOT / sender.RUNBOOK).read_text("utf-8")
+    outage = sender.OUTAGE
+    assert f"`{outage.name}`" in (ROOT / outage.runbook).read_text("utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import QueueName
-from matchkeeper.observe.alerts import Alert, Alerter, AlertKind, Severity
+from matchkeeper.observe.alerts import Alerter, Outage, Severity
 from matchkeeper.observe.facts import Facts
 from matchkeeper.store.claimers import Claimer
 from matchkeeper.wire.limits import printable
 
-ALERT = "claims_refused"
-RUNBOOK = "docs/runbooks/claims-refused.md"
+OUTAGE = Outage(
+    name="claims_refused", runbook="docs/runbooks/claims-refused.md", severity=Severity.ERROR
+)
 
 
 class RefusedClaimers:
@@ -48,7 +49,7 @@ class RefusedClaimers:
         for pod_id in before.keys() - now.keys():
             self._facts.claims_allowed(pod_id=pod_id, mode=mode.name)
         if not self.not_started():
-            self._alert(AlertKind.RESOLVE, "All game servers may claim matches again", {})
+            self._alerter.submit(OUTAGE.ends("All game servers may claim matches again"))
 
     def not_started(self) -> dict[str, int]:
         """Pods whose claims are refused, and how many matches in a row they did not start."""
@@ -62,17 +63,6 @@ class RefusedClaimers:
         self._facts.claims_refused(pod_id=pod_id, mode=mode.name, matches=count)
         text = Facts.claims_refused.says(pod_id=pod_id, mode=mode.name, matches=count)
         pods = ", ".join(sorted(self.not_started()))
-        details = {"pod_id": pod_id, "mode": mode.name, "matches": count, "pods": pods}
-        self._alert(AlertKind.TRIGGER, text, details)
-
-    def _alert(self, kind: AlertKind, summary: str, details: Mapping[str, object]) -> None:
         self._alerter.submit(
-            Alert(
-                name=ALERT,
-                kind=kind,
-                severity=Severity.ERROR,
-                summary=summary,
-                details=details,
-                runbook=RUNBOOK if kind is AlertKind.TRIGGER else "",
-            )
+            OUTAGE.begins(text, pod_id=pod_id, mode=mode.name, matches=count, pods=pods)
         )

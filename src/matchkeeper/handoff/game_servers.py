@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from matchkeeper.handoff.monitor import GameServerMonitor
-from matchkeeper.observe.alerts import Alert, Alerter, AlertKind, Severity
+from matchkeeper.observe.alerts import Alerter, Outage
 from matchkeeper.observe.facts import Facts
 
-ALERT = "game_server_unavailable"
-RUNBOOK = "docs/runbooks/no-game-server.md"
+OUTAGE = Outage(name="game_server_unavailable", runbook="docs/runbooks/no-game-server.md")
 
 
 class GameServers:
@@ -48,8 +47,7 @@ class GameServers:
         if decision.alert_due:
             self._facts.game_server_unavailable(attempts=attempts, channel=channel)
             text = Facts.game_server_unavailable.says(attempts=attempts, channel=channel)
-            details = {"attempts": attempts, "channel": channel}
-            self._alert(AlertKind.TRIGGER, text, details, RUNBOOK)
+            self._alerter.submit(OUTAGE.begins(text, attempts=attempts, channel=channel))
 
     def succeeded(self, subscribers: int) -> None:
         """An offer was heard, or somebody listens again."""
@@ -61,20 +59,5 @@ class GameServers:
         self._facts.game_server_recovered(subscribers=subscribers, attempts=attempts)
         if recovered.resolve_due:
             text = Facts.game_server_recovered.says(subscribers=subscribers, attempts=attempts)
-            details = {"subscribers": subscribers, "attempts": attempts}
-            self._alert(AlertKind.RESOLVE, text, details)
+            self._alerter.submit(OUTAGE.ends(text, subscribers=subscribers, attempts=attempts))
         self._on_recovery()
-
-    def _alert(
-        self, kind: AlertKind, summary: str, details: Mapping[str, object], runbook: str = ""
-    ) -> None:
-        self._alerter.submit(
-            Alert(
-                name=ALERT,
-                kind=kind,
-                severity=Severity.CRITICAL,
-                summary=summary,
-                details=details,
-                runbook=runbook,
-            )
-        )

@@ -49,6 +49,33 @@ class Alert:
         return f"matchkeeper/{self.name}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """Something whose begin and end people on call are told."""
+
+    name: str
+    runbook: str
+    severity: Severity = Severity.CRITICAL
+
+    def begins(self, summary: str, **details: object) -> Alert:
+        """It begins, or goes on."""
+        return self._alert(AlertKind.TRIGGER, summary, details)
+
+    def ends(self, summary: str, **details: object) -> Alert:
+        """It is over."""
+        return self._alert(AlertKind.RESOLVE, summary, details)
+
+    def _alert(self, kind: AlertKind, summary: str, details: Mapping[str, object]) -> Alert:
+        return Alert(
+            name=self.name,
+            kind=kind,
+            severity=self.severity,
+            summary=summary,
+            details=details,
+            runbook=self.runbook,
+        )
+
+
 class AlertError(MatchkeeperError):
     """A channel did not take an alert."""
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 
-from matchkeeper.observe.alerts import Alert, Alerter, AlertKind, Severity
+from matchkeeper.observe.alerts import Alerter, Outage
 from matchkeeper.observe.facts import Facts
 from matchkeeper.resilience.breaker import BreakerState, Change
 from matchkeeper.store.failures import Outcome
 
-ALERT = "redis_unavailable"
-RUNBOOK = "docs/runbooks/breaker-open.md"
-
+OUTAGE = Outage(name="redis_unavailable", runbook="docs/runbooks/breaker-open.md")
 _TOLD_AGAIN_AFTER = 60
 """Looks in vain; how often people on call are told is the alerter's affair."""
 _DOUBTFUL = frozenset({Outcome.NOT_READY, Outcome.FORBIDDEN})
@@ -117,21 +115,10 @@ class RedisEvents:
 
     def _is_down(self, why: _Down, error: str) -> None:
         self._down.add(why)
-        self._alert(AlertKind.TRIGGER, f"Redis does not do its work: {error}")
+        self._alerter.submit(OUTAGE.begins(f"Redis does not do its work: {error}"))
 
     def _is_up(self, why: _Down) -> None:
         self._down.discard(why)
         if not self._down:
-            self._alert(AlertKind.RESOLVE, "Redis is back")
+            self._alerter.submit(OUTAGE.ends("Redis is back"))
             self.on_recovery()
-
-    def _alert(self, kind: AlertKind, summary: str) -> None:
-        self._alerter.submit(
-            Alert(
-                name=ALERT,
-                kind=kind,
-                severity=Severity.CRITICAL,
-                summary=summary,
-                runbook=RUNBOOK,
-            )
-        )
