@@ -46,7 +46,7 @@ async def connection(valkey: RealServer, seen: Seen) -> AsyncIterator[BatchingCo
     rng = random.Random(1)
     async with BatchingConnection(
         ConnectionOptions(url=valkey.url),
-        breaker=CircuitBreaker(clock=time.monotonic, rng=rng, on_change=lambda _change: None),
+        breaker=CircuitBreaker(clock=time.monotonic, rng=rng),
         observer=seen,
         clock=time.monotonic,
         rng=rng,

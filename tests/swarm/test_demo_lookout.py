@@ -52,9 +52,7 @@ class Scene:
 async def scene(valkey: RealServer) -> AsyncIterator[Scene]:
     settings = demo_settings(None, None, port=0)
     rng = random.Random(1)
-    breaker = CircuitBreaker(
-        failures=1000, clock=time.monotonic, rng=rng, on_change=lambda _change: None
-    )
+    breaker = CircuitBreaker(failures=1000, clock=time.monotonic, rng=rng)
     stores = stores_for(
         settings,
         options_for(settings, valkey.url),

@@ -119,7 +119,7 @@ async def connected(settings: Settings) -> AsyncGenerator[tuple[Stores, Operator
         settings,
         wiring.options_for(settings, url_of(settings)),
         me=wiring.new_server_id(),
-        breaker=CircuitBreaker(clock=time.monotonic, rng=rng, on_change=lambda _change: None),
+        breaker=CircuitBreaker(clock=time.monotonic, rng=rng),
         events=Unobserved(),
         clock=time.monotonic,
         rng=rng,

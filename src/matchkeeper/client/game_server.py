@@ -125,7 +125,6 @@ class GameServer:
                 cooldown_max=timedelta(seconds=10),
                 clock=clock,
                 rng=rng,
-                on_change=lambda _change: None,
             ),
             observer=Unobserved(),
             clock=clock,

@@ -85,7 +85,7 @@ class CircuitBreaker:
         early_probe: timedelta = timedelta(0),
         clock: Callable[[], float],
         rng: random.Random,
-        on_change: Callable[[Change], None],
+        on_change: Callable[[Change], None] = lambda _change: None,
     ) -> None:
         if slow_call is not None and slow_call <= timedelta(0):
             raise ValueError("A circuit breaker needs: slow_call is above 0, or None.")

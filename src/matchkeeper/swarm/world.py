@@ -323,7 +323,6 @@ class Swarm:
                 cooldown_max=timedelta(seconds=5),
                 clock=self._clock,
                 rng=self._rng,
-                on_change=lambda _change: None,
             ),
             observer=Unobserved(),
             clock=self._clock,

@@ -112,7 +112,6 @@ async def _looking_at(settings: Settings, url: str) -> AsyncGenerator[Stores]:
         cooldown_max=timedelta(seconds=0.5),
         clock=time.monotonic,
         rng=rng,
-        on_change=lambda _change: None,
     )
     stores = stores_for(
         settings,

@@ -142,7 +142,6 @@ def stores_for_people(
             cooldown_max=_PEOPLE_COOLDOWN,
             clock=runtime.clock,
             rng=runtime.rng,
-            on_change=lambda _change: None,
         ),
         events=Unobserved(),
         clock=runtime.clock,

@@ -70,7 +70,6 @@ def _connection(options: ConnectionOptions, runtime: Runtime) -> Connection:
             cooldown_max=_COOLDOWN,
             clock=runtime.clock,
             rng=runtime.rng,
-            on_change=lambda _change: None,
         ),
         observer=Unobserved(),  # the caller tells failures as lost traces
         clock=runtime.clock,
