@@ -1,4 +1,4 @@
-"""Which queue is meant. All keys of a queue are made of its name, in `store/keys.py`."""
+"""Realms, and which queue is meant. All keys are made of these names, in `store/keys.py`."""
 
 from __future__ import annotations
 
@@ -6,20 +6,30 @@ from functools import lru_cache
 
 import msgspec
 
+NO_REALM = ""
+"""The realm of all modes for which the settings name none."""
+
 
 def folded(game_mode: str) -> str:
     """A mode's name as it is compared and stored in Redis: `Normal` and `NORMAL` are the same."""
     return game_mode.lower()
 
 
+def in_realm(name: str, realm: str) -> str:
+    """The name of what a whole realm has once: of `pods`, in the realm `eu`, `pods:{eu}`."""
+    return f"{name}:{{{realm}}}" if realm else name
+
+
 class QueueName(msgspec.Struct, frozen=True, order=True, kw_only=True, gc=False, cache_hash=True):
     """Names one queue: all that its keys are made of."""
 
+    realm: str = NO_REALM
+    """Modes of one realm share their players; between realms nothing is shared."""
     mode: str
-    """As `folded`: `Normal` is `queue:{normal}`."""
+    """As `folded`: `Normal` is `queue:{normal}`, and in the realm `eu` `queue:{eu}:normal`."""
 
     @staticmethod
     @lru_cache(1024)
-    def of(game_mode: str) -> QueueName:
+    def of(game_mode: str, realm: str = NO_REALM) -> QueueName:
         """The queue of a mode, however the name is written."""
-        return QueueName(mode=folded(game_mode))
+        return QueueName(realm=realm, mode=folded(game_mode))

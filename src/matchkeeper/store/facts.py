@@ -268,7 +268,8 @@ async def _queues(redis: Redis, clock: Callable[[], float]) -> tuple[set[str] | 
         if page is None:
             return None, False
         cursor, names = page
-        found.update(keys.mode_of(_text(name)) for name in names)
+        queues = (keys.queue_of(_text(name)) for name in names)
+        found.update(each.mode for each in queues if not each.realm)
         if not int(cursor):
             return found, True
         if clock() - begun > _SCAN_SECONDS:

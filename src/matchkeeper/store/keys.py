@@ -36,7 +36,8 @@ def hearing(channels: Sequence[str]) -> str:
 
 
 def _in(queue: QueueName) -> str:
-    return f"{{{queue.mode}}}"
+    """The hash tag that all keys of a queue share; in a realm that of the realm, and the mode."""
+    return f"{{{queue.realm}}}:{queue.mode}" if queue.realm else f"{{{queue.mode}}}"
 
 
 def queue(queue: QueueName) -> str:
@@ -48,9 +49,10 @@ QUEUES = "queue:{*}"
 """A pattern for all queues."""
 
 
-def mode_of(queue_key: str) -> str:
+def queue_of(queue_key: str) -> QueueName:
     """The inverse of `queue`; the key may be of foreign making."""
-    return queue_key.removeprefix("queue:{").removesuffix("}")
+    tag, in_realm, mode = queue_key.removeprefix("queue:{").partition("}:")
+    return QueueName(realm=tag, mode=mode) if in_realm else QueueName(mode=tag.removesuffix("}"))
 
 
 def metadata(queue: QueueName) -> str:
