@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from crowd.history import Event, History, What
@@ -60,7 +60,6 @@ def told(at: float, who: str, player: str, result: object) -> Event:
     if isinstance(result, dict):
         word, about = next(iter(result.items()), ("", None))
     fields = about if isinstance(about, dict) else {}
-    players = fields.get("player_ids")
     return Event(
         at=at,
         what=What.TOLD,
@@ -70,9 +69,17 @@ def told(at: float, who: str, player: str, result: object) -> Event:
         code=_text(fields.get("code")),
         match=_text(fields.get("match_id")),
         mode=_text(fields.get("game_mode")).lower(),
-        players=tuple((_text(each), 0) for each in players) if isinstance(players, list) else (),
+        players=tuple((player, 0) for player in _named(fields.get("teams"))),
         by=_text(fields.get("claimed_by")),
     )
+
+
+def _named(teams: object) -> Iterator[str]:
+    """The players that `teams` names, team after team."""
+    for team in teams if isinstance(teams, list) else ():
+        for each in team if isinstance(team, list) else ():
+            if isinstance(each, dict):
+                yield _text(each.get("player_id"))
 
 
 def _text(value: object) -> str:

@@ -40,7 +40,16 @@ def test_a_match_is_right_or_breaks_something_and_told_again_breaks_nothing(name
 
 @pytest.mark.parametrize(
     "result",
-    [None, 7, {}, {"MatchFound": 7}, {"MatchFound": {"player_ids": "x"}}, {"Error": None}, {7: {}}],
+    [
+        None,
+        7,
+        {},
+        {"MatchFound": 7},
+        {"MatchFound": {"teams": "x"}},
+        {"MatchFound": {"teams": [7, [7]]}},
+        {"Error": None},
+        {7: {}},
+    ],
 )
 def test_an_answer_of_a_wrong_shape_is_empty(result: object) -> None:
     event = told(1.0, "pod", "p", result)

@@ -233,7 +233,7 @@ async def test_a_match_answers_an_enqueue_whose_answer_was_lost(valkey: RealServ
             return await redis.xlen(requests) == times
 
         async def tell(mode: str) -> None:
-            found = {"match_id": "m", "game_mode": mode, "opponent_id": "p2", "player_ids": []}
+            found = {"match_id": "m", "game_mode": mode, "opponent_id": "p2", "teams": []}
             message = {"player_id": "p1", "result_type": {"MatchFound": found}}
             await redis.publish(result, json.dumps(message))
             async for news in pod.results():

@@ -265,7 +265,7 @@ WORDS = st.sampled_from(
         found("a", 0, 9),
         found("b", 0, 9),
         {"MatchFound": 7},
-        {"MatchFound": {"player_ids": "x", "claimed_by": 5}},
+        {"MatchFound": {"teams": "x", "claimed_by": 5}},
         {"Error": None},
         error("not_in_queue"),
         error("match_pending"),

@@ -264,7 +264,7 @@ def test_a_battle_request_of_two_is_what_existing_servers_parse() -> None:
     ]
 
 
-def test_more_than_two_players_stand_in_teams_and_hear_of_an_opponent() -> None:
+def test_more_than_two_players_stand_in_teams_and_hear_of_their_team() -> None:
     teams = ((ticket("a1"), ticket("a2")), (ticket("b1"), ticket("b2")))
     pieces = battle_request(teams, NORMAL, match_id="m", epoch=2, claim_within_seconds=5)
     payload = filled_in(pieces, [METADATA] * 4)
@@ -278,8 +278,32 @@ def test_more_than_two_players_stand_in_teams_and_hear_of_an_opponent() -> None:
         msgspec.json.decode(each) for _, each in match_found(Proposal(teams=teams), NORMAL, "m")
     ]
     found = {notice["player_id"]: notice["result_type"] for notice in notices}
-    assert found["a2"]["MatchFound"]["opponent_id"] == "b1"
-    assert found["b1"]["MatchFound"]["opponent_id"] == "a1"
+    named = [[{"player_id": "a1"}, {"player_id": "a2"}], [{"player_id": "b1"}, {"player_id": "b2"}]]
+    assert found["a2"]["MatchFound"] == {
+        "match_id": "m", "game_mode": "Normal", "team": 0, "teams": named, "claimed_by": None,
+    }  # fmt: skip
+    assert found["b1"]["MatchFound"]["team"] == 1
+
+
+def test_of_a_match_of_two_both_hear_who_the_other_is() -> None:
+    teams = ((ticket("p1"),), (ticket("p2"),))
+    (_, first), (_, second) = match_found(Proposal(teams=teams), NORMAL, "m")
+    assert first == (
+        '{"player_id":"p1","result_type":{"MatchFound":{"opponent_id":"p2","match_id":"m",'
+        '"game_mode":"Normal","team":0,"teams":[[{"player_id":"p1"}],[{"player_id":"p2"}]],'
+        '"claimed_by":null}}}'
+    )
+    assert '"opponent_id":"p1"' in second
+
+
+@pytest.mark.parametrize(("size", "named"), [(32, True), (34, False)])
+def test_of_a_large_match_the_others_are_not_named(size: int, named: bool) -> None:
+    mode = GameMode(name="Big", required_players=size)
+    side = tuple(ticket(f"p{n}") for n in range(size // 2))
+    (_, text), *_ = match_found(Proposal(teams=(side, side)), mode, "m")
+    found = msgspec.json.decode(text)["result_type"]["MatchFound"]
+    assert ("teams" in found) is named
+    assert (found["team"], found["claimed_by"]) == (0, None)
 
 
 def test_everybody_of_a_ticket_hears_of_the_match_on_the_own_pod() -> None:
@@ -288,16 +312,46 @@ def test_everybody_of_a_ticket_hears_of_the_match_on_the_own_pod() -> None:
     teams = ((pair,), (ticket("b1"), ticket("b2")))
     notices = match_found(Proposal(teams=teams), NORMAL, "m")
     answered = [(pod, answers.decode_answer(text.encode())) for pod, text in notices]
+    assert [each.party_id for _, each in answered] == ["pair", "pair", None, None]
+    assert msgspec.json.decode(notices[2][1])["result_type"]["MatchFound"]["teams"] == [
+        [{"player_id": "a1", "party_id": "pair"}, {"player_id": "a2", "party_id": "pair"}],
+        [{"player_id": "b1"}, {"player_id": "b2"}],
+    ]
     assert [(pod, each.player_id) for pod, each in answered] == [
         ("pod-a", "a1"), ("pod-b", "a2"), ("a", "b1"), ("a", "b2"),
     ]  # fmt: skip
-    offer = "".join(
-        battle_request(teams, NORMAL, match_id="m", epoch=1, claim_within_seconds=5)
-    ).replace('"metadata":}', '"metadata":{}}')
-    seats = answers.decode_battle_request(offer.encode()).players[:2]
-    assert [(each.player_id, each.pod_id, each.score) for each in seats] == [
-        ("a1", "pod-a", 1), ("a2", "pod-b", 1),
+    texts = {"pair": [b'{"mmr":1}', b"{}"]}
+    offer = filled_in(
+        battle_request(
+            teams, NORMAL, match_id="m", epoch=1, claim_within_seconds=5, of_parties=texts
+        ),
+        ["", METADATA, METADATA],  # nothing is put into a party's place
+    )
+    seats = answers.decode_battle_request(offer.encode()).players
+    assert [(each.player_id, each.pod_id, each.score, each.party_id) for each in seats] == [
+        ("a1", "pod-a", 1, "pair"), ("a2", "pod-b", 1, "pair"),
+        ("b1", "a", 1_700_000_000, None), ("b2", "a", 1_700_000_000, None),
     ]  # fmt: skip
+    assert [bytes(each.metadata).decode() for each in seats] == [
+        '{"mmr":1}', "{}", METADATA, METADATA,
+    ]  # fmt: skip
+
+
+def test_a_party_that_fills_the_match_is_divided_into_the_teams_in_its_order() -> None:
+    members = tuple(Member(f"a{n}", "pod") for n in range(1, 5))
+    party = Ticket(ticket_id="all", members=members, enqueued_at=1.5, metadata_sum="")
+    for teams in (((party,),), ((party,), ())):
+        offer = battle_request(
+            teams, NORMAL, match_id="m", epoch=1, claim_within_seconds=5,
+            of_parties={"all": [b"1", b"2", b"3", b"4"]},
+        )  # fmt: skip
+        sides = json.loads(filled_in(offer, [""]))["teams"]
+        assert [[(c["player_id"], c["metadata"]) for c in side] for side in sides] == [
+            [("a1", 1), ("a2", 2)], [("a3", 3), ("a4", 4)],
+        ]  # fmt: skip
+        notices = match_found(Proposal(teams=teams), NORMAL, "m")
+        found = [msgspec.json.decode(text)["result_type"]["MatchFound"] for _, text in notices]
+        assert [each["team"] for each in found] == [0, 0, 1, 1]
 
 
 def test_answers_are_words_or_objects_of_one_key() -> None:

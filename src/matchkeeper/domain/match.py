@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from itertools import chain
 
@@ -19,6 +20,34 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def tickets(self) -> tuple[Ticket, ...]:
         """All tickets, team after team."""
         return tuple(chain.from_iterable(self.teams))
+
+
+class Seat(msgspec.Struct, frozen=True, gc=False):
+    """A place in a match."""
+
+    player_id: str
+    pod_id: str
+    ticket: Ticket
+
+    @property
+    def party_id(self) -> str | None:
+        """The party that the player came with."""
+        return self.ticket.ticket_id if self.ticket.is_party else None
+
+
+def seats_of(teams: Sequence[Sequence[Ticket]], count: int) -> list[list[Seat]]:
+    """Who sits in which of `count` teams. A party that fills the match by itself is divided into
+    the teams, in the order of its players.
+    """
+    seats = [
+        [Seat(each.player_id, each.pod_id, ticket) for ticket in team for each in ticket.members]
+        for team in teams
+    ]
+    if sum(map(len, teams)) > 1:
+        return seats
+    everybody = [seat for team in seats for seat in team]
+    size = len(everybody) // count
+    return [everybody[nth * size : (nth + 1) * size] for nth in range(count)]
 
 
 class MatchState(StrEnum):

@@ -35,7 +35,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Players who wait in one queue as one. Metadata stays in Redis: a queue may be long."""
 
     ticket_id: str
-    """The player's id, where the ticket has one member."""
+    """The player's id, or the party's."""
     members: tuple[Member, ...]
     enqueued_at: float
     """Unix time in seconds, from the clock of Redis. The ticket's place in the queue."""
@@ -45,6 +45,11 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """MMR points; None where the metadata gives none."""
     hand_made: bool = False
     """The metadata stands in a key of its own, `metadata:<ticket_id>`, put there by hand."""
+
+    @property
+    def is_party(self) -> bool:
+        """Whether its players are a party. No id is a player's and a party's at once."""
+        return self.members[0].player_id != self.ticket_id
 
 
 def members_of(tickets: Iterable[Ticket]) -> list[Member]:

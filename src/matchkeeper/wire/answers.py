@@ -16,31 +16,52 @@ EXPIRED = "Expired"
 _encode = msgspec.json.Encoder().encode
 
 
-class MatchFound(msgspec.Struct, frozen=True, kw_only=True):
+MOST_NAMED = 32
+"""In larger matches `MatchFound` names no other players: each message would name them all."""
+
+
+class FoundPlayer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A player of a match, as the others are told."""
+
+    player_id: str
+    party_id: str | None = None
+    """The party that the player came with."""
+
+
+class MatchFound(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The player is in a match that starts."""
 
-    opponent_id: str
-    """The first player of another team, or another player where there is one team."""
+    opponent_id: str | None = None
+    """The other player, in a match of two."""
     match_id: str
     game_mode: str
-    player_ids: tuple[str, ...]
-    """Everybody in the match, team after team."""
-    claimed_by: str | None = None
+    team: int
+    """The player's team, from 0 on."""
+    teams: tuple[tuple[FoundPlayer, ...], ...] | None = None
+    """Everybody in the match, by team; absent in matches of more than 32 players."""
+    claimed_by: str | None
     """The pod that starts it, in claim handoff; the script that starts the match fills it in."""
 
 
-class Failure(msgspec.Struct, frozen=True):
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why a request was refused."""
 
     code: str
     message: str
+    because_of: str | None = None
+    """The player of a party because of whom nobody of it was queued."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     """`pod:{pod_id}:match_result`. `result_type` is a word or an object of one key."""
 
     player_id: str
+    """The player; the party, where the news is about a party whose players are not known."""
     result_type: str | dict[str, Any]
+    party_id: str | None = None
+    """The party that the player is in, or would be in."""
+    left_by: str | None = None
+    """Beside `DeQueued`: the player of the party who left, and so took it out of the queue."""
 
     @property
     def kind(self) -> str:
@@ -53,14 +74,24 @@ class Answer(msgspec.Struct, frozen=True):
 _answer = msgspec.json.Decoder(Answer)
 
 
-def plain(player_id: str, word: str) -> bytes:
+def plain(
+    player_id: str, word: str, *, party_id: str | None = None, left_by: str | None = None
+) -> bytes:
     """An answer that is one word."""
-    return _encode(Answer(player_id, word))
+    return _encode(Answer(player_id, word, party_id, left_by))
 
 
-def error(player_id: str, code: ErrorCode, message: str) -> bytes:
+def error(
+    player_id: str,
+    code: ErrorCode,
+    message: str,
+    *,
+    party_id: str | None = None,
+    because_of: str | None = None,
+) -> bytes:
     """An `Error` answer."""
-    return _encode(Answer(player_id, {"Error": Failure(code.value, message)}))
+    failure = Failure(code.value, message, because_of)
+    return _encode(Answer(player_id, {"Error": failure}, party_id))
 
 
 def decode_answer(payload: bytes) -> Answer:
@@ -68,7 +99,7 @@ def decode_answer(payload: bytes) -> Answer:
     return decoded(_answer, payload)
 
 
-class BattlePlayer(msgspec.Struct, frozen=True):
+class BattlePlayer(msgspec.Struct, frozen=True, omit_defaults=True):
     """C in the wire table: one player of a battle request."""
 
     player_id: str
@@ -76,6 +107,8 @@ class BattlePlayer(msgspec.Struct, frozen=True):
     """Enqueue time, Unix time in whole seconds."""
     pod_id: str
     metadata: msgspec.Raw
+    party_id: str | None = None
+    """The party that the player came with."""
 
 
 class BattleRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

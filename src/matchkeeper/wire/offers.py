@@ -2,49 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 
 import msgspec
 
-from matchkeeper.domain.match import Proposal
+from matchkeeper.domain.match import Proposal, Seat, seats_of
 from matchkeeper.domain.mode import GameMode, Handoff
-from matchkeeper.domain.ticket import Member, Ticket, members_of
-from matchkeeper.wire.answers import Answer, BattlePlayer, BattleRequest, MatchFound
+from matchkeeper.domain.ticket import Ticket
+from matchkeeper.wire.answers import (
+    MOST_NAMED,
+    Answer,
+    BattlePlayer,
+    BattleRequest,
+    FoundPlayer,
+    MatchFound,
+)
 
 _encode = msgspec.json.Encoder().encode
 
 
 def match_found(proposal: Proposal, mode: GameMode, match_id: str) -> list[tuple[str, str]]:
     """One (pod_id, payload) for each player of the match."""
-    teams = [members_of(team) for team in proposal.teams]
-    players = tuple([member.player_id for team in teams for member in team])
+    teams = seats_of(proposal.teams, mode.teams)
+    everybody = list(chain.from_iterable(teams))
+    named = None
+    if len(everybody) <= MOST_NAMED:
+        named = tuple(
+            [tuple([FoundPlayer(seat.player_id, seat.party_id) for seat in team]) for team in teams]
+        )
     notices = []
-    for team in teams:
-        for member in team:
+    for number, team in enumerate(teams):
+        for seat in team:
             found = MatchFound(
-                opponent_id=_opponent(teams, team, member),
+                opponent_id=_other(everybody, seat) if len(everybody) == 2 else None,
                 match_id=match_id,
                 game_mode=mode.name,
-                player_ids=players,
+                team=number,
+                teams=named,
+                claimed_by=None,
             )
-            notices.append(
-                (member.pod_id, _encode(Answer(member.player_id, {"MatchFound": found})).decode())
-            )
+            answer = Answer(seat.player_id, {"MatchFound": found}, seat.party_id)
+            notices.append((seat.pod_id, _encode(answer).decode()))
     return notices
 
 
-def _opponent(teams: Sequence[list[Member]], team: list[Member], member: Member) -> str:
-    """The first player of another team; in a mode of one team, the first other player."""
-    for other in teams:
-        if other is not team:
-            return other[0].player_id
-    return next(each.player_id for each in team if each is not member)
+def _other(both: Sequence[Seat], seat: Seat) -> str:
+    return next(each.player_id for each in both if each is not seat)
 
 
-_SLOT = "\x00"
+_SLOT = b"\x00"
 """Stands for metadata; JSON text holds no such character."""
-_slot = msgspec.Raw(_SLOT.encode())
+_slot = msgspec.Raw(_SLOT)
 
 
 def battle_request(
@@ -56,11 +66,13 @@ def battle_request(
     claim_within_seconds: float,
     durability: str = "none",
     traceparent: str = "",
+    of_parties: Mapping[str, Sequence[bytes]] = MappingProxyType({}),
 ) -> tuple[str, ...]:
-    """The offer of a match, in pieces. The metadata of the next player, team after team, belongs
-    between two pieces. Two players stand in `player1` and `player2`, more in `teams`.
+    """The offer of a match, in pieces. The metadata of the next ticket, team after team, belongs
+    between two pieces; that of a party stands in the pieces, so nothing does. Two players stand in
+    `player1` and `player2`, more in `teams`. `of_parties`: ticket id -> JSON of each player.
     """
-    sides = tuple(map(_players, teams))
+    sides = _sides(seats_of(teams, mode.teams), of_parties)
     everybody = tuple(chain.from_iterable(sides))
     duel, claimed = len(everybody) == 2, mode.handoff is Handoff.CLAIM
     text = _encode(
@@ -78,20 +90,42 @@ def battle_request(
             traceparent=traceparent,
         )
     )
-    return tuple(text.decode().split(_SLOT))
+    return tuple(text.decode().split(_SLOT.decode()))
 
 
 def filled_in(pieces: Sequence[str], metadata: Iterable[str]) -> str:
-    """A battle request from its pieces and the metadata of its players."""
+    """A battle request from its pieces and the metadata of its tickets."""
     first, *rest = pieces
     return "".join((first, *(text for pair in zip(metadata, rest, strict=True) for text in pair)))
 
 
-def _players(team: Iterable[Ticket]) -> tuple[BattlePlayer, ...]:
+def _sides(
+    teams: Sequence[Sequence[Seat]], of_parties: Mapping[str, Sequence[bytes]]
+) -> tuple[tuple[BattlePlayer, ...], ...]:
+    left = {ticket_id: list(texts) for ticket_id, texts in of_parties.items()}
+
+    def metadata(seat: Seat) -> msgspec.Raw:
+        party_id = seat.party_id
+        if party_id is None:
+            return _slot
+        text = left[party_id].pop(0)
+        # Behind its last player a party has a place between two pieces, as every ticket has.
+        return msgspec.Raw(text if left[party_id] else text + _SLOT)
+
     return tuple(
         [
-            BattlePlayer(member.player_id, int(ticket.enqueued_at), member.pod_id, _slot)
-            for ticket in team
-            for member in ticket.members
+            tuple(
+                [
+                    BattlePlayer(
+                        seat.player_id,
+                        int(seat.ticket.enqueued_at),
+                        seat.pod_id,
+                        metadata(seat),
+                        seat.party_id,
+                    )
+                    for seat in team
+                ]
+            )
+            for team in teams
         ]
     )
