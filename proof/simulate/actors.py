@@ -25,8 +25,9 @@ from matchkeeper.server.lifecycle import MatchServer
 from matchkeeper.server.wiring import build
 from proof.simulate.backend import EPOCH
 from proof.simulate.defects import unexpected
+from proof.simulate.link import Endpoint
 from proof.simulate.loop import SimLoop
-from proof.simulate.network import Endpoint, Network
+from proof.simulate.network import Network
 from proof.simulate.sizes import Heard
 
 URL = "redis://simulation:6379/0"

@@ -10,7 +10,6 @@ import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from importlib.resources import files
 from itertools import pairwise
@@ -21,17 +20,12 @@ from msgspec.structs import replace as replace_
 from redis.asyncio import Redis
 
 from matchkeeper.client import GameServer
-from matchkeeper.operate.doctor import Verdict, examine_keeping
-from matchkeeper.server.clock_watch import ClockWatch, step_between
 from matchkeeper.store import keys
 from matchkeeper.store.asked import Reply
-from matchkeeper.store.clock import TRUST_SECONDS, Look, RedisClock
-from matchkeeper.store.durability import Durability
+from matchkeeper.store.clock import TRUST_SECONDS, RedisClock
 from matchkeeper.store.embedded import executable
-from matchkeeper.store.facts import ServerFacts
 from tests.conftest import RealServer, wait_until
 from tests.support.harness import Outside, Server, outside, serving
-from tests.support.runtimes import runtime
 from tests.support.stores import NORMAL, Stores, enqueue_request, heard, open_stores, token
 
 _LIBRARY = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
@@ -294,114 +288,6 @@ async def test_a_key_that_is_not_ours_stops_no_script(any_server: RealServer) ->
         assert (await stores.enqueue("p1")).reply == "queued"
     text = (files("matchkeeper.store") / "lua/lib/time.lua").read_text("utf-8")
     assert f"'{keys.CLOCK}'" in text
-
-
-def _look(*, clock: float, steady: float, doubt: float = 0.0) -> Look:
-    return Look(
-        clock=clock, steady=steady, doubt=doubt, astray=True, offset=0, steps=0, step=0, looks=1
-    )
-
-
-@pytest.mark.parametrize(
-    ("clock", "steady", "doubt", "step"),
-    [
-        (1001.0, 1.0, 0.0, 0.0),
-        (4601.0, 1.0, 0.0, HOUR),
-        (-2599.0, 1.0, 0.0, -HOUR),
-        (1600.0, 600.0, 0.0, 0.0),  # this server stood still
-        (1001.4, 1.0, 0.0, 0.0),
-        (1003.0, 1.0, 3.0, 0.0),  # the answer came late: nobody knows when it was made
-        (1008.0, 1.0, 3.0, 7.0),
-    ],
-)
-def test_a_step_is_what_the_steady_clock_does_not_know_of(
-    clock: float, steady: float, doubt: float, step: float
-) -> None:
-    earlier = _look(clock=1000.0, steady=0.0)
-    assert step_between(earlier, _look(clock=clock, steady=steady, doubt=doubt)) == step
-
-
-class _Given(RedisClock):
-    """Looks that a test gives."""
-
-    def __init__(self, *looks: Look) -> None:
-        self.looks = list(looks)
-        self.bridged: list[float] = []
-
-    async def look(self) -> Look:
-        return self.looks.pop(0)
-
-    async def bridge(self, step_seconds: float, look: Look) -> Look:
-        self.bridged.append(step_seconds)
-        return replace(look, astray=False, offset=-step_seconds, steps=look.steps + 1)
-
-
-def _watch(*looks: Look) -> tuple[ClockWatch, _Given]:
-    given = _Given(*looks)
-    watch = ClockWatch(given, runtime(clock=lambda: 0.0))
-    return watch, given
-
-
-async def test_who_has_not_looked_since_the_last_step_bridges_nothing() -> None:
-    well, astray = _look(clock=1000, steady=0), _look(clock=4602, steady=2)
-    well = replace(well, astray=False)
-    watch, given = _watch(astray, well, replace(astray, steps=1, looks=2), replace(astray, looks=3))
-    for _ in range(3):
-        await watch.look()
-    assert given.bridged == []
-    await watch.look()
-    assert given.bridged == []
-
-
-async def test_a_data_set_that_went_back_is_told(valkey: RealServer, tmp_path: Path) -> None:
-    with serving(valkey.url, tmp_path) as server:
-        await server.ready()
-        async with Redis.from_url(valkey.url) as redis:
-            await wait_until(lambda: _looked(redis, 3), what="some looks")
-            await redis.flushall()
-        await server.logged('"kind": "state_went_back"')
-        assert await server.metric("matchkeeper_state_went_back_total") == 1
-        warnings = (await server.get("/health/ready")).json()["warnings"]
-        assert "The data in Redis went back within the last 10 minutes." in warnings
-
-
-async def _looked(redis: Redis, times: int) -> bool:
-    return int(await redis.hget(keys.CLOCK, "looks") or 0) >= times
-
-
-def test_an_old_rdb_is_told_with_what_is_not_in_it() -> None:
-    facts = ServerFacts(
-        kind="valkey", version=(8, 1, 4), cluster=False, role="master", replicas=0,
-        appendonly=False, appendfsync="everysec", maxmemory_policy="noeviction", maxmemory_bytes=0,
-        subscriber_buffer_bytes=None, rdb_age_seconds=7200, rdb_changes=41, failed_writes=(),
-    )  # fmt: skip
-
-    def persistence(facts: ServerFacts) -> str:
-        findings = examine_keeping(facts, Durability())
-        (bad,) = [each.found for each in findings if each.verdict is not Verdict.GOOD]
-        return bad
-
-    assert persistence(facts).endswith("last RDB or start: 41 changes in 120 minutes")
-    assert persistence(replace(facts, rdb_age_seconds=5)).endswith("its last RDB or start")
-    broken = replace(facts, appendonly=True, failed_writes=("append-only file",))
-    assert persistence(broken) == "Redis could not write its append-only file"
-
-
-async def test_serve_says_what_redis_may_lose_and_when_it_is_mended(
-    valkey: RealServer, tmp_path: Path
-) -> None:
-    async with Redis.from_url(valkey.url) as redis:
-        await redis.config_set("maxmemory", "1gb")
-        await redis.config_set("maxmemory-policy", "allkeys-lru")
-        await redis.config_set("appendonly", "no")
-    with serving(valkey.url, tmp_path) as server:
-        await server.ready()
-        told = [json.loads(line) for line in server.lines('"kind": "redis_doubtful"')]
-        assert [each["check"] for each in told] == ["memory", "persistence"]
-        assert await server.metric("matchkeeper_redis_doubts") == 2
-        warnings = (await server.get("/health/ready")).json()["warnings"]
-        assert any("maxmemory-policy allkeys-lru" in each for each in warnings)
-        assert any("appendonly no: a crash of Redis loses" in each for each in warnings)
 
 
 async def test_who_asked_while_no_server_ran_has_a_place_of_now(

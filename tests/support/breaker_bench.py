@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from matchkeeper.errors import CircuitOpenError
+from matchkeeper.errors import CircuitOpenError, StoreUnavailableError
 from matchkeeper.resilience.breaker import BreakerState, Change, CircuitBreaker, Permit
 
 CLOSED, OPEN = BreakerState.CLOSED, BreakerState.OPEN
@@ -52,3 +52,7 @@ def probing(**settings: Any) -> tuple[Bench, Permit]:
     bench = opened(**settings)
     bench.now += 60
     return bench, bench.breaker.acquire()
+
+
+def is_outage(error: Exception) -> bool:
+    return isinstance(error, StoreUnavailableError)

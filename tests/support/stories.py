@@ -103,3 +103,14 @@ class Story:
 
 def story() -> Story:
     return Story()
+
+
+def moved(*, asked: int, waits: int) -> Story:
+    """A player asks so often, and has another place so many looks after the first."""
+    told = story()
+    for _ in range(asked):
+        told.asked("a", mode="brief")
+    told.told("a")
+    for second in (100.5, *[100.5] * (waits - 1), 170.5):
+        told.looked(more=State(queues={"brief": {"a": second}}, metadata={"brief": ("a",)}))
+    return told
