@@ -30,8 +30,12 @@ _TOLD = frozenset(
 
 
 def silence() -> None:
-    """Nothing is logged any more: lines would run through the view."""
-    logging.getLogger().handlers[:] = [logging.NullHandler()]
+    """Nothing is logged any more: lines would run through the view. Without handlers of the
+    server's, structlog prints what is at or above the level.
+    """
+    root = logging.getLogger()
+    root.handlers[:] = [logging.NullHandler()]
+    root.setLevel(logging.CRITICAL + 1)
 
 
 def news(tell: Callable[[str], None]) -> Reader:
