@@ -1,4 +1,4 @@
-"""Who comes when: the whole crowd, from a seed, before anything is sent."""
+"""Who comes when: the crowd, from a seed, before anything is sent."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
+from typing import Protocol
 
 from crowd.behaviours import Behaviour
 from crowd.mix import Mix
 
 _PATIENCE_SECONDS = 1.0
 """Players who quit do so within this time after `EnQueued`; half of them at once."""
+
+
+class Arrivals(Protocol):
+    """How many come when."""
+
+    def until(self, players: float) -> float:
+        """Seconds until `players` have come, on average."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,19 +31,22 @@ class Pace:
     ramp_seconds: float = 0.0
 
     def until(self, players: float) -> float:
-        """Seconds until `players` have come, on average."""
+        """See `Arrivals`."""
         in_ramp = self.rate * self.ramp_seconds / 2
         if players < in_ramp:
             return math.sqrt(2 * self.ramp_seconds * players / self.rate)
         return self.ramp_seconds + (players - in_ramp) / self.rate
 
+    def __str__(self) -> str:
+        ramp = f", reached after {self.ramp_seconds:g} s" if self.ramp_seconds else ""
+        return f"{self.rate:g} a second{ramp}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrowdOptions:
-    """How many come, how fast, and what they are like."""
+    """How fast they come, and what they are like."""
 
-    players: int
-    pace: Pace
+    pace: Arrivals
     behaviours: Mix[Behaviour]
     modes: Mix[str]
     homes: int = 1
@@ -61,11 +73,11 @@ class Person:
 
 
 def crowd(options: CrowdOptions) -> Iterator[Person]:
-    """The players in the order of their arrival. The same seed is the same crowd."""
+    """The players in the order of their arrival, for ever. The same seed is the same crowd."""
     rng = random.Random(options.seed)  # noqa: S311  # the same each time, on purpose
     behaviour, mode = options.behaviours.picker(rng), options.modes.picker(rng)
     come = 0.0
-    for number in range(options.players):
+    for number in count():
         come += rng.expovariate(1.0)
         yield Person(
             number=number,

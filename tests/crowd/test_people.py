@@ -23,7 +23,6 @@ WEIGHTS = st.floats(min_value=0.001, max_value=1e6)
 
 def options(**changes: object) -> CrowdOptions:
     given_: dict[str, object] = {
-        "players": 50,
         "pace": Pace(rate=10),
         "behaviours": Mix(tuple((each, 1.0) for each in Behaviour)),
         "modes": Mix((("Normal", 1.0), ("Ranked", 3.0))),
@@ -31,6 +30,10 @@ def options(**changes: object) -> CrowdOptions:
         "seed": 7,
     }
     return CrowdOptions(**{**given_, **changes})  # type: ignore[arg-type]
+
+
+def first(count: int, **changes: object) -> list[Person]:
+    return list(islice(crowd(options(**changes)), count))
 
 
 @given(st.dictionaries(st.sampled_from(PodBehaviour), WEIGHTS, min_size=1), st.integers(0, 200))
@@ -74,22 +77,22 @@ def test_so_many_come_in_the_time_until_they_have(rate: float, ramp: float, play
 def test_the_crowd_comes_in_order_and_the_same_with_the_same_seed(
     seed: int, ramp: float, rate: float
 ) -> None:
-    chosen = options(seed=seed, pace=Pace(rate=rate, ramp_seconds=ramp))
-    people = list(crowd(chosen))
-    assert people == list(crowd(chosen))
+    pace = Pace(rate=rate, ramp_seconds=ramp)
+    people = first(50, seed=seed, pace=pace)
+    assert people == first(50, seed=seed, pace=pace)
     assert [each.number for each in people] == list(range(50))
-    assert all(first.at <= second.at for first, second in pairwise(people))
+    assert all(one.at <= next_.at for one, next_ in pairwise(people))
     assert all(0 <= each.home < 3 for each in people)
 
 
 def test_another_seed_is_another_crowd() -> None:
-    assert list(crowd(options(seed=1))) != list(crowd(options(seed=2)))
+    assert first(50, seed=1) != first(50, seed=2)
 
 
 def test_the_rate_is_kept_and_the_ramp_is_slower() -> None:
-    steady = list(crowd(options(players=20_000, pace=Pace(rate=1000))))
+    steady = first(20_000, pace=Pace(rate=1000))
     assert steady[-1].at == pytest.approx(20, rel=0.05)
-    ramped = list(crowd(options(players=20_000, pace=Pace(rate=1000, ramp_seconds=10))))
+    ramped = first(20_000, pace=Pace(rate=1000, ramp_seconds=10))
     assert ramped[-1].at == pytest.approx(25, rel=0.05)
     in_first_second = sum(1 for each in ramped if each.at < 1)
     assert in_first_second == pytest.approx(50, abs=30)
@@ -97,7 +100,7 @@ def test_the_rate_is_kept_and_the_ramp_is_slower() -> None:
 
 def test_the_mix_shows_in_the_crowd() -> None:
     mix = Mix(((Behaviour.NORMAL, 9.0), (Behaviour.QUITS, 1.0)))
-    found = Counter(each.behaviour for each in crowd(options(players=10_000, behaviours=mix)))
+    found = Counter(each.behaviour for each in first(10_000, behaviours=mix))
     assert found[Behaviour.QUITS] == pytest.approx(1000, rel=0.15)
     assert found.total() == 10_000
 
@@ -110,8 +113,8 @@ def test_names_are_read_back_and_those_of_others_are_not() -> None:
     assert names.number("swarm-1a-" + "9" * 100) is None
 
 
-def persons(behaviour: Behaviour, count: int = 8) -> list[Person]:
-    return list(islice(crowd(options(behaviours=Mix(((behaviour, 1.0),)))), count))
+def persons(behaviour: Behaviour) -> list[Person]:
+    return first(8, behaviours=Mix(((behaviour, 1.0),)))
 
 
 @pytest.mark.parametrize("behaviour", Behaviour)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from matchkeeper.cli.demo.arrivals import share_of_peak
+from matchkeeper.cli.demo.day import share_of_peak
 from matchkeeper.client import GameServer, Offer
 from matchkeeper.domain.mode import Handoff
 from matchkeeper.errors import MatchkeeperError

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -134,6 +135,7 @@ async def test_everything_is_broken_once_and_nobody_is_lost(tmp_path: Path) -> N
         assert await demo.ended(seconds=PATIENCE) == 0
         assert all(map(gone, children))
     assert "lost 0  doubled 0" in demo.lines()[-1]
+    assert re.search(r"left [1-9]\d*  refused [1-9]", demo.lines()[-1]), "some do not behave"
     first, *rest = demo.lines()
     assert first == f"The live page: http://127.0.0.1:{demo.port}/"
     assert [each for each in rest if "  broken: " not in each] == [], "no log runs through the view"

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import random
 import statistics
+from collections import Counter
 from datetime import timedelta
 from functools import partial
 from io import StringIO
-from itertools import islice, pairwise, takewhile
 
 import pytest
 from rich.console import Console
 
-from matchkeeper.cli.demo.arrivals import (
-    Habits,
-    arrival_times,
-    hour_at,
-    rating,
-    share_of_peak,
-    visitors,
-)
 from matchkeeper.cli.demo.browser import there_is_a_screen
 from matchkeeper.cli.demo.controls import Board, Control, Controls, Figures, Kind
+from matchkeeper.cli.demo.day import Day, share_of_peak
 from matchkeeper.cli.demo.ledger import Fate, Ledger, Stay
 from matchkeeper.cli.demo.lookout import unheard_end
 from matchkeeper.cli.demo.routes import press_problem
@@ -32,7 +24,7 @@ from matchkeeper.operate.operator import QueueState
 
 NORMAL = GameMode(name="Normal")
 BRIEF = GameMode(name="Brief", max_wait=timedelta(seconds=60))
-DAY = timedelta(minutes=5)
+DAY = Day(peak_per_second=50, seconds=300)
 MINUTES = [minute / 60 for minute in range(24 * 60)]
 
 
@@ -52,56 +44,21 @@ def test_the_day_is_smooth_and_begins_where_it_ends() -> None:
 
 
 def test_a_day_takes_as_long_as_it_is_told() -> None:
-    begin = hour_at(timedelta(0), DAY)
-    assert hour_at(DAY, DAY) == pytest.approx(begin)
-    assert hour_at(DAY / 2, DAY) == pytest.approx((begin + 12) % 24)
+    begin = DAY.hour(0)
+    assert DAY.hour(300) == pytest.approx(begin)
+    assert DAY.hour(150) == pytest.approx((begin + 12) % 24)
 
 
-def test_arrivals_follow_the_curve() -> None:
-    times = arrival_times(random.Random(1), peak_per_second=50, day=DAY)
-    hours = [hour_at(at, DAY) for at in takewhile(lambda at: at < 20 * DAY, times)]
-    for hour in (5, 13, 20):
-        came = sum(int(each) == hour for each in hours)
-        expected = 20 * 50 * DAY.total_seconds() / 24 * share_of_peak(hour + 0.5)
-        assert came == pytest.approx(expected, rel=0.15)
-
-
-def test_gaps_are_those_of_a_poisson_process() -> None:
-    """Around the peak the rate is about constant: there the spread of gaps is their mean."""
-    day = timedelta(days=1000)
-    times = arrival_times(random.Random(2), peak_per_second=10, day=day)
-    gaps = [at.total_seconds() for at in islice(times, 4000)]
-    gaps = [later - earlier for earlier, later in pairwise(gaps)]
-    assert statistics.stdev(gaps) == pytest.approx(statistics.mean(gaps), rel=0.1)
-
-
-def test_the_same_seed_brings_the_same_players() -> None:
-    def first(seed: int) -> list[object]:
-        come = visitors(
-            random.Random(seed), [NORMAL, BRIEF], peak_per_second=9, day=DAY, habits=Habits()
-        )
-        return list(islice(come, 50))
-
-    assert first(1) == first(1)
-    assert first(1) != first(2)
-
-
-def test_players_are_as_their_habits_say() -> None:
-    habits = Habits(quits=0.2, bad_metadata=0.1)
-    come = visitors(random.Random(3), [NORMAL], peak_per_second=9, day=DAY, habits=habits)
-    some = list(islice(come, 5000))
-    assert sum(isinstance(each.mmr, str) for each in some) == pytest.approx(500, rel=0.2)
-    quick = sum(each.patience < timedelta(seconds=30) for each in some)
-    assert quick == pytest.approx(1000, rel=0.2)
-
-
-def test_ratings_are_a_bell_curve() -> None:
-    rng = random.Random(4)
-    ratings = [rating(rng) for _ in range(5000)]
-    assert statistics.mean(ratings) == pytest.approx(1500, abs=30)
-    within_one = sum(abs(each - 1500) <= 300 for each in ratings) / len(ratings)
-    assert within_one == pytest.approx(0.68, abs=0.03)
-    assert 0 <= min(ratings) <= max(ratings) <= 3000
+def test_as_many_players_come_in_each_hour_as_the_curve_says_day_after_day() -> None:
+    in_a_day = 50 * 300 * statistics.mean(share_of_peak(hour) for hour in MINUTES)
+    come = [DAY.until(number) for number in range(round(3 * in_a_day))]
+    assert come == sorted(come)
+    assert come[0] == 0
+    assert come[-1] == pytest.approx(900, rel=0.01)
+    hours = Counter(int(DAY.hour(at)) for at in come)
+    for hour in range(24):
+        expected = 3 * 50 * 300 / 24 * share_of_peak(hour + 0.5)
+        assert hours[hour] == pytest.approx(expected, rel=0.05)
 
 
 class Time:

@@ -25,8 +25,8 @@ EVIL = "<script>alert(1)</script><img src=//evil.example.org>\"'&\x1b[31m\ud800"
 
 def made(tally: Tally, *, pods: int = 2, **changes: object) -> Summary:
     options = SwarmOptions(
+        players=10,
         crowd=CrowdOptions(
-            players=10,
             pace=Pace(rate=5, ramp_seconds=2),
             behaviours=Mix(((Behaviour.NORMAL, 1.0),)),
             modes=Mix(((EVIL, 1.0),)),

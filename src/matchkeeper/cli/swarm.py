@@ -65,7 +65,6 @@ def swarm(
     url = url_of(settings)
     mean, deviation = _ratings(ratings)
     crowd = CrowdOptions(
-        players=players,
         pace=Pace(rate=rate, ramp_seconds=ramp),
         behaviours=given.parse_mix(mix, Behaviour, option="--mix"),
         modes=_modes(mode, settings, is_given=config is not None),
@@ -84,6 +83,7 @@ def swarm(
 
     options = SwarmOptions(
         crowd=crowd,
+        players=players,
         pod_mix=servers,
         pods=pods,
         via=via,

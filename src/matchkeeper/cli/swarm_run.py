@@ -58,7 +58,7 @@ async def play(job: Job) -> None:
     begun = datetime.now(UTC)
     started = time.monotonic()
     with _signals(stop, at_once):
-        view = asyncio.ensure_future(_view(swarm, job.options.crowd.players))
+        view = asyncio.ensure_future(_view(swarm, job.options.players))
         try:
             await swarm.run(stop, at_once)
         finally:

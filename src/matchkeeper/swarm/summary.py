@@ -198,10 +198,9 @@ def as_json(found: Summary) -> str:
 
 def _options(options: SwarmOptions) -> dict[str, str]:
     crowd = options.crowd
-    ramp = f", reached after {crowd.pace.ramp_seconds:g} s" if crowd.pace.ramp_seconds else ""
     return {
-        "players": str(crowd.players),
-        "rate": f"{crowd.pace.rate:g} a second{ramp}",
+        "players": str(options.players),
+        "rate": str(crowd.pace),
         "mix": str(crowd.behaviours),
         "modes": str(crowd.modes),
         "simulated game servers": str(options.pods),

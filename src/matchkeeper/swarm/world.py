@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import islice
 
 import msgspec
 
@@ -61,6 +62,7 @@ class SwarmOptions:
     """What the swarm does there."""
 
     crowd: CrowdOptions
+    players: int
     pod_mix: Mix[PodBehaviour]
     pods: int = 4
     """0: only the game servers that are there."""
@@ -100,7 +102,7 @@ class Swarm:
         self.tally = Tally()
         self.ledger = Ledger(
             names=self._names,
-            players=options.crowd.players,
+            players=options.players,
             timeout_seconds=options.timeout_seconds,
             late_seconds=options.late_seconds,
             sizes=target.sizes,
@@ -124,7 +126,7 @@ class Swarm:
         self._listening = asyncio.Event()
         self._wishes: list[tuple[float, int, Wish]] = []
         self._wished = 0
-        self._people = crowd(options.crowd)
+        self._people = islice(crowd(options.crowd), options.players)
         self._next: Person | None = next(self._people, None)
         self._begun = 0.0
         self._end = self._idle_since = float("inf")

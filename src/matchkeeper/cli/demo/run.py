@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import secrets
 import signal
 import sys
 import time
@@ -19,10 +20,10 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from matchkeeper.cli.demo.arrivals import Habits, hour_at, share_of_peak, visitors
 from matchkeeper.cli.demo.breakables import Poisoner, breakables
 from matchkeeper.cli.demo.browser import open_page, there_is_a_screen
 from matchkeeper.cli.demo.controls import Controls, Figures
+from matchkeeper.cli.demo.day import Day, share_of_peak
 from matchkeeper.cli.demo.devices import Readings, devices
 from matchkeeper.cli.demo.ledger import Fate, Ledger
 from matchkeeper.cli.demo.lookout import Lookout
@@ -147,22 +148,19 @@ class _Demo:
         self._modes = settings.modes()
         self._info: ServerInfo | None = None
         self._begun = ledger.clock()
-        rng = random.Random(options.seed)  # noqa: S311  # a show, no secrets
+        self._day = Day(
+            peak_per_second=options.players_per_second, seconds=options.day.total_seconds()
+        )
         # On a Redis that outlives the demo, players of an earlier one may stand still.
         prefix = "" if own is not None else f"{new_token()[:6]}-"
         self._world = World(
             redis_url,
             pods=options.pods,
-            arrivals=visitors(
-                rng,
-                self._modes,
-                peak_per_second=options.players_per_second,
-                day=options.day,
-                habits=Habits(),
-                prefix=prefix,
-            ),
+            day=self._day,
+            modes=self._modes,
             ledger=ledger,
-            rng=random.Random(options.seed),  # noqa: S311  # a show, no secrets
+            seed=secrets.randbits(32) if options.seed is None else options.seed,
+            prefix=prefix,
         )
         self.lookout = Lookout(
             settings, stores, ledger, away=lambda: own is not None and own.stopped
@@ -265,7 +263,7 @@ class _Demo:
     def snapshot(self) -> Snapshot:
         """Everything as it is now."""
         seconds = self._ledger.clock() - self._begun
-        hour = hour_at(timedelta(seconds=seconds), self._options.day)
+        hour = self._day.hour(seconds)
         url = "" if self._info is None else self._info.http_url
         port = url.rpartition(":")[2]
         shown: tuple[Any, ...] = ()

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
-from crowd.behaviours import PodBehaviour
+from crowd.behaviours import Behaviour, PodBehaviour
 from crowd.history import What
 from crowd.mix import Mix
+from crowd.people import CrowdOptions, Person, crowd
 from crowd.pods import treat
 from crowd.wire import told
-from matchkeeper.cli.demo.arrivals import Visitor
+from matchkeeper.cli.demo.day import Day
 from matchkeeper.cli.demo.ledger import Fate, Ledger, Stay
 from matchkeeper.client import GameServer, Offer, RefusedError
-from matchkeeper.domain.mode import Handoff
+from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.errors import MatchkeeperError
 
 _TIMEOUT = timedelta(seconds=2)
 _AGAIN_SECONDS = 1.0
 _IMPATIENT_EVERY_SECONDS = 0.25
 _LOBBIES = ("lobby-1", "lobby-2")
+_PATIENCE = timedelta(seconds=90)
+"""Players who do not quit leave after so long."""
+_PLAYERS = Mix(((Behaviour.NORMAL, 90.0), (Behaviour.QUITS, 8.0), (Behaviour.BAD_METADATA, 2.0)))
 _CONDUCT = Mix(
     ((PodBehaviour.CLAIMS, 97.0), (PodBehaviour.DECLINES, 2.0), (PodBehaviour.DIES, 1.0))
 )
@@ -69,15 +73,26 @@ class World:
         redis_url: str,
         *,
         pods: int,
-        arrivals: Iterator[Visitor],
+        day: Day,
+        modes: Sequence[GameMode],
         ledger: Ledger,
-        rng: random.Random,
+        seed: int,
+        prefix: str,
     ) -> None:
         self._redis_url = redis_url
-        self._arrivals = arrivals
-        self._behaviour = _CONDUCT.picker(rng)
+        self._modes = {mode.name: mode for mode in modes}
+        self._people = crowd(
+            CrowdOptions(
+                pace=day,
+                behaviours=_PLAYERS,
+                modes=Mix(tuple((name, 1.0) for name in self._modes)),
+                homes=len(_LOBBIES),
+                seed=seed,
+            )
+        )
+        self._behaviour = _CONDUCT.picker(random.Random(seed))  # noqa: S311  # a show, no secrets
         self._ledger = ledger
-        self._rng = rng
+        self._prefix = prefix
         self._pods = [f"pod-{n}" for n in range(1, pods + 1)]
         self._lobbies: dict[str, GameServer] = {}
         self._closed = False
@@ -123,20 +138,23 @@ class World:
 
     async def _arrive(self, group: asyncio.TaskGroup) -> None:
         begun = self._ledger.clock()
-        for visitor in self._arrivals:
-            due = begun + visitor.at.total_seconds() - self._ledger.clock()
-            await asyncio.sleep(max(0.0, due))
+        for person in self._people:
+            await asyncio.sleep(max(0.0, begun + person.at - self._ledger.clock()))
             if self._closed:
                 return
-            name = self._rng.choice(_LOBBIES)
-            if name in self._lobbies:
-                group.create_task(self._enter(visitor, name))
+            if _LOBBIES[person.home] in self._lobbies:
+                group.create_task(self._enter(person, _LOBBIES[person.home]))
 
-    async def _enter(self, visitor: Visitor, name: str) -> None:
-        player_id, lobby = visitor.player_id, self._lobbies[name]
-        self._ledger.came(player_id, visitor.mode, visitor.patience, lobby=name)
+    async def _enter(self, person: Person, name: str) -> None:
+        player_id, lobby = f"{self._prefix}player-{person.number + 1}", self._lobbies[name]
+        patience = _PATIENCE
+        if person.behaviour is Behaviour.QUITS:
+            patience = timedelta(seconds=person.patience_seconds)
+        bad = person.behaviour is Behaviour.BAD_METADATA
+        self._ledger.came(player_id, self._modes[person.mode], patience, lobby=name)
         try:
-            await lobby.enqueue(player_id, visitor.mode.name, {"mmr": visitor.mmr})
+            mmr = "over 9000" if bad else person.rating
+            await lobby.enqueue(player_id, person.mode, {"mmr": mmr})
         except RefusedError as error:
             self._ledger.counts["refused"] += 1
             self._ledger.tell(f"{player_id} refused: {error.message}")
