@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import random
-import tempfile
 import time
 from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import httpx
 import hypothesis
 from redis import Redis
 
-from matchkeeper.store.embedded import executable
 from proof.fuzz.report import Tally, chance
-from tests.conftest import RealServer
-from tests.support.harness import FAST, Server, serving
+from proof.fuzz.world import served
+from tests.support.harness import FAST, Server
 
 _DOCUMENT = "/api/v1/openapi.json"
 _MISSING = "schemathesis is missing: uv sync --group fuzz"
@@ -41,20 +38,14 @@ def run(tally: Tally, *, seconds: float) -> None:
     except ImportError:
         tally.fail(_MISSING, "")
         return
-    with tempfile.TemporaryDirectory() as name:
-        valkey = RealServer(str(executable()), Path(name))
-        valkey.start()
-        try:
-            with serving(valkey.url, Path(name), logging__level="INFO") as server:
-                base = f"http://127.0.0.1:{server.port}"
-                _until_ready(base)
-                _furnish(valkey.url)
-                for headers in ({}, _TOKEN):
-                    schema = schemathesis.openapi.from_url(base + _DOCUMENT)
-                    _requests(tally, schema, base, headers, seconds / 2)
-                _judge_log(tally, server)
-        finally:
-            valkey.kill()
+    with served() as (server, url):
+        base = f"http://127.0.0.1:{server.port}"
+        _until_ready(base)
+        _furnish(url)
+        for headers in ({}, _TOKEN):
+            schema = schemathesis.openapi.from_url(base + _DOCUMENT)
+            _requests(tally, schema, base, headers, seconds / 2)
+        _judge_log(tally, server)
 
 
 def _until_ready(base: str) -> None:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
 
 _SHOWN = 200
 _KEPT_KINDS = 40
+_LONGEST_SECONDS = 1.0
+"""One input may take so long."""
+T = TypeVar("T")
+
+
+class WrongError(Exception):
+    """What came out must not come out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +51,23 @@ class Tally:
         self.failed += 1
         if what not in self.kinds and len(self.kinds) < _KEPT_KINDS:
             self.kinds[what] = Failure(what=what, given=shortened(given), number=self.tried)
+
+    def judge(self, given: T, accepts: Callable[[T], bool], *, name: str = "") -> None:
+        """Counts what comes of an input; whatever `accepts` raises is a finding."""
+        begun = time.process_time()
+        try:
+            accepted = accepts(given)
+        except WrongError as error:
+            self.fail(f"{name}{error}", given)
+        except Exception as error:  # noqa: BLE001  # as it says
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            at = f"{Path(where.filename).name}:{where.lineno}"
+            self.fail(f"{name}{type(error).__name__} at {at} came out", given)
+        else:
+            self.accepted += accepted
+            self.refused += not accepted
+        if time.process_time() - begun > _LONGEST_SECONDS:
+            self.fail(f"{name}over {_LONGEST_SECONDS:g} s", given)
 
     def inputs(self, *, seconds: float) -> Iterator[random.Random]:
         """One source of chance for each input, until the time is over."""

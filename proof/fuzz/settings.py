@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import random
 import tempfile
-import time
 import traceback
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from matchkeeper.config import (
@@ -21,10 +21,8 @@ from matchkeeper.config import (
 )
 from matchkeeper.config.catalog import is_secret
 from proof.fuzz import texts
-from proof.fuzz.report import Tally
-from proof.fuzz.wire import WrongError
+from proof.fuzz.report import Tally, WrongError
 
-_LONGEST_SECONDS = 1.0
 _FILES = Path(__file__).parents[2] / "config"
 _SECRET = "hunter2!k9/Zq"  # noqa: S105  # made up, to see that it is never shown
 _SECRETS = (
@@ -70,27 +68,10 @@ def run(tally: Tally, *, seconds: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fuzz.toml"
         for rng in tally.inputs(seconds=seconds):
-            _try(tally, _input(rng), path)
+            tally.judge(_input(rng), partial(_accepts, path))
 
 
-def _try(tally: Tally, given: _Given, path: Path) -> None:
-    begun = time.process_time()
-    try:
-        accepted = _accepts(given, path)
-    except WrongError as error:
-        tally.fail(str(error), given)
-    except Exception as error:  # noqa: BLE001  # whatever comes out here is the finding
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        name = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}"
-        tally.fail(f"{name} came out", given)
-    else:
-        tally.accepted += accepted
-        tally.refused += not accepted
-    if time.process_time() - begun > _LONGEST_SECONDS:
-        tally.fail(f"over {_LONGEST_SECONDS:g} s", given)
-
-
-def _accepts(given: _Given, path: Path) -> bool:
+def _accepts(path: Path, given: _Given) -> bool:
     if given.file is not None:
         path.write_bytes(given.file)
     try:

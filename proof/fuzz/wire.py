@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,9 +19,8 @@ from matchkeeper.wire.metadata import BadMetadataError, members_in, rating_in, r
 from matchkeeper.wire.offers import battle_request, filled_in
 from matchkeeper.wire.requests import Request, RequestKind, decode
 from proof.fuzz import texts
-from proof.fuzz.report import Tally
+from proof.fuzz.report import Tally, WrongError
 
-_LONGEST_SECONDS = 1.0
 _MAX_BYTES = 65_536
 _SCORES = (0.0, -1.0, 1e9, 1.5e9, 1e18, 1e308, -1e308, float("inf"), float("-inf"), 5e-324)
 
@@ -32,26 +30,11 @@ RATED = GameModeSettings(game_mode="Ranked", use_mmr_matching=True, handoff="cla
 )
 
 
-class WrongError(Exception):
-    """What came out must not come out."""
-
-
 def run(tally: Tally, *, seconds: float) -> None:
     """Tries inputs until the time is over."""
     for rng in tally.inputs(seconds=seconds):
         judge, given = _input(rng)
-        begun = time.process_time()
-        try:
-            accepted = judge(given)
-        except WrongError as error:
-            tally.fail(f"{judge.__name__.strip('_')}: {error}", given)
-        except Exception as error:  # noqa: BLE001  # whatever comes out here is the finding
-            tally.fail(f"{judge.__name__.strip('_')}: {type(error).__name__} came out", given)
-        else:
-            tally.accepted += accepted
-            tally.refused += not accepted
-        if time.process_time() - begun > _LONGEST_SECONDS:
-            tally.fail(f"{judge.__name__.strip('_')}: over {_LONGEST_SECONDS:g} s", given)
+        tally.judge(given, judge, name=f"{judge.__name__.strip('_')}: ")
 
 
 def _input(rng: random.Random) -> tuple[Callable[[bytes], bool], bytes]:

@@ -8,8 +8,8 @@ import json
 import re
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,8 +17,8 @@ from redis.asyncio import Redis
 
 from matchkeeper.store.embedded import executable
 from matchkeeper.wire import answers
-from proof.fuzz.report import Tally
-from proof.fuzz.wire import WrongError, strict_json
+from proof.fuzz.report import Tally, WrongError
+from proof.fuzz.wire import strict_json
 from tests.conftest import RealServer
 from tests.support.harness import Server, serving
 
@@ -136,21 +136,28 @@ def _kind(channel: bytes) -> str:
     return "battle:request" if channel == b"battle:request" else "match_result"
 
 
-@asynccontextmanager
-async def world(tally: Tally, **settings: object) -> AsyncIterator[World]:
-    """Starts everything; ends what it started."""
+@contextmanager
+def served(**settings: object) -> Iterator[tuple[Server, str]]:
+    """A server and the address of its Valkey; both end."""
     with tempfile.TemporaryDirectory() as name:
         valkey = RealServer(str(executable()), Path(name))
         valkey.start()
         try:
             with serving(valkey.url, Path(name), logging__level="INFO", **settings) as server:
-                async with Redis.from_url(valkey.url, protocol=2) as redis:
-                    here = World(tally=tally, redis=redis, server=server)
-                    await server.ready()
-                    async with _ears(here):
-                        yield here
+                yield server, valkey.url
         finally:
             valkey.kill()
+
+
+@asynccontextmanager
+async def world(tally: Tally, **settings: object) -> AsyncIterator[World]:
+    """Starts everything; ends what it started."""
+    with served(**settings) as (server, url):
+        async with Redis.from_url(url, protocol=2) as redis:
+            here = World(tally=tally, redis=redis, server=server)
+            await server.ready()
+            async with _ears(here):
+                yield here
 
 
 @asynccontextmanager

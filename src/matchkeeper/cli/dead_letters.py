@@ -17,7 +17,7 @@ from matchkeeper.cli.common import (
     show_json,
     table,
 )
-from matchkeeper.cli.queue import ModeArgument
+from matchkeeper.cli.queue import AnyModeArgument, CountOption, ModeArgument, YesOption
 
 if TYPE_CHECKING:
     from matchkeeper.operate.operator import Operator
@@ -32,8 +32,8 @@ IdArgument = Annotated[str, typer.Argument(help="Id as `list` shows it.")]
 
 @app.command("list")
 def list_letters(
-    mode: Annotated[str | None, typer.Argument(help="Game mode; all when left out.")] = None,
-    count: Annotated[int, typer.Option(min=1, max=1000, help="How many of each mode.")] = 50,
+    mode: AnyModeArgument = None,
+    count: CountOption = 50,
     config: ConfigOption = None,
     redis_url: UrlOption = None,
     as_json: JsonOption = False,
@@ -44,10 +44,9 @@ def list_letters(
     """
 
     async def question(operator: Operator) -> Any:
-        modes = operator.modes if mode is None else (operator.mode(mode),)
         return [
             (each.name, letter)
-            for each in modes
+            for each in operator.asked_for(mode)
             for letter in await operator.dead_letters(each, count=count)
         ]
 
@@ -106,7 +105,7 @@ def requeue(
 def drop(
     mode: ModeArgument,
     entry_id: IdArgument,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
     config: ConfigOption = None,
     redis_url: UrlOption = None,
 ) -> None:

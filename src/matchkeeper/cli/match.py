@@ -17,7 +17,7 @@ from matchkeeper.cli.common import (
     show_json,
     table,
 )
-from matchkeeper.cli.queue import ModeArgument
+from matchkeeper.cli.queue import AnyModeArgument, CountOption, ModeArgument, YesOption
 
 if TYPE_CHECKING:
     from matchkeeper.operate.operator import EndedMatch, Operator
@@ -32,8 +32,8 @@ MatchArgument = Annotated[str, typer.Argument(help="Match id as `list` shows it.
 
 @app.command("list")
 def list_matches(
-    mode: Annotated[str | None, typer.Argument(help="Game mode; all when left out.")] = None,
-    count: Annotated[int, typer.Option(min=1, max=1000, help="How many of each mode.")] = 50,
+    mode: AnyModeArgument = None,
+    count: CountOption = 50,
     config: ConfigOption = None,
     redis_url: UrlOption = None,
     as_json: JsonOption = False,
@@ -44,10 +44,9 @@ def list_matches(
     """
 
     async def question(operator: Operator) -> Any:
-        modes = operator.modes if mode is None else (operator.mode(mode),)
         return [
             (each.name, _view(match))
-            for each in modes
+            for each in operator.asked_for(mode)
             for match in await operator.pending(each, count=count)
         ]
 
@@ -90,7 +89,7 @@ def end_match(
     leave: Annotated[
         bool, typer.Option("--leave", help="The players leave the queue, and are told DeQueued.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
     config: ConfigOption = None,
     redis_url: UrlOption = None,
 ) -> None:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 app = typer.Typer(help="See who waits, and take players out.", no_args_is_help=True)
 
 ModeArgument = Annotated[str, typer.Argument(help="Game mode, such as Normal.")]
+AnyModeArgument = Annotated[str | None, typer.Argument(help="Game mode; all when left out.")]
+CountOption = Annotated[int, typer.Option(min=1, max=1000, help="How many of each mode.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @app.command("list")
@@ -157,12 +160,7 @@ def drain(mode: ModeArgument, config: ConfigOption = None, redis_url: UrlOption 
 
     Example: matchkeeper queue drain Normal
     """
-    from matchkeeper.domain.agreement import ModeState  # noqa: PLC0415  # as all of ours
-
-    async def question(operator: Operator) -> Any:
-        return await operator.hold(operator.mode(mode), ModeState.DRAINED)
-
-    _held(mode, ask(config, redis_url, question))
+    _hold(mode, "DRAINED", config, redis_url)
 
 
 @app.command("pause")
@@ -171,12 +169,7 @@ def pause(mode: ModeArgument, config: ConfigOption = None, redis_url: UrlOption 
 
     Example: matchkeeper queue pause Normal
     """
-    from matchkeeper.domain.agreement import ModeState  # noqa: PLC0415  # as all of ours
-
-    async def question(operator: Operator) -> Any:
-        return await operator.hold(operator.mode(mode), ModeState.PAUSED)
-
-    _held(mode, ask(config, redis_url, question))
+    _hold(mode, "PAUSED", config, redis_url)
 
 
 @app.command("resume")
@@ -193,5 +186,11 @@ def resume(mode: ModeArgument, config: ConfigOption = None, redis_url: UrlOption
     out.print(f"{mode} goes on as usual")
 
 
-def _held(mode: str, states: frozenset[str]) -> None:
+def _hold(mode: str, state: str, config: ConfigOption, redis_url: UrlOption) -> None:
+    from matchkeeper.domain.agreement import ModeState  # noqa: PLC0415  # as all of ours
+
+    async def question(operator: Operator) -> Any:
+        return await operator.hold(operator.mode(mode), ModeState[state])
+
+    states: frozenset[str] = ask(config, redis_url, question)
     out.print(f"{mode} is {' and '.join(sorted(states))}; servers follow within two seconds")

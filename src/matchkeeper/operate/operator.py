@@ -118,6 +118,10 @@ class Operator:
             raise NotFoundError(f"There is no game mode {name!r}", hint=f"{guess}Known: {known}")
         return mode
 
+    def asked_for(self, name: str | None) -> tuple[GameMode, ...]:
+        """A mode by its name; without a name, all of them."""
+        return self.modes if name is None else (self.mode(name),)
+
     async def queues(self) -> list[QueueState]:
         """All queues."""
         states = (await self._servers.look()).states

@@ -8,8 +8,8 @@ from litestar import delete, get
 
 from matchkeeper.handoff.decide import Cause
 from matchkeeper.server.http import models
-from matchkeeper.server.http.failures import BAD_REQUEST, CHANGES, NO_REDIS, NOT_FOUND, fails_with
-from matchkeeper.server.http.shared import MOST_BYTES, SECURITY, Count
+from matchkeeper.server.http.failures import BAD_REQUEST, NO_REDIS, NOT_FOUND, fails_with
+from matchkeeper.server.http.shared import MOST_BYTES, Count, changing
 from matchkeeper.server.wiring import Context
 from matchkeeper.wire.limits import printable
 
@@ -41,10 +41,7 @@ def match_routes(context: Context, guard: list[Any]) -> list[Any]:
         "/matches/{mode:str}/{match_id:str}",
         tags=["matches"],
         summary="End a pending match: its players go back with their place, or leave the queue",
-        guards=guard,
-        security=SECURITY,
-        responses=fails_with(BAD_REQUEST, *CHANGES, NOT_FOUND, NO_REDIS),
-        status_code=200,
+        **changing(guard, BAD_REQUEST, NOT_FOUND, NO_REDIS),
     )
     async def end(mode: str, match_id: str, *, leave: bool = False) -> models.Done:
         found = operator.mode(mode)

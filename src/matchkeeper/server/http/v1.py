@@ -17,10 +17,10 @@ from matchkeeper import __version__
 from matchkeeper.domain.agreement import ModeState
 from matchkeeper.operate.operator import BadRequestError
 from matchkeeper.server.http import models
-from matchkeeper.server.http.failures import BAD_REQUEST, CHANGES, NO_REDIS, NOT_FOUND, fails_with
+from matchkeeper.server.http.failures import BAD_REQUEST, NO_REDIS, NOT_FOUND, fails_with
 from matchkeeper.server.http.guards import budgeted
 from matchkeeper.server.http.match_routes import match_routes
-from matchkeeper.server.http.shared import MOST_BYTES, SECURITY, Count
+from matchkeeper.server.http.shared import MOST_BYTES, Count, changing
 from matchkeeper.server.wiring import Context
 from matchkeeper.wire.limits import ID_PATTERN, MAX_ID_CHARACTERS, id_problem, printable
 
@@ -123,13 +123,7 @@ def _queue_routes(context: Context) -> list[Any]:
 
 def _hold_routes(context: Context, guard: list[Any]) -> list[Any]:
     operator = context.operator
-    described: dict[str, Any] = {
-        "tags": ["queues"],
-        "guards": guard,
-        "security": SECURITY,
-        "responses": fails_with(BAD_REQUEST, *CHANGES, NOT_FOUND, NO_REDIS),
-        "status_code": 200,
-    }
+    described = changing(guard, BAD_REQUEST, NOT_FOUND, NO_REDIS) | {"tags": ["queues"]}
 
     async def hold(mode: str, state: ModeState) -> models.Done:
         found = operator.mode(mode)
@@ -167,13 +161,7 @@ def _player_routes(context: Context, guard: list[Any]) -> list[Any]:
 
 def _removals(context: Context, guard: list[Any]) -> list[Any]:
     operator = context.operator
-    described: dict[str, Any] = {
-        "tags": ["queues"],
-        "guards": guard,
-        "security": SECURITY,
-        "responses": fails_with(BAD_REQUEST, *CHANGES, NOT_FOUND, NO_REDIS),
-        "status_code": 200,
-    }
+    described = changing(guard, BAD_REQUEST, NOT_FOUND, NO_REDIS) | {"tags": ["queues"]}
 
     async def done(mode: str, player_id: str) -> models.Done:
         await operator.remove(operator.mode(mode), _player(player_id))
@@ -255,10 +243,7 @@ def _dead_letter_routes(context: Context, guard: list[Any]) -> list[Any]:
         "/dead-letters/{mode:str}/{entry_id:str}/requeue",
         tags=["dead letters"],
         summary="Put it back with the place it had, with mended metadata if given",
-        guards=guard,
-        security=SECURITY,
-        responses=fails_with(BAD_REQUEST, *CHANGES, NOT_FOUND, NO_REDIS),
-        status_code=200,
+        **changing(guard, BAD_REQUEST, NOT_FOUND, NO_REDIS),
     )
     async def requeue(mode: str, entry_id: str, data: models.Requeue | None = None) -> models.Done:
         metadata = None
@@ -271,10 +256,7 @@ def _dead_letter_routes(context: Context, guard: list[Any]) -> list[Any]:
         "/dead-letters/{mode:str}/{entry_id:str}",
         tags=["dead letters"],
         summary="Delete it for good",
-        guards=guard,
-        security=SECURITY,
-        responses=fails_with(BAD_REQUEST, *CHANGES, NOT_FOUND, NO_REDIS),
-        status_code=200,
+        **changing(guard, BAD_REQUEST, NOT_FOUND, NO_REDIS),
     )
     async def drop(mode: str, entry_id: str) -> models.Done:
         await operator.drop(operator.mode(mode), entry_id)
@@ -303,11 +285,8 @@ def _breaker_routes(context: Context, guard: list[Any]) -> list[Any]:
         "/breaker/force-open",
         tags=["server"],
         summary="Send nothing to Redis until released",
-        guards=guard,
-        security=SECURITY,
-        responses=fails_with(*CHANGES),
-        status_code=200,
         sync_to_thread=False,
+        **changing(guard),
     )
     def force_open() -> models.BreakerView:
         for each in breakers:
@@ -318,11 +297,8 @@ def _breaker_routes(context: Context, guard: list[Any]) -> list[Any]:
         "/breaker/release",
         tags=["server"],
         summary="End force-open; the next operation is the probe",
-        guards=guard,
-        security=SECURITY,
-        responses=fails_with(*CHANGES),
-        status_code=200,
         sync_to_thread=False,
+        **changing(guard),
     )
     def release() -> models.BreakerView:
         for each in breakers:
