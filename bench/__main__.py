@@ -15,7 +15,7 @@ from bench import report
 from bench.cases import FULL, QUICK, Amount, Bench, Row
 
 console = Console(width=None if sys.stdout.isatty() else 150)
-_CASES = ("throughput", "latency", "rounds", "upkeep")
+_CASES = ("throughput", "latency", "rounds", "parties", "upkeep")
 
 
 def main(

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from bench import latency, rounds, throughput, upkeep
+from bench import latency, parties, rounds, throughput, upkeep
 
 _MS = 1000.0
 _WANTED = 40_000.0
@@ -49,12 +49,14 @@ class Amount:
     lengths: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     passed: int = 500_000
     idle_seconds: float = 10
+    evening: int = 4_000
+    """Tickets that arrive in simulated time."""
 
 
-FULL = Amount(seconds=60, rates=(1_000, 10_000), passed=10_000_000, idle_seconds=20)
+FULL = Amount(evening=20_000, seconds=60, rates=(1_000, 10_000), passed=10_000_000, idle_seconds=20)
 QUICK = Amount(
     runs=1, players=20_000, seconds=5, rates=(500, 1_000), lengths=(1_000, 10_000),
-    passed=40_000, idle_seconds=5,
+    passed=40_000, idle_seconds=5, evening=2_000,
 )  # fmt: skip
 
 
@@ -151,6 +153,24 @@ class Bench:
                     yield _limited(f"memory, {name}", "bytes/ticket", held, 1024)
             grows = [rounds.exponent(curve)]
             yield _limited(f"growth of a round, {who} matchable", "exponent", grows, 1.15)
+
+    def parties(self) -> Iterator[Row]:
+        """How long parties wait, in multiples of what lone players wait."""
+        for rated in (False, True):
+            for name, mix in parties.MIXES.items():
+                self.show(f"parties, {name}")
+                evenings = [
+                    parties.evening(
+                        parties.mode(rated=rated), mix=mix, rate=rate, tickets=self.amount.evening
+                    )
+                    for rate in parties.RATES
+                ]
+                self._note("parties", [rated, name, evenings])
+                who = f"parties, {'closest ratings' if rated else 'first come'}, {name}"
+                ratios = [each.mean(size) / each.mean(1) for each in evenings for size in mix]
+                late = [each.late(size) / each.late(1) for each in evenings for size in mix]
+                yield _limited(f"{who}, mean", "of lone players'", [max(ratios)], 2)
+                yield _limited(f"{who}, p95", "of lone players'", [max(late)], 2)
 
     def upkeep(self) -> Iterator[Row]:
         """Idle, start, memory over time."""

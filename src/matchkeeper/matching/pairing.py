@@ -23,5 +23,7 @@ class Strategy(Protocol):
     `enqueued_at`.
     """
 
-    def __call__(self, tickets: Sequence[Ticket], now: float) -> Pairing:
-        """Proposals in the order in which they are to be committed."""
+    def __call__(self, tickets: Sequence[Ticket], now: float, *, parties: bool = True) -> Pairing:
+        """Proposals in the order in which they are to be committed. `parties`: False only if every
+        ticket is one player's, which saves looking.
+        """

@@ -26,10 +26,10 @@ from matchkeeper.domain.ticket import Ticket
 from matchkeeper.matching.pairing import Pairing
 from matchkeeper.matching.teams import balanced
 
-_Floats = npt.NDArray[np.float64]
-_Places = npt.NDArray[np.intp]
+Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.intp]
 _PORTION = 500
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 """Ratings up to this much (relative) beyond the window are checked one by one, which decides."""
 
 
@@ -37,9 +37,9 @@ def closest_ratings(
     tickets: Sequence[Ticket], now: float, *, rules: RatingRules, required_players: int, teams: int
 ) -> Pairing:
     """Proposals of players near in rating. `now` is Unix time in seconds; ratings are finite."""
-    waiting, since, ratings = _by_waiting(tickets, rules.default_rating)
+    waiting, since, ratings = by_waiting(tickets, rules.default_rating)
     by_rating = np.argsort(ratings, kind="stable")
-    windows = _windows(rules, now - since)
+    windows = windows_of(rules, now - since)
     anchors = _with_neighbours(ratings[by_rating], windows[by_rating], by_rating, required_players)
     if not anchors:
         return Pairing(proposals=(), unmatched=tuple(waiting))
@@ -52,9 +52,9 @@ def closest_ratings(
     )
 
 
-def _by_waiting(
+def by_waiting(
     tickets: Sequence[Ticket], default_rating: float
-) -> tuple[Sequence[Ticket], _Floats, _Floats]:
+) -> tuple[Sequence[Ticket], Floats, Floats]:
     """Tickets, longest waiting first, with their enqueue times and ratings."""
     since, ratings = np.empty(len(tickets)), np.empty(len(tickets))
     # Each ticket is read once: in a long queue that takes longer than everything that follows.
@@ -73,7 +73,7 @@ def _by_waiting(
 def _proposals(
     chosen: Sequence[int],
     waiting: Sequence[Ticket],
-    ratings: _Floats,
+    ratings: Floats,
     required_players: int,
     teams: int,
 ) -> Iterator[Proposal]:
@@ -88,22 +88,22 @@ def _proposals(
         yield Proposal(teams=balanced(players, ratings[group].tolist(), teams))
 
 
-def _windows(rules: RatingRules, waited_seconds: _Floats) -> _Floats:
+def windows_of(rules: RatingRules, waited_seconds: Floats) -> Floats:
     """As `RatingRules.window`, of many."""
     waited = np.maximum(0.0, waited_seconds)
-    windows: _Floats = np.minimum(rules.maximum, rules.start + rules.growth_per_second * waited)
+    windows: Floats = np.minimum(rules.maximum, rules.start + rules.growth_per_second * waited)
     if rules.anyone_after is not None:
         windows[waited >= rules.anyone_after.total_seconds()] = np.inf
     return windows
 
 
 def _with_neighbours(
-    ordered: _Floats, windows: _Floats, by_rating: _Places, required_players: int
+    ordered: Floats, windows: Floats, by_rating: Places, required_players: int
 ) -> list[int]:
     """Tickets that have enough others within the window while all are free, longest waiting first.
     `ordered` are the ratings and `windows` the windows, both in the order `by_rating`.
     """
-    reach = windows + _ROUNDING * (np.abs(ordered) + 1.0)
+    reach = windows + ROUNDING * (np.abs(ordered) + 1.0)
     low = np.searchsorted(ordered, ordered - reach, side="left")
     high = np.searchsorted(ordered, ordered + reach, side="right")
     found: list[int] = np.sort(by_rating[high - low >= required_players]).tolist()
@@ -112,9 +112,9 @@ def _with_neighbours(
 
 def _choose(
     anchors: Sequence[int],
-    windows: _Floats,
-    ratings: _Floats,
-    by_rating: _Places,
+    windows: Floats,
+    ratings: Floats,
+    by_rating: Places,
     required_players: int,
 ) -> list[int]:
     """Groups of `required_players`, as places in the order of waiting. The ticket served comes
@@ -123,13 +123,13 @@ def _choose(
     # Positions are 1 to n, by rating; beyond both ends nobody is in reach. These are arrays, a
     # fifth as large as lists: in a long queue, access to memory takes the time.
     size, nobody = len(by_rating), [np.inf]
-    rating = _column("d", np.concatenate((np.negative(nobody), ratings[by_rating], nobody)))
-    who = _column("i", np.concatenate(([-1], by_rating, [-1])))
-    before, after = _column("i", np.arange(-1, size + 1)), _column("i", np.arange(1, size + 3))
+    rating = column("d", np.concatenate((np.negative(nobody), ratings[by_rating], nobody)))
+    who = column("i", np.concatenate(([-1], by_rating, [-1])))
+    before, after = column("i", np.arange(-1, size + 1)), column("i", np.arange(1, size + 3))
     inverse = np.empty(size, np.intc)
     inverse[by_rating] = np.arange(1, size + 1)
-    position_of = _column("i", inverse)
-    window_of = _column("d", np.minimum(windows, np.finfo(float).max))
+    position_of = column("i", inverse)
+    window_of = column("d", np.minimum(windows, np.finfo(float).max))
     taken = bytearray(size)
     chosen: list[int] = []
     for index in anchors:
@@ -158,7 +158,7 @@ def _choose(
     return chosen
 
 
-def _column(kind: str, values: npt.NDArray[Any]) -> array[Any]:
+def column(kind: str, values: npt.NDArray[Any]) -> array[Any]:
     """The values as an array of Python, whose items are read faster than numpy's."""
     column: array[Any] = array(kind)
     column.frombytes(values.astype(kind).tobytes())

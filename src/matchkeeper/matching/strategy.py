@@ -2,37 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 
-from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.match import Proposal
+from matchkeeper.domain.mode import GameMode, RatingRules
+from matchkeeper.domain.party import misfit
 from matchkeeper.domain.ticket import Ticket
-from matchkeeper.matching.first_come import first_come_first_served
+from matchkeeper.matching.first_come import first_come_first_served, first_come_with_parties
 from matchkeeper.matching.pairing import Pairing, Strategy
+from matchkeeper.matching.rated_parties import closest_with_parties
 from matchkeeper.matching.rating import closest_ratings
 
 __all__ = ["Pairing", "Strategy", "strategy_for"]
 
+_Way = Callable[[Sequence[Ticket], float], Pairing]
+
 
 def strategy_for(mode: GameMode) -> Strategy:
     """Closest ratings where the mode has rating rules, else first come, first served."""
+    lone, mixed = _by_arrival(mode) if mode.rating is None else _by_rating(mode, mode.rating)
 
-    def by_arrival(tickets: Sequence[Ticket], now: float) -> Pairing:
+    def choose(tickets: Sequence[Ticket], now: float, *, parties: bool = True) -> Pairing:
+        if not parties or not _has_parties(tickets):
+            return lone(tickets, now)
+        whole, fitting, never = _apart(tickets, mode)
+        pairing = (mixed if _has_parties(fitting) else lone)(fitting, now)
+        return Pairing(
+            proposals=(*_by_themselves(whole, mode.teams), *pairing.proposals),
+            unmatched=(*never, *pairing.unmatched),
+        )
+
+    return choose
+
+
+def _by_arrival(mode: GameMode) -> tuple[_Way, _Way]:
+    """Without parties, and with them."""
+
+    def lone(tickets: Sequence[Ticket], now: float) -> Pairing:
         del now
         return first_come_first_served(
             tickets, required_players=mode.required_players, teams=mode.teams
         )
 
-    if mode.rating is None:
-        return by_arrival
-    rules = mode.rating
+    def mixed(tickets: Sequence[Ticket], now: float) -> Pairing:
+        del now
+        return first_come_with_parties(tickets, teams=mode.teams, size=mode.team_size)
 
-    def by_rating(tickets: Sequence[Ticket], now: float) -> Pairing:
+    return lone, mixed
+
+
+def _by_rating(mode: GameMode, rules: RatingRules) -> tuple[_Way, _Way]:
+    """As `_by_arrival`."""
+
+    def lone(tickets: Sequence[Ticket], now: float) -> Pairing:
         return closest_ratings(
-            tickets,
-            now,
-            rules=rules,
-            required_players=mode.required_players,
-            teams=mode.teams,
+            tickets, now, rules=rules, required_players=mode.required_players, teams=mode.teams
         )
 
-    return by_rating
+    def mixed(tickets: Sequence[Ticket], now: float) -> Pairing:
+        return closest_with_parties(
+            tickets, now, rules=rules, teams=mode.teams, size=mode.team_size
+        )
+
+    return lone, mixed
+
+
+def _has_parties(tickets: Sequence[Ticket]) -> bool:
+    return sum([len(each.members) for each in tickets]) > len(tickets)
+
+
+def _apart(
+    tickets: Sequence[Ticket], mode: GameMode
+) -> tuple[list[Ticket], list[Ticket], list[Ticket]]:
+    """Parties that fill a match by themselves, the longest waiting first; tickets that fit into a
+    team; and those that fit into no match.
+    """
+    whole: list[Ticket] = []
+    fitting: list[Ticket] = []
+    never: list[Ticket] = []
+    for ticket in tickets:
+        players = len(ticket.members)
+        if players <= mode.team_size:
+            fitting.append(ticket)
+        else:
+            (never if misfit(players, mode) else whole).append(ticket)
+    return sorted(whole, key=attrgetter("enqueued_at")), fitting, never
+
+
+def _by_themselves(parties: Sequence[Ticket], teams: int) -> list[Proposal]:
+    return [Proposal(teams=((party,), *[()] * (teams - 1))) for party in parties]
