@@ -17,7 +17,7 @@ from matchkeeper.queue.view import QueueView
 from matchkeeper.wire.metadata import metadata_sum
 from tests.conftest import RealServer
 from tests.support.stores import CHANNEL, NORMAL, Stores, duel, open_stores
-from tests.support.tickets import lone
+from tests.support.tickets import lone, party
 
 RANKED = GameModeSettings(game_mode="Ranked", use_mmr_matching=True).to_domain(
     max_metadata_bytes=65_536
@@ -317,3 +317,41 @@ async def test_who_can_no_longer_be_read_is_set_aside_by_the_next_round(
         read = await view.read()
     assert [each.ticket_id for each in read.poisoned] == ["p1"]
     assert read.tickets == {}
+
+
+FIVES = GameMode(name="Ranked", required_players=10, teams=2)
+
+
+async def test_a_queue_shorter_than_a_match_may_hold_one_where_parties_wait(
+    any_server: RealServer,
+) -> None:
+    async with open_stores(any_server.url) as stores:
+        view = view_of(stores, FIVES)
+        view.arrived([lone("p1")])
+        assert not view.may_fill_a_match(9), "as long as it has seen no party"
+        assert view.may_fill_a_match(10)
+        view.arrived([party("x", 5)])
+        assert not view.may_fill_a_match(2), "six players"
+        assert view.may_fill_a_match(3), "who came elsewhere may be five, too"
+        view.arrived([lone(f"q{number}") for number in range(4)])
+        assert view.may_fill_a_match(6), "ten players in six tickets"
+
+
+async def test_whether_parties_wait_is_known_for_as_long_as_they_do(
+    any_server: RealServer, redis: Redis
+) -> None:
+    for number in range(3):
+        await put(redis, f"p{number}", 1_700_000_000 + number, 1500)
+    async with open_stores(any_server.url) as stores:
+        view = view_of(stores, scan_every=timedelta(0))
+        assert not (await view.read()).has_parties
+        view.arrived([party("p1", 4, since=1_700_000_001)])
+        seen = await view.read()
+        assert seen.has_parties
+        assert (seen.queue_length, seen.more_players) == (3, 3)
+        assert (await view.read()).has_parties
+        await redis.zrem("queue:{ranked}", "p1")
+        view.left(["p1"])
+        gone = await view.read()
+        assert not gone.has_parties
+        assert (gone.queue_length, gone.more_players) == (2, 0)

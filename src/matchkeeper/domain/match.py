@@ -15,6 +15,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Tickets that a strategy would put into one match, by team."""
 
     teams: tuple[tuple[Ticket, ...], ...]
+    """A party that fills the match by itself stands in the first team, and the others are empty."""
 
     @property
     def tickets(self) -> tuple[Ticket, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 
 from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.mode import GameMode
@@ -17,6 +18,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4"
 """Without the charset, which HTTP adds to every text."""
 
 _HOLDS = ("pod_silent", "pod_unclaimed")
+_SIZES = 5
+"""Larger parties are counted as one size."""
 _NOT_STARTED = ("unclaimed", "lease_expired", "declined")
 """Causes of going back that are the game servers'."""
 
@@ -39,6 +42,8 @@ class Metrics(ServerMetrics):
     def _queue_metrics(self) -> None:
         self._length = self._gauge("queue_length", "Players waiting", "mode")
         self._lengths: dict[str, int] = {}
+        self._more: dict[str, int] = {}
+        """How many more players than tickets wait."""
         self._on(Facts.queue_read, self._queue_read)
         self._gauge(
             "required_players",
@@ -57,6 +62,13 @@ class Metrics(ServerMetrics):
         self._wait = self._histogram(
             "wait_seconds", "From enqueue to the match, or to its claim", "mode", "until"
         )
+        self._together = self._histogram(
+            "ticket_wait_seconds",
+            "From enqueue to the match, by the number of players; only where parties play",
+            "mode",
+            "players",
+        )
+        self._with_parties: set[str] = set()
         self._held = self._gauge("held_tickets", "Tickets matched with nobody now", "mode", "why")
         self._on(Facts.tickets_held, self._tickets_held)
         self._gauge("dead_letters", "Tickets set aside", "mode", of=Facts.dead_letters, by="length")
@@ -221,10 +233,13 @@ class Metrics(ServerMetrics):
         self._matched.labels(mode)
         self._mode_held(mode)
 
-    def _queue_read(self, mode: str, length: int) -> None:
-        if self._lengths.get(mode) != length:  # most queues are empty, and stay so
-            self._lengths[mode] = length
-            self._length.labels(mode).set(length)
+    def _queue_read(self, mode: str, length: int, more: int | None = None) -> None:
+        if more is not None:
+            self._more[mode] = more
+        players = length + self._more.get(mode, 0) if length else 0
+        if self._lengths.get(mode) != players:  # most queues are empty, and stay so
+            self._lengths[mode] = players
+            self._length.labels(mode).set(players)
 
     def _tickets_held(self, mode: str, counts: Mapping[str, int]) -> None:
         for why in _HOLDS:
@@ -236,6 +251,21 @@ class Metrics(ServerMetrics):
         self._matches.labels(mode.name).inc(len(made))
         self._matched.labels(mode.name).inc(len(waits_seconds))
         self._waited(mode.name, "match", waits_seconds)
+        if len(waits_seconds) > sum([len(each.match.tickets) for each in made]):
+            self._with_parties.add(mode.name)
+        if mode.name in self._with_parties:
+            self._waited_together(mode.name, made, waits_seconds)
+
+    def _waited_together(
+        self, mode: str, made: Sequence[Committed], waits_seconds: Sequence[float]
+    ) -> None:
+        waits = iter(waits_seconds)
+        for each in made:
+            for ticket in each.match.tickets:
+                players = len(ticket.members)
+                wait = next(islice(waits, players - 1, None))
+                size = str(players) if players <= _SIZES else "more"
+                self._together.labels(mode, size).observe(wait)
 
     def _put_into_queue(self, mode: GameMode, players: int) -> None:
         if players:

@@ -89,7 +89,7 @@ class Round:
             return RoundResult(bound_hit=view.bound_hit)
         free = self._without_held(self._without_gone(waiting))
         with self._step("pair"):
-            pairing = await self._pair(free, view.now)
+            pairing = await self._pair(free, view.now, parties=view.has_parties)
         self.view.unmatched(pairing.unmatched)
         looking_seconds = self._clock() - begun
         if pairing.proposals and pairing.unmatched:
@@ -114,18 +114,19 @@ class Round:
 
     async def _read(self) -> View:
         view = await self.view.read()
-        self._facts.queue_read(mode=self.mode.name, length=view.queue_length)
+        length, more = view.queue_length, view.more_players
+        self._facts.queue_read(mode=self.mode.name, length=length, more=more)
         if view.bound_hit:
             self._facts.round_bound_hit(mode=self.mode.name)
         return view
 
-    async def _pair(self, tickets: Sequence[Ticket], now: float) -> Pairing:
+    async def _pair(self, tickets: Sequence[Ticket], now: float, *, parties: bool) -> Pairing:
         """Runs the strategy, in a thread where it takes long, so that requests are heard
         meanwhile.
         """
         if len(tickets) < _LONG:
-            return self._strategy(tickets, now)
-        return await asyncio.to_thread(self._strategy, tickets, now)
+            return self._strategy(tickets, now, parties=parties)
+        return await asyncio.to_thread(self._strategy, tickets, now, parties=parties)
 
     def _without_gone(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
         """Leaves out tickets that spoilt a proposal and still stand here: somebody put them here by

@@ -55,9 +55,12 @@ class Rounds:
         """When the running round or the last one began, in monotonic seconds."""
 
     def arrived(self, queue_length: int, tickets: Sequence[Ticket]) -> None:
-        """Players came; if they are enough for a match, a round starts."""
-        self._round.view.arrived(tickets)
-        if queue_length >= self.mode.required_players and not self._game_servers.missing:
+        """Players came; if they may be enough for a match, a round starts. `queue_length` counts
+        tickets.
+        """
+        view = self._round.view
+        view.arrived(tickets)
+        if view.may_fill_a_match(queue_length) and not self._game_servers.missing:
             self.try_now()
 
     def left(self, ticket_ids: Sequence[str]) -> None:

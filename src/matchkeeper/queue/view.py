@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from heapq import nsmallest
-from itertools import islice
+from itertools import chain, islice
 
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
@@ -34,9 +34,19 @@ class View:
     now: float = 0.0
     """Unix time in seconds, by the clock of Redis."""
     queue_length: int = 0
+    """Tickets, those among them that were not read."""
     tickets: dict[bytes, Ticket] = field(default_factory=dict)
     poisoned: list[PoisonedTicket] = field(default_factory=list)
     bound_hit: bool = False
+    has_parties: bool = False
+    """Whether a ticket may have more than one player."""
+
+    @property
+    def more_players(self) -> int:
+        """How many more players than tickets were read."""
+        if not self.has_parties:
+            return 0
+        return sum([len(each.members) for each in self.tickets.values()]) - len(self.tickets)
 
 
 class QueueView:
@@ -68,6 +78,8 @@ class QueueView:
         self._known: dict[bytes, Ticket] = {}
         self._standing: dict[bytes, Ticket] | None = None
         """All tickets of the queue, as far as this server knows; None where it has to look."""
+        self._largest = 1
+        """Players of the largest ticket. While it is 1, there is nothing to count."""
         self._newest = 0.0
         self._scan_at = 0.0
         self._last = View()
@@ -84,7 +96,21 @@ class QueueView:
     def arrived(self, tickets: Sequence[Ticket]) -> None:
         """This server has just put these into the queue, and need not read them."""
         for ticket in tickets:
-            self._known[keys.raw(ticket.ticket_id)] = ticket
+            self._keep(ticket)
+
+    @property
+    def _has_parties(self) -> bool:
+        return self._largest > 1
+
+    def may_fill_a_match(self, queue_length: int) -> bool:
+        """Whether the players of so many tickets may be enough for a match. A ticket that this
+        server has not read may be as large as the largest that it has seen.
+        """
+        if queue_length >= self._mode.required_players or not self._has_parties:
+            return queue_length >= self._mode.required_players
+        unread = max(0, queue_length - len(self._known))
+        known = sum([len(ticket.members) for ticket in self._known.values()])
+        return known + unread * self._largest >= self._mode.required_players
 
     @property
     def knows_somebody(self) -> bool:
@@ -178,6 +204,9 @@ class QueueView:
         self._read_from = start if view.bound_hit and start < view.queue_length else 0
         took_seconds = view.now - begun
         self._scan_at = view.now + max(self._scan_every_seconds, _SCAN_SHARE * took_seconds)
+        if self._has_parties:
+            tickets = chain(self._known.values(), view.tickets.values())
+            self._largest = max([len(each.members) for each in tickets], default=1)
         self._stands(view, places)
         if not view.queue_length or len(self._known) > 2 * view.queue_length + _SPARE:
             self._known = dict(view.tickets)
@@ -201,11 +230,13 @@ class QueueView:
             for kept in (self._known, self._standing or {}):
                 if name in kept:
                     kept[name] = ticket
+                    self._largest = max(self._largest, len(ticket.members))
         for poisoned in (*found.poisoned, *found.incomplete):
             self.forget(poisoned.ticket_id)
 
     def _stands(self, view: View, latest: Sequence[Place]) -> None:
         """The next read follows on from this one, unless this one was only a part."""
+        view.has_parties = self._has_parties
         self._last = view
         self._standing = None if view.bound_hit or view.poisoned else view.tickets
         if latest:
@@ -224,8 +255,14 @@ class QueueView:
         for first in range(0, len(unknown), _FETCH):
             found = await self._tickets.fetch(self._mode, unknown[first : first + _FETCH])
             for ticket in found.tickets:
-                name = keys.raw(ticket.ticket_id)
-                self._known[name] = view.tickets[name] = ticket
+                view.tickets[self._keep(ticket)] = ticket
             view.poisoned += found.poisoned
             latest = view.now - self._grace_seconds
             view.poisoned += (each for each in found.incomplete if each.enqueued_at < latest)
+
+    def _keep(self, ticket: Ticket) -> bytes:
+        """Notes a ticket; returns its name in Redis."""
+        name = keys.raw(ticket.ticket_id)
+        self._known[name] = ticket
+        self._largest = max(self._largest, len(ticket.members))
+        return name

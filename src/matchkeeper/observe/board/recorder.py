@@ -54,6 +54,9 @@ class QueueRecord:
 
     required_players: int
     waiting: int = 0
+    """Players."""
+    more: int = 0
+    """How many more players than tickets there were when the tickets were read."""
     oldest_seconds: float = 0.0
     pending: int = 0
     dead_letters: int = 0
@@ -134,9 +137,11 @@ class Board:
     def _served(self, mode: str, required_players: int) -> None:
         self.queues[mode] = QueueRecord(required_players)
 
-    def _read(self, mode: str, length: int) -> None:
+    def _read(self, mode: str, length: int, more: int | None = None) -> None:
         queue = self.queues[mode]
-        queue.waiting, queue.read_at = length, self.clock()
+        queue.more = queue.more if more is None else more
+        queue.waiting = length + queue.more if length else 0
+        queue.read_at = self.clock()
 
     def _oldest(self, mode: str, seconds: float) -> None:
         self.queues[mode].oldest_seconds = seconds

@@ -37,8 +37,10 @@ class RoundFacts:
         """This server has the mode."""
 
     @fact
-    def queue_read(self, *, mode: str, length: int) -> None:
-        """So many players wait."""
+    def queue_read(self, *, mode: str, length: int, more: int | None = None) -> None:
+        """So many tickets wait, and `more` players than tickets; None: as many more as were told
+        last.
+        """
 
     @fact
     def oldest_wait(self, *, mode: str, seconds: float) -> None:
