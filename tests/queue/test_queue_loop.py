@@ -9,6 +9,7 @@ from typing import Any
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import QueueName
+from matchkeeper.domain.ticket import Ticket
 from matchkeeper.observe.facts import Facts
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.queue.queues import Queues
@@ -17,6 +18,7 @@ from matchkeeper.queue.rounds import Rounds
 from matchkeeper.resilience.breaker import BreakerState
 from tests.conftest import wait_until
 from tests.support.runtimes import runtime
+from tests.support.tickets import party
 
 TICK_SECONDS = 0.01
 SETTINGS = MatchmakingSettings(try_match_tick_interval_seconds=TICK_SECONDS)
@@ -134,3 +136,18 @@ async def test_what_is_due_before_the_start_or_ended_by_a_defect_is_done() -> No
         await running
         world.loop.try_now()
     assert world.rounds == 3, "none begins once the server stops"
+
+
+async def test_arrivals_start_a_round_if_their_players_may_fill_a_match() -> None:
+    world, came = World(), list[Ticket]()
+    enough = False
+    view: Any = world
+    view.arrived = came.extend
+    view.may_fill_a_match = lambda _: enough
+    view.missing = False
+    world.loop.arrived(1, [party("x", 2)])
+    assert not world.loop.due
+    enough = True
+    world.loop.arrived(1, [party("y", 2)])
+    assert world.loop.due, "a queue of one ticket may hold a match"
+    assert [each.ticket_id for each in came] == ["x", "y"]

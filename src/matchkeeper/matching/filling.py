@@ -79,7 +79,7 @@ def _completed(
         amounts[size] += len(more)
         seen += more
     match = _Match(searches, amounts, anchor)
-    if not match.found:
+    if match.found is None:
         return None
     for candidate in sorted(seen):
         match.offer(candidate)
