@@ -168,7 +168,9 @@ def _heard(player: str, entry: str) -> Heard:
     return Heard(
         request=replace(request, fingerprint=f"{hash(player):032x}"[-32:]),
         token=f"{hash(player):016x}"[-16:],
-        entry=Entry(stream=keys.REQUESTS, entry_id=entry, kind="enqueue", body=b"")
+        entry=Entry(
+            stream=keys.requests(), entry_id=entry, kind="enqueue", body=b"", group=keys.GROUP
+        )
         if entry
         else None,
         answer=answer,

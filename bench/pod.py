@@ -41,7 +41,7 @@ class Pod:
             name: self._speaks.ask("SCRIPT", "LOAD", text) for name, text in scripts.items()
         }
         self._beat = packed(
-            *("EVAL", (_SCRIPTS / "heartbeat.lua").read_text(), 1, "pods", "pod", "here")
+            *("EVAL", (_SCRIPTS / "heartbeat.lua").read_text(), 2, "pods", "clock", "pod", "here")
         )
         self._made: dict[tuple[str, int], bytes] = {}
         self._asked: list[tuple[str, bytes]] = []
@@ -117,12 +117,13 @@ class Pod:
             self.other += 1
 
     def _claim(self, match_id: bytes) -> None:
-        names = [f"{kind}:{{{self._tag}}}" for kind in ("pending", "history", "claimers")]
+        kinds = ("pending", "history", "claimers")
+        names = [*(f"{kind}:{{{self._tag}}}" for kind in kinds), "clock"]
         self._call("claim", match_id, names, (_ID, 1, "pod", _ID))
 
     def _confirm(self, match_id: bytes) -> None:
         kinds = ("pending", "matched", "leaving", "history", "claimers")
-        names = [f"{kind}:{{{self._tag}}}" for kind in kinds]
+        names = [*(f"{kind}:{{{self._tag}}}" for kind in kinds), "clock"]
         self._call("confirm", match_id, names, (_ID, 1, "pod", _ID))
 
     def _call(

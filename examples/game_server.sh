@@ -35,7 +35,7 @@ echo "offered: $offer"
 # 4. Claim it, under a token of our own.
 token=$RANDOM$RANDOM$RANDOM
 echo "claim: $(redis --eval "$scripts/claim.lua" "match:{$tag}:$match" "pending:{$tag}" \
-    "history:{$tag}" "claimers:{$tag}" , "$match" "$epoch" my-pod "$token")"
+    "history:{$tag}" "claimers:{$tag}" clock , "$match" "$epoch" my-pod "$token")"
 
 # 5. Load the map …, then confirm; behind it, on the same connection, what the offer's durability asks for.
 #    "started" is the last word. "confirmed" becomes it when that is reached; else the match is declined.
@@ -45,14 +45,14 @@ fsync) wait="WAITAOF 1 0 3000" wanted=1 ;;
 replicas:*) wait="WAIT ${durability#*:} 3000" wanted=${durability#*:} ;;
 *) wait="PING" wanted=0 ;;
 esac
-keys=("match:{$tag}:$match" "pending:{$tag}" "matched:{$tag}" "leaving:{$tag}" "history:{$tag}" "claimers:{$tag}")
+keys=("match:{$tag}:$match" "pending:{$tag}" "matched:{$tag}" "leaving:{$tag}" "history:{$tag}" "claimers:{$tag}" clock)
 args=("$match" "$epoch" my-pod "$token")
 confirm=$(redis -x SCRIPT LOAD <"$scripts/confirm.lua")
-{ read -r reply; read -r reached; } < <(redis <<<"EVALSHA $confirm 6 ${keys[*]} ${args[*]}
+{ read -r reply; read -r reached; } < <(redis <<<"EVALSHA $confirm ${#keys[@]} ${keys[*]} ${args[*]}
 $wait")
 echo "confirm: $reply"
 if [[ $reply == confirmed ]] && ((reached >= wanted)); then
     echo "settle: $(redis --eval "$scripts/settle.lua" "${keys[@]}" , "${args[@]}")"
 elif [[ $reply == confirmed ]]; then
-    echo "decline: $(redis --eval "$scripts/decline.lua" "${keys[@]:0:2}" "${keys[4]}" , "${args[@]}")"
+    echo "decline: $(redis --eval "$scripts/decline.lua" "${keys[@]:0:2}" "${keys[4]}" clock , "${args[@]}")"
 fi

@@ -8,6 +8,7 @@ local matched = KEYS[3] -- matched:{mode}
 local leaving = KEYS[4] -- leaving:{mode}
 local history = KEYS[5] -- history:{mode}
 local claimers = KEYS[6] -- claimers:{mode}
+local clock = KEYS[7] -- clock
 local match_id = ARGV[1]
 local epoch = ARGV[2]
 local pod_id = ARGV[3]
@@ -16,9 +17,8 @@ local token = ARGV[4]
 -- with its steps bridged. It stands still from a step until a server has noticed it (clock.lua). Every
 -- script reads it once, so these are statements, which cost less than a function.
 -- `redis_now` is that clock as it is. It is believed between `from` and `to`, and `offset` is added to it.
--- These three stand in one packed field, and are nil where no server has written it. The key is not among
--- KEYS, since it is the same for all scripts.
-local time, belief = redis.call('TIME'), redis.pcall('HGET', 'clock', 'belief')
+-- These three stand in one packed field of the key `clock`, and are nil where no server has written it.
+local time, belief = redis.call('TIME'), redis.pcall('HGET', clock, 'belief')
 local redis_now, from, to, offset = time[1] + time[2] / 1000000
 local now = redis_now
 if type(belief) == 'string' and #belief == 24 then

@@ -168,7 +168,7 @@ class Pods:
         while True:
             for name in self._names:
                 with suppress(WireError):
-                    command = ("EVAL", _TEXTS["heartbeat"], 1, "pods", name, "here")
+                    command = ("EVAL", _TEXTS["heartbeat"], 2, "pods", "clock", name, "here")
                     await self._client.call(command)
             await asyncio.sleep(1)
 

@@ -264,7 +264,7 @@ class Network:
 
     def _age_entries(self) -> None:
         if self._read_at:
-            stream, group = keys.REQUESTS.encode(), keys.GROUP.encode()
+            stream, group = keys.requests().encode(), keys.GROUP.encode()
             self.backend.age_entries(stream, group, self._read_at, self.loop.time())
 
     def _after(self, name: str, args: tuple[bytes, ...], fault: Fault | None) -> None:

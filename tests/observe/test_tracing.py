@@ -191,7 +191,7 @@ async def _has_keys(wire: Outside, *expected: str) -> bool:
 async def test_what_fails_with_traces_fails_alone(valkey: RealServer) -> None:
     seen = Seen()
     lines: list[tuple[Fact[Any], Fields]] = []
-    patterns = [f"~{each}" for each in keys.PATTERNS if not each.startswith("trace")]
+    patterns = [f"~{each}" for each in keys.patterns() if not each.startswith("trace")]
     async with outside(valkey.url) as wire:
         narrow = ("ACL", "SETUSER", "narrow", "on", ">narrow", "&*", "+@all", *patterns)
         await wire.redis.execute_command(*narrow)

@@ -19,7 +19,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 
 from matchkeeper.client import GameServer, Offer, RefusedError
 from matchkeeper.config import load
-from matchkeeper.domain.realm import QueueName
+from matchkeeper.domain.realm import NO_REALM, QueueName
 from matchkeeper.store import keys, rights
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.embedded import executable
@@ -76,8 +76,8 @@ async def test_a_whole_day_with_these_users(guarded_server: GuardedServer, tmp_p
         async with outside(guard.url("operator")) as wire:
             await _plain_wire(guard, wire, server)
             async with GameServer(guard.url("gameserver"), pod_id="pod-a") as pod:
-                await _claims(pod, server)
-                await _leaves(pod)
+                await claims(pod, server)
+                await leaves(pod)
             await _set_aside(guard, wire, tmp_path)
         for path in ("queues", "players/p1", "pods", "breaker"):
             assert (await server.get(f"/api/v1/{path}")).status_code == 200
@@ -142,7 +142,8 @@ async def _plain_wire(guard: GuardedServer, wire: Outside, server: Server) -> No
         heard.close()
 
 
-async def _claims(pod: GameServer, server: Server) -> None:
+async def claims(pod: GameServer, server: Server) -> None:
+    """Players of `Squad`: declined, let go by, and started."""
     for player in ("c1", "c2"):
         await pod.enqueue(player, "Squad", {"mmr": 1})
     offer = await _next_offer(pod)
@@ -156,7 +157,8 @@ async def _claims(pod: GameServer, server: Server) -> None:
     assert await late.started()
 
 
-async def _leaves(pod: GameServer) -> None:
+async def leaves(pod: GameServer) -> None:
+    """A player comes and goes; one who is not there cannot go."""
     await pod.enqueue("d1", "Squad")
     await pod.dequeue("d1", "Squad")
     with pytest.raises(RefusedError, match="not_in_queue"):
@@ -321,20 +323,16 @@ def _in_lua(*names: str) -> set[str]:
 def test_the_server_may_do_what_it_does_and_no_more() -> None:
     matchmaking = load(environ={}).matchmaking
     channels = rights.Channels(
-        heard=(matchmaking.enqueue_request_channel, matchmaking.dequeue_request_channel),
-        told=(
-            matchmaking.battle_request_channel,
-            matchmaking.match_result_channel.replace("{pod_id}", "*"),
-        ),
+        heard=matchmaking.requests, told=(matchmaking.offers, matchmaking.result_channel("*"))
     )
     tried = rights.trials(
-        [QueueName.of("normal")], channels, Durability.parse("fsync").command, traced=True
+        NO_REALM, [QueueName.of("normal")], channels, Durability.parse("fsync").command, traced=True
     )
     needed = {trial.name.lower().replace(" ", "|") for trial in tried}
     assert _granted("matchkeeper") == needed | _in_lua() | ADDED_BY_HAND
     rules = users()["matchkeeper"].split()
-    assert {rule[1:] for rule in rules if rule[0] == "~"} == set(keys.PATTERNS)
-    named = {*channels.heard, *channels.told, keys.MARKS}
+    assert {rule[1:] for rule in rules if rule[0] == "~"} == set(keys.patterns())
+    named = {*channels.heard, *channels.told, keys.marks()}
     assert {rule[1:] for rule in rules if rule[0] == "&"} == named
 
 

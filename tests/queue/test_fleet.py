@@ -284,7 +284,7 @@ async def test_servers_that_hear_other_channels_hear_them_at_the_same_time(
 
 
 def test_the_default_channels_are_heard_under_the_plain_name() -> None:
-    assert keys.hearing(channels_of(load(environ={})).heard) == keys.HEARING
+    assert keys.hearing(channels=channels_of(load(environ={})).heard) == "hearing"
 
 
 async def _is_above(server: Any, name: str, value: float) -> bool:

@@ -152,9 +152,9 @@ async def test_a_lease_whose_reply_was_lost_does_not_mark_two_places_with_one_na
         Redis.from_url(valkey.url, decode_responses=True) as redis,
         redis.pubsub(ignore_subscribe_messages=True) as ear,
     ):
-        await ear.subscribe(keys.MARKS)
+        await ear.subscribe(keys.marks())
         await stores.hearing.lease(Want.HEAR, stood_still="", mark="a.1")
-        proxy.lose_replies_to = keys.HEARING.encode()
+        proxy.lose_replies_to = keys.hearing().encode()
         proxy.lose_at_most = 2
         assert (await stores.hearing.lease(Want.HEAR, stood_still="", mark="a.2")).mine
 
@@ -189,14 +189,14 @@ async def test_what_was_heard_is_moved_once_by_the_holder_alone(
 
         assert await move("a.1 2", done="") is MoveReply.MOVED
         assert await move("a.1 2", done="") is MoveReply.MOVED, "a lost reply"
-        assert await redis.xlen(keys.HEARD) == 2
+        assert await redis.xlen(keys.heard()) == 2
         assert await move("a.1 3", done="") is MoveReply.ELSEWHERE, "a late call of another cut"
         assert await move("a.1 3", done="a.1 2", limit=2) is MoveReply.FULL
         seen = await two.hearing.lease(Want.HEAR, stood_still="", mark="b.1")
         taken = await two.hearing.lease(Want.HEAR, stood_still=seen.state, mark="b.2")
         assert taken.done == "a.1 2"
         assert await move("a.1 4", done="a.1 2") is MoveReply.LOST
-        assert await redis.xlen(keys.HEARD) == 2
+        assert await redis.xlen(keys.heard()) == 2
 
 
 @pytest.mark.parametrize("field", ["epoch", "beat", "done"])
@@ -227,7 +227,7 @@ async def test_a_request_in_dead_hands_is_overtaken_by_a_match_in_another_mode(
     ):
         await pod.subscribe("battle:request")
         await pod.get_message(timeout=1)
-        await redis.xadd(keys.HEARD, {"kind": "enqueue", "body": "{}"}, id="1-0")
+        await redis.xadd(keys.heard(), {"kind": "enqueue", "body": "{}"}, id="1-0")
         (late,) = await stores.hearing.waiting(after="", count=1)
         for player in ("p1", "p2"):
             newer = await stores.on_heard(RequestKind.ENQUEUE)

@@ -19,7 +19,7 @@ from tests.support.stores import Stores, open_stores
 
 
 async def _holder(redis: Redis) -> str:
-    return str(await redis.hget(keys.HEARING, "holder"))
+    return str(await redis.hget(keys.hearing(), "holder"))
 
 
 async def _cut_off(redis: Redis, server: str) -> None:
@@ -75,7 +75,7 @@ async def test_who_starts_hears_at_once_and_takes_a_lease_only_when_it_stands_st
     """Somebody may have heard what the last holder has not done."""
     async with outside(valkey.url) as wire:
         lease: dict[Any, Any] = {"epoch": 3, "holder": holder, "beat": 7, "done": "dead.9 2"}
-        await wire.redis.hset(keys.HEARING, mapping=lease)
+        await wire.redis.hset(keys.hearing(), mapping=lease)
         async with hearing(valkey.url, "one") as (one, _):
             await wait_until(lambda: one.listening, seconds=0.8)
             assert await _holder(wire.redis) == holder
@@ -104,7 +104,7 @@ async def test_what_cannot_be_noted_as_done_is_not_moved(
                 await move()
         finally:
             await redis.execute_command("ACL", "SETUSER", "default", "+@all")
-        assert await redis.xlen(keys.HEARD) == 0
+        assert await redis.xlen(keys.heard()) == 0
         assert await move() is MoveReply.MOVED
 
 
@@ -127,7 +127,7 @@ async def test_a_redis_that_moves_nothing_is_not_asked_without_a_pause(valkey: R
             for number in count():
                 if calm.is_set():
                     return
-                await wire.redis.hset(keys.HEARING, "done", f"x {number}")
+                await wire.redis.hset(keys.hearing(), "done", f"x {number}")
                 await asyncio.sleep(0.0005)
 
         meddling = asyncio.ensure_future(meddle())
@@ -137,20 +137,20 @@ async def test_a_redis_that_moves_nothing_is_not_asked_without_a_pause(valkey: R
         await wire.enqueue("p2")
         await _each_answered_once(wire, ["p2"])
         for _ in range(2):
-            await wire.redis.xadd(keys.HEARD, {"kind": "enqueue", "body": "{}"})
+            await wire.redis.xadd(keys.heard(), {"kind": "enqueue", "body": "{}"})
         moves = _moves(stores)
         await wire.enqueue("p3")
         await wait_until(lambda: _moves(stores) > moves)
         stores.stop.set()
         assert await asked_in_a_second() < 60
-        await wire.redis.delete(keys.HEARD)
+        await wire.redis.delete(keys.heard())
         await _each_answered_once(wire, ["p3"])
 
 
 async def test_a_lease_that_was_lost_and_is_held_again_goes_on(valkey: RealServer) -> None:
     """Emptied, Redis begins with the first epoch again; the holder has it before it has noticed."""
     async with outside(valkey.url) as wire:
-        await wire.redis.hset(keys.HEARING, mapping={"epoch": 5, "holder": "", "beat": 1})
+        await wire.redis.hset(keys.hearing(), mapping={"epoch": 5, "holder": "", "beat": 1})
         async with hearing(valkey.url, "one"):
             for number in range(3):
                 await wait_until(lambda: _holds(wire.redis, "one"))

@@ -232,7 +232,7 @@ async def test_requests_behind_many_that_are_not_ours_are_found_all_the_same(
         for _ in range(60):
             await one.stream.submit("enqueue", BODY, limit=100)
         read = [await one.stream.read(count=60, block=timedelta(seconds=1))]
-        await redis.xdel(keys.REQUESTS, *(entry.entry_id for entry in read[0][:50]))
+        await redis.xdel(keys.requests(), *(entry.entry_id for entry in read[0][:50]))
         found: list[Entry] = []
         after = ""
         while (part := await one.stream.reread(after=after, count=5)).after:
@@ -243,7 +243,7 @@ async def test_requests_behind_many_that_are_not_ours_are_found_all_the_same(
         for _ in range(60):
             await one.stream.submit("enqueue", BODY, limit=100)
         await redis.execute_command(
-            *("XCLAIM", keys.REQUESTS, keys.GROUP, "a", 0, last, "IDLE", 10**9, "JUSTID")
+            *("XCLAIM", keys.requests(), keys.GROUP, "a", 0, last, "IDLE", 10**9, "JUSTID")
         )
         claimed: list[Entry] = []
         after = ""

@@ -88,4 +88,4 @@ async def test_a_data_set_that_went_back_is_told(valkey: RealServer, tmp_path: P
 
 
 async def _looked(redis: Redis, times: int) -> bool:
-    return int(await redis.hget(keys.CLOCK, "looks") or 0) >= times
+    return int(await redis.hget(keys.clock(), "looks") or 0) >= times

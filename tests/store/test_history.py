@@ -162,7 +162,7 @@ async def test_it_is_bounded_in_bytes_and_its_portions_too(
 
 async def test_whatever_stands_in_it_it_takes_32_mib(any_server: RealServer, redis: Redis) -> None:
     folder = files("matchkeeper.store") / "lua" / "lib"
-    script = "\n".join(
+    script = "local clock = 'clock'\n" + "\n".join(
         (folder / f"{name}.lua").read_text() for name in ("time", "history", "history_of_many")
     )
     script += """

@@ -77,7 +77,7 @@ class Match(NamedTuple):
     int,
     each("matches", match=keys.match),
     each("players", last_match=keys.last_match),
-    pods=keys.PODS,
+    pods=keys.pods,
     sent=partial(keys.alert, part="sent"),
 )
 def sample(

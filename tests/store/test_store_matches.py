@@ -301,7 +301,7 @@ async def test_no_lease_is_without_end(
 async def test_nobody_chooses_a_lease(stores: Stores, heard: PubSub, redis: Redis) -> None:
     match = await claimed_match(stores, lease=3)
     name = f"match:{{squad}}:{match.match_id}"
-    keys = (name, "pending:{squad}", "history:{squad}", "claimers:{squad}")
+    keys = (name, "pending:{squad}", "history:{squad}", "claimers:{squad}", "clock")
     args = (match.match_id, 1, "pod-x", "one", "1e9")
     assert await redis.eval(claim_script.source, len(keys), *keys, *args) == ["claimed"]
     deadline = await redis.zscore("pending:{squad}", match.match_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,19 +14,27 @@ import redis as redis_py
 from tests.conftest import RealServer
 
 ACL = Path(__file__).parents[2] / "deploy/valkey/users.acl"
+_OF_REALM = ACL.with_name("of_realm.sh")
 _EVERYBODY = "user default on nopass ~* &* +@all\n"
 
 
-def users() -> dict[str, str]:
-    """The rules of each user in the file."""
-    lines = (line.split(" ", 2) for line in ACL.read_text("utf-8").splitlines())
+def of_realm(realm: str) -> str:
+    """The users of a realm, as docs/deploy.md makes them."""
+    with ACL.open() as file:
+        done = subprocess.run([_OF_REALM, realm], stdin=file, capture_output=True, check=True)
+    return done.stdout.decode()
+
+
+def users(text: str = "") -> dict[str, str]:
+    """The rules of each user in the file, or in a text of this kind."""
+    lines = (line.split(" ", 2) for line in (text or ACL.read_text("utf-8")).splitlines())
     return {name: rules for _, name, rules in lines}
 
 
 def with_passwords(text: str) -> str:
     """As docs/deploy.md says; here the password of a user is its name."""
     return re.sub(
-        r"#sha256-of-(\w+)", lambda m: f"#{hashlib.sha256(m[1].encode()).hexdigest()}", text
+        r"#sha256-of-([\w-]+)", lambda m: f"#{hashlib.sha256(m[1].encode()).hexdigest()}", text
     )
 
 
@@ -57,8 +66,10 @@ class GuardedServer:
 
 
 @contextmanager
-def guarded(program: str, folder: Path) -> Iterator[GuardedServer]:
-    """Starts a server open to everybody, then loads the file, as ACL LOAD does on a live one."""
+def guarded(program: str, folder: Path, *, more: str = "") -> Iterator[GuardedServer]:
+    """Starts a server open to everybody, then loads the file, as ACL LOAD does on a live one.
+    `more`: users beside those of the file.
+    """
     file = folder / "users.acl"
     file.write_text(_EVERYBODY)
     server = RealServer(program, folder, "--aclfile", str(file))
@@ -68,7 +79,7 @@ def guarded(program: str, folder: Path) -> Iterator[GuardedServer]:
         with redis_py.Redis.from_url(server.url, decode_responses=True) as everybody:
             version = everybody.info("server")["redis_version"]
             is_redis_7_0 = str(version).startswith("7.0.")
-            text = with_passwords(ACL.read_text("utf-8"))
+            text = with_passwords(ACL.read_text("utf-8") + more)
             file.write_text(for_redis_7_0(text) if is_redis_7_0 else text)
             everybody.acl_load()
         yield GuardedServer(server, is_redis_7_0=is_redis_7_0)

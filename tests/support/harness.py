@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 from redis.asyncio import Redis
 
+from matchkeeper.domain.realm import NO_REALM, in_realm
 from proof.ports import Port
 from tests.conftest import wait_until
 
@@ -172,6 +173,7 @@ class Outside:
     """What everybody outside is told, in order; speaks the plain wire."""
 
     redis: Redis
+    realm: str = NO_REALM
     offers: list[dict[str, Any]] = field(default_factory=list)
     answers: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
@@ -189,11 +191,13 @@ class Outside:
         }  # fmt: skip
         if request_id is not None:
             message["request_id"] = request_id
-        await self.redis.publish("match:enqueue:request", json.dumps(message))
+        channel = in_realm("match:enqueue:request", self.realm)
+        await self.redis.publish(channel, json.dumps(message))
 
     async def dequeue(self, player_id: str, mode: str = "Normal") -> None:
         message = {"player_id": player_id, "game_mode": mode}
-        await self.redis.publish("match:dequeue:request", json.dumps(message))
+        channel = in_realm("match:dequeue:request", self.realm)
+        await self.redis.publish(channel, json.dumps(message))
 
     def told(self, player_id: str) -> list[str]:
         """The words and codes this player was told, in order."""
@@ -231,13 +235,13 @@ def _word(result: str | dict[str, Any]) -> str:
 
 
 @asynccontextmanager
-async def outside(url: str, *, pods: bool = True) -> AsyncIterator[Outside]:
+async def outside(url: str, *, pods: bool = True, realm: str = NO_REALM) -> AsyncIterator[Outside]:
     """Listens on the wire. `pods=False`: nobody hears battle requests."""
     async with Redis.from_url(url, decode_responses=True) as redis, redis.pubsub() as pubsub:
-        seen = Outside(redis)
-        await pubsub.psubscribe("pod:*:match_result")
+        seen = Outside(redis, realm)
+        await pubsub.psubscribe(in_realm("pod:*:match_result", realm))
         if pods:
-            await pubsub.subscribe("battle:request")
+            await pubsub.subscribe(in_realm("battle:request", realm))
         for _ in range(1 + pods):
             await pubsub.get_message(timeout=2)
 

@@ -101,8 +101,8 @@ class Stores:
     async def on_heard(self, kind: RequestKind, body: bytes = b"{}") -> Entry:
         """A request in the stream of what was heard by Pub/Sub."""
         fields: Any = {"kind": kind.value, "body": body}
-        entry_id: Any = await self.connection.redis.xadd(keys.HEARD, fields)
-        return Entry(stream=keys.HEARD, entry_id=entry_id.decode(), kind=kind.value, body=body)
+        entry_id: Any = await self.connection.redis.xadd(keys.heard(), fields)
+        return Entry(stream=keys.heard(), entry_id=entry_id.decode(), kind=kind.value, body=body)
 
     async def new_match(self, mode: GameMode = NORMAL, *, match_id: str | None = None) -> NewMatch:
         """The first players of a queue as a match that is not committed yet."""

@@ -57,6 +57,7 @@ class Examination:
                     queues = [mode.queue for mode in settings.modes()]
                     use = await gather_use(
                         stores.connection,
+                        realm=settings.matchmaking.realm,
                         queues=queues,
                         channels=channels_of(settings),
                         traced=settings.tracing.enabled,

@@ -126,10 +126,11 @@ def _target(settings: Settings, url: str) -> Target:
     matchmaking = settings.matchmaking
     return Target(
         url=url,
-        enqueue_channel=matchmaking.enqueue_request_channel,
-        dequeue_channel=matchmaking.dequeue_request_channel,
-        result_channel=matchmaking.match_result_channel,
-        battle_channel=matchmaking.battle_request_channel,
+        enqueue_channel=matchmaking.requests[0],
+        dequeue_channel=matchmaking.requests[1],
+        result_channel=matchmaking.results,
+        battle_channel=matchmaking.offers,
+        realm=matchmaking.realm,
         max_message_bytes=matchmaking.max_message_bytes,
         sizes={each.name: each.required_players for each in settings.modes()},
         operation_timeout=timedelta(seconds=matchmaking.redis_operation_timeout_seconds),

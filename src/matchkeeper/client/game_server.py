@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from ..domain.realm import QueueName
+from ..domain.realm import NO_REALM, QueueName, in_realm, realm_problem
 from ..errors import MatchkeeperError, StoreError, StoreUnavailableError
 from ..resilience.breaker import CircuitBreaker
 from ..resilience.retry import RetryPolicy
@@ -87,7 +87,7 @@ class GameServer:
 
     Where the process has set up OpenTelemetry, requests and claims are spans (docs/tracing.md);
     `tracer_provider` takes the place of the one that the process has set. `network` leads
-    to Redis instead of sockets.
+    to Redis instead of sockets. `realm` is that of the servers, as `matchmaking.realm` says there.
     """
 
     def __init__(
@@ -95,6 +95,7 @@ class GameServer:
         redis_url: str,
         *,
         pod_id: str,
+        realm: str = NO_REALM,
         battle_request_channel: str = "battle:request",
         match_result_channel: str = "pod:{pod_id}:match_result",
         timeout: timedelta = timedelta(seconds=10),
@@ -108,7 +109,11 @@ class GameServer:
     ) -> None:
         if problem := id_problem("pod_id", pod_id):
             raise MatchkeeperError(f"GameServer: {problem}", hint="Give the pod a short name.")
+        if problem := realm_problem(realm):
+            hint = "Give the realm that the servers have in matchmaking.realm."
+            raise MatchkeeperError(f"GameServer: {problem}", hint=hint)
         self.pod_id = pod_id
+        self._realm = realm
         rng = rng or random.Random()  # noqa: S311  # jitter, not secrets
         self._connection = Connection(
             ConnectionOptions(
@@ -130,14 +135,14 @@ class GameServer:
             clock=clock,
             rng=rng,
         )
-        self._coordination = Coordination(self._connection, new_token=token)
+        self._coordination = Coordination(self._connection, new_token=token, realm=realm)
         self._matches = Handoffs(self._connection)
         self._token = token
         self._limit = max_waiting_requests
         self._inbox = Inbox(
             self._connection,
-            battle_channel=battle_request_channel,
-            result_channel=match_result_channel.format(pod_id=pod_id),
+            battle_channel=in_realm(battle_request_channel, realm),
+            result_channel=in_realm(match_result_channel.format(pod_id=pod_id), realm),
             size=inbox_size,
             rng=rng,
         )
@@ -204,7 +209,7 @@ class GameServer:
         seconds = request.lease_seconds
         with self._spans.handoff("claim", request) as tell:
             reply = await self._matches.claim(
-                QueueName.of(request.game_mode),
+                self._queue(request),
                 request.match_id,
                 epoch=request.epoch,
                 pod_id=self.pod_id,
@@ -232,7 +237,7 @@ class GameServer:
         # Redis decides by its clock about a start that need not be durable.
         async with asyncio.timeout(None if durability.command is None else max(0.0, seconds)):
             return await self._matches.confirm(
-                QueueName.of(request.game_mode),
+                self._queue(request),
                 request.match_id,
                 epoch=request.epoch,
                 pod_id=self.pod_id,
@@ -249,7 +254,7 @@ class GameServer:
 
     async def _decline(self, request: BattleRequest) -> HandoffReply:
         return await self._matches.decline(
-            QueueName.of(request.game_mode),
+            self._queue(request),
             request.match_id,
             epoch=request.epoch,
             pod_id=self.pod_id,
@@ -266,7 +271,7 @@ class GameServer:
             "request_id": self._token(),
             **fields,
         }
-        stream = RequestStream(self._connection, me=self.pod_id)
+        stream = RequestStream(self._connection, me=self.pod_id, realm=self._realm)
         with self._inbox.expecting(player_id, kind, game_mode) as expected:
             for seconds in _ASK_AGAIN_SECONDS:
                 submitted, entry_id = await stream.submit(
@@ -286,6 +291,9 @@ class GameServer:
             hint="The request counts once a Matchkeeper server runs; or the player was matched or "
             "taken out meanwhile.",
         )
+
+    def _queue(self, request: BattleRequest) -> QueueName:
+        return QueueName.of(request.game_mode, self._realm)
 
     async def _beat(self) -> None:
         while True:

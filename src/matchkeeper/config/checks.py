@@ -9,6 +9,8 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
+from matchkeeper.domain.realm import realm_problem
+
 POD_ID = "{pod_id}"
 _REDIS_SCHEMES = ("redis", "rediss", "unix", "valkey", "valkeys")
 _URL_OPTIONS = ("db", "username", "password", "protocol", "socket_keepalive")
@@ -30,6 +32,12 @@ def _matches(pattern: str, text: str) -> str:
 def _mode_name(name: str) -> str:
     # isprintable is false for controls, lone surrogates and every white space but the blank.
     if not 1 <= len(name) <= 64 or not name.isprintable() or set(name) & set("{} "):
+        raise ValueError
+    return name
+
+
+def _realm(name: str) -> str:
+    if realm_problem(name):
         raise ValueError
     return name
 
@@ -145,6 +153,7 @@ def _place_problem(parts: SplitResult) -> str | None:
 
 Folder = Annotated[Path, AfterValidator(_folder)]
 ModeName = Annotated[str, AfterValidator(_mode_name)]
+Realm = Annotated[str, AfterValidator(_realm)]
 Channel = Annotated[str, AfterValidator(_channel)]
 ResultChannel = Annotated[str, AfterValidator(_result_channel)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]

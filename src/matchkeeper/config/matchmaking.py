@@ -8,9 +8,10 @@ from typing import Literal
 from pydantic import Field
 from pydantic.config import JsonDict
 
-from matchkeeper.config.checks import POD_ID, Channel, ModeName, ResultChannel
+from matchkeeper.config.checks import POD_ID, Channel, ModeName, Realm, ResultChannel
 from matchkeeper.config.sections import DAY, HOUR, Section, allowed
 from matchkeeper.domain.mode import GameMode, Handoff, RatingRules
+from matchkeeper.domain.realm import NO_REALM, in_realm
 
 _CHANNEL = allowed("1 to 256 printable characters without blanks")
 _MAX_RATING = 1_000_000
@@ -95,7 +96,7 @@ class GameModeSettings(Section):
         description="Rating of a player whose metadata has none.",
     )
 
-    def to_domain(self, *, max_metadata_bytes: int) -> GameMode:
+    def to_domain(self, *, realm: str = NO_REALM, max_metadata_bytes: int) -> GameMode:
         """The mode as the rest of the program knows it."""
         rating = None
         if self.use_mmr_matching:
@@ -108,6 +109,7 @@ class GameModeSettings(Section):
             )
         return GameMode(
             name=self.game_mode,
+            realm=realm,
             required_players=self.required_players,
             teams=self.teams or self.required_players,
             rating=rating,
@@ -126,6 +128,16 @@ def _unless_zero(seconds: float) -> timedelta | None:
 class MatchmakingSettings(Section):
     """[matchmaking]"""
 
+    realm: Realm = Field(
+        default=NO_REALM,
+        description="The realm of all modes of this server. It shares nothing but the Redis with "
+        "other realms: its name stands in every key and behind every channel, as in "
+        "`queue:{eu}:ranked` and `battle:request:{eu}`.",
+        json_schema_extra=allowed(
+            "up to 64 lower-case letters, digits, and . _ -; then no mode has a colon in its name",
+            default="none",
+        ),
+    )
     redis_operation_timeout_seconds: float = Field(
         default=10,
         gt=0,
@@ -310,17 +322,35 @@ class MatchmakingSettings(Section):
         """
         return 3 * self.redis_operation_timeout_seconds
 
+    @property
+    def requests(self) -> tuple[str, str]:
+        """The channels of enqueues and of dequeues in this realm."""
+        names = self.enqueue_request_channel, self.dequeue_request_channel
+        enqueues, dequeues = (in_realm(name, self.realm) for name in names)
+        return enqueues, dequeues
+
+    @property
+    def offers(self) -> str:
+        """The channel of battle requests in this realm."""
+        return in_realm(self.battle_request_channel, self.realm)
+
+    @property
+    def results(self) -> str:
+        """The channels of the answers in this realm, with `{pod_id}`."""
+        return in_realm(self.match_result_channel, self.realm)
+
     def result_channel(self, pod_id: str) -> str:
         """The channel of the answers to one game server."""
-        return self.match_result_channel.replace(POD_ID, pod_id)
+        return self.results.replace(POD_ID, pod_id)
 
     def modes(self) -> tuple[GameMode, ...]:
         """The game modes, in the order of the file."""
         return tuple(
             mode.to_domain(
+                realm=self.realm,
                 max_metadata_bytes=min(
                     self.max_message_bytes, self.max_battle_request_bytes // mode.required_players
-                )
+                ),
             )
             for mode in self.game_modes
         )

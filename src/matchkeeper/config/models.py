@@ -135,6 +135,7 @@ def _contradictions(settings: Settings) -> Iterator[Contradiction]:
     yield from _take_over(settings)
     yield from _channels(matchmaking)
     yield from _names(matchmaking)
+    yield from _colons(matchmaking)
     yield from _modes(matchmaking)
 
 
@@ -233,6 +234,18 @@ def _names(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:
                 found=f"is the name of matchmaking.game_modes[{earlier}], too",
                 allowed="allowed is a name that differs in more than upper and lower case",
                 others=((*_MODES, earlier, "game_mode"),),
+            )
+
+
+def _colons(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:
+    """In a realm a mode's name stands in keys between colons."""
+    for index, mode in enumerate(matchmaking.game_modes if matchmaking.realm else ()):
+        if ":" in mode.game_mode:
+            yield Contradiction(
+                at=(*_MODES, index, "game_mode"),
+                found="has a colon",
+                allowed=f"allowed in a realm ({matchmaking.realm}) is a name without one",
+                others=(("matchmaking", "realm"),),
             )
 
 

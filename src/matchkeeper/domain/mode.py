@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from matchkeeper.domain.realm import QueueName
+from matchkeeper.domain.realm import NO_REALM, QueueName
 
 
 class Handoff(StrEnum):
@@ -45,6 +45,7 @@ class GameMode:
     """One configured kind of game."""
 
     name: str
+    realm: str = NO_REALM
     required_players: int = 2
     teams: int = 2
     """Number of teams; divides `required_players`."""
@@ -68,4 +69,4 @@ class GameMode:
     @property
     def queue(self) -> QueueName:
         """Where its players wait."""
-        return QueueName.of(self.name)
+        return QueueName.of(self.name, self.realm)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import msgspec
 
 NO_REALM = ""
 """The realm of all modes for which the settings name none."""
+
+
+def realm_problem(realm: str) -> str | None:
+    """What makes a text unusable as the name of a realm, or None."""
+    if re.fullmatch(r"[a-z0-9._-]{0,64}", realm):
+        return None
+    return "a realm is named by up to 64 lower-case letters, digits, and . _ -"
 
 
 def folded(game_mode: str) -> str:

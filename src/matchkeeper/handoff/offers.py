@@ -70,7 +70,7 @@ class Offers:
             results = await self._matches.commit(
                 mode,
                 matches,
-                channel=self._settings.battle_request_channel,
+                channel=self._settings.offers,
                 offer_timeout=timedelta(seconds=self._settings.offer_timeout_seconds),
                 memory=timedelta(seconds=self._settings.match_memory_seconds),
             )

@@ -169,7 +169,7 @@ class Reaper:
             mode,
             match,
             token=self._new_token(),
-            channel=self._settings.battle_request_channel,
+            channel=self._settings.offers,
             offer=filled_in(pieces, metadata),
             offer_timeout=timedelta(seconds=self._settings.offer_timeout_seconds),
         )

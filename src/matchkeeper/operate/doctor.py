@@ -301,7 +301,7 @@ def _scripts(facts: UseFacts) -> Finding:
 
 def _rights(facts: UseFacts) -> Finding:
     wrong = [str(each) for each in facts.refusals]
-    mend = rights.grants(facts.refusals)
+    mend = rights.grants(facts.refusals, facts.realm)
     return _listed("rights", wrong, "sufficient", mend, Verdict.WRONG)
 
 

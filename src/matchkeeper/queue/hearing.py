@@ -18,7 +18,6 @@ from matchkeeper.observe.runtime import Runtime
 from matchkeeper.queue.ingest import Ingest
 from matchkeeper.queue.tape import Cut, Tape
 from matchkeeper.resilience.waiting import Behind, pause, unless
-from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.hearing import HearingStore, Lease, Message, MoveReply, Position, Want
 from matchkeeper.store.stream import Entry
@@ -45,10 +44,8 @@ class PubSubIntake:
         self._ingest = ingest
         self._connection = connection
         self._store = store
-        self._channels = {
-            settings.enqueue_request_channel: RequestKind.ENQUEUE,
-            settings.dequeue_request_channel: RequestKind.DEQUEUE,
-        }
+        kinds = (RequestKind.ENQUEUE, RequestKind.DEQUEUE)
+        self._channels = dict(zip(settings.requests, kinds, strict=True))
         self._batch = settings.ingest_batch_size
         self._clock = runtime.clock
         self._stop = runtime.stop
@@ -81,7 +78,7 @@ class PubSubIntake:
         await unless(self._stop, self._listen())
 
     async def _listen(self) -> None:
-        channels = [*self._channels, keys.MARKS]
+        channels = [*self._channels, self._store.marks]
         try:
             async with subscribed(self._connection, channels) as subscription:
                 self._subscribed = True
@@ -94,7 +91,7 @@ class PubSubIntake:
             self._soon.set()
 
     def _put(self, channel: str, payload: bytes) -> None:
-        if channel == keys.MARKS:
+        if channel == self._store.marks:
             self._mark(payload.decode("utf-8", "replace"))
             return
         if self._held is None:

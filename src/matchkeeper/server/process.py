@@ -208,6 +208,12 @@ async def _looking_later(context: Context, looked: asyncio.Event) -> AsyncGenera
             raise failure
 
 
+def _served(context: Context) -> str:
+    names = ", ".join(mode.name for mode in context.modes)
+    realm = context.settings.matchmaking.realm
+    return f"{names} in the realm {realm}" if realm else names
+
+
 async def _serve(
     context: Context,
     redis_url: str,
@@ -237,7 +243,7 @@ async def _serve(
     stopper = asyncio.ensure_future(end.stops(context.server))
     context.facts.started(
         version=__version__,
-        modes=", ".join(mode.name for mode in context.modes),
+        modes=_served(context),
         redis=masked_redis_url(redis_url),
         http=http_url,
     )

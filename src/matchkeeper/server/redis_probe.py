@@ -26,11 +26,13 @@ class RedisProbe:
         self,
         connection: Connection,
         *,
+        realm: str,
         tried: Sequence[Trial],
         events: RedisEvents,
         stop: asyncio.Event,
     ) -> None:
         self._connection = connection
+        self._realm = realm
         self._tried = tried
         self._breaker = connection.breaker
         self._events = events
@@ -52,7 +54,7 @@ class RedisProbe:
         """Takes one look and tells the outcome."""
         tried = self._tried if self._events.forbidden else ()
         try:
-            await probe(self._connection, tried=tried)
+            await probe(self._connection, realm=self._realm, tried=tried)
         except (StoreNotReadyError, StoreForbiddenError) as error:
             self._events.unusable(error.message)
         except StoreError:

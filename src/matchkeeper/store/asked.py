@@ -60,20 +60,17 @@ def _length_and_answers(reply: Any) -> tuple[int, list[Answer]]:
 
 @script(
     _length_and_answers,
-    keys.queue,
-    keys.metadata,
-    keys.history,
-    keys.matched,
+    *(keys.queue, keys.metadata, keys.history, keys.matched, keys.clock),
     each("asked", seen_key=keys.seen, latest_key=keys.latest),
     each("others", other_matched=keys.matched, other_queue=keys.queue),
     each("marks", last_match=keys.last_match),
     requests=as_named,
-    modes=keys.MODES,
+    modes=keys.modes,
 )
 def enqueue(
     *,
     queue: Unsent[QueueName],
-    scope: Unsent[QueueName | None],
+    scope: Unsent[QueueName],
     stream: Unsent[str],
     packed: Mapping[str, object],
     asked: Unsent[Sequence[Asked]],
@@ -90,13 +87,13 @@ def enqueue(
     `entries` (empty: in none), `channels` and `answers`, where and what to publish before anybody
     can match the player (empty: the caller publishes, once the write is durable). Where players may
     wait in several queues, `scope` is the queue, since a request for one says nothing about
-    another, and `marks` are the players of the requests.
+    another (else it has no mode), and `marks` are the players of the requests.
     """
 
 
 @script(
     _answers,
-    *(keys.queue, keys.metadata, keys.matched, keys.leaving, keys.history),
+    *(keys.queue, keys.metadata, keys.matched, keys.leaving, keys.history, keys.clock),
     each(
         "asked",
         seen_key=keys.seen,
@@ -109,7 +106,7 @@ def enqueue(
 def dequeue(
     *,
     queue: Unsent[QueueName],
-    scope: Unsent[QueueName | None],
+    scope: Unsent[QueueName],
     stream: Unsent[str],
     packed: Mapping[str, object],
     asked: Unsent[Sequence[Asked]],

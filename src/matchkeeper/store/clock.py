@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from matchkeeper.domain.realm import NO_REALM
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
-from matchkeeper.store.scripts import Call, script
+from matchkeeper.store.scripts import Call, Unsent, script
 
 TRUST_SECONDS = 2.0
 """Scripts believe the clock for so long after a look, and may follow so much of a step forward."""
@@ -37,9 +38,10 @@ class Look:
     """How many looks all servers took since the data set was new."""
 
 
-@script(list[Any], clock=keys.CLOCK, requests=keys.REQUESTS, heard=keys.HEARD)
+@script(list[Any], keys.clock, keys.requests, keys.heard)
 def clock(
     *,
+    realm: Unsent[str] = NO_REALM,
     trust_seconds: float = TRUST_SECONDS,
     made_up_share: float = _MADE_UP_SHARE,
     step: float | Literal[""] = "",
@@ -58,20 +60,28 @@ def clock(
 class RedisClock:
     """Methods raise StoreError. `steady` gives monotonic seconds."""
 
-    def __init__(self, connection: Connection, *, steady: Callable[[], float]) -> None:
+    def __init__(
+        self, connection: Connection, *, steady: Callable[[], float], realm: str = NO_REALM
+    ) -> None:
         self._connection = connection
+        self._realm = realm
         self._steady = steady
 
     async def look(self) -> Look:
         """Where the clock is now. Scripts believe it for another moment, unless it is astray."""
-        return await self._call(clock())
+        return await self._call(clock(realm=self._realm))
 
     async def bridge(self, step_seconds: float, look: Look) -> Look:
         """Bridges a step of `step_seconds` between the previous look and `look`, where the clock
         was astray. Scripts believe it again, unless another server was faster.
         """
         return await self._call(
-            clock(step=step_seconds, known_steps=look.steps, looked_at=look.clock)
+            clock(
+                realm=self._realm,
+                step=step_seconds,
+                known_steps=look.steps,
+                looked_at=look.clock,
+            )
         )
 
     async def _call(self, call: Call[list[Any]]) -> Look:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from redis.asyncio import Redis
 
+from ..domain.realm import NO_REALM
 from . import keys
 from .connection import Connection
 from .scripts import Unsent, script
@@ -24,13 +25,13 @@ def _since(reply: Any) -> dict[str, float]:
     }
 
 
-@script(int, documented=True, pods=keys.PODS)
-def heartbeat(*, pod_id: str, state: Literal["here", "bye"]) -> None:
+@script(int, keys.pods, keys.clock, documented=True)
+def heartbeat(*, realm: Unsent[str], pod_id: str, state: Literal["here", "bye"]) -> None:
     """A pod lives, or leaves."""
 
 
-@script(_since, pods=keys.PODS)
-def pods() -> None:
+@script(_since, keys.pods, keys.clock)
+def pods(*, realm: Unsent[str]) -> None:
     """Seconds since each pod was last heard."""
 
 
@@ -38,30 +39,40 @@ _sent, _open = partial(keys.alert, part="sent"), partial(keys.alert, part="open"
 
 
 @script(bool, sent=_sent, open=_open)
-def alert_raise(*, name: Unsent[str], token: str, interval_ms: int, longest_outage_ms: int) -> None:
+def alert_raise(
+    *,
+    realm: Unsent[str],
+    name: Unsent[str],
+    token: str,
+    interval_ms: int,
+    longest_outage_ms: int,
+) -> None:
     """Whether the caller must send the alert."""
 
 
 @script(bool, sent=_sent, open=_open, resolved=partial(keys.alert, part="resolved"))
-def alert_resolve(*, name: Unsent[str], token: str, memory_ms: int) -> None:
+def alert_resolve(*, realm: Unsent[str], name: Unsent[str], token: str, memory_ms: int) -> None:
     """Whether the caller must tell the end of an outage."""
 
 
 class Coordination:
-    """Small shared facts. Methods raise StoreError."""
+    """Small facts that a realm shares. Methods raise StoreError."""
 
-    def __init__(self, connection: Connection, *, new_token: Callable[[], str]) -> None:
+    def __init__(
+        self, connection: Connection, *, new_token: Callable[[], str], realm: str = NO_REALM
+    ) -> None:
         self._connection = connection
+        self._realm = realm
         self._new_token = new_token
 
     async def heartbeat(self, pod_id: str, *, leaving: bool = False) -> None:
         """A pod lives, or leaves."""
         state: Literal["here", "bye"] = "bye" if leaving else "here"
-        await self._connection.script(heartbeat(pod_id=pod_id, state=state))
+        await self._connection.script(heartbeat(realm=self._realm, pod_id=pod_id, state=state))
 
     async def pods(self) -> dict[str, float]:
         """Seconds since each pod that sends heartbeats was last heard."""
-        return await self._connection.script(pods())
+        return await self._connection.script(pods(realm=self._realm))
 
     async def subscribers(self, channel: str) -> int:
         """How many connections listen on a channel. A frozen process counts as well."""
@@ -76,6 +87,7 @@ class Coordination:
         """Whether this server is the one that sends an alert in this interval."""
         return await self._connection.script(
             alert_raise(
+                realm=self._realm,
                 name=name,
                 token=self._new_token(),
                 interval_ms=int(interval.total_seconds() * 1000),
@@ -86,5 +98,10 @@ class Coordination:
     async def may_resolve(self, name: str) -> bool:
         """Whether this server is the one that tells the end of an outage."""
         return await self._connection.script(
-            alert_resolve(name=name, token=self._new_token(), memory_ms=self._connection.memory_ms)
+            alert_resolve(
+                realm=self._realm,
+                name=name,
+                token=self._new_token(),
+                memory_ms=self._connection.memory_ms,
+            )
         )

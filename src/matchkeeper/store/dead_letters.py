@@ -39,9 +39,9 @@ class DeadLetter:
 @script(
     tuple[bytes, bytes],
     *(keys.answered, keys.dead, keys.queue, keys.metadata, keys.matched),
-    keys.history,
+    *(keys.history, keys.clock),
     each("others", other_matched=keys.matched, other_queue=keys.queue),
-    requests=keys.REQUESTS,
+    requests=keys.requests,
 )
 def requeue(
     *,
@@ -59,7 +59,7 @@ def requeue(
     """
 
 
-@script(tuple[bytes], keys.answered, keys.dead, keys.history)
+@script(tuple[bytes], keys.answered, keys.dead, keys.history, keys.clock)
 def drop(*, queue: Unsent[QueueName], token: Unsent[str], memory: int, entry_id: str) -> None:
     """`dropped` or `not_found`."""
 

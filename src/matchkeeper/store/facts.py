@@ -23,6 +23,7 @@ _OF_EACH_QUEUE = (
     *(keys.queue, keys.metadata, keys.pending, keys.matched),
     *(keys.leaving, keys.claimers, keys.dead),
 )
+_OF_A_REALM = (keys.pods, keys.servers, keys.modes, keys.clock)
 _WRITES = {
     "aof_last_write_status": "append-only file",
     "aof_last_bgrewrite_status": "rewrite of the append-only file",
@@ -59,6 +60,7 @@ class ServerFacts:
 class UseFacts:
     """What we may do with a Redis, and what it holds. None: we may not ask."""
 
+    realm: str
     clock_ahead_seconds: float | None
     refused_scripts: tuple[str, ...]
     """`name: error` for each script that does not load."""
@@ -133,6 +135,7 @@ async def _from_greeting(redis: Redis) -> ServerFacts:
 async def gather_use(
     connection: Connection,
     *,
+    realm: str,
     queues: Sequence[QueueName],
     channels: Channels,
     traced: bool,
@@ -143,17 +146,22 @@ async def gather_use(
     StoreError.
     """
     waiting = connection.options.durability.command
-    tried = rights.trials(queues, channels, waiting, traced=traced)
+    tried = rights.trials(realm, queues, channels, waiting, traced=traced)
     battles = channels.told[0]
-    modes, all_seen = await connection.once("list queues", lambda redis: _queues(redis, clock))
+    modes, all_seen = await connection.once(
+        "list queues", lambda redis: _queues(redis, realm, clock)
+    )
     unknown = None if modes is None else tuple(sorted(modes - {each.mode for each in queues}))
     return UseFacts(
+        realm=realm,
         clock_ahead_seconds=await connection.once(
             "read clock", lambda redis: _clock_ahead(redis, wall_clock)
         ),
         refused_scripts=await connection.once("load scripts", _refused_scripts),
         refusals=await connection.once("try rights", lambda redis: rights.refused(redis, tried)),
-        wrong_types=await connection.once("read types", lambda redis: _wrong_types(redis, queues)),
+        wrong_types=await connection.once(
+            "read types", lambda redis: _wrong_types(redis, realm, queues)
+        ),
         unknown_queues=unknown,
         all_keys_seen=all_seen,
         subscribers=await connection.once(
@@ -236,10 +244,12 @@ async def _refused_scripts(redis: Redis) -> tuple[str, ...]:
     return tuple(refused)
 
 
-async def _wrong_types(redis: Redis, queues: Sequence[QueueName]) -> tuple[str, ...] | None:
+async def _wrong_types(
+    redis: Redis, realm: str, queues: Sequence[QueueName]
+) -> tuple[str, ...] | None:
     expected = {
         **{name(queue): keys.TYPES[name] for queue in queues for name in _OF_EACH_QUEUE},
-        **{key: keys.TYPES[key] for key in (keys.PODS, keys.SERVERS, keys.MODES, keys.CLOCK)},
+        **{name(realm): keys.TYPES[name] for name in _OF_A_REALM},
     }
     async with redis.pipeline(transaction=False) as pipe:
         for key in expected:
@@ -257,19 +267,21 @@ async def _wrong_types(redis: Redis, queues: Sequence[QueueName]) -> tuple[str, 
     )
 
 
-async def _queues(redis: Redis, clock: Callable[[], float]) -> tuple[set[str] | None, bool]:
-    """Modes of the queues that have entries, and whether every key could be looked at in time."""
+async def _queues(
+    redis: Redis, realm: str, clock: Callable[[], float]
+) -> tuple[set[str] | None, bool]:
+    """Modes of the realm whose queues have entries, and whether every key was looked at in time."""
     found: set[str] = set()
     begun, cursor = clock(), 0
     while True:
         page: Any = await _allowed(
-            redis.scan(cursor, match=keys.QUEUES, count=10_000, _type="zset")
+            redis.scan(cursor, match=keys.queues(realm), count=10_000, _type="zset")
         )
         if page is None:
             return None, False
         cursor, names = page
         queues = (keys.queue_of(_text(name)) for name in names)
-        found.update(each.mode for each in queues if not each.realm)
+        found.update(each.mode for each in queues if each.realm == realm)
         if not int(cursor):
             return found, True
         if clock() - begun > _SCAN_SECONDS:

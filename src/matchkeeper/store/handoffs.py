@@ -32,7 +32,7 @@ class HandoffReply(StrEnum):
 _reads = code(HandoffReply)
 
 
-@script(_reads, keys.match, keys.pending, keys.history, keys.claimers, documented=True)
+@script(_reads, keys.match, keys.pending, keys.history, keys.claimers, keys.clock, documented=True)
 def claim(*, queue: Unsent[QueueName], match_id: str, epoch: int, pod_id: str, token: str) -> None:
     """A game server takes an offered match."""
 
@@ -40,7 +40,7 @@ def claim(*, queue: Unsent[QueueName], match_id: str, epoch: int, pod_id: str, t
 @script(
     _reads,
     *(keys.match, keys.pending, keys.matched, keys.leaving),
-    *(keys.history, keys.claimers),
+    *(keys.history, keys.claimers, keys.clock),
     documented=True,
 )
 def confirm(
@@ -52,14 +52,14 @@ def confirm(
 @script(
     _reads,
     *(keys.match, keys.pending, keys.matched, keys.leaving),
-    *(keys.history, keys.claimers),
+    *(keys.history, keys.claimers, keys.clock),
     documented=True,
 )
 def settle(*, queue: Unsent[QueueName], match_id: str, epoch: int, pod_id: str, token: str) -> None:
     """A confirmed start is as durable as its mode asks."""
 
 
-@script(_reads, keys.match, keys.pending, keys.history, documented=True)
+@script(_reads, keys.match, keys.pending, keys.history, keys.clock, documented=True)
 def decline(
     *, queue: Unsent[QueueName], match_id: str, epoch: int, pod_id: str, token: str
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 from redis.asyncio import Redis
 
+from matchkeeper.domain.realm import NO_REALM
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.scripts import Unsent, script
@@ -103,9 +104,10 @@ class Message(NamedTuple):
     body: bytes
 
 
-@script(tuple[bytes, ...], hearing=_as_named, heard=keys.HEARD)
+@script(tuple[bytes, ...], hearing=_as_named, heard=keys.heard)
 def hear_move(
     *,
+    realm: Unsent[str],
     key: Unsent[str],
     epoch: int,
     done: str,
@@ -123,7 +125,7 @@ def hear_move(
 
 class HearingStore:
     """The lease, which servers on the same Pub/Sub channels share, and the stream, which all
-    servers share. Methods raise StoreError.
+    servers of the realm share. Methods raise StoreError.
     """
 
     def __init__(
@@ -131,10 +133,15 @@ class HearingStore:
         connection: Connection,
         *,
         me: str,
-        channels: Sequence[str] = keys.HEARD_BY_DEFAULT,
+        channels: Sequence[str] = (),
+        realm: str = NO_REALM,
     ) -> None:
         self._connection = connection
-        self._key = keys.hearing(channels)
+        self._realm = realm
+        self._key = keys.hearing(realm, channels)
+        self._heard = keys.heard(realm)
+        self.marks = keys.marks(realm)
+        """The channel on which the lease is marked."""
         self.me = me
 
     async def lease(self, want: Want, *, stood_still: str, mark: str) -> Lease:
@@ -147,7 +154,7 @@ class HearingStore:
                 me=self.me,
                 want=want,
                 stood_still=stood_still,
-                channel=keys.MARKS,
+                channel=self.marks,
                 mark=mark,
             )
         )
@@ -169,6 +176,7 @@ class HearingStore:
         since = milliseconds_in(behind.rpartition(".")[2])
         code, *first = await self._connection.script(
             hear_move(
+                realm=self._realm,
                 key=self._key,
                 epoch=epoch,
                 done=done,
@@ -184,7 +192,7 @@ class HearingStore:
         milliseconds, number = (int(part) for part in first[0].split(b"-"))
         return outcome, [
             Entry(
-                stream=keys.HEARD,
+                stream=self._heard,
                 entry_id=f"{milliseconds}-{number + nth}",
                 kind=kind,
                 body=body,
@@ -200,8 +208,8 @@ class HearingStore:
 
         async def fetch(redis: Redis) -> Any:
             return await redis.execute_command(
-                "XRANGE", keys.HEARD, f"({after}" if after else "-", "+", "COUNT", count
+                "XRANGE", self._heard, f"({after}" if after else "-", "+", "COUNT", count
             )
 
         found = await self._connection.run("read heard requests", fetch)
-        return [entry_of(keys.HEARD, *entry) for entry in found]
+        return [entry_of(self._heard, *entry) for entry in found]

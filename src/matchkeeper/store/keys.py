@@ -1,38 +1,81 @@
-"""Every key that Matchkeeper uses. Those of one queue share a hash tag."""
+"""Every key that Matchkeeper uses. Those of one queue share a hash tag, and in a realm those of all
+its queues and its own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..domain.realm import QueueName
+from ..domain.realm import NO_REALM, QueueName, in_realm
 
-CLOCK = "clock"
-"""HASH: from when until when the clock of Redis is believed, and how its steps are bridged."""
-PODS = "pods"
-REQUESTS = "match:requests"
-"""STREAM: requests that are not done yet."""
-HEARING = "hearing"
-"""HASH: the server that hears Pub/Sub, its epoch, and the position up to which all is done. For the
-default channels; see `hearing`.
-"""
-HEARD_BY_DEFAULT = ("match:enqueue:request", "match:dequeue:request")
-HEARD = "heard"
-"""STREAM: requests that were heard on Pub/Sub and are not done yet."""
-SERVERS = "servers"
-"""HASH: server -> its last heartbeat, settings and name; and how many settings there were."""
-MODES = "modes"
-"""HASH: mode -> `drained`, `paused` or both, as an operator decided."""
 GROUP = "matchkeeper"
 """The consumer group of the request streams."""
-MARKS = "match:marks"
-"""The channel for marks of the server that hears Pub/Sub, so that others can take over from it."""
+HEARD_BY_DEFAULT = ("match:enqueue:request", "match:dequeue:request")
 
 
-def hearing(channels: Sequence[str]) -> str:
-    """HASH: as `HEARING`, for these channels of enqueues and dequeues."""
-    if tuple(channels) == HEARD_BY_DEFAULT:
-        return HEARING
-    return f"{HEARING}:{','.join(channels)}"
+# What a whole realm has once.
+
+
+def requests(realm: str = NO_REALM) -> str:
+    """STREAM: requests that are not done yet."""
+    return in_realm("match:requests", realm)
+
+
+def heard(realm: str = NO_REALM) -> str:
+    """STREAM: requests that were heard on Pub/Sub and are not done yet."""
+    return in_realm("heard", realm)
+
+
+def hearing(realm: str = NO_REALM, channels: Sequence[str] = ()) -> str:
+    """HASH: the server that hears these channels of enqueues and dequeues (none: those that servers
+    of the realm hear by default), its epoch, and the position up to which all is done.
+    """
+    key = in_realm("hearing", realm)
+    default = tuple(in_realm(name, realm) for name in HEARD_BY_DEFAULT)
+    return key if tuple(channels) in ((), default) else f"{key}:{','.join(channels)}"
+
+
+def marks(realm: str = NO_REALM) -> str:
+    """The channel for marks of the server that hears Pub/Sub, so that others can take over."""
+    return in_realm("match:marks", realm)
+
+
+def clock(realm: str = NO_REALM) -> str:
+    """HASH: from when until when the clock of Redis is believed, and how its steps are bridged."""
+    return in_realm("clock", realm)
+
+
+def pods(realm: str = NO_REALM) -> str:
+    """ZSET: pod -> its last heartbeat."""
+    return in_realm("pods", realm)
+
+
+def servers(realm: str = NO_REALM) -> str:
+    """HASH: server -> its last heartbeat, settings and name; and how many settings there were."""
+    return in_realm("servers", realm)
+
+
+def modes(realm: str = NO_REALM) -> str:
+    """HASH: mode -> `drained`, `paused` or both, as an operator decided."""
+    return in_realm("modes", realm)
+
+
+def settings(digest: str, realm: str = NO_REALM) -> str:
+    """HASH with TTL: settings that a server worked by lately, and their number."""
+    return f"{in_realm('settings', realm)}:{digest}"
+
+
+def alert(name: str, realm: str, part: str) -> str:
+    """STRING with TTL: `sent`, `open` or `resolved` of an alert."""
+    return f"alert:{{{realm}}}:{name}:{part}" if realm else f"alert:{{{name}}}:{part}"
+
+
+def probe(realm: str = NO_REALM) -> str:
+    """STRING with TTL: written to see whether Redis takes writes."""
+    return alert("redis_unavailable", realm, "probe")
+
+
+# What each queue has.
 
 
 def _in(queue: QueueName) -> str:
@@ -40,19 +83,23 @@ def _in(queue: QueueName) -> str:
     return f"{{{queue.realm}}}:{queue.mode}" if queue.realm else f"{{{queue.mode}}}"
 
 
+_ANY_QUEUE = QueueName(mode="")
+
+
 def queue(queue: QueueName) -> str:
     """ZSET: ticket -> enqueue time."""
     return f"queue:{_in(queue)}"
 
 
-QUEUES = "queue:{*}"
-"""A pattern for all queues."""
+def queues(realm: str = NO_REALM) -> str:
+    """A pattern for all queues of a realm; without one, other realms have such keys, too."""
+    return f"queue:{{{realm}}}:*" if realm else "queue:{*}"
 
 
 def queue_of(queue_key: str) -> QueueName:
     """The inverse of `queue`; the key may be of foreign making."""
-    tag, in_realm, mode = queue_key.removeprefix("queue:{").partition("}:")
-    return QueueName(realm=tag, mode=mode) if in_realm else QueueName(mode=tag.removesuffix("}"))
+    tag, has_realm, mode = queue_key.removeprefix("queue:{").partition("}:")
+    return QueueName(realm=tag, mode=mode) if has_realm else QueueName(mode=tag.removesuffix("}"))
 
 
 def metadata(queue: QueueName) -> str:
@@ -60,9 +107,10 @@ def metadata(queue: QueueName) -> str:
     return f"metadata:{_in(queue)}"
 
 
-def hand_made_metadata(ticket_id: str | bytes) -> bytes:
+def hand_made_metadata(ticket_id: str | bytes, realm: str = NO_REALM) -> bytes:
     """STRING: the metadata of a ticket that an operator put into a queue by hand."""
-    return b"metadata:" + raw(ticket_id)
+    tag = b"{%b}::" % realm.encode() if realm else b""
+    return b"metadata:%b%b" % (tag, raw(ticket_id))
 
 
 def pending(queue: QueueName) -> str:
@@ -107,16 +155,18 @@ def seen(queue: QueueName, fingerprint: str) -> str:
     return f"seen:{_in(queue)}:{fingerprint}"
 
 
-def latest(player_id: str | bytes, scope: QueueName | None = None) -> bytes:
-    """STRING with TTL: the latest request of a player that was done; of one queue, or any."""
-    if scope is None:
-        return b"latest:%b" % raw(player_id)
-    return b"latest:%b:%b" % (_in(scope).encode(), raw(player_id))
+def latest(player_id: str | bytes, scope: QueueName = _ANY_QUEUE) -> bytes:
+    """STRING with TTL: the latest request of a player that was done; of one queue or, where `scope`
+    has no mode, of any of the realm.
+    """
+    tag = _in(scope) if scope.realm or scope.mode else ""
+    return b"latest:%b:%b" % (tag.encode(), raw(player_id))
 
 
-def last_match(player_id: str | bytes) -> bytes:
+def last_match(player_id: str | bytes, realm: str = NO_REALM) -> bytes:
     """STRING with TTL: last match, and when, of a player who may wait in several queues."""
-    return b"latest:{}:%b" % raw(player_id)
+    tag = b"{%b}:{}" % realm.encode() if realm else b"{}"
+    return b"latest:%b:%b" % (tag, raw(player_id))
 
 
 def trace(queue: QueueName, ticket_id: str | bytes) -> bytes:
@@ -129,53 +179,29 @@ def answered(queue: QueueName, token: str) -> str:
     return f"answered:{_in(queue)}:{token}"
 
 
-def settings(digest: str) -> str:
-    """HASH with TTL: settings that a server worked by lately, and their number."""
-    return f"settings:{digest}"
-
-
-def alert(name: str, part: str) -> str:
-    """STRING with TTL: `sent`, `open` or `resolved` of an alert."""
-    return f"alert:{{{name}}}:{part}"
-
-
 TYPES: Mapping[object, str] = {
-    **dict.fromkeys((queue, pending, PODS), "zset"),
-    **dict.fromkeys((metadata, match, matched, leaving, claimers, settings), "hash"),
-    **dict.fromkeys((SERVERS, MODES, CLOCK), "hash"),
+    **dict.fromkeys((queue, pending, pods), "zset"),
+    **dict.fromkeys((metadata, match, matched, leaving, claimers), "hash"),
+    **dict.fromkeys((settings, servers, modes, clock), "hash"),
     **dict.fromkeys((hand_made_metadata, seen, latest, last_match, answered, alert), "string"),
-    **dict.fromkeys((dead, history, REQUESTS, HEARD), "stream"),
+    **dict.fromkeys((dead, history, requests, heard), "stream"),
 }
 """The types, as Redis names them, of keys that scripts use."""
 
-PROBE = alert("redis_unavailable", "probe")
-"""STRING with TTL: written to see whether Redis takes writes."""
-
-PATTERNS = (
-    QUEUES,
-    "metadata:*",
-    "pending:{*}",
-    "match:*",
-    "matched:{*}",
-    "leaving:{*}",
-    "claimers:{*}",
-    "dead:{*}",
-    "history:{*}",
-    "seen:{*}:*",
-    "latest:*",
-    "answered:{*}:*",
-    "trace:{*}:*",
-    "alert:{*}:*",
-    "settings:*",
-    CLOCK,
-    PODS,
-    HEARING,
-    f"{HEARING}:*",
-    HEARD,
-    SERVERS,
-    MODES,
+_WITHOUT_REALM = (
+    *("queue:{*}", "metadata:*", "pending:{*}", "match:*", "matched:{*}", "leaving:{*}"),
+    *("claimers:{*}", "dead:{*}", "history:{*}", "seen:{*}:*", "latest:*", "answered:{*}:*"),
+    *("trace:{*}:*", "alert:{*}:*", "settings:*", "hearing:*"),
 )
-"""All of the above, as patterns for an ACL."""
+
+
+def patterns(realm: str = NO_REALM) -> Sequence[str]:
+    """All keys of a realm, as patterns for an ACL."""
+    whole = [make(realm) for make in (clock, pods, hearing, heard, servers, modes)]
+    if not realm:
+        return [*_WITHOUT_REALM, *whole]
+    words = [each.partition(":")[0] for each in _WITHOUT_REALM]
+    return [*(f"{word}:{{{realm}}}:*" for word in words), *whole, requests(realm)]
 
 
 def raw(text: str | bytes) -> bytes:

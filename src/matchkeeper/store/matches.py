@@ -92,10 +92,7 @@ class When(StrEnum):
 
 @script(
     lambda reply: int(reply[1]) if reply[0] == b"offered" else None,
-    keys.answered,
-    keys.match,
-    keys.pending,
-    keys.history,
+    *(keys.answered, keys.match, keys.pending, keys.history, keys.clock),
 )
 def redeliver(
     *,
@@ -128,7 +125,7 @@ def _given_back(reply: Any) -> GivenBack | None:
 @script(
     _given_back,
     *(keys.answered, keys.match, keys.pending, keys.matched, keys.leaving),
-    *(keys.history, keys.claimers, keys.queue, keys.metadata),
+    *(keys.history, keys.claimers, keys.queue, keys.metadata, keys.clock),
     each("others", other_queue=keys.queue, other_metadata=keys.metadata),
 )
 def give_back(

@@ -94,12 +94,12 @@ def _scanned(reply: Any) -> Scan:
     )
 
 
-@script(_scanned, keys.queue)
+@script(_scanned, keys.queue, keys.clock)
 def scan(*, queue: Unsent[QueueName], first: int, count: int) -> None:
     """Places from a rank on."""
 
 
-@script(_scanned, keys.queue)
+@script(_scanned, keys.queue, keys.clock)
 def newer(*, queue: Unsent[QueueName], than: str, count: int) -> None:
     """Places behind an enqueue time."""
 

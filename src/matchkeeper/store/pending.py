@@ -83,7 +83,7 @@ def _overdue(reply: Any) -> Overdue:
     )
 
 
-@script(_overdue, keys.pending, keys.claimers)
+@script(_overdue, keys.pending, keys.claimers, keys.clock)
 def overdue(*, queue: Unsent[QueueName], start: int, count: int) -> None:
     """Matches whose deadline has passed. `start`: how many to pass over."""
 
@@ -105,7 +105,7 @@ def _ids(reply: Any) -> tuple[list[str], list[str]]:
 @script(
     _ids,
     *(keys.answered, keys.pending, keys.matched, keys.leaving, keys.dead),
-    keys.history,
+    *(keys.history, keys.clock),
     each("matches", match=keys.match),
 )
 def set_aside_matches(

@@ -16,7 +16,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError, ResponseError
 
-from matchkeeper.domain.realm import QueueName
+from matchkeeper.domain.realm import NO_REALM, QueueName
 from matchkeeper.store import keys, scripts
 from matchkeeper.store.scripts import Command, Key
 
@@ -85,10 +85,15 @@ class Trial:
 
 
 def trials(
-    queues: Sequence[QueueName], channels: Channels, waiting: Command | None, *, traced: bool
+    realm: str,
+    queues: Sequence[QueueName],
+    channels: Channels,
+    waiting: Command | None,
+    *,
+    traced: bool,
 ) -> list[Trial]:
-    """Everything that a server does. `waiting`: what `redis.durability` sends behind a write;
-    `traced`: whether traces are on.
+    """Everything that a server of a realm does. `waiting`: what `redis.durability` sends behind a
+    write; `traced`: whether traces are on.
     """
     commands: list[Command] = [("TIME",), ("PING",), ("SCRIPT LOAD", "return 1")]
     if waiting is not None:
@@ -97,16 +102,16 @@ def trials(
     found += [
         Trial(command=(name, channel, *rest), target=channel, kind=Kind.CHANNEL)
         for name, rest, names in (
-            ("SUBSCRIBE", (), (*channels.heard, keys.MARKS)),
-            ("PUBLISH", ("x",), (*channels.told, keys.MARKS)),
+            ("SUBSCRIBE", (), (*channels.heard, keys.marks(realm))),
+            ("PUBLISH", ("x",), (*channels.told, keys.marks(realm))),
         )
         for channel in names
     ]
     found.append(Trial(command=("PUBSUB NUMSUB", channels.told[0])))
-    found += _of_requests()
-    found += _on(keys.hearing(channels.heard), "HMGET", "HSET")
-    found += _on(keys.text(keys.hand_made_metadata("x")), "MGET")
-    found += _on(keys.PODS, *_of_any_type())
+    found += _of_requests(realm)
+    found += _on(keys.hearing(realm, channels.heard), "HMGET", "HSET")
+    found += _on(keys.text(keys.hand_made_metadata("x", realm)), "MGET")
+    found += _on(keys.pods(realm), *_of_any_type())
     for queue in queues:
         found += _of_queue(queue)
         if traced:
@@ -160,19 +165,20 @@ def _type_of(command: str) -> str:
     return {"H": "hash", "X": "stream", "Z": "zset"}.get(command[0], "any")
 
 
-def _of_requests() -> list[Trial]:
+def _of_requests(realm: str) -> list[Trial]:
+    requests = keys.requests(realm)
     commands: tuple[Command, ...] = (
-        ("XGROUP CREATE", keys.REQUESTS, keys.GROUP, "0", "MKSTREAM"),
-        ("XGROUP DELCONSUMER", keys.REQUESTS, keys.GROUP, "x"),
-        ("XINFO CONSUMERS", keys.REQUESTS, keys.GROUP),
-        ("XAUTOCLAIM", keys.REQUESTS, keys.GROUP, "x", 0, "0-0"),
-        ("XREADGROUP", "GROUP", keys.GROUP, "x", "STREAMS", keys.REQUESTS, ">"),
-        ("EVALSHA", scripts.every()[0].sha, 1, keys.REQUESTS),
+        ("XGROUP CREATE", requests, keys.GROUP, "0", "MKSTREAM"),
+        ("XGROUP DELCONSUMER", requests, keys.GROUP, "x"),
+        ("XINFO CONSUMERS", requests, keys.GROUP),
+        ("XAUTOCLAIM", requests, keys.GROUP, "x", 0, "0-0"),
+        ("XREADGROUP", "GROUP", keys.GROUP, "x", "STREAMS", requests, ">"),
+        ("EVALSHA", scripts.every()[0].sha, 1, requests),
     )
     return [
-        *_on(keys.REQUESTS, "XACK", "XDEL"),
-        *_on(keys.HEARD, "XDEL", "XRANGE"),
-        *(Trial(command=command, target=keys.REQUESTS, kind=Kind.KEY) for command in commands),
+        *_on(requests, "XACK", "XDEL"),
+        *_on(keys.heard(realm), "XDEL", "XRANGE"),
+        *(Trial(command=command, target=requests, kind=Kind.KEY) for command in commands),
     ]
 
 
@@ -194,15 +200,15 @@ def refusal(trial: Trial, error: str) -> Refusal:
     return Refusal(kind=Kind.OTHER, name=f"{trial.name}: {error}")
 
 
-def grants(refusals: Sequence[Refusal]) -> str:
-    """The ACL rules that this user lacks, as a sentence."""
+def grants(refusals: Sequence[Refusal], realm: str = NO_REALM) -> str:
+    """The ACL rules that this user of a realm lacks, as a sentence."""
     by_kind = {
         kind: [each.name for each in refusals if each.kind is kind]
         for kind in (Kind.COMMAND, Kind.KEY, Kind.CHANNEL)
     }
     rules = [f"+{name.lower().replace(' ', '|')}" for name in by_kind[Kind.COMMAND]]
     if by_kind[Kind.KEY]:
-        rules += [f"~{pattern}" for pattern in keys.PATTERNS]
+        rules += [f"~{pattern}" for pattern in keys.patterns(realm)]
     rules += [f"&{name}" for name in by_kind[Kind.CHANNEL]]
     if not rules:
         return "See what Redis says to each command."

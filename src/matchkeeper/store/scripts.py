@@ -76,12 +76,16 @@ class Key:
         """An example of the key in a queue. `part` gets the name of another part and says what
         stands for it.
         """
-        parts = [queue if is_queue else part(name) for name, is_queue in self._parts.items()]
+        known = {
+            "realm": queue.realm,
+            **{name: queue for name, is_it in self._parts.items() if is_it},
+        }
+        parts = [known[name] if name in known else part(name) for name in self._parts]
         return keys.text(keys.raw(self._make(*parts)))
 
     def made(self, values: Mapping[str, Any]) -> Sequence[str | bytes]:
         """As a call has it."""
-        return [self._make(*[values[part] for part in self._parts])]
+        return [self._make(*[_part(values, name) for name in self._parts])]
 
 
 class ColumnKey(Key):
@@ -103,9 +107,16 @@ class ColumnKey(Key):
         def of_rows(part: str) -> Iterable[Any]:
             if part in fields:
                 return map(attrgetter(part), rows)
-            return repeat(values[part]) if part in values else rows
+            return repeat(_part(values, part)) if part in values or part == "realm" else rows
 
         return list(map(self._make, *map(of_rows, self._parts)))
+
+
+def _part(values: Mapping[str, Any], name: str) -> Any:
+    """A part of a key. The realm is that of the queue, where no parameter says it."""
+    if name == "realm" and name not in values:
+        return values["queue"].realm
+    return values[name]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The servers on one Redis: which live, their settings, and what operators decided for all."""
+"""The servers of one realm: which live, their settings, and what operators decided for all."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import msgspec
 from redis.asyncio import Redis
 
 from matchkeeper.domain.agreement import ModeState, Peer, Shared
-from matchkeeper.domain.realm import QueueName
+from matchkeeper.domain.realm import NO_REALM, QueueName
 from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
-from matchkeeper.store.scripts import script
+from matchkeeper.store.scripts import Unsent, script
 
 _SILENT = timedelta(seconds=10)
 _REMEMBERED = timedelta(days=1)
@@ -33,11 +33,17 @@ class Roster:
 
 @script(
     tuple[int, Sequence[bytes], Sequence[bytes]],
-    keys.settings,
-    servers=keys.SERVERS,
-    modes=keys.MODES,
+    *(keys.settings, keys.servers, keys.modes, keys.clock),
 )
-def beat(*, server: str, digest: str, text: str, silent_seconds: float, kept_seconds: int) -> None:
+def beat(
+    *,
+    realm: Unsent[str],
+    server: str,
+    digest: str,
+    text: str,
+    silent_seconds: float,
+    kept_seconds: int,
+) -> None:
     """The number of these settings (0: their text is wanted); name, digest and number of each
     server that lives; the states of each mode.
 
@@ -46,8 +52,8 @@ def beat(*, server: str, digest: str, text: str, silent_seconds: float, kept_sec
     """
 
 
-@script(bytes, modes=keys.MODES)
-def mode_state(*, mode: str, state: ModeState | Literal[""]) -> None:
+@script(bytes, keys.modes)
+def mode_state(*, realm: Unsent[str], mode: str, state: ModeState | Literal[""]) -> None:
     """The states of a mode now, separated by spaces; an empty `state` removes all."""
 
 
@@ -57,8 +63,9 @@ class Servers:
     `me` is the id of this server, which no other process has.
     """
 
-    def __init__(self, connection: Connection, *, me: str) -> None:
+    def __init__(self, connection: Connection, *, me: str, realm: str = NO_REALM) -> None:
         self._connection = connection
+        self._realm = realm
         self._me = me
         self._own = ""
         self._known: dict[str, Shared] = {}
@@ -85,12 +92,15 @@ class Servers:
         """Drains or pauses a mode; None: the mode goes on as usual. Returns the states that hold
         now.
         """
-        states = await self._connection.script(mode_state(mode=queue.mode, state=state or ""))
+        states = await self._connection.script(
+            mode_state(realm=queue.realm, mode=queue.mode, state=state or "")
+        )
         return _read_states(states)
 
     async def _beat(self, digest: str, text: str) -> tuple[int, Sequence[bytes], Sequence[bytes]]:
         return await self._connection.script(
             beat(
+                realm=self._realm,
                 server=self._me,
                 digest=digest,
                 text=text,
@@ -121,7 +131,7 @@ class Servers:
         async def read(redis: Redis) -> list[Any]:
             async with redis.pipeline(transaction=False) as pipe:
                 for digest in digests:
-                    pipe.hget(keys.settings(digest), "text")
+                    pipe.hget(keys.settings(digest, self._realm), "text")
                 return list(await pipe.execute())
 
         for digest, text in zip(

@@ -11,7 +11,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from ..domain.realm import QueueName
+from ..domain.realm import NO_REALM, QueueName
 from . import keys
 from .connection import Connection
 from .scripts import Unsent, script
@@ -24,17 +24,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One request in a stream. Both texts are as they came, unchecked."""
 
     stream: str
-    """Key of the stream: `keys.REQUESTS`, or `keys.HEARD` for what was heard on Pub/Sub."""
+    """Key of the stream: `keys.requests`, or `keys.heard` for what was heard on Pub/Sub."""
     entry_id: str
     kind: str
     body: bytes
     since: int = 0
     """Of what was heard by Pub/Sub: since when it may have been sent, Unix milliseconds, or 0."""
-
-    @property
-    def group(self) -> str:
-        """The group of the stream's readers; empty where it has one reader."""
-        return keys.GROUP if self.stream == keys.REQUESTS else ""
+    group: str = ""
+    """The group of the stream's readers; empty where it has one reader."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +50,7 @@ class Submitted(StrEnum):
 
 
 def as_named(stream: str) -> str:
-    """A stream of requests: `keys.REQUESTS` or `keys.HEARD`."""
+    """A stream of requests: `keys.requests` or `keys.heard`."""
     return stream
 
 
@@ -61,7 +58,7 @@ def _submitted(reply: Any) -> tuple[Submitted, str]:
     return Submitted(reply[0].decode()), reply[1].decode() if len(reply) > 1 else ""
 
 
-@script(bool, keys.dead, requests=as_named)
+@script(bool, keys.dead, keys.clock, requests=as_named)
 def bury(
     *,
     queue: Unsent[QueueName],
@@ -77,21 +74,25 @@ def bury(
     """Whether the request was still there. `kept`: how many dead letters are kept."""
 
 
-@script(int, requests=as_named, durable=keys.REQUESTS)
-def hand_on(*, stream: Unsent[str], group: str, entry_ids: Sequence[str]) -> None:
+@script(int, requests=as_named, durable=keys.requests)
+def hand_on(
+    *, realm: Unsent[str], stream: Unsent[str], group: str, entry_ids: Sequence[str]
+) -> None:
     """How many of the entries were there."""
 
 
-@script(_submitted, documented=True, requests=keys.REQUESTS)
-def submit(*, limit: int, kind: str, body: bytes) -> None:
+@script(_submitted, keys.requests, documented=True)
+def submit(*, realm: Unsent[str], limit: int, kind: str, body: bytes) -> None:
     """What came of a request, and the id of its entry. `limit`: how many may wait."""
 
 
 class RequestStream:
-    """The stream of requests, read as one consumer of its group."""
+    """The stream of a realm's requests, read as one consumer of its group."""
 
-    def __init__(self, connection: Connection, *, me: str) -> None:
+    def __init__(self, connection: Connection, *, me: str, realm: str = NO_REALM) -> None:
         self._connection = connection
+        self._realm = realm
+        self._key = keys.requests(realm)
         self._me = me
 
     async def prepare(self) -> None:
@@ -102,7 +103,7 @@ class RequestStream:
 
         async def create(redis: Redis) -> None:
             try:
-                await redis.xgroup_create(keys.REQUESTS, keys.GROUP, id="0", mkstream=True)
+                await redis.xgroup_create(self._key, keys.GROUP, id="0", mkstream=True)
             except ResponseError as error:
                 if not str(error).startswith("BUSYGROUP"):
                     raise
@@ -115,11 +116,11 @@ class RequestStream:
 
         async def fetch(redis: Redis) -> Any:
             return await redis.execute_command(
-                *self._command(count), "BLOCK", block_ms, "STREAMS", keys.REQUESTS, ">"
+                *self._command(count), "BLOCK", block_ms, "STREAMS", self._key, ">"
             )
 
         reply = await self._connection.once("read requests", fetch, seconds=block.total_seconds())
-        return _entries(_raw(reply))
+        return self._entries(_raw(reply))
 
     async def reread(self, *, after: str, count: int) -> Part:
         """Requests that this consumer was given before and did not finish, behind the entry
@@ -128,12 +129,12 @@ class RequestStream:
 
         async def fetch(redis: Redis) -> Any:
             return await redis.execute_command(
-                *self._command(count), "STREAMS", keys.REQUESTS, after or "0"
+                *self._command(count), "STREAMS", self._key, after or "0"
             )
 
         found = list(_raw(await self._connection.run("reread requests", fetch)))
         # Entries without fields were deleted since; many of them may stand before the others.
-        return Part(entries=_entries(found), after=found[-1][0].decode() if found else "")
+        return Part(entries=self._entries(found), after=found[-1][0].decode() if found else "")
 
     async def take_over(self, *, idle: timedelta, after: str, count: int) -> Part:
         """Requests that another consumer was given and has not finished for `idle`, from `after`
@@ -143,7 +144,7 @@ class RequestStream:
 
         async def fetch(redis: Redis) -> Any:
             reply = await redis.execute_command(
-                *("XAUTOCLAIM", keys.REQUESTS, keys.GROUP, self._me, idle_ms),
+                *("XAUTOCLAIM", self._key, keys.GROUP, self._me, idle_ms),
                 *(after or "0-0", "COUNT", count),
             )
             return reply[:2]
@@ -151,7 +152,7 @@ class RequestStream:
         # Redis looks at some at a time: idle entries may stand behind others that are not.
         cursor, claimed = await self._connection.run("take over requests", fetch)
         end = cursor == b"0-0"
-        return Part(entries=_entries(claimed), after="" if end else cursor.decode())
+        return Part(entries=self._entries(claimed), after="" if end else cursor.decode())
 
     async def discard(self, entry: Entry) -> bool:
         """Removes a request that will not be done. Returns whether it was still there."""
@@ -189,7 +190,7 @@ class RequestStream:
         """
         ids = [entry.entry_id for entry in entries]
         return await self._connection.script(
-            hand_on(stream=stream, group=entries[0].group, entry_ids=ids)
+            hand_on(realm=self._realm, stream=stream, group=entries[0].group, entry_ids=ids)
         )
 
     async def leave(self, *, gone_for: timedelta) -> None:
@@ -197,10 +198,10 @@ class RequestStream:
         gone_ms = gone_for.total_seconds() * 1000
 
         async def tidy(redis: Redis) -> None:
-            for consumer in await redis.xinfo_consumers(keys.REQUESTS, keys.GROUP):
+            for consumer in await redis.xinfo_consumers(self._key, keys.GROUP):
                 mine = consumer["name"] == self._me.encode()
                 if consumer["pending"] == 0 and (mine or consumer["idle"] > gone_ms):
-                    await redis.xgroup_delconsumer(keys.REQUESTS, keys.GROUP, consumer["name"])
+                    await redis.xgroup_delconsumer(self._key, keys.GROUP, consumer["name"])
 
         await self._connection.run("leave stream", tidy)
 
@@ -209,8 +210,11 @@ class RequestStream:
         returns the id of its entry; empty where it has none.
         """
         return await self._connection.script(
-            submit(limit=limit, kind=kind, body=body), durable=True
+            submit(realm=self._realm, limit=limit, kind=kind, body=body), durable=True
         )
+
+    def _entries(self, found: Iterable[tuple[bytes, Any]]) -> list[Entry]:
+        return [entry_of(self._key, *each, group=keys.GROUP) for each in found if each[1]]
 
     def _command(self, count: int) -> tuple[str | int, ...]:
         return ("XREADGROUP", "GROUP", keys.GROUP, self._me, "COUNT", count)
@@ -221,10 +225,6 @@ def _raw(reply: Any) -> Iterator[tuple[bytes, Any]]:
     pairs = reply.items() if isinstance(reply, dict) else reply or ()
     for _, entries in pairs:
         yield from _flat(entries)
-
-
-def _entries(found: Iterable[tuple[bytes, Any]]) -> list[Entry]:
-    return [entry_of(keys.REQUESTS, *each) for each in found if each[1]]
 
 
 def _flat(entries: Any) -> Any:
@@ -244,8 +244,8 @@ def milliseconds_in(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) == _DIGITS else 0
 
 
-def entry_of(stream: str, entry_id: bytes, fields: Any) -> Entry:
-    """An entry as Redis sends it."""
+def entry_of(stream: str, entry_id: bytes, fields: Any, *, group: str = "") -> Entry:
+    """An entry as Redis sends it. `group`: of the stream's readers."""
     values = (
         fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))
     )
@@ -254,5 +254,6 @@ def entry_of(stream: str, entry_id: bytes, fields: Any) -> Entry:
         entry_id=entry_id.decode(),
         kind=values.get(b"kind", b"").decode("utf-8", "replace"),
         body=values.get(b"body", b""),
+        group=group,
         since=milliseconds_in(values.get(b"since", b"").decode("utf-8", "replace")),
     )

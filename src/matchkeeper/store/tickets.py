@@ -91,7 +91,7 @@ def _ids(reply: Sequence[bytes]) -> set[str]:
 
 @script(
     _ids,
-    *(keys.answered, keys.queue, keys.metadata, keys.dead, keys.history),
+    *(keys.answered, keys.queue, keys.metadata, keys.dead, keys.history, keys.clock),
     each("letters", hand_made_metadata=keys.hand_made_metadata),
 )
 def set_aside(
@@ -107,10 +107,7 @@ def set_aside(
 
 @script(
     _ids,
-    keys.answered,
-    keys.queue,
-    keys.metadata,
-    keys.history,
+    *(keys.answered, keys.queue, keys.metadata, keys.history, keys.clock),
     each("tickets", hand_made_metadata=keys.hand_made_metadata),
 )
 def expire(
@@ -161,8 +158,8 @@ class TicketStore:
         }
         call = enqueue(
             queue=queue,
-            scope=queue if self._several else None,
-            stream=_stream(batch),
+            scope=self._scope(queue),
+            stream=_stream(queue, batch),
             packed=packed,
             asked=_asked(batch),
             others=others(queue, self._queues),
@@ -175,14 +172,17 @@ class TicketStore:
         """Takes players out of a queue because they ask to leave; streams as in `enqueue`."""
         call = dequeue(
             queue=queue,
-            scope=queue if self._several else None,
-            stream=_stream(batch),
+            scope=self._scope(queue),
+            stream=_stream(queue, batch),
             packed=self._packed(queue, batch),
             asked=_asked(batch),
             others=others(queue, self._queues) if self._several else [],
         )
         answers = await self._connection.script(call, durable=True)
         return _outcomes(batch, answers)
+
+    def _scope(self, queue: QueueName) -> QueueName:
+        return queue if self._several else QueueName(realm=queue.realm, mode="")
 
     def _packed(self, queue: QueueName, batch: Sequence[Heard]) -> dict[str, object]:
         return {
@@ -220,7 +220,9 @@ class TicketStore:
 
         async def get(redis: Redis) -> tuple[Any, dict[bytes, bytes]]:
             there = still_there(places, await run(redis, call))
-            return there, await _hand_made(redis, [each[0] for each in there if each[2] is None])
+            return there, await _hand_made(
+                redis, mode.queue.realm, [each[0] for each in there if each[2] is None]
+            )
 
         return fetched(mode, *await self._connection.run("fetch", get))
 
@@ -307,9 +309,9 @@ def _asked(batch: Sequence[Heard]) -> list[Asked]:
     ]
 
 
-def _stream(batch: Sequence[Heard]) -> str:
+def _stream(queue: QueueName, batch: Sequence[Heard]) -> str:
     entry = batch[0].entry
-    return entry.stream if entry else keys.REQUESTS
+    return entry.stream if entry else keys.requests(queue.realm)
 
 
 def _repeats(heard: Heard) -> bool:
@@ -339,8 +341,8 @@ def _outcomes(
     ]
 
 
-async def _hand_made(redis: Redis, ids: Sequence[bytes]) -> dict[bytes, bytes]:
+async def _hand_made(redis: Redis, realm: str, ids: Sequence[bytes]) -> dict[bytes, bytes]:
     if not ids:
         return {}
-    texts: Any = await redis.mget(map(keys.hand_made_metadata, ids))
+    texts: Any = await redis.mget([keys.hand_made_metadata(each, realm) for each in ids])
     return {each: text for each, text in zip(ids, texts, strict=True) if text is not None}

@@ -14,7 +14,7 @@ from crowd.mix import Mix
 from crowd.pods import treat
 from crowd.requests import Names
 from matchkeeper.domain.mode import Handoff
-from matchkeeper.domain.realm import QueueName
+from matchkeeper.domain.realm import NO_REALM, QueueName
 from matchkeeper.errors import StoreError
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.durability import Durability
@@ -36,6 +36,7 @@ _IN_HAND = 20_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Offer:
     request: BattleRequest
+    queue: QueueName
     pod: str
     token: str
 
@@ -43,7 +44,7 @@ class _Offer:
         """What the script says to this game server."""
         request = self.request
         return await call(
-            QueueName.of(request.game_mode),
+            self.queue,
             request.match_id,
             epoch=request.epoch,
             pod_id=self.pod,
@@ -58,6 +59,7 @@ class Pods:
         self,
         *,
         names: Names,
+        realm: str = NO_REALM,
         count: int,
         mix: Mix[PodBehaviour],
         ledger: Ledger,
@@ -67,6 +69,7 @@ class Pods:
         rng: random.Random,
     ) -> None:
         self._names = names
+        self._realm = realm
         self._pods = names.pods(count)
         behaviours = mix.spread(count)
         rng.shuffle(behaviours)
@@ -133,7 +136,8 @@ class Pods:
         async with asyncio.TaskGroup() as group:
             for pod in pods:
                 token = f"{self._rng.getrandbits(64):016x}"
-                offer = _Offer(request=request, pod=pod, token=token)
+                queue = QueueName.of(request.game_mode, self._realm)
+                offer = _Offer(request=request, queue=queue, pod=pod, token=token)
                 group.create_task(self._treat(offer, behaviour))
 
     def _up(self) -> list[str]:

@@ -19,6 +19,7 @@ from crowd.mix import Mix
 from crowd.people import CrowdOptions, Person, crowd
 from crowd.requests import Names, Request, Via, Writer
 from crowd.wire import told
+from matchkeeper.domain.realm import NO_REALM
 from matchkeeper.errors import StoreError, StoreUnavailableError
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.store.batching import BatchingConnection
@@ -51,6 +52,7 @@ class Target:
     dequeue_channel: str = "match:dequeue:request"
     result_channel: str = "pod:{pod_id}:match_result"
     battle_channel: str = "battle:request"
+    realm: str = NO_REALM
     max_message_bytes: int = 65_536
     sizes: dict[str, int] = field(default_factory=dict)
     """Players of a match, by mode, as far as known."""
@@ -98,7 +100,7 @@ class Swarm:
         self._names = Names(run=run)
         self._rng = random.Random(options.crowd.seed)  # noqa: S311  # the same each time
         self._connection = self._connect(run)
-        self._stream = RequestStream(self._connection, me=run)
+        self._stream = RequestStream(self._connection, me=run, realm=target.realm)
         self.tally = Tally()
         self.ledger = Ledger(
             names=self._names,
@@ -110,11 +112,14 @@ class Swarm:
         )
         self._pods = Pods(
             names=self._names,
+            realm=target.realm,
             count=options.pods,
             mix=options.pod_mix,
             ledger=self.ledger,
             matches=MatchStore(self._connection, queues=()),
-            coordination=Coordination(self._connection, new_token=secrets.token_hex),
+            coordination=Coordination(
+                self._connection, new_token=secrets.token_hex, realm=target.realm
+            ),
             now=self.now,
             rng=self._rng,
         )

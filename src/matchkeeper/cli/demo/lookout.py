@@ -40,7 +40,7 @@ class Lookout:
     ) -> None:
         self._stores = stores
         self._operator = operator_for(settings, stores)
-        self._channel = settings.matchmaking.battle_request_channel
+        self._channel = settings.matchmaking.offers
         self._ledger = ledger
         self._away = away
         self._nowhere_since: dict[str, float] = {}

@@ -155,6 +155,7 @@ class _Demo:
         prefix = "" if own is not None else f"{new_token()[:6]}-"
         self._world = World(
             redis_url,
+            realm=settings.matchmaking.realm,
             pods=options.pods,
             day=self._day,
             modes=self._modes,

@@ -19,6 +19,7 @@ from matchkeeper.cli.demo.day import Day
 from matchkeeper.cli.demo.ledger import Fate, Ledger, Stay
 from matchkeeper.client import GameServer, Offer, RefusedError
 from matchkeeper.domain.mode import GameMode, Handoff
+from matchkeeper.domain.realm import NO_REALM
 from matchkeeper.errors import MatchkeeperError
 
 _TIMEOUT = timedelta(seconds=2)
@@ -72,6 +73,7 @@ class World:
         self,
         redis_url: str,
         *,
+        realm: str = NO_REALM,
         pods: int,
         day: Day,
         modes: Sequence[GameMode],
@@ -80,6 +82,7 @@ class World:
         prefix: str,
     ) -> None:
         self._redis_url = redis_url
+        self._realm = realm
         self._modes = {mode.name: mode for mode in modes}
         self._people = crowd(
             CrowdOptions(
@@ -122,6 +125,7 @@ class World:
             server = GameServer(
                 self._redis_url,
                 pod_id=name,
+                realm=self._realm,
                 battle_request_channel=f"{name}:plays:nothing",
                 timeout=_TIMEOUT,
             )
@@ -194,7 +198,7 @@ class World:
 
     async def _play(self, name: str) -> None:
         """Takes matches until the pods are to end; it brings matches in hand to their end."""
-        server = GameServer(self._redis_url, pod_id=name, timeout=_TIMEOUT)
+        server = GameServer(self._redis_url, pod_id=name, realm=self._realm, timeout=_TIMEOUT)
         async with server, asyncio.TaskGroup() as hands:
             offers = hands.create_task(self._take_offers(server, hands))
             await self.pods_play.is_off()

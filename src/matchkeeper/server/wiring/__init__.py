@@ -177,7 +177,7 @@ class _Wiring:
         self._queues: dict[QueueName, Rounds] = {}
         self._game_servers = GameServers(
             GameServerMonitor(settings.alerts, clock=runtime.clock),
-            channel=self._matchmaking.battle_request_channel,
+            channel=self._matchmaking.offers,
             alerter=self._alerter,
             facts=self._facts,
             on_recovery=self._wake_all,
@@ -247,7 +247,7 @@ class _Wiring:
         watch = Watch(
             self._modes,
             self._runtime,
-            channel=self._matchmaking.battle_request_channel,
+            channel=self._matchmaking.offers,
             tickets=self._stores.tickets,
             dead_letters=self._stores.dead_letters,
             coordination=self._stores.coordination,

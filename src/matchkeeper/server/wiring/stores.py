@@ -172,7 +172,7 @@ def stores_for(
         rng=rng,
         stop=stop,
     )
-    queues = [mode.queue for mode in settings.modes()]
+    realm, queues = matchmaking.realm, [mode.queue for mode in settings.modes()]
     return Stores(
         connection=connection,
         tickets=TicketStore(
@@ -185,12 +185,12 @@ def stores_for(
             connection, queues=queues, several_queues=matchmaking.allow_multiple_queues
         ),
         dead_letters=DeadLetterStore(connection, queues=queues),
-        stream=RequestStream(connection, me=me),
-        coordination=Coordination(connection, new_token=token),
-        hearing=HearingStore(connection, me=me, channels=channels_of(settings).heard),
+        stream=RequestStream(connection, me=me, realm=realm),
+        coordination=Coordination(connection, new_token=token, realm=realm),
+        hearing=HearingStore(connection, me=me, channels=channels_of(settings).heard, realm=realm),
         history=History(connection, queues=queues),
-        servers=Servers(connection, me=me),
-        clock=RedisClock(connection, steady=clock),
+        servers=Servers(connection, me=me, realm=realm),
+        clock=RedisClock(connection, steady=clock, realm=realm),
     )
 
 
@@ -198,11 +198,8 @@ def channels_of(settings: Settings) -> Channels:
     """The Pub/Sub channels that a server needs rights to."""
     matchmaking = settings.matchmaking
     return Channels(
-        heard=(matchmaking.enqueue_request_channel, matchmaking.dequeue_request_channel),
-        told=(
-            matchmaking.battle_request_channel,
-            matchmaking.result_channel("*"),
-        ),
+        heard=matchmaking.requests,
+        told=(matchmaking.offers, matchmaking.result_channel("*")),
     )
 
 
@@ -213,10 +210,12 @@ def probe_for(
     # Rights are given by patterns: what holds for some modes holds for all.
     queues = [mode.queue for mode in settings.modes()[:_MODES_TRIED]]
     waiting = stores.connection.options.durability.command
+    realm = settings.matchmaking.realm
     return RedisProbe(
         stores.connection,
         # Traces tell by themselves which rights they lack; no other part needs these rights.
-        tried=trials(queues, channels_of(settings), waiting, traced=False),
+        realm=realm,
+        tried=trials(realm, queues, channels_of(settings), waiting, traced=False),
         events=events,
         stop=stop,
     )

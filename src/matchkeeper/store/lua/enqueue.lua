@@ -36,7 +36,7 @@ for i = 1, #ids do waiting[ids[i]] = scores[i] end
 -- batch is spread over more microseconds than it took. A score from the future, put there by hand, does
 -- not draw the others after it. Time may stand still, so `place` is the last one given in any queue.
 local last = redis.call('ZRANGE', queue, -1, -1, 'WITHSCORES')[2]
-local given = tonumber(redis.pcall('HGET', 'clock', 'place') or nil) or 0
+local given = tonumber(redis.pcall('HGET', clock, 'place') or nil) or 0
 local place_us = math.max(math.floor(now * 1000000), given)
 if last and tonumber(last) - now < 1 then
   place_us = math.max(place_us, math.floor(tonumber(last) * 1000000 + 0.5))
@@ -108,7 +108,7 @@ local answers = {0}
 -- include: outcomes
 tell_all('HSET', metadata, described)
 tell_all('ZADD', queue, standing)
-if #queued > 0 then redis.pcall('HSET', 'clock', 'place', string.format('%.0f', place_us)) end
+if #queued > 0 then redis.pcall('HSET', clock, 'place', string.format('%.0f', place_us)) end
 acknowledge(call)
 for _, i in ipairs(told) do redis.call('PUBLISH', call.channels[i], call.answers[i]) end
 note_players(history, now, 'queued', queued)

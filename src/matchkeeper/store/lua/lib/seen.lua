@@ -133,7 +133,7 @@ end
 -- Since when all is remembered, in the milliseconds by which the stream names its entries. A step back of
 -- the clock does not count. A step forward ends what Redis keeps for a time.
 local function remembered_since(call)
-  local stepped_at = tonumber(redis.pcall('HGET', 'clock', 'forgot') or nil) or 0
+  local stepped_at = tonumber(redis.pcall('HGET', clock, 'forgot') or nil) or 0
   return math.max((redis_now + math.max(offset or 0, 0)) * 1000 - call.memory_ms, stepped_at)
 end
 
