@@ -17,8 +17,10 @@ local function pairs_of(list)
   for i = 1, #list, 2 do found[#found + 1] = {list[i], list[i + 1]} end
   return found
 end
-for _, tag in ipairs(ARGV) do
-  local key = '{' .. tag .. '}'
+local realm = ARGV[1] ~= '' and '{' .. ARGV[1] .. '}' or nil
+for i = 2, #ARGV do
+  local tag = ARGV[i]
+  local key = realm and realm .. ':' .. tag or '{' .. tag .. '}'
   out.queues[tag] = pairs_of(redis.call('ZRANGE', 'queue:' .. key, 0, -1, 'WITHSCORES'))
   out.metadata[tag] = redis.call('HKEYS', 'metadata:' .. key)
   out.matched[tag] = pairs_of(redis.call('HGETALL', 'matched:' .. key))
@@ -37,10 +39,12 @@ for _, tag in ipairs(ARGV) do
     out.dead[#out.dead + 1] = entry[2][2]
   end
 end
-out.requests = redis.call('XLEN', 'match:requests') + redis.call('XLEN', 'heard')
+for _, stream in ipairs({'match:requests', 'heard'}) do
+  out.requests = out.requests + redis.call('XLEN', realm and stream .. ':' .. realm or stream)
+end
 return cjson.encode(out)
 """
-"""ARGV: the tags of the modes."""
+"""ARGV: the realm, or an empty text, and the modes in lower case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

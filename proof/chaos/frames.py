@@ -10,7 +10,7 @@ from matchkeeper.store import scripts
 _SIZED = b"$=!"
 _LISTS = b"*~>"
 _MAP = ord("%")
-_HEARS = re.compile(rb"\r\npod:([^\r]+):match_result\r\n")
+_HEARS = re.compile(rb"\r\npod:([^\r]+):match_result(?::\{[^}\r]*\})?\r\n")
 _NAMES = {each.sha.encode(): each.name for each in scripts.every()}
 
 

@@ -13,7 +13,8 @@ from proof.look import SCRIPT, read
 class Looker:
     """Each look tells only those started matches that are new."""
 
-    def __init__(self, tags: Sequence[str], *, replicas: int) -> None:
+    def __init__(self, tags: Sequence[str], *, realm: str, replicas: int) -> None:
+        self._realm = realm
         self._tags = tuple(tags)
         self._replicas = replicas
         self._started: set[str] = set()
@@ -25,7 +26,7 @@ class Looker:
         client = Client(port)
         try:
             text, _, reached = await client.call(
-                ("EVAL", SCRIPT, 0, *self._tags),
+                ("EVAL", SCRIPT, 0, self._realm, *self._tags),
                 # Behind a write, so that it waits for all that was seen.
                 ("SET", "chaos:looked", "1"),
                 ("WAIT", self._replicas, 500),

@@ -28,6 +28,7 @@ class Plan:
     """What a phase is to do."""
 
     name: str
+    realm: str
     replicas: int
     seconds: float
     crashes: int
@@ -65,11 +66,19 @@ class Outcome:
 
 
 def plans(options: Options) -> list[Plan]:
-    """Most of the time goes to crashes that come back from the AOF, the rest to failovers."""
+    """Most of the time goes to crashes that come back from the AOF, the rest to failovers, in a
+    realm.
+    """
     seconds, crashes = 60 * options.minutes, options.crashes
     return [
-        Plan(name="AOF", replicas=0, seconds=0.8 * seconds, crashes=int(0.95 * crashes)),
-        Plan(name="replica", replicas=1, seconds=0.2 * seconds, crashes=int(0.05 * crashes)),
+        Plan(name="AOF", realm="", replicas=0, seconds=0.8 * seconds, crashes=int(0.95 * crashes)),
+        Plan(
+            name="replica",
+            realm="eu",
+            replicas=1,
+            seconds=0.2 * seconds,
+            crashes=int(0.05 * crashes),
+        ),
     ]
 
 
@@ -78,6 +87,7 @@ async def run(plan: Plan, options: Options, show: Callable[[str], None]) -> Outc
     begun = time.monotonic()
     site = Site(
         options.folder / plan.name,
+        realm=plan.realm,
         replicas=plan.replicas,
         players_per_second=options.players_per_second,
         seed=options.seed,

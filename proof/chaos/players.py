@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crowd.history import Event, What
+from matchkeeper.domain.realm import in_realm
+from matchkeeper.store import keys
 from proof.chaos.notes import Notes
 from proof.chaos.settings import MEMORY_SECONDS, PodOptions
 from proof.chaos.wire import Client, WireError
@@ -60,6 +62,7 @@ class Players:
         submit: str,
     ) -> None:
         self._options = options
+        self._stream = keys.requests(options.realm)
         self._pods = pods
         self._client = client
         self._notes = notes
@@ -163,8 +166,9 @@ class Players:
     async def _send(self, player: Player, word: str, body: str) -> str:
         """The id of the entry, where the stream gave it one. Raises WireError."""
         if player.by_stream:
-            command = ("EVAL", self._submit_text, 1, "match:requests", _LIMIT, word, body)
+            command = ("EVAL", self._submit_text, 1, self._stream, _LIMIT, word, body)
             (reply,) = await self._client.call(command)
             return str(reply[1].decode()) if reply[0] == b"added" else ""
-        await self._client.call(("PUBLISH", f"match:{word}:request", body))
+        channel = in_realm(f"match:{word}:request", self._options.realm)
+        await self._client.call(("PUBLISH", channel, body))
         return ""

@@ -21,7 +21,9 @@ from crowd.history import What
 from crowd.pods import treat
 from crowd.wire import note
 from matchkeeper.client import GameServer
+from matchkeeper.domain.realm import in_realm
 from matchkeeper.errors import StoreError
+from matchkeeper.store import keys
 from matchkeeper.wire.answers import BattleRequest, decode_battle_request
 from proof.chaos.notes import Notes
 from proof.chaos.players import Players
@@ -53,10 +55,14 @@ class Pods:
         self._rng = random.Random(options.seed)
         self._notes = Notes(Path(options.notes))
         self._client = Client(options.port, timeout_seconds=DEADLINE_SECONDS)
+        self._shared = keys.pods(options.realm), keys.clock(options.realm)
         self._names = [f"{options.name}-{number}" for number in range(_PODS)]
         url, timeout = f"redis://127.0.0.1:{options.port}/0", timedelta(seconds=DEADLINE_SECONDS)
         # These only claim, confirm and decline: what they hear is noted here.
-        self._pods = [GameServer(url, pod_id=name, timeout=timeout) for name in self._names]
+        self._pods = [
+            GameServer(url, pod_id=name, realm=options.realm, timeout=timeout)
+            for name in self._names
+        ]
         self._players = Players(
             options,
             self._names,
@@ -91,8 +97,8 @@ class Pods:
             self._notes.now(what, who=name)
 
     async def _hear(self, line: Line) -> None:
-        channels = [f"pod:{name}:match_result" for name in self._names]
-        line.send("SUBSCRIBE", "battle:request", *channels)
+        channels = ["battle:request", *(f"pod:{name}:match_result" for name in self._names)]
+        line.send("SUBSCRIBE", *(in_realm(each, self._options.realm) for each in channels))
         pinged, confirmed = False, 0
         while True:
             try:
@@ -168,7 +174,7 @@ class Pods:
         while True:
             for name in self._names:
                 with suppress(WireError):
-                    command = ("EVAL", _TEXTS["heartbeat"], 2, "pods", "clock", name, "here")
+                    command = ("EVAL", _TEXTS["heartbeat"], 2, *self._shared, name, "here")
                     await self._client.call(command)
             await asyncio.sleep(1)
 

@@ -75,6 +75,7 @@ class PodOptions:
     start: int
     """How often the process was started; it has other players each time."""
     port: int
+    realm: str = ""
     notes: str
     stop: str
     """A file; once it is there, no more players come."""
@@ -95,7 +96,9 @@ class PodOptions:
         return msgspec.json.decode(text, type=cls)
 
 
-def server_environment(port: int, durability: str, edition: int = 0) -> dict[str, str]:
+def server_environment(
+    port: int, durability: str, edition: int = 0, *, realm: str = ""
+) -> dict[str, str]:
     """The settings of a match server, whose times are short so that much happens in little time."""
     settings = {
         "REDIS__URL": f"redis://127.0.0.1:{port}/0",
@@ -120,6 +123,7 @@ def server_environment(port: int, durability: str, edition: int = 0) -> dict[str
         "MATCHMAKING__UNSTARTED_REFUSAL_MAX_SECONDS": 8,
         "RETRY__REQUEST_MEMORY_SECONDS": MEMORY_SECONDS,
         "MATCHMAKING__POD_HEARTBEAT_TIMEOUT_SECONDS": 4,
+        "MATCHMAKING__REALM": realm,
         "MATCHMAKING__GAME_MODES": json.dumps(_modes(edition)),
     }
     return {f"MATCHKEEPER_{name}": str(value) for name, value in settings.items()}

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from crowd.history import State, What
+from matchkeeper.store import keys
 from proof.chaos.look import Looker
 from proof.chaos.notes import Notes
 from proof.chaos.processes import Child
@@ -28,11 +29,14 @@ _IN_STEP_SECONDS = 20.0
 
 
 class Site:
-    """The processes of a phase. `replicas`: how many Valkeys follow the first one, 0 or 1."""
+    """The processes of a phase, all of one realm. `replicas`: how many Valkeys follow the first
+    one, 0 or 1.
+    """
 
     def __init__(
-        self, folder: Path, *, replicas: int, players_per_second: float, seed: int
+        self, folder: Path, *, realm: str, replicas: int, players_per_second: float, seed: int
     ) -> None:
+        self.realm = realm
         self.replicas = replicas
         self.primary = Valkey(folder / "valkey-1", appends=not replicas)
         self.replica = Valkey(folder / "valkey-2", appends=False)
@@ -45,7 +49,7 @@ class Site:
         self._run = f"{random.SystemRandom().randrange(16**4):04x}"
         self._rate = players_per_second / _POD_PROCESSES
         self._seed = seed
-        self._looker = Looker(tuple(sizes(0)), replicas=replicas)
+        self._looker = Looker(tuple(sizes(0)), realm=realm, replicas=replicas)
         self._stop = folder / "stop"
         self._editions: dict[str, int] = {}
         """The edition of the settings of each server."""
@@ -118,7 +122,7 @@ class Site:
         """The server that hears Pub/Sub now, if it can be told."""
         holder = b""
         with suppress(WireError):
-            holder = await ask(self.primary.port, "HGET", "hearing", "holder") or b""
+            holder = await ask(self.primary.port, "HGET", keys.hearing(self.realm), "holder") or b""
         return [each for each in self.servers if f"-{each.pid}-" in holder.decode()]
 
     async def all_gone(self) -> None:
@@ -218,7 +222,7 @@ class Site:
         def command(_start: int) -> tuple[list[str], dict[str, str]]:
             edition = self._editions[name]
             return ["matchkeeper", "serve"], server_environment(
-                self.proxy.port, durability, edition
+                self.proxy.port, durability, edition, realm=self.realm
             )
 
         return Child(name, self._folder, command)
@@ -232,6 +236,7 @@ class Site:
                 name=f"{self._run}.{name}",
                 start=start,
                 port=self.proxy.port,
+                realm=self.realm,
                 notes=str(self._folder / f"{name}.jsonl"),
                 stop=str(self._stop),
                 swallow=str(self._swallow(name)),

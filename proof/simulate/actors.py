@@ -20,9 +20,11 @@ from crowd.history import History, What
 from crowd.pods import treat
 from matchkeeper.client import GameServer, Offer, RefusedError
 from matchkeeper.config import Settings
+from matchkeeper.domain.realm import QueueName, in_realm
 from matchkeeper.errors import StoreError
 from matchkeeper.server.lifecycle import MatchServer
 from matchkeeper.server.wiring import build
+from matchkeeper.store import keys
 from proof.simulate.backend import EPOCH
 from proof.simulate.defects import unexpected
 from proof.simulate.link import Endpoint
@@ -71,6 +73,11 @@ class World:
         self.heard = Heard(sizes, lambda sizes: self.note(What.SIZED, who="operator", sizes=sizes))
 
     @property
+    def realm(self) -> str:
+        """Of all servers and pods."""
+        return self.settings.matchmaking.realm
+
+    @property
     def frozen(self) -> bool:
         """Whether some process does not run now, and will run again."""
         return any(each.frozen for each in (*self.servers.values(), *self.pods.values()))
@@ -82,16 +89,17 @@ class World:
 
     def settings_seen(self) -> int:
         """How many different settings servers have had."""
-        args = (b"HGET", b"servers", b"count")
+        args = (b"HGET", keys.servers(self.realm).encode(), b"count")
         return int(self.network.backend.admin(self.loop.time(), *args) or 0)
 
     def put_by_hand(self, player: str, *, mode: str, metadata: bytes) -> None:
         """What an operator does with two commands."""
         self.note(What.ASKED, player=player, mode=mode, word="enqueue")
+        queue = QueueName.of(mode, self.realm)
         now = b"%.3f" % (EPOCH + self.loop.time())
         for args in (
-            (b"HSET", f"metadata:{{{mode}}}".encode(), player.encode(), metadata),
-            (b"ZADD", f"queue:{{{mode}}}".encode(), now, player.encode()),
+            (b"HSET", keys.metadata(queue).encode(), player.encode(), metadata),
+            (b"ZADD", keys.queue(queue).encode(), now, player.encode()),
         ):
             self.network.backend.admin(self.loop.time(), *args)
 
@@ -227,6 +235,7 @@ class Pod(Process):
         client = GameServer(
             URL,
             pod_id=self.name,
+            realm=world.realm,
             timeout=world.timeout,
             clock=world.loop.time,
             rng=random.Random(world.rng.random()),  # the seed decides
@@ -346,7 +355,7 @@ class Player:
 
     async def _publish(self, client: GameServer, word: str) -> None:
         body = {"player_id": self.name, "game_mode": self.mode, "pod_id": self.pod, "metadata": {}}
-        channel = f"match:{word}:request"
+        channel = in_realm(f"match:{word}:request", self.world.realm)
         if self.again_after is not None:
             self.asked += 1
             body["request_id"] = f"{self.name} {self.asked}"

@@ -213,9 +213,9 @@ class Backend:
         reader.feed(self._admin.wire(now, args))
         return reader.gets()
 
-    def look(self, tags: tuple[str, ...]) -> Look:
+    def look(self, realm: str, tags: tuple[str, ...]) -> Look:
         """What stands in Redis."""
-        args = (tag.encode() for tag in tags)
+        args = (each.encode() for each in (realm, *tags))
         return read(self._admin.call(b"EVAL", SCRIPT.encode(), b"0", *args), tags)
 
     def step_clock(self, now: float, seconds: float) -> None:

@@ -20,6 +20,8 @@ _RATE = 0.04
 _SHARES = (0.0, 0.2, 1.0)
 """Shares of that rate, used where a twist alone is harm enough."""
 _LAST = 600
+_SEEDS_OF_A_REALM = 2
+"""Of three; the others are played without a realm."""
 _TWISTED = 0.12
 """The share of random runs that have a certain twist."""
 
@@ -91,7 +93,9 @@ def play(backend: Backend, job: Job) -> tuple[Result, Mapping[int, Fault]]:
     else:
         plan = Exactly(faults=dict(job.faults))
     given = settings(
-        several=Twist.SEVERAL in job.twists, at_once=1 if Twist.UNEQUAL in job.twists else 200
+        several=Twist.SEVERAL in job.twists,
+        at_once=1 if Twist.UNEQUAL in job.twists else 200,
+        realm="eu" if job.seed % 3 == _SEEDS_OF_A_REALM else "",
     )
     result = simulate(backend, job.made(), plan, seed=job.seed, given=given)
     return result, plan.made if isinstance(plan, AtRandom) else plan.faults

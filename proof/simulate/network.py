@@ -50,6 +50,7 @@ class Network:
         rng: random.Random,
         *,
         timeout_seconds: float,
+        realm: str,
         on_process: Callable[[What, str], None],
         on_push: Callable[[str, str, bytes], object],
         on_again: Callable[[str, str, bytes], None],
@@ -60,6 +61,7 @@ class Network:
         self.plan = plan
         self.rng = rng
         self.late_seconds = 1.5 * timeout_seconds
+        self._requests = keys.requests(realm).encode()
         self.on_process = on_process
         self.on_push = on_push
         self.on_again = on_again
@@ -264,8 +266,9 @@ class Network:
 
     def _age_entries(self) -> None:
         if self._read_at:
-            stream, group = keys.requests().encode(), keys.GROUP.encode()
-            self.backend.age_entries(stream, group, self._read_at, self.loop.time())
+            self.backend.age_entries(
+                self._requests, keys.GROUP.encode(), self._read_at, self.loop.time()
+            )
 
     def _after(self, name: str, args: tuple[bytes, ...], fault: Fault | None) -> None:
         if args[0].upper() in _MAY_PUBLISH and name not in READS:

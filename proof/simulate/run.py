@@ -68,13 +68,15 @@ def simulate(
     history = History()
     rng = random.Random(seed)  # the point of it
     tags = tuple(mode.queue.mode for mode in given.modes())
-    look = _looker(backend, history, loop, tags)
+    realm = given.matchmaking.realm
+    look = _looker(backend, history, loop, realm, tags)
     network = Network(
         loop,
         backend,
         plan,
         rng,
         timeout_seconds=TIMEOUT_SECONDS,
+        realm=realm,
         on_process=lambda what, who: history.add(what, loop.time(), who=who),
         on_push=lambda who, channel, data: note(history, loop.time(), who, channel, data),
         on_again=lambda _, channel, data: note_again(history, loop.time(), channel, data),
@@ -88,12 +90,14 @@ def simulate(
         rng=rng,
         settings=given,
         timeout=timedelta(seconds=TIMEOUT_SECONDS),
-        at_rest=lambda: _at_rest(backend, tags),
+        at_rest=lambda: _at_rest(backend, realm, tags),
     )
     with logged_defects() as logged:
         try:
             loop.run_until_complete(scenario(world))
-            history.add(What.LOOKED, loop.time(), who="operator", state=backend.look(tags).state)
+            history.add(
+                What.LOOKED, loop.time(), who="operator", state=backend.look(realm, tags).state
+            )
         finally:
             history.close()
             _end(loop)
@@ -113,8 +117,8 @@ def simulate(
     )
 
 
-def _at_rest(backend: Backend, tags: tuple[str, ...]) -> bool:
-    seen = backend.look(tags)
+def _at_rest(backend: Backend, realm: str, tags: tuple[str, ...]) -> bool:
+    seen = backend.look(realm, tags)
     return (
         not any(seen.state.pending.values())
         and all(len(seen.state.queues[tag]) < players for tag, players in REQUIRED.items())
@@ -123,12 +127,12 @@ def _at_rest(backend: Backend, tags: tuple[str, ...]) -> bool:
 
 
 def _looker(
-    backend: Backend, history: History, loop: SimLoop, tags: tuple[str, ...]
+    backend: Backend, history: History, loop: SimLoop, realm: str, tags: tuple[str, ...]
 ) -> Callable[[], None]:
     last: list[State] = []
 
     def look() -> None:
-        state = backend.look(tags).state
+        state = backend.look(realm, tags).state
         if last[-1:] != [state]:
             last[:] = [state]
             history.add(What.LOOKED, loop.time(), who="operator", state=state)

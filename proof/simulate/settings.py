@@ -11,7 +11,7 @@ LIFETIMES = {"normal": 25.0, "brief": 4.0}
 """Seconds after which a player who waits in a mode is taken out."""
 
 
-def settings(*, several: bool = False, at_once: int = 200) -> Settings:
+def settings(*, several: bool = False, at_once: int = 200, realm: str = "") -> Settings:
     """Short times, so that little simulated time holds much.
 
     `several`: players may wait in several queues. `at_once`: requests written in one call.
@@ -26,6 +26,7 @@ def settings(*, several: bool = False, at_once: int = 200) -> Settings:
         None,
         environ={},
         overrides={
+            "matchmaking.realm": realm,
             "matchmaking.game_modes": modes,
             "matchmaking.allow_multiple_queues": several,
             "matchmaking.ingest_batch_size": at_once,

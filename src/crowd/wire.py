@@ -18,6 +18,7 @@ def packed(*args: str | bytes | float) -> bytes:
 
 def note(history: History, at: float, who: str, channel: str, payload: bytes) -> Event | None:
     """Notes a published message in a history, an offer or an answer to a pod, and returns it."""
+    channel = _without_realm(channel)
     if channel == "battle:request":
         event = offered(at, who, json.loads(payload))
     elif channel.endswith(":match_result"):
@@ -32,11 +33,16 @@ def note(history: History, at: float, who: str, channel: str, payload: bytes) ->
 
 def note_again(history: History, at: float, channel: str, payload: bytes) -> None:
     """Notes a message that was heard twice: a request without an id is a new wish each time."""
-    if channel == "match:enqueue:request":
+    if _without_realm(channel) == "match:enqueue:request":
         request = json.loads(payload)
         if "request_id" not in request:
             mode = request["game_mode"].lower()
             history.add(What.ASKED, at, player=request["player_id"], mode=mode, word="enqueue")
+
+
+def _without_realm(channel: str) -> str:
+    """In the realm `eu`, `battle:request` is `battle:request:{eu}`."""
+    return channel.partition(":{")[0]
 
 
 def offered(at: float, who: str, offer: Mapping[str, Any]) -> Event:
