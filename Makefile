@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check install clean model simulate chaos mutants fuzz durability starts bench docs release
+.PHONY: help demo test check install clean model simulate chaos mutants fuzz durability starts versions bench docs release
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,9 @@ starts: $(STAMP)  ## Who is started twice after a failover, by durability
 
 chaos: $(STAMP)  ## Real processes, killed and cut off for minutes
 	$(BIN)/python -m proof.chaos $(ARGS)
+
+versions: $(STAMP)  ## The version before this one beside this one, rolled forward and back
+	$(BIN)/python -m proof.versions $(ARGS)
 
 mutants: $(STAMP)  ## Deliberate bugs, and which run finds each
 	$(BIN)/python -m proof.mutants $(ARGS)

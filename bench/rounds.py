@@ -12,6 +12,9 @@ from statistics import median
 
 from bench.players import names, waiting
 from bench.site import Lag, Server, Site, metric_in, opened
+from crowd.wire import packed
+from matchkeeper.domain.form import FORM
+from matchkeeper.store import keys
 
 _MODE = {"game_mode": "Ranked", "use_mmr_matching": True, "mmr_window_start": 1}
 _NOBODY, _EVERYBODY = 2.0, 0.001
@@ -85,7 +88,9 @@ def _fill(site: Site, tickets: int, *, spread: float, metadata_bytes: int) -> No
             names(tickets), "ranked", random.Random(1),
             metadata_bytes=metadata_bytes, spread=spread,
         )  # fmt: skip
-        line.all(list(commands))
+        # Else the server takes what it finds there for the state of another version.
+        stamp = packed("HSET", keys.version(), "form", FORM, "by", "bench")
+        line.all([stamp, *commands])
 
 
 def _until(there: Callable[[], bool]) -> Callable[[], bool]:

@@ -10,18 +10,22 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from proof.versions.release import HERE, Release
+
 _ENDED_WELL = (0, -signal.SIGTERM)
 """The second code: the process was told to end before it had begun to listen to signals."""
 _NICE = 19
 Command = Callable[[int], tuple[list[str], dict[str, str]]]
-"""From the number of the start to the arguments and the environment."""
+"""From the number of the start to the arguments and what is added to the environment."""
 
 
 class Child:
     """One process that is started again and again."""
 
-    def __init__(self, name: str, folder: Path, command: Command) -> None:
+    def __init__(self, name: str, folder: Path, command: Command, release: Release = HERE) -> None:
         self.name = name
+        self.release = release
+        """Of the next start."""
         self.starts = 0
         self._folder = folder
         self._command = command
@@ -75,8 +79,9 @@ class Child:
         arguments, environment = self._command(self.starts)
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", *arguments],
-                env={**os.environ, **environment},
+                [self.release.python, "-m", *arguments],
+                env={**self.release.environment, **environment},
+                cwd=self.release.folder,
                 stdout=out,
                 stderr=out,
             )

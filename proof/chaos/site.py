@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 
 from crowd.history import State, What
 from matchkeeper.store import keys
@@ -17,6 +19,7 @@ from proof.chaos.proxy import Proxy
 from proof.chaos.settings import ANNOUNCED, SHARES, PodOptions, server_environment, sizes
 from proof.chaos.valkey import Valkey
 from proof.chaos.wire import WireError, ask
+from proof.versions.release import HERE, Release
 
 _DEFECTS = ('"loop_failed"', "Traceback (most recent")
 _SERVERS = 2
@@ -60,8 +63,10 @@ class Site:
         self.settled = asyncio.Lock()
         """Held while a server starts with another edition, and while all of them have to serve."""
 
-    async def open(self) -> None:
-        """Starts everything; returns once players are matched."""
+    async def open(self, releases: Mapping[str, Release] = MappingProxyType({})) -> None:
+        """Starts everything, processes of `releases` in another version than this one; returns once
+        players are matched.
+        """
         self._folder.mkdir(parents=True)
         self.notes = Notes(self._folder / "driver.jsonl")
         await self.primary.start()
@@ -73,6 +78,7 @@ class Site:
         self.servers = [self._server(f"server-{number}") for number in range(_SERVERS)]
         self.pods = [self._pod(f"pod{number}") for number in range(_POD_PROCESSES)]
         for child in (*self.servers, *self.pods):
+            child.release = releases.get(child.name, HERE)
             child.start()
         self.allow_matches_of(0)
 
@@ -110,10 +116,15 @@ class Site:
         self.notes.now(What.THAWED, who=f"{self._run}.{child.name}")
         child.thaw()
 
-    async def replace(self, server: Child, *, newer: bool = False) -> None:
-        """SIGTERM, and another process, perhaps with newer settings; returns once it serves."""
+    async def replace(
+        self, server: Child, *, newer: bool = False, release: Release | None = None
+    ) -> None:
+        """SIGTERM, and another process, perhaps with newer settings or of another version; returns
+        once it serves.
+        """
         async with self.settled:
             self._editions[server.name] += newer
+            server.release = release or server.release
             server.stop()
             server.start()
             await self.all_serve()

@@ -29,6 +29,12 @@ class StoreError(MatchkeeperError):
     exit_code = 3
 
 
+class FormError(MatchkeeperError):
+    """The state in Redis is of a form that this version of Matchkeeper cannot work with."""
+
+    exit_code = 5
+
+
 class StoreTimeoutError(StoreError):
     """Redis did not answer within the operation's deadline."""
 

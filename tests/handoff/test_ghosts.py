@@ -15,7 +15,7 @@ from matchkeeper.store.matches import NewMatch
 from matchkeeper.store.pending import UnreadableMatch
 from tests.conftest import RealServer, wait_until
 from tests.support.harness import outside, serving
-from tests.support.stores import CHANNEL, CLAIMED, Stores, open_stores, token
+from tests.support.stores import CHANNEL, CLAIMED, Stores, open_stores, says_its_form, token
 
 PENDING, MATCHED, DEAD = "pending:{squad}", "matched:{squad}", "dead:{squad}"
 QUICK: dict[str, object] = {
@@ -126,6 +126,7 @@ async def test_the_same_call_again_answers_the_same(stores: Stores, redis: Redis
 async def test_ghosts_hide_no_match_behind_them(
     any_server: RealServer, redis: Redis, tmp_path: Path
 ) -> None:
+    await says_its_form(redis)
     ghosts = {f"ghost-{number}": number for number in range(450)}
     await redis.zadd(PENDING, {**ghosts, b"\xff\xfe": 0})
     with serving(any_server.url, tmp_path, **QUICK) as server:
@@ -146,6 +147,7 @@ async def test_matches_that_redis_refuses_to_give_back_hide_no_match_behind_them
     any_server: RealServer, redis: Redis, tmp_path: Path
 ) -> None:
     """Their record is whole, but Redis refuses each script that would end them."""
+    await says_its_form(redis)
     tickets = msgspec.msgpack.encode([[1], ["x"], ["1.0"], ['{"pod_id":"a"}']])
     for number in range(250):
         whole: dict[Any, Any] = {"state": "claimed", "epoch": 1, "offers": 1, "created": 1}

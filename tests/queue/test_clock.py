@@ -302,7 +302,7 @@ async def test_who_asked_while_no_server_ran_has_a_place_of_now(
         return bool(await redis.zcard("queue:{patient}"))
 
     with serving(any_server.url, tmp_path, matchmaking__game_modes=MODES):
-        await wait_until(waits)
+        await wait_until(waits, seconds=30)  # a busy machine takes long to start a server
         place = await redis.zscore("queue:{patient}", "p1")
     assert place is not None
     assert place > int(seconds) - 1

@@ -13,6 +13,7 @@ from matchkeeper.client import GameServer, RefusedError
 from matchkeeper.domain.realm import NO_REALM
 from matchkeeper.errors import MatchkeeperError
 from tests.conftest import RealServer, wait_until
+from tests.server.test_live import reading
 from tests.support.harness import PATIENT, Server, outside, players, serving
 
 EU = {"matchmaking__realm": "eu", **PATIENT}
@@ -63,7 +64,7 @@ async def test_one_queue_at_a_time_holds_over_the_modes_of_a_realm(
             await of_eu.enqueue("p1", "Normal")
             await of_eu.is_told("p1", "EnQueued")
             await of_eu.enqueue("p1", "Ranked")
-            await of_eu.is_told("p1", "Error already_in_queue")
+            await of_eu.is_told("p1", "Error in_other_queue")
             await of_none.enqueue("p1", "Ranked")
             await of_none.is_told("p1", "EnQueued")
             await of_eu.dequeue("p1", "Normal")
@@ -90,6 +91,10 @@ async def test_what_operators_decide_holds_in_their_realm(
             await asyncio.sleep(0.5)
             assert of_eu.offers == []
         assert here.lines("paused") == []
+        async with reading(there) as (page,):
+            await page.until("live")
+            assert page.live["realm"] == "eu"
+        await there.logged("in the realm eu on redis")
 
 
 async def test_pods_of_two_realms_may_have_one_name(valkey: RealServer, tmp_path: Path) -> None:

@@ -18,7 +18,14 @@ from matchkeeper.wire.answers import decode_answer, decode_battle_request
 from matchkeeper.wire.metadata import BadMetadataError, normalise, read_ticket
 from tests.conftest import RealServer
 from tests.support.harness import outside, serving
-from tests.support.stores import CLAIMED, NORMAL, RANKED, open_stores, token
+from tests.support.stores import (
+    CLAIMED,
+    NORMAL,
+    RANKED,
+    open_stores,
+    says_its_form,
+    token,
+)
 
 
 @pytest.mark.parametrize("number", ["1e999", "9" * 400, "-1e400"])
@@ -123,6 +130,7 @@ async def test_a_match_that_somebody_changed_is_told_as_such(
 async def test_where_nobody_can_be_set_aside_all_others_are_matched(
     any_server: RealServer, redis: Redis, tmp_path: Path
 ) -> None:
+    await says_its_form(redis)
     await redis.set("dead:{normal}", "not ours")
     await redis.zadd("queue:{normal}", {"bad": 1})
     await redis.hset("metadata:{normal}", "bad", "{")

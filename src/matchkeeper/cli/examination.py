@@ -59,6 +59,7 @@ class Examination:
                         stores.connection,
                         realm=settings.matchmaking.realm,
                         queues=queues,
+                        form=stores.form,
                         channels=channels_of(settings),
                         traced=settings.tracing.enabled,
                     )

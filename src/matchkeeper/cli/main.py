@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from matchkeeper.cli import dead_letters, demo_commands, match, queue, server, swarm
+from matchkeeper.cli import dead_letters, demo_commands, match, migrate, queue, server, swarm
 from matchkeeper.cli.common import printable
 from matchkeeper.errors import MatchkeeperError
 
@@ -19,7 +19,7 @@ _INTERRUPTED = 130
 
 EPILOG = (
     "Exit codes: 0 done · 1 failed · 2 wrong settings or usage · 3 Redis out of reach or unfit · "
-    "4 not found · 70 a defect · 130 interrupted."
+    "4 not found · 5 another form of the state · 70 a defect · 130 interrupted."
 )
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ app = typer.Typer(
 server.register(app)
 demo_commands.register(app)
 app.command()(swarm.swarm)
+app.command()(migrate.migrate)
 app.add_typer(queue.app, name="queue")
 app.add_typer(match.app, name="match")
 app.add_typer(dead_letters.app, name="dead-letters")

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from matchkeeper import __version__
+from matchkeeper.domain import form
 from matchkeeper.domain.agreement import Peer, Shared, agreement
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.operate.holes import holes_in
@@ -63,6 +65,7 @@ def examine_use(facts: UseFacts) -> list[Finding]:
     checks: Sequence[Callable[[UseFacts], Finding]] = (
         _scripts,
         _rights,
+        _form,
         _clock,
         _types,
         _unknown_queues,
@@ -303,6 +306,14 @@ def _rights(facts: UseFacts) -> Finding:
     wrong = [str(each) for each in facts.refusals]
     mend = rights.grants(facts.refusals, facts.realm)
     return _listed("rights", wrong, "sufficient", mend, Verdict.WRONG)
+
+
+def _form(facts: UseFacts) -> Finding:
+    if facts.stamp is None:
+        return _doubtful("form", "this user may not ask", "Give this user its rights.")
+    if why := form.unfit(facts.stamp, __version__):
+        return Finding(check="form", verdict=Verdict.WRONG, found=why.found, mend=why.mend)
+    return _good("form", str(facts.stamp) if facts.stamp.form else "nothing stands there yet")
 
 
 def _clock(facts: UseFacts) -> Finding:

@@ -73,6 +73,7 @@ class MatchServer:
             if self.phase is Phase.STARTING:
                 self.phase = Phase.RUNNING
             await self._stopping.wait()
+            self.phase = Phase.STOPPING
             finishing = [each for each, task in running.items() if task.finishes]
             await self._wait_for(finishing)
             for each in running:

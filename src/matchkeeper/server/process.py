@@ -150,7 +150,8 @@ async def _redis(settings: Settings, url: str | None, folder: Path | None) -> As
 
 
 async def _refuse_the_impossible(context: Context, looked: asyncio.Event) -> None:
-    """Raises ConfigError for what can never work. A Redis that is away may come: the server waits.
+    """Raises ConfigError, or FormError, for what can never work. A Redis that is away may come: the
+    server waits.
 
     `looked` is set if Redis was there.
     """
@@ -166,6 +167,8 @@ async def _refuse_the_impossible(context: Context, looked: asyncio.Event) -> Non
             raise ConfigError(f"{finding.check}: {finding.found}", hint=finding.mend)
     await _refuse_double_hearing(context)
     context.watches.doubts.take(facts)
+    with suppress(StoreError):  # told by the connection itself; nothing is done before it is known
+        await context.watches.form.admit()
 
 
 async def _refuse_double_hearing(context: Context) -> None:
@@ -251,6 +254,8 @@ async def _serve(
         on_ready(ServerInfo(context=context, redis_url=redis_url, http_url=http_url))
     try:
         await context.server.run()
+        if context.watches.form.refused is not None:
+            raise context.watches.form.refused
     finally:
         stopper.cancel()
         http_stop.set()

@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
+from matchkeeper.domain.form import Stamp
 from matchkeeper.domain.realm import QueueName
-from matchkeeper.errors import StoreNotReadyError
+from matchkeeper.errors import StoreForbiddenError, StoreNotReadyError
 from matchkeeper.store import keys, rights, scripts
 from matchkeeper.store.connection import Connection
+from matchkeeper.store.form import FormStore
 from matchkeeper.store.rights import Channels, Refusal
 
 T = TypeVar("T")
@@ -23,7 +25,7 @@ _OF_EACH_QUEUE = (
     *(keys.queue, keys.metadata, keys.pending, keys.matched),
     *(keys.leaving, keys.claimers, keys.dead),
 )
-_OF_A_REALM = (keys.pods, keys.servers, keys.modes, keys.clock)
+_OF_A_REALM = (keys.pods, keys.servers, keys.modes, keys.clock, keys.version)
 _WRITES = {
     "aof_last_write_status": "append-only file",
     "aof_last_bgrewrite_status": "rewrite of the append-only file",
@@ -61,6 +63,7 @@ class UseFacts:
     """What we may do with a Redis, and what it holds. None: we may not ask."""
 
     realm: str
+    stamp: Stamp | None
     clock_ahead_seconds: float | None
     refused_scripts: tuple[str, ...]
     """`name: error` for each script that does not load."""
@@ -137,6 +140,7 @@ async def gather_use(
     *,
     realm: str,
     queues: Sequence[QueueName],
+    form: FormStore,
     channels: Channels,
     traced: bool,
     wall_clock: Callable[[], float] = time.time,
@@ -154,6 +158,7 @@ async def gather_use(
     unknown = None if modes is None else tuple(sorted(modes - {each.mode for each in queues}))
     return UseFacts(
         realm=realm,
+        stamp=await _stamp(form),
         clock_ahead_seconds=await connection.once(
             "read clock", lambda redis: _clock_ahead(redis, wall_clock)
         ),
@@ -168,6 +173,13 @@ async def gather_use(
             "count game servers", lambda redis: _subscribers(redis, battles)
         ),
     )
+
+
+async def _stamp(form: FormStore) -> Stamp | None:
+    try:
+        return await form.look()
+    except StoreForbiddenError:
+        return None
 
 
 async def _allowed(answer: Awaitable[T]) -> T | None:

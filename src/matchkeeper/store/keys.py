@@ -16,6 +16,11 @@ HEARD_BY_DEFAULT = ("match:enqueue:request", "match:dequeue:request")
 # What a whole realm has once.
 
 
+def version(realm: str = NO_REALM) -> str:
+    """HASH: in which form the state stands, and which version of Matchkeeper wrote that down."""
+    return in_realm("version", realm)
+
+
 def requests(realm: str = NO_REALM) -> str:
     """STREAM: requests that are not done yet."""
     return in_realm("match:requests", realm)
@@ -182,7 +187,7 @@ def answered(queue: QueueName, token: str) -> str:
 TYPES: Mapping[object, str] = {
     **dict.fromkeys((queue, pending, pods), "zset"),
     **dict.fromkeys((metadata, match, matched, leaving, claimers), "hash"),
-    **dict.fromkeys((settings, servers, modes, clock), "hash"),
+    **dict.fromkeys((settings, servers, modes, clock, version), "hash"),
     **dict.fromkeys((hand_made_metadata, seen, latest, last_match, answered, alert), "string"),
     **dict.fromkeys((dead, history, requests, heard), "stream"),
 }
@@ -197,7 +202,7 @@ _WITHOUT_REALM = (
 
 def patterns(realm: str = NO_REALM) -> Sequence[str]:
     """All keys of a realm, as patterns for an ACL."""
-    whole = [make(realm) for make in (clock, pods, hearing, heard, servers, modes)]
+    whole = [make(realm) for make in (clock, pods, hearing, heard, servers, modes, version)]
     if not realm:
         return [*_WITHOUT_REALM, *whole]
     words = [each.partition(":")[0] for each in _WITHOUT_REALM]

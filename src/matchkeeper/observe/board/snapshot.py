@@ -93,6 +93,8 @@ class Snapshot(msgspec.Struct, kw_only=True):
 
     at: float
     version: str
+    realm: str
+    """Empty: none."""
     demo: bool
     """There are controls that break things, at `demo`."""
     up_seconds: float
@@ -134,6 +136,7 @@ class Now:
     not_started: Mapping[str, int]
     """Pods whose claims are refused: how many matches in a row they did not start."""
     demo: bool
+    realm: str = ""
     differences: tuple[str, ...] = ()
     """Settings in which other servers differ."""
     states: States = field(default_factory=dict)
@@ -149,6 +152,7 @@ def snapshot(board: Board, modes: Sequence[GameMode], now: Now) -> Snapshot:
     return Snapshot(
         at=board.wall(),
         version=now.version,
+        realm=now.realm,
         demo=now.demo,
         up_seconds=at - board.begun_at,
         phase=now.phase,

@@ -18,6 +18,14 @@ class LifetimeFacts:
     def started(self, *, version: str, modes: str, redis: str, http: str) -> None:
         """The server is up."""
 
+    @logged(INFO, "The state in Redis has form {form}, written by Matchkeeper {by}")
+    def form_known(self, *, form: int, by: str) -> None:
+        """The server can work with what stands in Redis."""
+
+    @logged(ERROR, "Stopping. {error}. {mend}", "See [Versions](versions.md).")
+    def form_foreign(self, *, error: str, mend: str) -> None:
+        """The state in Redis is of a form that this version cannot work with."""
+
     @logged(
         INFO,
         "No redis.url is set: embedded Valkey on {redis}, data in {folder}",

@@ -110,6 +110,7 @@ class Live:
         return Now(
             phase=context.server.phase.value,
             version=__version__,
+            realm=context.settings.matchmaking.realm,
             breaker=context.breaker.state.value,
             breaker_failures=context.breaker.failures,
             seconds_until_probe=seconds if math.isfinite(seconds) else None,

@@ -43,6 +43,7 @@ from matchkeeper.queue.stream_intake import StreamIntake
 from matchkeeper.queue.view import QueueView
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.server.lifecycle import MatchServer, Task
+from matchkeeper.server.redis_probe import RedisProbe
 from matchkeeper.server.watch import Watch, watch_lag
 from matchkeeper.server.wiring.intakes import intakes_for
 from matchkeeper.server.wiring.stores import (
@@ -206,12 +207,16 @@ class _Wiring:
         )
         watches = watches_for(stores, runtime)
         tasks = [
-            *intakes.tasks(watches.clock),
-            Task(name="rounds", run=rounds.run),
-            Task(name="ticks", run=rounds.ticks),
-            Task(name="reaper", run=self._reaper(claimers).run),
-            *self._looks(watches),
-            Task(name="handoff events", run=self._handoff_events(committed).run),
+            *watches.form.first(
+                *intakes.tasks(watches.clock),
+                Task(name="rounds", run=rounds.run),
+                Task(name="ticks", run=rounds.ticks),
+                Task(name="reaper", run=self._reaper(claimers).run),
+                *self._looks(watches),
+                Task(name="handoff events", run=self._handoff_events(committed).run),
+            ),
+            Task(name="form", run=watches.form.run),
+            Task(name="redis probe", run=self._probe().run),
             *(Task(name=name, run=run) for name, run in self._traces.loops().items()),
             Task(name="lag", run=partial(watch_lag, runtime)),
             Task(name="board", run=board.run, finishes=False),
@@ -254,14 +259,15 @@ class _Wiring:
             pods=self._pods,
             game_servers=self._game_servers,
         )
-        stop = self._runtime.stop
-        probe = probe_for(self._settings, self._stores, events=self._events, stop=stop)
         return [
             Task(name="watch", run=watch.run),
-            Task(name="redis probe", run=probe.run),
             Task(name="fleet", run=self._fleet.run),
             *watches.tasks(),
         ]
+
+    def _probe(self) -> RedisProbe:
+        stop = self._runtime.stop
+        return probe_for(self._settings, self._stores, events=self._events, stop=stop)
 
     def _handoff_events(self, committed: CommittedMatches) -> HandoffEvents:
         # Metrics need only modes with claim handoff; traces follow all matches.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
 
+from matchkeeper import __version__
 from matchkeeper.config import Settings
 from matchkeeper.observe.redis_events import RedisEvents
 from matchkeeper.observe.runtime import Runtime
@@ -30,6 +31,7 @@ from matchkeeper.store.connection import (
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.dead_letters import DeadLetterStore
 from matchkeeper.store.durability import Durability
+from matchkeeper.store.form import FormStore
 from matchkeeper.store.hearing import HearingStore
 from matchkeeper.store.history import History
 from matchkeeper.store.matches import MatchStore
@@ -61,6 +63,7 @@ class Stores:
     history: History
     servers: Servers
     clock: RedisClock
+    form: FormStore
 
 
 def new_token() -> str:
@@ -190,6 +193,7 @@ def stores_for(
         hearing=HearingStore(connection, me=me, channels=channels_of(settings).heard, realm=realm),
         history=History(connection, queues=queues),
         servers=Servers(connection, me=me, realm=realm),
+        form=FormStore(connection, queues=queues, version=__version__, realm=realm),
         clock=RedisClock(connection, steady=clock, realm=realm),
     )
 

@@ -32,7 +32,8 @@ function hear(name, data, back) {
     demo.look(data.demo);
     offline.keep();
   }
-  setText(byId("server"), `${data.version} · ${data.phase} · up ${age(data.up_seconds)}`);
+  const named = data.realm ? `${data.version} · realm ${data.realm}` : data.version;
+  setText(byId("server"), `${named} · ${data.phase} · up ${age(data.up_seconds)}`);
   banner.render(data, true);
   queues.render(data.queues);
   health.redis(data.redis);

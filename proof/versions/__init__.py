@@ -1,0 +1,1 @@
+"""Two versions of Matchkeeper side by side on one Valkey, as in a rollout and on the way back."""
