@@ -173,7 +173,7 @@ def _heard(player: str, entry: str) -> Heard:
         )
         if entry
         else None,
-        answer=answer,
+        answers=(answer,),
     )
 
 

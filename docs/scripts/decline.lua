@@ -26,7 +26,7 @@ end
 
 -- history:{tag} is a stream of what happened, for people to look up and for the servers' figures.
 -- Nobody's safety relies on it, so an error here is passed over. The fields are `what` and, where they say
--- something, `players`, `match`, `pod` and `detail`. Players are one a line. Matches are one a line, too,
+-- something, `players`, `party`, `match`, `pod` and `detail`. Players are one a line. Matches are one a line, too,
 -- with an empty line between their players. An entry that names players is about these alone.
 -- The stream is bounded to 32 MiB. An entry counts 64 bytes and its texts, and 512 bytes at least; the
 -- stream has no more entries than would fit if all were like the newest.

@@ -15,7 +15,8 @@ from matchkeeper.domain.ticket import Member, PoisonedTicket, Ticket
 from matchkeeper.wire import answers
 from matchkeeper.wire.codes import ErrorCode, WireError
 from matchkeeper.wire.limits import id_problem
-from matchkeeper.wire.metadata import BadMetadataError, members_in, rating_in, read_ticket
+from matchkeeper.wire.metadata import members_in, rating_in, read_ticket
+from matchkeeper.wire.metadata_text import BadMetadataError
 from matchkeeper.wire.offers import battle_request, filled_in
 from matchkeeper.wire.requests import Request, RequestKind, decode
 from proof.fuzz import texts

@@ -200,8 +200,8 @@ BACK_AND_OUT = (
         edits=(
             Edit(
                 file="store/lua/give_back.lua",
-                old=" or asked_to_leave(marks[id], match_id, to) then\n",
-                new=" then\n",
+                old=" or asked_to_leave(marks[id], match_id, to) then return '' end\n",
+                new=" then return '' end\n",
             ),
         ),
         model="BUG_DEQUEUE_IGNORED",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from proof.mutants.after_the_match import BACK_AND_OUT, HANDED_OVER
 from proof.mutants.mutant import Edit, Mutant
+from proof.mutants.parties import PARTIES
 from proof.mutants.told_and_fenced import TOLD_AND_FENCED
 
 _IN = (
@@ -155,8 +156,8 @@ _MATCHED = (
             ),
             Edit(
                 file="queue/round.py",
-                old="        pairing = await self._pair(free, view.now)\n",
-                new="        pairing = await self._pair(free, view.now)\n"
+                old="        self.view.unmatched(pairing.unmatched)\n",
+                new="        self.view.unmatched(pairing.unmatched)\n"
                 "        paired = {t.ticket_id for p in pairing.proposals for t in p.tickets}\n"
                 "        back = {\n"
                 "            t.ticket_id: t.enqueued_at\n"
@@ -236,5 +237,5 @@ _MATCHED = (
     ),
 )
 
-MUTANTS = (*_IN, *_MATCHED, *HANDED_OVER, *BACK_AND_OUT, *TOLD_AND_FENCED)
+MUTANTS = (*_IN, *_MATCHED, *HANDED_OVER, *BACK_AND_OUT, *TOLD_AND_FENCED, *PARTIES)
 CONTROL = Mutant(name="none", what="no bug: nothing may be found", edits=())

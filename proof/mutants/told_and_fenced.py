@@ -45,8 +45,8 @@ TOLD_AND_FENCED = (
         edits=(
             Edit(
                 file="queue/departures.py",
-                old="[plain(member.pod_id, ",
-                new="[plain(tickets[-1].members[0].pod_id, ",
+                old="plain(each.pod_id, each.player_id, answers.EXPIRED",
+                new="plain(tickets[-1].members[0].pod_id, each.player_id, answers.EXPIRED",
             ),
         ),
     ),

@@ -80,6 +80,8 @@ class Twist(StrEnum):
     """A pod claims every match at once, and starts none."""
     DIFFERENT = "different"
     """Two servers with different settings."""
+    PARTIES = "parties"
+    """Players come together, and leave; of some requests there is a copy."""
 
 
 FAULTS_OF: Mapping[Twist, Sequence[Fault]] = {

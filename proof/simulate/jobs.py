@@ -96,6 +96,7 @@ def play(backend: Backend, job: Job) -> tuple[Result, Mapping[int, Fault]]:
         several=Twist.SEVERAL in job.twists,
         at_once=1 if Twist.UNEQUAL in job.twists else 200,
         realm="eu" if job.seed % 3 == _SEEDS_OF_A_REALM else "",
+        parties=Twist.PARTIES in job.twists,
     )
     result = simulate(backend, job.made(), plan, seed=job.seed, given=given)
     return result, plan.made if isinstance(plan, AtRandom) else plan.faults

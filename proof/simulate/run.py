@@ -28,7 +28,7 @@ from proof.simulate.settings import LIFETIMES, REQUIRED, TIMEOUT_SECONDS
 
 _WRITERS = (
     "enqueue", "dequeue", "commit", "claim", "confirm", "decline", "redeliver", "give_back",
-    "set_aside", "expire",
+    "set_aside", "expire", "enter", "sweep",
 )  # fmt: skip
 _THAWED_SECONDS = 200.0
 """Longer than a process is frozen: else its rest would end in the next run, as a defect there."""
@@ -108,6 +108,7 @@ def simulate(
             lifetimes=LIFETIMES,
             several=given.matchmaking.allow_multiple_queues,
             sizes={mode.queue.mode: mode.required_players for mode in given.modes()},
+            teams={mode.queue.mode: mode.team_size for mode in given.modes()},
         ),
         history=history,
         operations=tuple(network.operations),
@@ -121,7 +122,7 @@ def _at_rest(backend: Backend, realm: str, tags: tuple[str, ...]) -> bool:
     seen = backend.look(realm, tags)
     return (
         not any(seen.state.pending.values())
-        and all(len(seen.state.queues[tag]) < players for tag, players in REQUIRED.items())
+        and all(len(seen.state.queues.get(tag, ())) < players for tag, players in REQUIRED.items())
         and not seen.requests
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 from crowd.behaviours import PodBehaviour
 from proof.simulate.actors import Player, Pod, Server, World
 from proof.simulate.faults import Twist
+from proof.simulate.parties import parties
 from proof.simulate.settings import newer
 
 Scenario = Callable[[World], Coroutine[Any, Any, None]]
@@ -178,6 +179,8 @@ def random_scenario(seed: int, twists: Collection[Twist] = ()) -> Scenario:
         if Twist.DIFFERENT in twists:
             await _roll_out(world)
         steps = _requests(world, dice, homes, twists) + _disturbances(world, dice)
+        if Twist.PARTIES in twists:
+            steps += parties(world, seed, homes)
         await _do(*steps)
         await _calm(world)
 

@@ -5,23 +5,29 @@ from __future__ import annotations
 from matchkeeper.config import Settings, load
 
 TIMEOUT_SECONDS = 1.0
-REQUIRED = {"normal": 2, "squad": 2}
+REQUIRED = {"normal": 2, "squad": 2, "duos": 4}
 """Players of a match in the modes where anybody may play anybody."""
-LIFETIMES = {"normal": 25.0, "brief": 4.0}
+LIFETIMES = {"normal": 25.0, "brief": 4.0, "duos": 20.0}
 """Seconds after which a player who waits in a mode is taken out."""
 
 
-def settings(*, several: bool = False, at_once: int = 200, realm: str = "") -> Settings:
+def settings(
+    *, several: bool = False, at_once: int = 200, realm: str = "", parties: bool = False
+) -> Settings:
     """Short times, so that little simulated time holds much.
 
     `several`: players may wait in several queues. `at_once`: requests written in one call.
+    `parties`: there is a mode of two against two, too.
     """
-    modes = [
+    modes: list[dict[str, object]] = [
         {"game_mode": "Normal", "max_wait_seconds": LIFETIMES["normal"]},
         {"game_mode": "Brief", "max_wait_seconds": LIFETIMES["brief"]},
         {"game_mode": "Squad", "handoff": "claim"},
         {"game_mode": "Trio", "required_players": 3, "handoff": "claim", "use_mmr_matching": True},
     ]
+    if parties:
+        duos = {"game_mode": "Duos", "required_players": 4, "teams": 2, "handoff": "claim"}
+        modes.append({**duos, "max_wait_seconds": LIFETIMES["duos"]})
     return load(
         None,
         environ={},

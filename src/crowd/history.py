@@ -15,12 +15,14 @@ class What(StrEnum):
 
     ASKED = "asked"
     """A request was sent: `word` is enqueue or dequeue; `player`, `mode`, `who` (its pod),
-    `by_stream`."""
+    `by_stream`; of a party one for each player, with its `party` and all its players
+    `together`."""
     TOLD = "told"
     """A pod was told about `player`: `word`, and `code` of an error, or of a match `match`, `mode`,
-    `players` and `by`."""
+    `players` and `by`; `left_by`: the player of its party who left."""
     OFFERED = "offered"
-    """A pod heard a battle request: `match`, `epoch`, `mode`, `players`; `word`: the handoff."""
+    """A pod heard a battle request: `match`, `epoch`, `mode`, `players`; `word`: the handoff;
+    `seats`: of players of parties, the party and the team."""
     CLAIMED = "claimed"
     """A pod was told that it has the match: `match`, `epoch`; `word` is its behaviour, where known:
     `grabs` starts nothing that it claims."""
@@ -52,11 +54,15 @@ class State:
     """What stands in Redis, as an operator sees it with plain commands."""
 
     queues: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """tag -> player -> score."""
+    """tag -> player -> score. Here and below, all players of a party, not the party."""
     metadata: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """tag -> players who have some."""
     matched: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """tag -> player -> match id."""
+    parties: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """`<tag> <party>` -> players, of parties that wait or are in a pending match."""
+    index: Mapping[str, str] = field(default_factory=dict)
+    """player -> `<tag> <party>`, as the index of players in parties says."""
     pending: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """tag -> match id -> deadline."""
     matches: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
@@ -86,6 +92,11 @@ class Event:
     by: str = ""
     """The pod that starts a match, as its players are told."""
     by_stream: bool = False
+    party: str = ""
+    together: tuple[str, ...] = ()
+    left_by: str = ""
+    seats: tuple[tuple[str, str, int], ...] = ()
+    """(player, party, team)."""
     sizes: Mapping[str, tuple[int, ...]] | None = None
     """mode -> how many players a match may have; what is not named is as before."""
     state: State | None = None

@@ -24,7 +24,8 @@ def note(history: History, at: float, who: str, channel: str, payload: bytes) ->
     elif channel.endswith(":match_result"):
         pod = channel.removeprefix("pod:").removesuffix(":match_result")
         answer = json.loads(payload)
-        event = told(at, pod, answer["player_id"], answer["result_type"])
+        left_by = _text(answer.get("left_by"))
+        event = told(at, pod, answer["player_id"], answer["result_type"], left_by=left_by)
     else:
         return None
     history.see(event)
@@ -57,10 +58,16 @@ def offered(at: float, who: str, offer: Mapping[str, Any]) -> Event:
         mode=offer["game_mode"].lower(),
         word=offer["handoff"],
         players=tuple((each["player_id"], each["score"]) for team in teams for each in team),
+        seats=tuple(
+            (each["player_id"], each["party_id"], number)
+            for number, team in enumerate(teams)
+            for each in team
+            if "party_id" in each
+        ),
     )
 
 
-def told(at: float, who: str, player: str, result: object) -> Event:
+def told(at: float, who: str, player: str, result: object, *, left_by: str = "") -> Event:
     """An answer to `who` about `player`, by its `result_type`. A wrong shape makes it empty."""
     word, about = result, None
     if isinstance(result, dict):
@@ -77,15 +84,14 @@ def told(at: float, who: str, player: str, result: object) -> Event:
         mode=_text(fields.get("game_mode")).lower(),
         players=tuple((player, 0) for player in _named(fields.get("teams"))),
         by=_text(fields.get("claimed_by")),
+        left_by=left_by,
     )
 
 
 def _named(teams: object) -> Iterator[str]:
     """The players that `teams` names, team after team."""
     for team in teams if isinstance(teams, list) else ():
-        for each in team if isinstance(team, list) else ():
-            if isinstance(each, dict):
-                yield _text(each.get("player_id"))
+        yield from map(_text, team if isinstance(team, list) else ())
 
 
 def _text(value: object) -> str:

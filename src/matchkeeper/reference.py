@@ -29,7 +29,12 @@ from matchkeeper.store.happenings import Happening
 from matchkeeper.wire import trace_context
 from matchkeeper.wire.answers import Answer, BattleRequest, Failure, MatchFound
 from matchkeeper.wire.codes import ErrorCode
-from matchkeeper.wire.requests import DequeueRequest, EnqueueRequest
+from matchkeeper.wire.requests import (
+    DequeueRequest,
+    EnqueueRequest,
+    PartyDequeueRequest,
+    PartyRequest,
+)
 
 _METADATA = {
     "description": "A JSON object, or a string that holds one.",
@@ -55,9 +60,10 @@ redis-cli XREVRANGE 'history:{normal}' + - COUNT 10
 
 The scripts write it in the same step as the change itself: a stream for each mode, of about the
 last 100,000 entries, which goes an hour after the last enqueue. An entry has `what` (`event` at the
-API) and, where they say something, `players` (one a line), `match`, `pod` (`pod_id` at the API) and
-`detail`. Events after `committed` name the match and no players. Matches made at once are one
-entry: their ids are one a line, and an empty line stands between the players of two.
+API) and, where they say something, `players` (one a line), `party` (`party_id` at the API: these
+players are one), `match`, `pod` (`pod_id` at the API) and `detail`. Events after `committed` name
+the match and no players. Matches made at once are one entry: their ids are one a line, and an empty
+line stands between the players of two.
 
 It is for people: game servers learn everything from their [answers](wire.md#answers). A new version
 may bring new events.
@@ -81,15 +87,24 @@ def files() -> dict[str, str]:
 def schemas() -> dict[str, dict[str, Any]]:
     """JSON Schemas of the wire messages, by name."""
     made = {
-        "enqueue_request": msgspec.json.schema(EnqueueRequest),
-        "dequeue_request": msgspec.json.schema(DequeueRequest),
+        "enqueue_request": _either(EnqueueRequest, PartyRequest),
+        "dequeue_request": _either(DequeueRequest, PartyDequeueRequest),
         "battle_request": msgspec.json.schema(BattleRequest),
         "answer": _answer_schema(),
     }
-    enqueue = made["enqueue_request"]["$defs"]["EnqueueRequest"]["properties"]
-    enqueue |= {"metadata": _METADATA, "traceparent": _TRACEPARENT}
+    enqueue = made["enqueue_request"]["$defs"]
+    for name in ("EnqueueRequest", "PartyRequest"):
+        enqueue[name]["properties"]["traceparent"] = _TRACEPARENT
+    for name in ("EnqueueRequest", "PartyPlayer"):
+        enqueue[name]["properties"]["metadata"] = _METADATA
     made["battle_request"]["$defs"]["BattlePlayer"]["properties"]["metadata"] = {"type": "object"}
     return made
+
+
+def _either(*kinds: type) -> dict[str, Any]:
+    """The schema of a message of one of these kinds."""
+    found, definitions = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
+    return {"anyOf": list(found), "$defs": definitions}
 
 
 def _answer_schema() -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 
 from crowd.history import State, What
 from crowd.judge import Fault
+from tests.crowd import test_judge_parties as of_parties
 from tests.crowd import test_judge_settings as of_settings
 from tests.crowd import test_told as of_told
 from tests.support.stories import Story, moved, story
@@ -298,7 +299,7 @@ def test_a_bad_history_is_rejected_for_its_reason(name: str) -> None:
 
 
 def test_every_fault_has_a_history_that_shows_it() -> None:
-    shown = (*BAD.values(), *of_settings.BAD.values())
+    shown = (*BAD.values(), *of_settings.BAD.values(), *of_parties.BAD.values())
     as_it_comes = {fault for _, fault in of_told.CASES.values() if fault}
     assert {fault for fault, _ in shown} | as_it_comes == set(Fault)
 

@@ -46,7 +46,7 @@ def test_a_match_is_right_or_breaks_something_and_told_again_breaks_nothing(name
         {},
         {"MatchFound": 7},
         {"MatchFound": {"teams": "x"}},
-        {"MatchFound": {"teams": [7, [7]]}},
+        {"MatchFound": {"teams": [7, []]}},
         {"Error": None},
         {7: {}},
     ],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
+import json
 import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -16,6 +18,7 @@ import pytest
 from redis.asyncio import Redis
 
 from tests.conftest import RealServer, wait_until
+from tests.operate.test_cli import matchkeeper
 from tests.support.harness import Server, outside, serving
 
 TOKEN = {"Authorization": "Bearer test-token"}
@@ -276,3 +279,45 @@ async def test_pods_are_listed(http: httpx.AsyncClient, redis: Redis) -> None:
         return pods == {"old": True, "new": False}
 
     await wait_until(seen)
+
+
+async def test_where_a_party_is_is_found_by_any_of_its_players(
+    http: httpx.AsyncClient, redis: Redis, valkey: RealServer
+) -> None:
+    body = {
+        "party_id": "crew",
+        "players": [{"player_id": each, "pod_id": f"pod-{each}"} for each in ("a", "b")],
+        "game_mode": "Normal",
+    }
+    await redis.publish("match:enqueue:request", json.dumps(body))
+
+    async def waits() -> bool:
+        return bool(await redis.zcard("queue:{normal}"))
+
+    await wait_until(waits, seconds=30)
+    (ticket,) = (await http.get("/api/v1/queues/normal")).json()["tickets"]
+    assert (ticket["player_id"], ticket["players"]) == ("crew", ["a", "b"])
+    found = (await http.get("/api/v1/players/b")).json()
+    assert found["party"] == {"mode": "Normal", "party_id": "crew"}
+    assert found["queues"] == {"Normal": ticket["enqueued_at"]}
+    assert [(each["event"], each["party_id"]) for each in found["history"]] == [("queued", "crew")]
+    shown = matchkeeper("queue", "show", "Normal", url=valkey.url).stdout
+    assert "crew: a, b" in shown
+    assert "pod-a, pod-b" in shown
+    async with redis.pubsub() as pubsub:
+        await pubsub.psubscribe("pod:*")
+        await pubsub.get_message(timeout=1)
+        gone = await http.delete("/api/v1/queues/Normal/tickets/b", headers=TOKEN)
+        assert gone.status_code == 200
+        told: dict[str, Any] = {}
+        async with asyncio.timeout(10):
+            while len(told) < 2:
+                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=1)
+                if message is not None:
+                    told[message["channel"]] = json.loads(message["data"])
+    plain = {"result_type": "DeQueued", "party_id": "crew"}
+    assert told == {
+        "pod:pod-a:match_result": {"player_id": "a", **plain, "left_by": "b"},
+        "pod:pod-b:match_result": {"player_id": "b", **plain},
+    }
+    assert (await http.get("/api/v1/players/a")).json()["party"] is None

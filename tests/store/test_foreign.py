@@ -15,7 +15,8 @@ from matchkeeper.observe.logging import mask_secrets, masked
 from matchkeeper.store.asked import Reply
 from matchkeeper.store.pending import UnreadableMatch
 from matchkeeper.wire.answers import decode_answer, decode_battle_request
-from matchkeeper.wire.metadata import BadMetadataError, normalise, read_ticket
+from matchkeeper.wire.metadata import normalise, read_ticket
+from matchkeeper.wire.metadata_text import BadMetadataError
 from tests.conftest import RealServer
 from tests.support.harness import outside, serving
 from tests.support.stores import (

@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.store import scripts
+from matchkeeper.store.given_back import When
 from matchkeeper.store.happenings import Happening
-from matchkeeper.store.matches import When
 from tests.conftest import RealServer
 from tests.support.stores import (
     CHANNEL,

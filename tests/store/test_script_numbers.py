@@ -58,6 +58,7 @@ async def test_so_do_the_numbers_of_a_commit(plain: Redis, name: str) -> None:
     packed = {
         "claim": True, "channel": "c", "offer_seconds": 5, "lease_seconds": 10, "memory_ms": 60_000,
         "durability": "none", "mode": "squad", "ids": [], "scores": [], "sums": [], "proposals": [],
+        "parties": {},
     }  # fmt: skip
     for bad in (*BAD, float("inf"), float("nan"), 1e9, -1):
         damaged = {**packed, name: bad}
@@ -69,10 +70,12 @@ async def test_so_does_the_memory_of_requests(plain: Redis) -> None:
     packed = {
         "mode": "squad", "group": "", "several": False, "longest": 0, "players": [],
         "metadata": [], "tokens": [], "entries": [], "repeats": {}, "channels": [], "answers": [],
+        "parties": {},
     }  # fmt: skip
     for bad in (*BAD, float("inf"), float("nan"), 1e12, 0):
         values: dict[str, Any] = {
             **PARTS, "packed": {**packed, "memory_ms": bad}, "asked": (), "others": (), "marks": (),
+            "members": (),
         }  # fmt: skip
         for script in (enqueue, dequeue):
             await is_refused(plain, Call(script, values))

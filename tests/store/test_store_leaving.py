@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.store.asked import Reply
-from matchkeeper.store.matches import NewMatch, When
+from matchkeeper.store.given_back import When
+from matchkeeper.store.matches import NewMatch
 from matchkeeper.store.pending import PendingMatch
 from tests.conftest import RealServer
 from tests.support.stores import CHANNEL, CLAIMED, RANKED, SETTINGS, Stores, open_stores, token
@@ -44,7 +45,7 @@ async def _give_back(stores: Stores, match: NewMatch) -> list[str]:
         when=When.NOW,
     )
     assert back is not None
-    return [player for player, _ in back.left]
+    return [each.ticket_id for each in back.left]
 
 
 @pytest.mark.usefixtures("listener")

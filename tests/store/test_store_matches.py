@@ -14,9 +14,10 @@ from redis.asyncio.client import PubSub
 
 from matchkeeper.domain.match import MatchState
 from matchkeeper.store.asked import Reply
+from matchkeeper.store.given_back import When
 from matchkeeper.store.handoffs import HandoffReply
 from matchkeeper.store.handoffs import claim as claim_script
-from matchkeeper.store.matches import NewMatch, When
+from matchkeeper.store.matches import NewMatch
 from matchkeeper.store.pending import PendingMatch
 from tests.conftest import RealServer, wait_until
 from tests.support.stores import (
@@ -336,7 +337,7 @@ async def test_who_leaves_a_pending_match_does_not_go_back(
         CLAIMED.queue, match.match_id, SETTINGS, epoch=1, cause="unclaimed", token=token()
     )
     assert back is not None
-    assert [player for player, _ in back.left] == ["p1"]
+    assert [each.ticket_id for each in back.left] == ["p1"]
     assert await redis.zrange("queue:{squad}", 0, -1) == ["p2"]
     assert await redis.exists("leaving:{squad}", "matched:{squad}") == 0
 
@@ -372,7 +373,7 @@ async def test_a_match_that_is_ended_before_its_deadline(
         )
         assert back is not None
         put_back = back.put_back
-        left = [member.pod_id for member in back.members_left]
+        left = [member.pod_id for each in back.left for member in each.members]
     page = await stores.tickets.read(CLAIMED, start=0, count=9)
     stays = {ticket.ticket_id: ticket.enqueued_at for ticket in page.tickets}
     if when is When.NOW:

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.ticket import Member, Poison, PoisonedTicket
 from matchkeeper.store.asked import Reply
-from matchkeeper.store.matches import When
+from matchkeeper.store.given_back import When
 from matchkeeper.wire.requests import RequestKind
 from tests.conftest import RealServer
 from tests.support.stores import (

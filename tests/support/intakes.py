@@ -15,7 +15,7 @@ from matchkeeper.observe.supervision import supervised
 from matchkeeper.queue.hearing import PubSubIntake
 from matchkeeper.queue.ingest import Ingest
 from tests.support.runtimes import runtime
-from tests.support.stores import CLAIMED, NORMAL, RANKED, Stores, open_stores
+from tests.support.stores import CLAIMED, DUOS, NORMAL, RANKED, Stores, open_stores
 
 
 class _NoLoop:
@@ -34,7 +34,7 @@ def ingest(
 ) -> Ingest:
     given, settings = runtime(facts), MatchmakingSettings(max_dead_letters=100)
     return Ingest(
-        [NORMAL, RANKED, CLAIMED],
+        [NORMAL, RANKED, CLAIMED, DUOS],
         given,
         tickets=stores.tickets,
         stream=stores.stream,

@@ -10,8 +10,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
+from types import MappingProxyType
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 from redis.asyncio import Redis
 
@@ -42,7 +44,9 @@ from matchkeeper.wire.requests import Request, RequestKind, decode, fingerprint
 NORMAL = GameMode(name="Normal")
 RANKED = GameMode(name="Ranked")
 CLAIMED = GameMode(name="Squad", handoff=Handoff.CLAIM)
-QUEUES = (NORMAL.queue, RANKED.queue, CLAIMED.queue)
+DUOS = GameMode(name="Duos", required_players=4, handoff=Handoff.CLAIM)
+"""Two against two."""
+QUEUES = (NORMAL.queue, RANKED.queue, CLAIMED.queue, DUOS.queue)
 CHANNEL = "battle:request"
 SETTINGS = MatchmakingSettings()
 
@@ -101,6 +105,14 @@ class Stores:
         outcomes = await self.tickets.dequeue(mode.queue, [heard(dequeue_request(player_id, mode))])
         return outcomes[0]
 
+    async def enqueue_party(
+        self, party_id: str, *players: str, mode: GameMode = DUOS, entry: Entry | None = None
+    ) -> Outcome:
+        """A party into a queue, as a request of its own; each player has a pod of the same name."""
+        asked = heard(party_request(party_id, *players, mode=mode), entry=entry)
+        _, outcomes = await self.tickets.enqueue(mode.queue, [asked])
+        return outcomes[0]
+
     async def on_heard(self, kind: RequestKind, body: bytes = b"{}") -> Entry:
         """A request in the stream of what was heard by Pub/Sub."""
         fields: Any = {"kind": kind.value, "body": body}
@@ -110,7 +122,9 @@ class Stores:
     async def new_match(self, mode: GameMode = NORMAL, *, match_id: str | None = None) -> NewMatch:
         """The first players of a queue as a match that is not committed yet."""
         page = await self.tickets.read(mode, start=0, count=mode.required_players)
-        return duel(*page.tickets, mode=mode, match_id=match_id)
+        parties = [ticket for ticket in page.tickets if ticket.is_party]
+        texts = await self.matches.texts(mode.queue, parties)
+        return duel(*page.tickets, mode=mode, match_id=match_id, texts=texts)
 
     async def commit(
         self, mode: GameMode, *matches: NewMatch, offer_timeout: float = 5.0
@@ -131,7 +145,12 @@ async def says_its_form(redis: Redis) -> None:
     await redis.hset("version", mapping={"form": FORM, "by": __version__})
 
 
-def duel(*tickets: Ticket, mode: GameMode = NORMAL, match_id: str | None = None) -> NewMatch:
+def duel(
+    *tickets: Ticket,
+    mode: GameMode = NORMAL,
+    match_id: str | None = None,
+    texts: Mapping[str, bytes] = MappingProxyType({}),
+) -> NewMatch:
     """A match of these, each against the others, ready to be committed."""
     return new_match(
         Proposal(teams=tuple((ticket,) for ticket in tickets)),
@@ -139,6 +158,7 @@ def duel(*tickets: Ticket, mode: GameMode = NORMAL, match_id: str | None = None)
         match_id=match_id or token(),
         claim_within_seconds=5,
         result_channel=lambda pod: f"pod:{pod}:match_result",
+        texts=texts,
     )
 
 
@@ -212,6 +232,19 @@ def enqueue_request(
         f'"metadata":{metadata}{unique}}}'
     )
     return decode(RequestKind.ENQUEUE, payload.encode(), max_bytes=65536)
+
+
+def party_request(
+    party_id: str, *players: str, mode: GameMode = DUOS, request_id: str | None = None
+) -> Request:
+    """A decoded request of a party; each player has a pod of the same name."""
+    body = {
+        "party_id": party_id,
+        "players": [{"player_id": one, "pod_id": one, "metadata": {"of": one}} for one in players],
+        "game_mode": mode.name,
+        "request_id": request_id or token(),
+    }
+    return decode(RequestKind.ENQUEUE, msgspec.json.encode(body), max_bytes=65536)
 
 
 def dequeue_request(

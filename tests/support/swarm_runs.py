@@ -23,7 +23,7 @@ def found(match: str = "m1", *players: int, by: str | None = None) -> dict[str, 
         "MatchFound": {
             "match_id": match,
             "game_mode": "Normal",
-            "teams": [[{"player_id": each}] for each in ids],
+            "teams": [[each] for each in ids],
             "opponent_id": ids[-1],
             "claimed_by": by,
         }

@@ -16,7 +16,8 @@ from matchkeeper.domain.ticket import Member, Poison, PoisonedTicket, Ticket
 from matchkeeper.wire import answers
 from matchkeeper.wire.codes import ErrorCode, WireError
 from matchkeeper.wire.limits import id_problem, too_deep
-from matchkeeper.wire.metadata import BadMetadataError, normalise, read_ticket
+from matchkeeper.wire.metadata import normalise, read_ticket
+from matchkeeper.wire.metadata_text import BadMetadataError
 from matchkeeper.wire.offers import battle_request, filled_in, match_found
 from matchkeeper.wire.requests import RequestKind, decode, kind_of
 from tests.support.tickets import lone
@@ -278,7 +279,7 @@ def test_more_than_two_players_stand_in_teams_and_hear_of_their_team() -> None:
         msgspec.json.decode(each) for _, each in match_found(Proposal(teams=teams), NORMAL, "m")
     ]
     found = {notice["player_id"]: notice["result_type"] for notice in notices}
-    named = [[{"player_id": "a1"}, {"player_id": "a2"}], [{"player_id": "b1"}, {"player_id": "b2"}]]
+    named = [["a1", "a2"], ["b1", "b2"]]
     assert found["a2"]["MatchFound"] == {
         "match_id": "m", "game_mode": "Normal", "team": 0, "teams": named, "claimed_by": None,
     }  # fmt: skip
@@ -290,7 +291,7 @@ def test_of_a_match_of_two_both_hear_who_the_other_is() -> None:
     (_, first), (_, second) = match_found(Proposal(teams=teams), NORMAL, "m")
     assert first == (
         '{"player_id":"p1","result_type":{"MatchFound":{"opponent_id":"p2","match_id":"m",'
-        '"game_mode":"Normal","team":0,"teams":[[{"player_id":"p1"}],[{"player_id":"p2"}]],'
+        '"game_mode":"Normal","team":0,"teams":[["p1"],["p2"]],'
         '"claimed_by":null}}}'
     )
     assert '"opponent_id":"p1"' in second
@@ -313,10 +314,9 @@ def test_everybody_of_a_ticket_hears_of_the_match_on_the_own_pod() -> None:
     notices = match_found(Proposal(teams=teams), NORMAL, "m")
     answered = [(pod, answers.decode_answer(text.encode())) for pod, text in notices]
     assert [each.party_id for _, each in answered] == ["pair", "pair", None, None]
-    assert msgspec.json.decode(notices[2][1])["result_type"]["MatchFound"]["teams"] == [
-        [{"player_id": "a1", "party_id": "pair"}, {"player_id": "a2", "party_id": "pair"}],
-        [{"player_id": "b1"}, {"player_id": "b2"}],
-    ]
+    found = msgspec.json.decode(notices[2][1])["result_type"]["MatchFound"]
+    assert found["teams"] == [["a1", "a2"], ["b1", "b2"]]
+    assert found["parties"] == {"pair": ["a1", "a2"]}
     assert [(pod, each.player_id) for pod, each in answered] == [
         ("pod-a", "a1"), ("pod-b", "a2"), ("a", "b1"), ("a", "b2"),
     ]  # fmt: skip

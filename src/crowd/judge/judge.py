@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from crowd.history import Event, State, What
 from crowd.judge.matches import Matches, check_matches
+from crowd.judge.parties import check_parties
 from crowd.judge.pods import check_pods
 from crowd.judge.settings import Refusals, check_refusals, check_sizes
 from crowd.judge.state import check_state
@@ -22,6 +23,7 @@ def judge(
     several: bool = False,
     sizes: Mapping[str, int] | None = None,
     refusals: Refusals | None = None,
+    teams: Mapping[str, int] | None = None,
 ) -> Verdict:
     """The verdict on a history whose last event is a look at Redis.
 
@@ -29,9 +31,9 @@ def judge(
     queue of `required` (tag -> players of a match) holds enough for a match.
     `lifetimes`: mode -> seconds after which a waiting player may be taken out. Perhaps nobody heard
     of that, or of an end that was asked for: then nobody outside can tell how the stay ended.
-    `sizes`: mode -> players of each match, until an event says otherwise. `refusals`: when pods
-    that start nothing are refused. `several`: players may wait in several queues; nobody leaves one
-    of them.
+    `sizes`: mode -> players of each match, until an event says otherwise. `teams`: mode -> players
+    of a team. `refusals`: when pods that start nothing are refused. `several`: players may wait in
+    several queues; nobody leaves one of them.
     """
     events = list(history)
     final = _final(events)
@@ -43,6 +45,7 @@ def judge(
         *check_sizes(events, sizes or {}),
         *check_refusals(events, refusals),
         *_unique(check_pods(events, matches)),
+        *_unique(check_parties(events, teams or {})),
         *_strangers(events, stays),
         *_unanswered(events, stays),
         *_ends(stays, final),
@@ -83,7 +86,8 @@ def _strangers(events: list[Event], stays: dict[str, list[Stay]]) -> Iterator[Fi
             seen.add(event.player)
         if event.state is not None:
             seen.update(player for queue in event.state.queues.values() for player in queue)
-    for player in sorted(seen - set(stays)):
+    parties = {event.party for event in events if event.what is What.ASKED}
+    for player in sorted(seen - set(stays) - parties):
         text = f"{player} never asked"
         yield Finding(fault=Fault.UNEXPECTED, about=player, text=text)
 

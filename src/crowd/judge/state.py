@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from crowd.history import State
+from crowd.judge.parties import check_index
 from crowd.judge.verdict import Fault, Finding
 
 
@@ -13,6 +14,7 @@ def check_state(state: State, *, several: bool = False) -> Iterator[Finding]:
     yield from _one_place(state, several=several)
     yield from _metadata(state)
     yield from _matches(state)
+    yield from check_index(state)
 
 
 def _one_place(state: State, *, several: bool) -> Iterator[Finding]:

@@ -98,6 +98,8 @@ class Stays:
         self._several = several
         self._leaving: Counter[str] = Counter()
         """How many dequeues of a player are not answered; each may take effect later."""
+        self._together: dict[str, set[str]] = {}
+        """Player -> those with whom the player was asked for: who leaves takes the others out."""
         self._delivered: set[str] = set()
 
     def read(self, events: Sequence[Event]) -> dict[str, list[Stay]]:
@@ -139,10 +141,13 @@ class Stays:
         last = self._latest(event.player)
         if last is not None:
             self._age(last, event.at)
+        if event.together:
+            self._together.setdefault(event.player, set()).update(event.together)
         if event.word != "enqueue":
             self._leaving[event.player] += 1
-            if last is not None:
-                last.may_be_over = True
+            for player in self._together.get(event.player, {event.player}):
+                if (stay := self._latest(player)) is not None:
+                    stay.may_be_over = True
         elif last is None or last.over:
             stay = Stay(
                 player=event.player,
@@ -150,7 +155,10 @@ class Stays:
                 modes={event.mode},
                 open={event.mode},
                 asked_at=event.at,
-                may_be_over=self._leaving[event.player] > 0,
+                may_be_over=any(
+                    self._leaving[player] > 0
+                    for player in self._together.get(event.player, {event.player})
+                ),
             )
             if last is not None:
                 stay.late, stay.spare = last.modes | last.late, last.spare

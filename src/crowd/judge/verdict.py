@@ -40,6 +40,10 @@ class Fault(StrEnum):
     """A request that was written to the stream was refused, and not for its own sake (G1)."""
     NOT_REFUSED = "claims on"
     """A pod claims match after match and starts none, and is not refused (G4)."""
+    SPLIT = "party split"
+    """A party is in a match without one of its players, or on two teams (G2)."""
+    LEFT_BY = "left by the wrong player"
+    """A player of a party was told DeQueued, and not who of the party left (G7)."""
     STUCK = "stuck"
     """Everything is well again, and yet a match hangs, or a player who could play waits."""
 

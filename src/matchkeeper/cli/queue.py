@@ -81,7 +81,7 @@ def show_queue(
     redis_url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show who waits in a queue, longest waiting first.
+    """Show who waits in a queue, longest waiting first; of a party its id and its players.
 
     Example: matchkeeper queue show Normal --count 10
     """
@@ -98,8 +98,14 @@ def show_queue(
     rows = table("player", "pod", "waited", "metadata")
     for ticket in page.tickets:
         waited = f"{max(0.0, page.now - ticket.enqueued_at):.1f} s"
-        name, pod = ticket.ticket_id, ticket.members[0].pod_id
-        rows.add_row(printable(name), printable(pod), waited, printable(metadata[name]))
+        name, pods = ticket.ticket_id, dict.fromkeys(each.pod_id for each in ticket.members)
+        who = f"{name}: {', '.join(each.player_id for each in ticket.members)}"
+        rows.add_row(
+            printable(who if ticket.is_party else name),
+            printable(", ".join(pods)),
+            waited,
+            printable(metadata[name]),
+        )
     for ticket in page.unreadable:
         rows.add_row(printable(ticket.ticket_id), "?", "unreadable", printable(ticket.reason))
     out.print(rows)
@@ -109,6 +115,7 @@ def show_queue(
 def _ticket(ticket: Ticket, metadata: str) -> dict[str, object]:
     return {
         "player_id": ticket.ticket_id,
+        "players": [each.player_id for each in ticket.members],
         "pod_id": ticket.members[0].pod_id,
         "enqueued_at": ticket.enqueued_at,
         "metadata": metadata,
@@ -119,6 +126,7 @@ def _ticket(ticket: Ticket, metadata: str) -> dict[str, object]:
 def _entry(entry: PoisonedTicket) -> dict[str, object]:
     return {
         "player_id": entry.ticket_id,
+        "players": [each.player_id for each in entry.members],
         "pod_id": entry.members[0].pod_id if entry.members else None,
         "enqueued_at": entry.enqueued_at,
         "metadata": entry.raw_metadata,
@@ -133,7 +141,8 @@ def remove(
     config: ConfigOption = None,
     redis_url: UrlOption = None,
 ) -> None:
-    """Take a player out of a queue. The pod is told DeQueued, as if the player had asked.
+    """Take a player out of a queue, and so the party that the player is in. The pods are told
+    DeQueued, as if the player had asked.
 
     Example: matchkeeper queue remove Normal player-17
     """

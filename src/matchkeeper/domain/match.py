@@ -33,7 +33,7 @@ class Seat(msgspec.Struct, frozen=True, gc=False):
     @property
     def party_id(self) -> str | None:
         """The party that the player came with."""
-        return self.ticket.ticket_id if self.ticket.is_party else None
+        return self.ticket.party_id
 
 
 def seats_of(teams: Sequence[Sequence[Ticket]], count: int) -> list[list[Seat]]:

@@ -21,6 +21,9 @@ class Poison(StrEnum):
     METADATA_TOO_LARGE = "metadata_too_large"
     NOT_AN_OBJECT = "not_an_object"
     MATCH_UNREADABLE = "match_unreadable"
+    INVALID_PARTY = "invalid_party"
+    PARTY_DOES_NOT_FIT = "party_does_not_fit"
+    IN_TWO_PLACES = "in_two_places"
 
 
 class Member(msgspec.Struct, frozen=True, gc=False):
@@ -51,6 +54,11 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Whether its players are a party. No id is a player's and a party's at once."""
         return self.members[0].player_id != self.ticket_id
 
+    @property
+    def party_id(self) -> str | None:
+        """The id of the party; None for a player who came alone."""
+        return self.ticket_id if self.is_party else None
+
 
 def members_of(tickets: Iterable[Ticket]) -> list[Member]:
     """All players, ticket after ticket."""
@@ -68,3 +76,9 @@ class PoisonedTicket(msgspec.Struct, frozen=True, kw_only=True):
     members: tuple[Member, ...] = ()
     """The players to tell, where they could be read."""
     hand_made: bool = False
+
+    @property
+    def party_id(self) -> str | None:
+        """The id of the party, where players of one could be read."""
+        alone = not self.members or self.members[0].player_id == self.ticket_id
+        return None if alone else self.ticket_id

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
+from typing import NamedTuple
 
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.match import Proposal
@@ -16,7 +18,17 @@ from matchkeeper.observe.runtime import Runtime
 from matchkeeper.observe.traces import Traces
 from matchkeeper.store.committing import CommitReply
 from matchkeeper.store.matches import Committed, MatchStore, NewMatch
+from matchkeeper.wire.metadata import metadata_sum
 from matchkeeper.wire.offers import battle_request, match_found
+from matchkeeper.wire.parties import seats_in
+
+
+class Ready(NamedTuple):
+    """A batch that is ready to be committed."""
+
+    matches: Sequence[NewMatch]
+    changed: frozenset[str]
+    """Parties whose players have changed since they were read: they are in no match."""
 
 
 class Offers:
@@ -41,11 +53,24 @@ class Offers:
         """How many matches make one batch."""
         return max(1, 2 * self._settings.commit_batch_size // mode.required_players)
 
-    async def ready(self, mode: GameMode, proposals: Sequence[Proposal]) -> list[NewMatch]:
+    async def ready(self, mode: GameMode, proposals: Sequence[Proposal]) -> Ready:
         """A batch of matches, ready to be committed and offered."""
-        proposed = {self._new_id(): proposal for proposal in proposals}
+        parties = [each for one in proposals for each in one.tickets if each.is_party]
+        texts = await self._matches.texts(mode.queue, parties)
+        changed = {
+            each.ticket_id
+            for each in parties
+            if metadata_sum(texts.get(each.ticket_id, b"")) != each.metadata_sum
+        }
+        for ticket_id in changed:
+            self._facts.proposal_stale(mode=mode.name, player_id=ticket_id)
+        proposed = {
+            self._new_id(): each
+            for each in proposals
+            if not changed or changed.isdisjoint(ticket.ticket_id for ticket in each.tickets)
+        }
         traced = await self._traces.proposed(mode, proposed)
-        return [
+        matches = [
             new_match(
                 proposal,
                 mode,
@@ -54,9 +79,11 @@ class Offers:
                 result_channel=self._settings.result_channel,
                 durability=str(self._matches.durability),
                 traceparent=traced.get(match_id, ""),
+                texts=texts,
             )
             for match_id, proposal in proposed.items()
         ]
+        return Ready(matches, frozenset(changed))
 
     async def commit(
         self, mode: GameMode, matches: Sequence[NewMatch], now: float
@@ -111,8 +138,11 @@ def new_match(
     result_channel: Callable[[str], str],
     durability: str = "none",
     traceparent: str = "",
+    texts: Mapping[str, bytes] = MappingProxyType({}),
 ) -> NewMatch:
-    """A proposal with its battle request and the notices for its players' pods."""
+    """A proposal with its battle request and the notices for its players' pods. `texts`: party ->
+    its text in Redis.
+    """
     return NewMatch(
         match_id=match_id,
         tickets=proposal.tickets,
@@ -125,6 +155,11 @@ def new_match(
             claim_within_seconds=claim_within_seconds,
             durability=durability,
             traceparent=traceparent,
+            of_parties={
+                each.ticket_id: seats_in(each, texts[each.ticket_id])
+                for each in proposal.tickets
+                if each.is_party
+            },
         ),
         notices=tuple(
             [

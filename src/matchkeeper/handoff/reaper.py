@@ -14,17 +14,18 @@ from matchkeeper.domain.ticket import members_of
 from matchkeeper.errors import StoreRefusedError
 from matchkeeper.handoff.claimers import RefusedClaimers
 from matchkeeper.handoff.decide import Cause, Step, next_step
-from matchkeeper.handoff.notices import Notices, plain
+from matchkeeper.handoff.notices import Notices, left_match
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.observe.runtime import Runtime
 from matchkeeper.observe.traces import Traces
 from matchkeeper.resilience.waiting import MODES_AT_ONCE, Behind, pause
 from matchkeeper.store.failures import NotDurableError
-from matchkeeper.store.matches import MatchStore, When
+from matchkeeper.store.given_back import When
+from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.pending import PendingMatch, UnreadableMatch
-from matchkeeper.wire import answers
 from matchkeeper.wire.limits import printable
 from matchkeeper.wire.offers import battle_request, filled_in
+from matchkeeper.wire.parties import seats_in
 
 _EVERY_SECONDS = 0.5
 _SELDOM = 4
@@ -155,7 +156,12 @@ class Reaper:
         await self._give_back(mode, match, epoch=match.epoch, cause=cause)
 
     async def _redeliver(self, mode: GameMode, match: PendingMatch) -> int | None:
-        metadata = [match.metadata[ticket.ticket_id] for ticket in match.tickets]
+        texts = {each.ticket_id: match.metadata[each.ticket_id] for each in match.tickets}
+        of_parties = {
+            each.ticket_id: seats_in(each, texts.pop(each.ticket_id).encode())
+            for each in match.tickets
+            if each.is_party
+        }
         pieces = battle_request(
             match.teams,
             mode,
@@ -164,7 +170,9 @@ class Reaper:
             claim_within_seconds=self._settings.offer_timeout_seconds,
             durability=str(self._matches.durability),
             traceparent=await self._traces.of_match(mode, match),
+            of_parties=of_parties,
         )
+        metadata = [texts.get(ticket.ticket_id, "") for ticket in match.tickets]
         heard = await self._matches.redeliver(
             mode,
             match,
@@ -229,9 +237,7 @@ class Reaper:
             pod_id=match.claimed_by or "",
         )
         self._wake(mode.queue)
-        await self._notices.send(
-            [plain(each.pod_id, each.player_id, answers.DEQUEUED) for each in done.members_left]
-        )
+        await self._notices.send(left_match(done))
 
     def _count_unclaimed(self, match: PendingMatch) -> None:
         pods = {member.pod_id for member in members_of(match.tickets)}

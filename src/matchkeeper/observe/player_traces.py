@@ -301,7 +301,7 @@ class PlayerTraces:
             if match is not None:
                 self._handed_over(match, each)
             elif each.what in _LEFT:
-                for ticket_id in each.players.split("\n"):
+                for ticket_id in [each.party_id] if each.party_id else each.players.split("\n"):
                     self._left(ticket_id, each)
 
     def _handed_over(self, match: _Match, each: Happened) -> None:

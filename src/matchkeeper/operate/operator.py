@@ -16,16 +16,17 @@ from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import folded
 from matchkeeper.domain.ticket import Member, PoisonedTicket
 from matchkeeper.errors import MatchkeeperError, NotFoundError
-from matchkeeper.store.asked import Reply
+from matchkeeper.handoff.notices import Notice, left, left_match
+from matchkeeper.store.asked import Reply, party_in
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.dead_letters import DeadLetter, DeadLetterStore
+from matchkeeper.store.given_back import When
 from matchkeeper.store.history import Happened, History
-from matchkeeper.store.matches import MatchStore, When
+from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.pages import Page
 from matchkeeper.store.pending import PendingMatch, UnreadableMatch
 from matchkeeper.store.servers import Servers, States
 from matchkeeper.store.tickets import Heard, TicketStore
-from matchkeeper.wire import answers
 from matchkeeper.wire.metadata import read_ticket
 from matchkeeper.wire.requests import Request, RequestKind
 
@@ -60,6 +61,8 @@ class Whereabouts:
     """(mode, enqueue time in Unix seconds)."""
     pending_match: tuple[str, str] | None
     """(mode, match id)."""
+    party: tuple[str, str] | None = None
+    """(mode, party id) of the party with which the player waits, or is in the pending match."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,11 +163,18 @@ class Operator:
     async def where(self, player_id: str) -> Whereabouts:
         """Where a player is now."""
         names = {mode.queue: mode.name for mode in self.modes}
-        pending = await self._matches.pending_match_of(player_id)
+        place = await self._tickets.parties.place_of(player_id)
+        tickets = [player_id] if place is None else [player_id, place[1]]
+        waits = {queue: at for each in tickets for queue, at in await self._tickets.where(each)}
+        pending = None
+        for each in tickets:
+            pending = pending or await self._matches.pending_match_of(each)
+        there = bool(waits) or pending is not None
         return Whereabouts(
             player_id=player_id,
-            queues=tuple((names[queue], at) for queue, at in await self._tickets.where(player_id)),
+            queues=tuple((names[queue], at) for queue, at in waits.items()),
             pending_match=None if pending is None else (names[pending[0]], pending[1]),
+            party=(names.get(place[0], place[0].mode), place[1]) if place and there else None,
         )
 
     async def history(self, player_id: str) -> list[Happened]:
@@ -193,18 +203,18 @@ class Operator:
                 f"{player_id} does not wait in {mode.name}",
                 hint=f"See who does with: matchkeeper queue show {mode.name}",
             )
-        if outcome.detail:
-            await self._tell_left([Member(player_id, outcome.detail)])
+        party = party_in(outcome.detail)
+        if party is None:
+            await self._tell(left([Member(player_id, outcome.detail)]))
+        else:
+            party_id, members = party
+            by = None if party_id == player_id else player_id
+            await self._tell(left(members, party_id, by))
 
-    async def _tell_left(self, members: Sequence[Member]) -> None:
+    async def _tell(self, notices: Sequence[Notice]) -> None:
+        channel = self._settings.result_channel
         await self._connection.publish(
-            [
-                (
-                    self._settings.result_channel(each.pod_id),
-                    answers.plain(each.player_id, answers.DEQUEUED),
-                )
-                for each in members
-            ]
+            [(channel(each.pod_id), each.payload) for each in notices if each.pod_id]
         )
 
     async def pending(
@@ -257,8 +267,9 @@ class Operator:
                 when=When.LEAVE if leave else When.NOW,
             )
             if back is not None:
-                await self._tell_left(back.members_left)
-                return EndedMatch(put_back=back.put_back, left=len(back.left), set_aside=0)
+                notices = left_match(back)
+                await self._tell(notices)
+                return EndedMatch(put_back=back.put_back, left=len(notices), set_aside=0)
         raise _no_match(mode, match_id)
 
     async def _set_aside(self, mode: GameMode, match: UnreadableMatch) -> EndedMatch:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.ticket import PoisonedTicket, Ticket, members_of
+from matchkeeper.domain.ticket import PoisonedTicket, Ticket
 from matchkeeper.handoff.notices import Notice, Notices, plain, refusal
 from matchkeeper.observe.runtime import Runtime
 from matchkeeper.store.tickets import TicketStore
@@ -58,7 +58,13 @@ class Departures:
                 )
                 text = f"Set aside: {ticket.reason}"
                 told += [
-                    refusal(member.pod_id, member.player_id, ErrorCode.INVALID_METADATA, text)
+                    refusal(
+                        member.pod_id,
+                        member.player_id,
+                        ErrorCode.INVALID_METADATA,
+                        text,
+                        party_id=ticket.party_id,
+                    )
                     for member in ticket.members
                 ]
             await self._notices.send(told)
@@ -76,9 +82,12 @@ class Departures:
             gone = await self._tickets.expire(
                 mode.queue, batch, token=self._new_token(), max_wait=mode.max_wait
             )
-            players = members_of(ticket for ticket in batch if ticket.ticket_id in gone)
-            self._facts.expired(mode=mode.name, players=len(players))
-            await self._notices.send(
-                [plain(member.pod_id, member.player_id, answers.EXPIRED) for member in players]
-            )
+            told = [
+                plain(each.pod_id, each.player_id, answers.EXPIRED, party_id=ticket.party_id)
+                for ticket in batch
+                if ticket.ticket_id in gone
+                for each in ticket.members
+            ]
+            self._facts.expired(mode=mode.name, players=len(told))
+            await self._notices.send(told)
         return [ticket for ticket in tickets if ticket.enqueued_at > latest]

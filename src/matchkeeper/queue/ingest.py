@@ -13,9 +13,9 @@ from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import QueueName, folded
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreError, StoreRefusedError
-from matchkeeper.handoff.notices import Notice, Notices, refusal
+from matchkeeper.handoff.notices import Notice, Notices, party_refusals, refusal
 from matchkeeper.observe.runtime import Runtime
-from matchkeeper.queue.answering import told
+from matchkeeper.queue.answering import queued, told
 from matchkeeper.queue.failing import Failing
 from matchkeeper.queue.requested import (
     identified,
@@ -169,6 +169,7 @@ class Ingest:
                 player_id=request.player_id,
                 pod_id=request.pod_id,
                 game_mode=request.game_mode,
+                party=request.party,
             )
         rating = rating_of(request, mode) if kind is RequestKind.ENQUEUE else None
         return mode.queue, Heard(
@@ -177,14 +178,14 @@ class Ingest:
             entry=entry,
             since=entry.since if request.fingerprint else 0,
             rating=rating,
-            answer=self._queued_answer(request),
+            answers=self._queued_answers(request),
         )
 
-    def _queued_answer(self, request: Request) -> tuple[str, bytes] | None:
-        if request.kind is not RequestKind.ENQUEUE or request.pod_id is None:
-            return None
-        payload = answers.plain(request.player_id, answers.ENQUEUED)
-        return self._settings.result_channel(request.pod_id), payload
+    def _queued_answers(self, request: Request) -> tuple[tuple[str, bytes], ...]:
+        if request.kind is not RequestKind.ENQUEUE:
+            return ()
+        channel = self._settings.result_channel
+        return tuple([(channel(each.pod_id or ""), each.payload) for each in queued(request)])
 
     async def _do(self, mode: GameMode, kind: RequestKind, heard: Sequence[Heard]) -> int:
         """Does requests in one call; returns how many failed by themselves. Raises StoreError."""
@@ -248,10 +249,11 @@ class Ingest:
     ) -> list[Outcome]:
         if kind is RequestKind.DEQUEUE:
             outcomes = await self._tickets.dequeue(mode.queue, heard)
-            gone = [e.heard.request.ticket_id for e in outcomes if e.reply is Reply.DEQUEUED]
-            self._queues[mode.queue].left(gone)
-            if gone:
-                self._facts.dequeued(mode=mode.name, players=len(gone))
+            done = [each for each in outcomes if each.reply is Reply.DEQUEUED]
+            self._queues[mode.queue].left([each.ticket_id for each in done])
+            if done:
+                players = sum(each.players for each in done)
+                self._facts.dequeued(mode=mode.name, players=players)
             return outcomes
         begun = self._clock()
         try:
@@ -261,23 +263,22 @@ class Ingest:
             self._facts.not_enqueued(mode=mode, heard=heard, error=error, seconds=seconds)
             raise
         seconds = self._clock() - begun
-        queued = [queued_ticket(each) for each in outcomes if each.reply is Reply.QUEUED]
-        self._facts.enqueued(mode=mode, players=len(queued), outcomes=outcomes, seconds=seconds)
-        if queued:
-            self._queues[mode.queue].arrived(length, queued)
+        tickets = [queued_ticket(each) for each in outcomes if each.reply is Reply.QUEUED]
+        players = sum(len(ticket.members) for ticket in tickets)
+        self._facts.enqueued(mode=mode, players=players, outcomes=outcomes, seconds=seconds)
+        if tickets:
+            self._queues[mode.queue].arrived(length, tickets)
         return outcomes
 
     async def _answer(self, mode: GameMode, outcomes: Sequence[Outcome]) -> None:
-        to_tell = []
+        to_tell: list[Notice] = []
         answered = 0
         for outcome in outcomes:
             if outcome.answered:
-                answered += 1
+                answered += len(outcome.heard.answers)
                 continue
             self._count(mode, outcome)
-            answer = told(outcome)
-            if answer is not None:
-                to_tell.append(answer)
+            to_tell += told(outcome)
         if answered:
             self._facts.answered(result_type=answers.ENQUEUED, count=answered)
         await self._send(mode.name, to_tell)
@@ -290,7 +291,7 @@ class Ingest:
                 facts.duplicate_request(mode=mode.name, player_id=player)
             case Reply.DUPLICATE:
                 facts.done_by_others(mode=mode.name)
-            case Reply.OVERTAKEN:
+            case Reply.OVERTAKEN | Reply.OVERTAKEN_BY:
                 facts.request_overtaken(request=kind, mode=mode.name, player_id=player)
             case Reply.REQUEST_EXPIRED:
                 facts.request_expired(request=kind, mode=mode.name, player_id=player)
@@ -312,8 +313,11 @@ class Ingest:
         await self._send(
             mode.name,
             [
-                refusal(each.request.pod_id, each.request.player_id, code, error.message)
+                refusal(
+                    one.pod_id, one.player_id, code, error.message, party_id=each.request.party_id
+                )
                 for each in heard
+                for one in each.request.members
             ],
         )
 
@@ -326,7 +330,10 @@ class Ingest:
             player_id=error.player_id,
             pod_id=error.pod_id or "",
         )
-        await self._send(
-            self._mode_name(error.game_mode),
-            [refusal(error.pod_id, error.player_id, error.code, error.message)],
-        )
+        if error.party:
+            notices = party_refusals(
+                error.party, error.player_id, error.code, error.message, error.because_of
+            )
+        else:
+            notices = [refusal(error.pod_id, error.player_id, error.code, error.message)]
+        await self._send(self._mode_name(error.game_mode), notices)

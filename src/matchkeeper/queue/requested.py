@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.ticket import Member, Ticket
+from matchkeeper.domain.ticket import Ticket
 from matchkeeper.store.stream import Entry
 from matchkeeper.store.tickets import Heard, Outcome
 from matchkeeper.wire.codes import WireError
-from matchkeeper.wire.metadata import BadMetadataError, metadata_sum, rating_in
+from matchkeeper.wire.metadata import metadata_sum, rating_in
+from matchkeeper.wire.metadata_text import BadMetadataError
+from matchkeeper.wire.parties import members_of_text, rating_of_party
 from matchkeeper.wire.requests import Request, RequestKind, fingerprint
 
 
@@ -23,13 +25,30 @@ def runs(batch: Sequence[Heard]) -> list[tuple[RequestKind, list[Heard]]]:
     runs: dict[tuple[int, RequestKind], list[Heard]] = {}
     last: dict[str, tuple[int, RequestKind]] = {}
     latest: Counter[RequestKind] = Counter()
+    together = _together(batch)
     for heard in batch:
         kind, player = heard.request.kind, heard.request.player_id
+        player = together.get(player, player)
         turn, before = last.get(player, (0, kind))
         latest[kind] = max(latest[kind], turn + (before is not kind))
         last[player] = (latest[kind], kind)
         runs.setdefault(last[player], []).append(heard)
     return [(kind, runs[turn, kind]) for turn, kind in sorted(runs)]
+
+
+def _together(batch: Sequence[Heard]) -> Mapping[str, str]:
+    """Player or party -> one of those whom requests of this batch want together: whoever of them
+    leaves takes the others out, so that their requests depend on each other.
+    """
+    of: dict[str, str] = {}
+    for heard in batch:
+        if not heard.request.party:
+            continue
+        name = heard.request.player_id
+        ids = [name, *(each.player_id for each in heard.request.party)]
+        known = {of[each] for each in ids if each in of}
+        of |= dict.fromkeys([*ids, *(each for each, one in of.items() if one in known)], name)
+    return of
 
 
 def place_of(heard: Heard) -> tuple[str, str]:
@@ -50,6 +69,9 @@ def identified(request: Request, entry: Entry) -> Request:
 def rating_of(request: Request, mode: GameMode) -> float | None:
     """The rating in MMR points; None where the mode has no ratings. Raises WireError."""
     try:
+        if request.party:
+            members = members_of_text(request.player_id, request.metadata.encode())
+            return rating_of_party(members, mode)
         return rating_in(request.metadata, mode)
     except BadMetadataError as error:
         raise WireError(
@@ -58,6 +80,8 @@ def rating_of(request: Request, mode: GameMode) -> float | None:
             player_id=request.player_id,
             pod_id=request.pod_id,
             game_mode=mode.name,
+            party=request.party,
+            because_of=error.player_id,
         ) from None
 
 
@@ -66,7 +90,7 @@ def queued_ticket(queued: Outcome) -> Ticket:
     request = queued.heard.request
     return Ticket(
         ticket_id=request.ticket_id,
-        members=(Member(request.player_id, request.pod_id or ""),),
+        members=request.members,
         enqueued_at=float(queued.detail),
         metadata_sum=metadata_sum(request.metadata.encode()),
         rating=queued.heard.rating,

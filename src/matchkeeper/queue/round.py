@@ -167,7 +167,9 @@ class Round:
                     self._kept(Cause.SHUTDOWN, self._players_of((*batch, *left)))
                     break
                 ready = await self._offers.ready(self.mode, batch)
-                add(await behind.start(self._commit_batch(ready, now)))
+                for ticket_id in ready.changed:
+                    self.view.forget(ticket_id)
+                add(await behind.start(self._commit_batch(ready.matches, now)))
             add(await behind.rest())
         if unheard:
             self._kept(Cause.NO_GAME_SERVER, unheard + self._players_of(tuple(left)))

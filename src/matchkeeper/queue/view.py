@@ -224,7 +224,7 @@ class QueueView:
         step = len(tickets) // _AGAIN + 1
         again = islice(tickets.values(), self._again_turn % step, None, step)
         places = [(keys.raw(each.ticket_id), each.enqueued_at) for each in again]
-        found = await self._tickets.fetch(self._mode, places)
+        found = await self._tickets.to_match(self._mode, places)
         for ticket in found.tickets:
             name = keys.raw(ticket.ticket_id)
             for kept in (self._known, self._standing or {}):
@@ -253,7 +253,7 @@ class QueueView:
             else:
                 view.tickets[name] = ticket
         for first in range(0, len(unknown), _FETCH):
-            found = await self._tickets.fetch(self._mode, unknown[first : first + _FETCH])
+            found = await self._tickets.to_match(self._mode, unknown[first : first + _FETCH])
             for ticket in found.tickets:
                 view.tickets[self._keep(ticket)] = ticket
             view.poisoned += found.poisoned

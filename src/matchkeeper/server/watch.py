@@ -19,6 +19,8 @@ from matchkeeper.store.tickets import TicketStore
 _EVERY_SECONDS = 2.0
 _EVERY_SECONDS_IN_OUTAGE = 1.0
 _LAG_EVERY_SECONDS = 0.25
+_LOOKS_TO_SWEEP = 5
+"""The index of players in parties is looked at so much less often than all else."""
 
 
 class Watch:
@@ -45,6 +47,7 @@ class Watch:
         self._game_servers = game_servers
         self._facts = runtime.facts
         self._stop = runtime.stop
+        self._looks = 0
         self._there: set[QueueName] = set()
         """Modes that had tickets or dead letters at the last look."""
 
@@ -62,6 +65,11 @@ class Watch:
     async def look(self) -> None:
         """Takes one look at everything. Raises StoreError."""
         await self._look_at_pods()
+        self._looks += 1
+        if self._looks % _LOOKS_TO_SWEEP == 0:
+            swept = await self._tickets.parties.sweep()
+            if swept:
+                self._facts.parties_swept(players=swept)
         there = await self._tickets.present() | await self._dead_letters.present()
         # A mode that has become empty is looked at once more, so that this is told.
         looked_at, self._there = there | self._there, there

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+import msgspec
+
 from matchkeeper.domain.realm import QueueName
+from matchkeeper.domain.ticket import Member
 from matchkeeper.store import keys
 from matchkeeper.store.places import Other
 from matchkeeper.store.scripts import Unsent, each, script
@@ -29,7 +32,11 @@ class Reply(StrEnum):
     what the player has asked for since.
     """
     ALREADY_IN_QUEUE = "already_in_queue"
+    OVERTAKEN_BY = "overtaken_by"
+    """A party came late, after some of its players had asked for something else."""
     IN_OTHER_QUEUE = "in_other_queue"
+    IN_PARTY = "in_party"
+    ID_IN_USE = "id_in_use"
     MATCH_PENDING = "match_pending"
     NOT_IN_QUEUE = "not_in_queue"
     MODE_DRAINED = "mode_drained"
@@ -49,6 +56,28 @@ class Asked(NamedTuple):
     ticket_id: Unsent[str]
 
 
+class _Party(msgspec.Struct, array_like=True):
+    party_id: str
+    players: list[tuple[str, str]]
+
+
+_party = msgspec.json.Decoder(_Party)
+
+
+def party_in(detail: str) -> tuple[str, tuple[Member, ...]] | None:
+    """The party that left, and its players; None where it was a player who had come alone."""
+    if not detail.startswith("\n"):
+        return None
+    found = _party.decode(detail[1:])
+    return found.party_id, tuple([Member(player, pod) for player, pod in found.players])
+
+
+class PartyPlayer(NamedTuple):
+    """A player of a party, as a part of a key."""
+
+    player_id: Unsent[str]
+
+
 def _answers(reply: Sequence[bytes]) -> list[Answer]:
     pairs = zip(reply[::2], reply[1::2], strict=True)
     return [(_replies[code], detail.decode("utf-8", "replace")) for code, detail in pairs]
@@ -60,10 +89,11 @@ def _length_and_answers(reply: Any) -> tuple[int, list[Answer]]:
 
 @script(
     _length_and_answers,
-    *(keys.queue, keys.metadata, keys.history, keys.matched, keys.clock),
+    *(keys.queue, keys.metadata, keys.history, keys.matched, keys.parties, keys.clock),
     each("asked", seen_key=keys.seen, latest_key=keys.latest),
     each("others", other_matched=keys.matched, other_queue=keys.queue),
     each("marks", last_match=keys.last_match),
+    each("members", member_latest=keys.latest),
     requests=as_named,
     modes=keys.modes,
 )
@@ -76,6 +106,7 @@ def enqueue(
     asked: Unsent[Sequence[Asked]],
     others: Sequence[Other],
     marks: Unsent[Sequence[str]],
+    members: Sequence[PartyPlayer],
 ) -> None:
     """The length of the queue, and what came of each request.
 
@@ -83,17 +114,21 @@ def enqueue(
     `memory_ms`; `several`, whether players may wait in several queues; `longest`, how long the
     queue may become (0: no limit); `repeats`, place of a request -> its entry when it was first
     sent; `since`, place of a request that may be a copy -> since when it may have been sent, Unix
-    milliseconds. For each request, in the order of the stream: `players`, `metadata`, `tokens`,
-    `entries` (empty: in none), `channels` and `answers`, where and what to publish before anybody
+    milliseconds; `parties`, place of the request of a party -> its players, and the answers
+    (channel and payload) that tell them that they are queued. For each request, in the order of the
+    stream: `players` (tickets), `metadata`, `tokens`, `entries` (empty: in none), `channels` and
+    `answers`, where and what to publish before anybody
     can match the player (empty: the caller publishes, once the write is durable). Where players may
     wait in several queues, `scope` is the queue, since a request for one says nothing about
-    another (else it has no mode), and `marks` are the players of the requests.
+    another (else it has no mode), and `marks` are the tickets of the requests, and behind them all
+    players of parties. `members` are the players of parties.
     """
 
 
 @script(
     _answers,
-    *(keys.queue, keys.metadata, keys.matched, keys.leaving, keys.history, keys.clock),
+    *(keys.queue, keys.metadata, keys.matched, keys.leaving, keys.history, keys.parties),
+    keys.clock,
     each(
         "asked",
         seen_key=keys.seen,

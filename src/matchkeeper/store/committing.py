@@ -39,6 +39,13 @@ class ByHand(NamedTuple):
     by_hand_at: int
 
 
+class Mark(NamedTuple):
+    """A player of a match, and the place of the ticket in `ids`, from 1 on."""
+
+    player_id: Unsent[str]
+    ticket_at: int
+
+
 def _committed_or_not(reply: Sequence[bytes]) -> list[tuple[CommitReply, str]]:
     pairs = zip(reply[::2], reply[1::2], strict=True)
     return [(_replies[code], detail.decode()) for code, detail in pairs]
@@ -46,7 +53,8 @@ def _committed_or_not(reply: Sequence[bytes]) -> list[tuple[CommitReply, str]]:
 
 @script(
     _committed_or_not,
-    *(keys.queue, keys.metadata, keys.pending, keys.history, keys.matched, keys.clock),
+    *(keys.queue, keys.metadata, keys.pending, keys.history, keys.matched, keys.parties),
+    keys.clock,
     each(
         "others", other_matched=keys.matched, other_queue=keys.queue, other_metadata=keys.metadata
     ),
@@ -61,7 +69,7 @@ def commit(
     others: Sequence[Other],
     proposed: Sequence[Proposed],
     by_hand: Sequence[ByHand],
-    marks: Unsent[Sequence[str]],
+    marks: Sequence[Mark],
 ) -> None:
     """What came of each proposal, and how many heard it, or which ticket is gone.
 
@@ -70,6 +78,7 @@ def commit(
     claimed (a claim is confirmed within the lease, and nobody is told of the start before the
     durability is reached); `memory_ms`; `ids` of all tickets, team after team; their `scores` and
     `sums`, the first 16 digits of the SHA-1 of the metadata that they were matched by; `proposals`,
-    each with its match id, how many tickets each team has, and the offer in pieces. `marks`: all
-    players; only where players may wait in several queues.
+    each with its match id, how many tickets each team has, and the offer in pieces; `parties`,
+    place of a ticket -> the players of a party. `marks`: all players; only where players may wait
+    in several queues.
     """

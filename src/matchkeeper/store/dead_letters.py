@@ -39,7 +39,7 @@ class DeadLetter:
 @script(
     tuple[bytes, bytes],
     *(keys.answered, keys.dead, keys.queue, keys.metadata, keys.matched),
-    *(keys.history, keys.clock),
+    *(keys.history, keys.parties, keys.clock),
     each("others", other_matched=keys.matched, other_queue=keys.queue),
     requests=keys.requests,
 )

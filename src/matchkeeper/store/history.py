@@ -14,11 +14,11 @@ from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
 
 _PAGE = 500
-_FIELDS = (b"what", b"players", b"match", b"pod", b"detail")
+_FIELDS = (b"what", b"players", b"party", b"match", b"pod", b"detail")
 
 
 class Happened(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One entry. Players, match, pod and detail are empty where they say nothing."""
+    """One entry. Players, party, match, pod and detail are empty where they say nothing."""
 
     queue: QueueName
     at: float
@@ -30,7 +30,9 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     match_id: str
     pod_id: str
     detail: str
-    """The cause, the reason, or the code of a refusal."""
+    """The cause, the reason, the code of a refusal, or who left the party."""
+    party_id: str = ""
+    """The party that these players are."""
 
 
 Ends = Mapping[QueueName, str]
@@ -128,7 +130,7 @@ def _sound(
 
 def _happened(queue: QueueName, entry_id: bytes, row: Mapping[bytes, bytes]) -> list[Happened]:
     try:
-        what, players, match_ids, pod_id, detail = [
+        what, players, party_id, match_ids, pod_id, detail = [
             keys.text(row.get(name, b"")) for name in _FIELDS
         ]
         at = int(entry_id.partition(b"-")[0]) / 1000
@@ -145,6 +147,7 @@ def _happened(queue: QueueName, entry_id: bytes, row: Mapping[bytes, bytes]) -> 
             match_id=match,
             pod_id=pod_id,
             detail=detail,
+            party_id=party_id,
         )
         for match, names in zip(matches, in_matches, strict=False)
     ]

@@ -55,6 +55,11 @@ def pods(realm: str = NO_REALM) -> str:
     return in_realm("pods", realm)
 
 
+def parties(realm: str = NO_REALM) -> str:
+    """HASH: player -> mode and party, of parties that wait or are in a pending match."""
+    return in_realm("parties", realm)
+
+
 def servers(realm: str = NO_REALM) -> str:
     """HASH: server -> its last heartbeat, settings and name; and how many settings there were."""
     return in_realm("servers", realm)
@@ -187,7 +192,7 @@ def answered(queue: QueueName, token: str) -> str:
 TYPES: Mapping[object, str] = {
     **dict.fromkeys((queue, pending, pods), "zset"),
     **dict.fromkeys((metadata, match, matched, leaving, claimers), "hash"),
-    **dict.fromkeys((settings, servers, modes, clock, version), "hash"),
+    **dict.fromkeys((parties, settings, servers, modes, clock, version), "hash"),
     **dict.fromkeys((hand_made_metadata, seen, latest, last_match, answered, alert), "string"),
     **dict.fromkeys((dead, history, requests, heard), "stream"),
 }
@@ -202,7 +207,9 @@ _WITHOUT_REALM = (
 
 def patterns(realm: str = NO_REALM) -> Sequence[str]:
     """All keys of a realm, as patterns for an ACL."""
-    whole = [make(realm) for make in (clock, pods, hearing, heard, servers, modes, version)]
+    whole = [
+        make(realm) for make in (clock, pods, hearing, heard, servers, modes, parties, version)
+    ]
     if not realm:
         return [*_WITHOUT_REALM, *whole]
     words = [each.partition(":")[0] for each in _WITHOUT_REALM]

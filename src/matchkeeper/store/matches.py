@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -14,12 +12,13 @@ from redis.exceptions import ResponseError
 
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.realm import QueueName
-from matchkeeper.domain.ticket import Member, Ticket, members_of
+from matchkeeper.domain.ticket import Ticket
 from matchkeeper.store import keys
 from matchkeeper.store.claimers import Refusals
-from matchkeeper.store.committing import ByHand, CommitReply, Proposed, commit
+from matchkeeper.store.committing import ByHand, CommitReply, Mark, Proposed, commit
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.durability import Durability
+from matchkeeper.store.given_back import GivenBack, When, give_back
 from matchkeeper.store.handoffs import Handoffs
 from matchkeeper.store.pending import (
     Overdue,
@@ -30,10 +29,9 @@ from matchkeeper.store.pending import (
     read_match,
     set_aside_matches,
 )
-from matchkeeper.store.places import Other, others
+from matchkeeper.store.places import others
 from matchkeeper.store.present import Present
-from matchkeeper.store.scripts import Unsent, each, script
-from matchkeeper.wire.metadata import members_in
+from matchkeeper.store.scripts import Unsent, script
 
 _SET_ASIDE_KEPT = timedelta(days=1)
 
@@ -62,34 +60,6 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     stale_ticket: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GivenBack:
-    """A match that ended without a start."""
-
-    put_back: int
-    left: tuple[tuple[str, str], ...]
-    """(ticket id, metadata) of tickets that do not go back. Their pods are told `DeQueued`."""
-
-    @property
-    def members_left(self) -> list[Member]:
-        """The players of those tickets."""
-        return [
-            member
-            for ticket_id, metadata in self.left
-            for member in members_in(ticket_id, metadata.encode())
-        ]
-
-
-class When(StrEnum):
-    """When a match may be given back."""
-
-    DUE = "due"
-    """Not before its deadline."""
-    NOW = "now"
-    LEAVE = "leave"
-    """At once, and its players do not go back into the queue of the mode."""
-
-
 @script(
     lambda reply: int(reply[1]) if reply[0] == b"offered" else None,
     *(keys.answered, keys.match, keys.pending, keys.history, keys.clock),
@@ -108,45 +78,6 @@ def redeliver(
     """How many heard the offer; None: it is not due, or another server was faster.
 
     `epoch`: the epoch that ended.
-    """
-
-
-def _given_back(reply: Any) -> GivenBack | None:
-    code, put_back, left = reply
-    if code != b"given_back":
-        return None
-    pairs = zip(left[::2], left[1::2], strict=True)
-    return GivenBack(
-        put_back=int(put_back),
-        left=tuple((ticket_id.decode(), text.decode()) for ticket_id, text in pairs),
-    )
-
-
-@script(
-    _given_back,
-    *(keys.answered, keys.match, keys.pending, keys.matched, keys.leaving),
-    *(keys.history, keys.claimers, keys.queue, keys.metadata, keys.clock),
-    each("others", other_queue=keys.queue, other_metadata=keys.metadata),
-)
-def give_back(
-    *,
-    queue: Unsent[QueueName],
-    token: Unsent[str],
-    memory: int,
-    match_id: str,
-    epoch: int,
-    cause: str,
-    when: When,
-    threshold: int,
-    refused_seconds: float,
-    longest_seconds: float,
-    mode: str,
-    others: Sequence[Other],
-) -> None:
-    """What was given back; None: another server was faster, or it is not due.
-
-    After `threshold` leases in a row without a start the claims of that game server are refused, at
-    first for `refused_seconds`.
     """
 
 
@@ -195,6 +126,11 @@ class MatchStore(Handoffs):
             "scores": [repr(ticket.enqueued_at) for ticket in tickets],
             "sums": [ticket.metadata_sum for ticket in tickets],
             "proposals": [(each.match_id, each.team_sizes, each.offer) for each in matches],
+            "parties": {
+                place: [each.player_id for each in ticket.members]
+                for place, ticket in enumerate(tickets, start=1)
+                if ticket.is_party
+            },
         }
         call = commit(
             queue=queue,
@@ -206,11 +142,29 @@ class MatchStore(Handoffs):
                 for place, each in enumerate(tickets, start=1)
                 if each.hand_made
             ],
-            marks=[each.player_id for each in members_of(tickets)] if self._several else [],
+            marks=[
+                Mark(each.player_id, place)
+                for place, ticket in enumerate(tickets, start=1)
+                for each in ticket.members
+            ]
+            if self._several
+            else [],
         )
         reply = await self._connection.script(call, durable=True)
         self._present.written(queue)
         return [_committed(match, *came) for match, came in zip(matches, reply, strict=True)]
+
+    async def texts(self, queue: QueueName, tickets: Sequence[Ticket]) -> dict[str, bytes]:
+        """Ticket id -> metadata of tickets that wait, as it stands there now."""
+        ids = [ticket.ticket_id for ticket in tickets]
+        if not ids:
+            return {}
+
+        async def get(redis: Redis) -> Any:
+            return await redis.hmget(keys.metadata(queue), list(map(keys.raw, ids)))
+
+        found = await self._connection.run("read parties", get)
+        return {ticket_id: text for ticket_id, text in zip(ids, found, strict=True) if text}
 
     async def present(self) -> set[QueueName]:
         """The queues with pending matches, or with game servers that start nothing. A queue where

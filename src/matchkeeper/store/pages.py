@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import Poison, PoisonedTicket, Ticket
@@ -104,7 +106,7 @@ def newer(*, queue: Unsent[QueueName], than: str, count: int) -> None:
     """Places behind an enqueue time."""
 
 
-@script(list[Any], keys.queue, keys.metadata)
+@script(list[Any], keys.queue, keys.metadata, keys.parties)
 def fetch(*, queue: Unsent[QueueName], tickets: Sequence[bytes]) -> None:
     """For `still_there`."""
 
@@ -116,6 +118,11 @@ def still_there(places: Sequence[Place], reply: Any) -> list[tuple[bytes, float,
         for (ticket_id, since), score, text in zip(places, reply[0], reply[1], strict=True)
         if score is not None and float(score) == since
     ]
+
+
+def twice_with(ticket: PoisonedTicket, metadata: Mapping[str, str]) -> PoisonedTicket:
+    """A ticket that is in two places, with its metadata, so that it can be put back."""
+    return msgspec.structs.replace(ticket, raw_metadata=metadata.get(ticket.ticket_id))
 
 
 def fetched(

@@ -27,6 +27,7 @@ _BEHIND: dict[str, Command] = {
     **dict.fromkeys(("SET", "HGET", "HMGET", "HDEL", "ZREM", "ZSCORE", "ZMSCORE"), ("x",)),
     **dict.fromkeys(("EXPIRE", "PEXPIRE"), (1,)),
     **dict.fromkeys(("ZRANGE", "ZREMRANGEBYSCORE"), (0, 0)),
+    "HSCAN": (0,),
     "HSET": ("x", "x"),
     "HINCRBY": ("x", 1),
     "ZADD": (1, "x"),
@@ -129,6 +130,7 @@ def _of_queue(queue: QueueName) -> list[Trial]:
             for trial in _on(key.example(queue, lambda _: "x"), command)
         ),
         *_on(keys.match(queue, "x"), "HGETALL"),
+        *_on(keys.parties(queue.realm), "HSCAN"),
         *_on(keys.dead(queue), "XREVRANGE"),
         *_on(history, "XRANGE", "XREVRANGE"),
         *(

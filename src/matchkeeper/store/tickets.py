@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
-from redis.asyncio import Redis
 
-from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import QueueName
-from matchkeeper.domain.ticket import PoisonedTicket, Ticket
+from matchkeeper.domain.ticket import Poison, PoisonedTicket, Ticket
 from matchkeeper.store import keys
-from matchkeeper.store.asked import Answer, Asked, Reply, dequeue, enqueue
-from matchkeeper.store.connection import Connection
-from matchkeeper.store.pages import (
-    Fetched,
-    Page,
-    Place,
-    Scan,
-    fetch,
-    fetched,
-    joined,
-    newer,
-    scan,
-    size_of,
-    still_there,
+from matchkeeper.store.asked import (
+    Answer,
+    Asked,
+    PartyPlayer,
+    Reply,
+    dequeue,
+    enqueue,
+    party_in,
 )
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.looks import Looks
 from matchkeeper.store.places import others
-from matchkeeper.store.present import Present
-from matchkeeper.store.scripts import Unsent, each, run, script
+from matchkeeper.store.scripts import Unsent, each, script
 from matchkeeper.store.stream import Entry
+from matchkeeper.wire.limits import MAX_METADATA_BYTES
 from matchkeeper.wire.requests import Request
-
-_LOOKED_AT = 16
-"""Tickets read at once for people: a megabyte, if each has the largest size allowed."""
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,8 +40,8 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """Its place in a stream."""
     rating: float | None = None
     """MMR points, for an enqueue whose mode uses them."""
-    answer: tuple[str, bytes] | None = None
-    """Channel and payload that say `EnQueued`, for an enqueue."""
+    answers: tuple[tuple[str, bytes], ...] = ()
+    """For an enqueue: channel and payload that say `EnQueued`, one for each player."""
     since: int = 0
     """Of one that may be a copy of another: since when it may have been sent, Unix milliseconds."""
 
@@ -66,7 +55,19 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     reply: Reply
     detail: str
     answered: bool = False
-    """The script itself has published the answer."""
+    """The script itself has published the answers."""
+
+    @property
+    def ticket_id(self) -> str:
+        """The ticket that it was about: of a dequeue, the one that was taken out."""
+        party = party_in(self.detail)
+        return self.heard.request.ticket_id if party is None else party[0]
+
+    @property
+    def players(self) -> int:
+        """How many players left with that ticket."""
+        party = party_in(self.detail)
+        return 1 if party is None else len(party[1])
 
 
 class Standing(NamedTuple):
@@ -91,7 +92,7 @@ def _ids(reply: Sequence[bytes]) -> set[str]:
 
 @script(
     _ids,
-    *(keys.answered, keys.queue, keys.metadata, keys.dead, keys.history, keys.clock),
+    *(keys.answered, keys.queue, keys.metadata, keys.dead, keys.history, keys.parties, keys.clock),
     each("letters", hand_made_metadata=keys.hand_made_metadata),
 )
 def set_aside(
@@ -100,14 +101,18 @@ def set_aside(
     token: Unsent[str],
     memory: int,
     kept: int,
+    mode: str,
+    of_parties: Mapping[int, Sequence[str]],
     letters: Sequence[Letter],
 ) -> None:
-    """The tickets that this call has set aside. `kept`: how many dead letters are kept."""
+    """The tickets that this call has set aside. `kept`: how many dead letters are kept;
+    `of_parties`: place among the letters -> players of a party.
+    """
 
 
 @script(
     _ids,
-    *(keys.answered, keys.queue, keys.metadata, keys.history, keys.clock),
+    *(keys.answered, keys.queue, keys.metadata, keys.history, keys.parties, keys.clock),
     each("tickets", hand_made_metadata=keys.hand_made_metadata),
 )
 def expire(
@@ -116,12 +121,14 @@ def expire(
     token: Unsent[str],
     memory: int,
     max_wait_seconds: float,
+    mode: str,
+    of_parties: Mapping[int, Sequence[str]],
     tickets: Sequence[Standing],
 ) -> None:
-    """The tickets that this call has taken out."""
+    """The tickets that this call has taken out. `of_parties`: place -> players of a party."""
 
 
-class TicketStore:
+class TicketStore(Looks):
     """The queues of all modes. Methods raise StoreError.
 
     `longest`: how many may wait in a queue; a queue that is not in it has no limit.
@@ -135,9 +142,7 @@ class TicketStore:
         several_queues: bool = False,
         longest: Mapping[QueueName, int] = MappingProxyType({}),
     ) -> None:
-        self._connection = connection
-        self._queues = tuple(queues)
-        self._present = Present(connection, keys.queue, queues=queues)
+        super().__init__(connection, queues=queues)
         self._several = several_queues
         self._longest = longest
 
@@ -147,7 +152,9 @@ class TicketStore:
         """
         # The script itself publishes the answer, so that it comes before any news of a match.
         at_once = self._connection.options.durability.command is None
-        told = [(each.answer if at_once else None) or ("", b"") for each in batch]
+        told = [_answer(each) if at_once else _UNTOLD for each in batch]
+        together = {nth: each for nth, each in enumerate(batch, start=1) if each.request.party}
+        members = [PartyPlayer(one.player_id) for e in together.values() for one in e.request.party]
         packed = {
             **self._packed(queue, batch),
             "several": self._several,
@@ -155,6 +162,13 @@ class TicketStore:
             "metadata": [heard.request.metadata for heard in batch],
             "channels": [channel for channel, _ in told],
             "answers": [answer.decode() for _, answer in told],
+            "parties": {
+                nth: (
+                    [one.player_id for one in each.request.party],
+                    [(channel, text.decode()) for channel, text in each.answers if at_once],
+                )
+                for nth, each in together.items()
+            },
         }
         call = enqueue(
             queue=queue,
@@ -163,7 +177,10 @@ class TicketStore:
             packed=packed,
             asked=_asked(batch),
             others=others(queue, self._queues),
-            marks=[heard.request.player_id for heard in batch] if self._several else [],
+            marks=[*(heard.request.player_id for heard in batch), *(m.player_id for m in members)]
+            if self._several
+            else [],
+            members=members,
         )
         length, answers = await self._connection.script(call, durable=True)
         return length, _outcomes(batch, answers, answered=at_once)
@@ -200,55 +217,6 @@ class TicketStore:
             "since": {nth: heard.since for nth, heard in enumerate(batch, start=1) if heard.since},
         }
 
-    async def present(self) -> set[QueueName]:
-        """The queues that have tickets."""
-        return await self._present.look()
-
-    async def scan(self, queue: QueueName, *, start: int, count: int) -> Scan:
-        """`count` places of a queue, from rank `start` on."""
-        return await self._connection.script(scan(queue=queue, first=start, count=count))
-
-    async def newer(self, queue: QueueName, *, than: float, count: int) -> Scan:
-        """Places later than `than` (Unix time in seconds), `count` at most."""
-        return await self._connection.script(newer(queue=queue, than=repr(than), count=count))
-
-    async def fetch(self, mode: GameMode, places: Sequence[Place]) -> Fetched:
-        """The tickets of places that were scanned, at most some thousand."""
-        if not places:
-            return fetched(mode, [], {})
-        call = fetch(queue=mode.queue, tickets=[ticket_id for ticket_id, _ in places])
-
-        async def get(redis: Redis) -> tuple[Any, dict[bytes, bytes]]:
-            there = still_there(places, await run(redis, call))
-            return there, await _hand_made(
-                redis, mode.queue.realm, [each[0] for each in there if each[2] is None]
-            )
-
-        return fetched(mode, *await self._connection.run("fetch", get))
-
-    async def read(
-        self, mode: GameMode, *, start: int, count: int, most_bytes: float = math.inf
-    ) -> Page:
-        """Places with their tickets, for people to look at. Their metadata has not many more bytes
-        than `most_bytes`.
-        """
-        scan = await self.scan(mode.queue, start=start, count=count)
-        parts: list[Fetched] = []
-        taken = size = 0
-        while taken < len(scan.places) and size < most_bytes:
-            parts.append(await self.fetch(mode, scan.places[taken : taken + _LOOKED_AT]))
-            taken = min(len(scan.places), taken + _LOOKED_AT)
-            size += size_of(parts[-1])
-        cut = taken < len(scan.places)
-        scan = replace(scan, places=scan.places[:taken])
-        return Page(scan=scan, fetched=joined(parts), cut=cut)
-
-    async def length_and_oldest(self, queue: QueueName) -> tuple[int, float | None]:
-        """Queue length, and the oldest wait in seconds (None when it is empty)."""
-        scan = await self.scan(queue, start=0, count=1)
-        oldest = max(0.0, scan.now - scan.places[0][1]) if scan.places else None
-        return scan.queue_length, oldest
-
     async def set_aside(
         self,
         queue: QueueName,
@@ -263,13 +231,21 @@ class TicketStore:
             Letter(
                 ticket.ticket_id,
                 repr(ticket.enqueued_at),
-                (ticket.raw_metadata or "").encode("utf-8", "replace")[:raw_limit],
+                (ticket.raw_metadata or "").encode("utf-8", "replace")[: _limit(ticket, raw_limit)],
                 ticket.reason.encode("utf-8", "replace"),
             )
             for ticket in tickets
         ]
         memory = self._connection.memory_ms
-        call = set_aside(queue=queue, token=token, memory=memory, kept=kept, letters=letters)
+        call = set_aside(
+            queue=queue,
+            token=token,
+            memory=memory,
+            kept=kept,
+            mode=queue.mode,
+            of_parties=_of_parties(tickets),
+            letters=letters,
+        )
         return await self._connection.script(call)
 
     async def expire(
@@ -281,25 +257,24 @@ class TicketStore:
             token=token,
             memory=self._connection.memory_ms,
             max_wait_seconds=max_wait.total_seconds(),
+            mode=queue.mode,
+            of_parties=_of_parties(tickets),
             tickets=[Standing(ticket.ticket_id, repr(ticket.enqueued_at)) for ticket in tickets],
         )
         return await self._connection.script(call, durable=True)
 
-    async def where(self, player_id: str) -> list[tuple[QueueName, float]]:
-        """The queues in which a player waits: (queue, enqueue time)."""
 
-        async def look(redis: Redis) -> list[Any]:
-            async with redis.pipeline(transaction=False) as pipe:
-                for queue in self._queues:
-                    pipe.zscore(keys.queue(queue), keys.raw(player_id))
-                return list(await pipe.execute())
+def _of_parties(tickets: Sequence[Ticket | PoisonedTicket]) -> dict[int, list[str]]:
+    return {
+        place: [each.player_id for each in ticket.members]
+        for place, ticket in enumerate(tickets, start=1)
+        if ticket.party_id is not None
+    }
 
-        scores = await self._connection.run("where", look)
-        return [
-            (queue, float(score))
-            for queue, score in zip(self._queues, scores, strict=True)
-            if score is not None
-        ]
+
+def _limit(ticket: PoisonedTicket, raw_limit: int) -> int:
+    """Nothing is wrong with a party that is in two places: it can go back as it is."""
+    return MAX_METADATA_BYTES if ticket.kind is Poison.IN_TWO_PLACES else raw_limit
 
 
 def _asked(batch: Sequence[Heard]) -> list[Asked]:
@@ -335,14 +310,14 @@ def _outcomes(
             heard=heard,
             reply=reply,
             detail=detail,
-            answered=answered and reply is Reply.QUEUED and heard.answer is not None,
+            answered=answered and reply is Reply.QUEUED and bool(heard.answers),
         )
         for heard, (reply, detail) in zip(batch, answers, strict=True)
     ]
 
 
-async def _hand_made(redis: Redis, realm: str, ids: Sequence[bytes]) -> dict[bytes, bytes]:
-    if not ids:
-        return {}
-    texts: Any = await redis.mget([keys.hand_made_metadata(each, realm) for each in ids])
-    return {each: text for each, text in zip(ids, texts, strict=True) if text is not None}
+_UNTOLD = ("", b"")
+
+
+def _answer(heard: Heard) -> tuple[str, bytes]:
+    return heard.answers[0] if heard.answers and not heard.request.party else _UNTOLD

@@ -20,14 +20,6 @@ MOST_NAMED = 32
 """In larger matches `MatchFound` names no other players: each message would name them all."""
 
 
-class FoundPlayer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A player of a match, as the others are told."""
-
-    player_id: str
-    party_id: str | None = None
-    """The party that the player came with."""
-
-
 class MatchFound(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The player is in a match that starts."""
 
@@ -37,8 +29,10 @@ class MatchFound(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     game_mode: str
     team: int
     """The player's team, from 0 on."""
-    teams: tuple[tuple[FoundPlayer, ...], ...] | None = None
+    teams: tuple[tuple[str, ...], ...] | None = None
     """Everybody in the match, by team; absent in matches of more than 32 players."""
+    parties: dict[str, tuple[str, ...]] | None = None
+    """The parties among them: party id -> its players. Absent where there are none."""
     claimed_by: str | None
     """The pod that starts it, in claim handoff; the script that starts the match fills it in."""
 

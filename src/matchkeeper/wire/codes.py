@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
+from typing import Protocol
 
 
 class ErrorCode(StrEnum):
@@ -12,6 +14,11 @@ class ErrorCode(StrEnum):
     ALREADY_IN_QUEUE = "already_in_queue"
     IN_OTHER_QUEUE = "in_other_queue"
     MATCH_PENDING = "match_pending"
+    IN_PARTY = "in_party"
+    PARTY_REFUSED = "party_refused"
+    PARTY_DOES_NOT_FIT = "party_does_not_fit"
+    INVALID_PARTY = "invalid_party"
+    ID_IN_USE = "id_in_use"
     NOT_IN_QUEUE = "not_in_queue"
     MODE_DRAINED = "mode_drained"
     QUEUE_FULL = "queue_full"
@@ -41,6 +48,26 @@ _MEANINGS = {
     ErrorCode.MATCH_PENDING: (
         "The player is in the pending match that the message names. An enqueue can be tried again "
         "after it; a dequeue is remembered and takes effect if the match falls through."
+    ),
+    ErrorCode.IN_PARTY: (
+        "The player is in the party that the message names, which waits or is in a pending match. "
+        "Dequeue the player, and so the party, first."
+    ),
+    ErrorCode.PARTY_REFUSED: (
+        "Nobody of the party was queued, because of the player whom `because_of` names; the text "
+        "says why. Ask again without that player, or when the reason is gone."
+    ),
+    ErrorCode.PARTY_DOES_NOT_FIT: (
+        "The party has more players than a team of the mode, and not as many as a match: it would "
+        "never be matched. Offer another mode, or divide the party."
+    ),
+    ErrorCode.INVALID_PARTY: (
+        "`players` is empty, has more than 100 players, has one of them twice, or one with the id "
+        "of the party; or the metadata of a player who comes alone has a key `players`."
+    ),
+    ErrorCode.ID_IN_USE: (
+        "The id stands for something else: a party has the id of the player, a player has the id "
+        "of the party, or the party waits with other players. Choose another id, or dequeue first."
     ),
     ErrorCode.NOT_IN_QUEUE: "The player does not wait in this queue.",
     ErrorCode.MODE_DRAINED: (
@@ -82,6 +109,16 @@ _MEANINGS = {
 }
 
 
+class Told(Protocol):
+    """A player, and the pod that is told."""
+
+    @property
+    def player_id(self) -> str: ...
+
+    @property
+    def pod_id(self) -> str: ...
+
+
 class WireError(Exception):
     """A message that must be refused. `pod_id` is set where an answer can be sent. `game_mode` is
     as it was written; empty where it could not be read.
@@ -95,6 +132,8 @@ class WireError(Exception):
         player_id: str = "",
         pod_id: str | None = None,
         game_mode: str = "",
+        party: Sequence[Told] = (),
+        because_of: str = "",
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -102,3 +141,7 @@ class WireError(Exception):
         self.player_id = player_id
         self.pod_id = pod_id
         self.game_mode = game_mode
+        self.party = party
+        """The players to tell, where a party is refused; then `player_id` is the party's id."""
+        self.because_of = because_of
+        """The player of the party who is the reason; empty where it is nobody of them."""

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import math
-import re
 from typing import Any
 
 import msgspec
 
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Member, Poison, PoisonedTicket, Ticket
-from matchkeeper.wire.codes import ErrorCode
-from matchkeeper.wire.limits import MAX_METADATA_BYTES, decoded, id_problem
-from matchkeeper.wire.salvage import complaint
-
-
-class BadMetadataError(ValueError):
-    """The sentence says what is wrong with the metadata. `kind` is the kind of fault."""
-
-    def __init__(self, message: str, kind: Poison) -> None:
-        super().__init__(message)
-        self.kind = kind
-
-    @property
-    def code(self) -> ErrorCode:
-        """The code for the sender."""
-        if self.kind is Poison.METADATA_TOO_LARGE:
-            return ErrorCode.METADATA_TOO_LARGE
-        return ErrorCode.INVALID_METADATA
+from matchkeeper.wire.limits import MAX_METADATA_BYTES, id_problem
+from matchkeeper.wire.metadata_text import (
+    BadMetadataError,
+    check_size,
+    normalised,
+    rating_of,
+    readable,
+)
+from matchkeeper.wire.parties import members_of_text, rating_of_party, readable_members
 
 
 class _Known(msgspec.Struct):
@@ -36,13 +25,12 @@ class _Known(msgspec.Struct):
 
     pod_id: Any = None
     mmr: Any = None
+    players: Any = msgspec.UNSET
+    """What has this key is a party."""
 
 
-_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _known = msgspec.json.Decoder(_Known)
-_anything = msgspec.json.Decoder()
 _encode = msgspec.json.Encoder().encode
-_LONG_NUMBER = re.compile(rb"[0-9]{300}")
 _LATEST_SCORE = 2.0**53
 """Seconds; the wire promises whole numbers, and a float holds them up to here."""
 
@@ -53,55 +41,12 @@ def normalise(raw: bytes, pod_id: str) -> str:
     `raw` is JSON: an object, a string that holds one, or null for none.
     Raises BadMetadataError.
     """
-    try:
-        if raw.startswith(b'"'):
-            raw = msgspec.json.decode(raw, type=str).encode()
-        if raw in (b"", b"null"):
-            raw = b"{}"
-        _readable(raw)
-        fields = _fields.decode(raw)
-    except (msgspec.DecodeError, UnicodeError) as error:
-        why = complaint(raw, error)
-        text = f"metadata is not a JSON object: {why}"
-        raise BadMetadataError(text, Poison.NOT_AN_OBJECT) from None
+    fields = normalised(raw)
+    if "players" in fields:
+        text = "metadata has the key players: in Redis that is a party"
+        raise BadMetadataError(text, Poison.INVALID_PARTY)
     fields["pod_id"] = msgspec.Raw(_encode(pod_id))
     return _encode(fields).decode()
-
-
-def _readable(raw: bytes) -> None:
-    """Raises DecodeError where a game server could not read the metadata. This check is needed
-    since the decoder of known fields skips the values of all others.
-    """
-    value = decoded(_anything, raw)
-    if _LONG_NUMBER.search(raw) and not _finite(value):
-        raise msgspec.DecodeError("Number out of range")
-
-
-def _finite(value: object) -> bool:
-    if isinstance(value, dict):
-        return all(map(_finite, value.values()))
-    if isinstance(value, list):
-        return all(map(_finite, value))
-    try:
-        return not isinstance(value, int) or math.isfinite(float(value))
-    except OverflowError:
-        return False
-
-
-def rating_of(mmr: object) -> float | None:
-    """The rating that the `mmr` field gives. Raises BadMetadataError when it is no number."""
-    if mmr is None:
-        return None
-    if isinstance(mmr, bool) or not isinstance(mmr, (int, float)):
-        text = f"mmr is not a number but {type(mmr).__name__}"
-        raise BadMetadataError(text, Poison.INVALID_MMR)
-    try:
-        rating = float(mmr)
-    except OverflowError:
-        rating = math.inf
-    if not math.isfinite(rating):
-        raise BadMetadataError("mmr is out of range", Poison.INVALID_MMR)
-    return rating
 
 
 def rating_in(metadata: str, mode: GameMode) -> float | None:
@@ -109,7 +54,7 @@ def rating_in(metadata: str, mode: GameMode) -> float | None:
 
     Raises BadMetadataError where a ticket with this metadata would be poisoned in `mode`.
     """
-    _check_size(metadata.encode(), mode)
+    check_size(metadata.encode(), mode)
     return None if mode.rating is None else rating_of(_known.decode(metadata).mmr)
 
 
@@ -124,13 +69,15 @@ def read_ticket(
         if not abs(enqueued_at) <= _LATEST_SCORE:
             raise BadMetadataError("score is no enqueue time", Poison.INVALID_SCORE)
         known = _parse(raw)
-        if known.pod_id is None:
-            raise BadMetadataError("pod_id not found", Poison.POD_ID_NOT_FOUND)
-        if problem := id_problem("pod_id", known.pod_id):
-            raise BadMetadataError(problem, Poison.INVALID_POD_ID)
-        members = (Member(ticket_id, known.pod_id),)
-        _check_size(raw, mode)
-        rating = rating_of(known.mmr) if mode.rating is not None else None
+        if known.players is msgspec.UNSET:
+            members = _alone(ticket_id, known)
+            check_size(raw, mode)
+            rating = rating_of(known.mmr) if mode.rating is not None else None
+        else:
+            members = readable_members(raw)
+            party = members_of_text(ticket_id, raw)
+            members = tuple([Member(each.player_id, each.pod_id) for each in party])
+            rating = rating_of_party(party, mode)
     except BadMetadataError as error:
         return PoisonedTicket(
             ticket_id=ticket_id,
@@ -151,13 +98,12 @@ def read_ticket(
     )
 
 
-def _check_size(raw: bytes, mode: GameMode) -> None:
-    if len(raw) > mode.max_metadata_bytes:
-        text = (
-            f"metadata has {len(raw)} bytes with its pod_id, {mode.max_metadata_bytes} are allowed "
-            f"for each of the {mode.required_players} players of {mode.name}"
-        )
-        raise BadMetadataError(text, Poison.METADATA_TOO_LARGE)
+def _alone(player_id: str, known: _Known) -> tuple[Member, ...]:
+    if known.pod_id is None:
+        raise BadMetadataError("pod_id not found", Poison.POD_ID_NOT_FOUND)
+    if problem := id_problem("pod_id", known.pod_id):
+        raise BadMetadataError(problem, Poison.INVALID_POD_ID)
+    return (Member(player_id, known.pod_id),)
 
 
 def metadata_sum(raw: bytes) -> str:
@@ -170,7 +116,7 @@ def _parse(raw: bytes) -> _Known:
         text = f"metadata has more than {MAX_METADATA_BYTES} bytes"
         raise BadMetadataError(text, Poison.METADATA_TOO_LARGE)
     try:
-        _readable(raw)
+        readable(raw)
     except msgspec.DecodeError as error:
         raise BadMetadataError(f"Invalid JSON: {error}", Poison.INVALID_JSON) from None
     try:
@@ -182,7 +128,9 @@ def _parse(raw: bytes) -> _Known:
 def members_in(ticket_id: str, raw: bytes) -> tuple[Member, ...]:
     """The players to tell of a ticket with this metadata; empty where it cannot be read."""
     try:
-        pod_id = _parse(raw).pod_id
+        known = _parse(raw)
+        if known.players is not msgspec.UNSET:
+            return readable_members(raw)
+        return _alone(ticket_id, known)
     except BadMetadataError:
         return ()
-    return () if id_problem("pod_id", pod_id) else (Member(ticket_id, str(pod_id)),)

@@ -16,7 +16,6 @@ from matchkeeper.wire.answers import (
     Answer,
     BattlePlayer,
     BattleRequest,
-    FoundPlayer,
     MatchFound,
 )
 
@@ -27,11 +26,14 @@ def match_found(proposal: Proposal, mode: GameMode, match_id: str) -> list[tuple
     """One (pod_id, payload) for each player of the match."""
     teams = seats_of(proposal.teams, mode.teams)
     everybody = list(chain.from_iterable(teams))
-    named = None
+    named = parties = None
     if len(everybody) <= MOST_NAMED:
-        named = tuple(
-            [tuple([FoundPlayer(seat.player_id, seat.party_id) for seat in team]) for team in teams]
-        )
+        named = tuple([tuple([seat.player_id for seat in team]) for team in teams])
+        parties = {
+            each.ticket_id: tuple([one.player_id for one in each.members])
+            for each in proposal.tickets
+            if each.is_party
+        } or None
     notices = []
     for number, team in enumerate(teams):
         for seat in team:
@@ -41,6 +43,7 @@ def match_found(proposal: Proposal, mode: GameMode, match_id: str) -> list[tuple
                 game_mode=mode.name,
                 team=number,
                 teams=named,
+                parties=parties,
                 claimed_by=None,
             )
             answer = Answer(seat.player_id, {"MatchFound": found}, seat.party_id)

@@ -16,7 +16,12 @@ MAX_BYTES = 4 * 1_048_576
 _MAX_LENIENT_BYTES = 65_536
 """The lenient reader reads so much: it is a hundred times slower than the strict one."""
 
-_IDS = {"playerid": "player_id", "podid": "pod_id", "gamemode": "game_mode"}
+_IDS = {
+    "playerid": "player_id",
+    "partyid": "party_id",
+    "podid": "pod_id",
+    "gamemode": "game_mode",
+}
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TOKEN = re.compile(
     r"""([{}\[\]]
@@ -33,8 +38,8 @@ _BEFORE, _AFTER = 12, 20
 
 
 def ids_in(payload: bytes) -> dict[str, str]:
-    """`player_id`, `pod_id` and `game_mode` of a message that cannot be used, as far as they can be
-    read. Numbers count as ids, and so do names in other spellings (`playerId`, `PodId`).
+    """`player_id`, `party_id`, `pod_id` and `game_mode` of a message that cannot be used, as far as
+    they can be read. Numbers count as ids, and so do names in other spellings, as `playerId`.
     """
     if len(payload) > MAX_BYTES:
         return {}

@@ -33,6 +33,14 @@ class RequestFacts:
     def dequeued(self, *, mode: str, players: int) -> None:
         """They have left the queue, as they asked."""
 
+    @logged(
+        INFO,
+        "{players} players were in the index of parties, and their party is not there any more",
+        "Nothing: they are forgotten there. Somebody took their tickets out of Redis by hand.",
+    )
+    def parties_swept(self, *, players: int) -> None:
+        """The index held nobody back: it counts only while the ticket stands."""
+
     @fact
     def answered(self, *, result_type: str, count: int) -> None:
         """So many answers went to pods."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from matchkeeper.domain.ticket import members_of
+from matchkeeper.domain.match import seats_of
 from matchkeeper.operate.operator import QueueState
 from matchkeeper.store import keys
 from matchkeeper.store.dead_letters import DeadLetter
@@ -31,10 +31,14 @@ class Queue(msgspec.Struct, kw_only=True):
 
 
 class TicketView(msgspec.Struct, kw_only=True):
-    """A player who waits. `held`: why the player is matched with nobody now."""
+    """A player or a party that waits. `held`: why it is matched with nobody now."""
 
     player_id: str
+    """The player; the party's id, where it is one."""
+    players: list[str]
+    """Everybody of the ticket."""
     pod_id: str
+    """The pod that asked; of a party that of its first player."""
     enqueued_at: float
     waited_seconds: float
     metadata: Any
@@ -65,8 +69,10 @@ class HappenedView(msgspec.Struct, kw_only=True):
     match_id: str | None
     pod_id: str | None
     """The pod that claimed, declined or started it."""
+    party_id: str | None
+    """The party with which it happened to the player."""
     detail: str
-    """The cause, the reason, or the code of a refusal."""
+    """The cause, the reason, the code of a refusal, or who left."""
 
 
 class PlayerView(msgspec.Struct, kw_only=True):
@@ -76,6 +82,8 @@ class PlayerView(msgspec.Struct, kw_only=True):
     queues: dict[str, float]
     """Mode -> enqueue time, Unix seconds."""
     pending_match: dict[str, str] | None
+    party: dict[str, str] | None
+    """`mode` and `party_id` of the party with which the player waits, or is in the match."""
     history: list[HappenedView]
     """Newest first: what the history of each queue still holds."""
 
@@ -181,7 +189,9 @@ def match_view(match: PendingMatch | UnreadableMatch) -> MatchView:
         offers=match.offers,
         created_at=match.created_at,
         claimed_by=match.claimed_by,
-        teams=[[each.player_id for each in members_of(team)] for team in match.teams],
+        teams=[
+            [seat.player_id for seat in team] for team in seats_of(match.teams, len(match.teams))
+        ],
         problem=None,
     )
 
@@ -206,5 +216,6 @@ def happened_view(happened: Happened, mode: str) -> HappenedView:
         game_mode=mode,
         match_id=happened.match_id or None,
         pod_id=happened.pod_id or None,
+        party_id=happened.party_id or None,
         detail=happened.detail,
     )

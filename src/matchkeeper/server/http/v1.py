@@ -106,6 +106,7 @@ def _queue_routes(context: Context) -> list[Any]:
             tickets=[
                 models.TicketView(
                     player_id=ticket.ticket_id,
+                    players=[each.player_id for each in ticket.members],
                     pod_id=ticket.members[0].pod_id,
                     enqueued_at=ticket.enqueued_at,
                     waited_seconds=max(0.0, page.now - ticket.enqueued_at),
@@ -200,6 +201,9 @@ def _lookups(context: Context) -> list[Any]:
             player_id=player_id,
             queues=dict(found.queues),
             pending_match=None if pending is None else {"mode": pending[0], "match_id": pending[1]},
+            party=None
+            if found.party is None
+            else {"mode": found.party[0], "party_id": found.party[1]},
             history=[
                 models.happened_view(each, operator.mode(each.queue.mode).name)
                 for each in await operator.history(player_id)

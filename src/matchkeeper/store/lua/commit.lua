@@ -13,6 +13,7 @@
 -- include: places
 -- include: sound
 -- include: hand_made
+-- include: parties
 -- include: history
 -- include: history_of_many
 local call = cmsgpack.unpack(packed)
@@ -54,10 +55,26 @@ for o = 1, others_count do
   end
 end
 
+-- The players of the parties among the tickets: place of the ticket -> players.
+local players_of = call.parties
+
+local function own_place(i)
+  return call.mode .. ' ' .. ids[i]
+end
+
+-- Whether the index does not have all players of a party: then one of them may be somewhere else, too.
+local function is_unknown(i)
+  local places = party_places(parties, players_of[i])
+  for k = 1, #players_of[i] do
+    if places[k] ~= own_place(i) then return true end
+  end
+end
+
 -- Whether the ticket is gone, has come back with another place, is in a match, or has other metadata.
 local function is_stale(i)
   local id, score, sent = ids[i], scores[i], call.scores[i]
   if not score or (score ~= sent and tonumber(score) ~= tonumber(sent)) then return true end
+  if players_of[i] and is_unknown(i) then return true end
   return busy[id] or string.sub(redis.sha1hex(texts[i] or ''), 1, 16) ~= call.sums[i]
 end
 
@@ -70,7 +87,9 @@ end
 local function offer_of(pieces, first)
   local parts = {pieces[1]}
   for i = 2, #pieces do
-    parts[2 * i - 2], parts[2 * i - 1] = texts[first + i - 2] or '', pieces[i]
+    local nth = first + i - 2
+    -- What the players of a party have stands in the pieces.
+    parts[2 * i - 2], parts[2 * i - 1] = not players_of[nth] and texts[nth] or '', pieces[i]
   end
   return table.concat(parts)
 end
@@ -94,8 +113,18 @@ end
 
 local heard = '1' -- how many heard the last offer
 
+-- The tickets; where there are parties among them, behind that {place in the index, players} of each.
+local function ids_of_match(first, last)
+  local together = {}
+  for i = first, last do
+    if players_of[i] then together[#together + 1] = {own_place(i), players_of[i]} end
+  end
+  if #together == 0 then return cmsgpack.pack({unpack(ids, first, last)}) end
+  return cmsgpack.pack({unpack(ids, first, last)}, together)
+end
+
 local function write_match(key, sizes, first, last, notices)
-  local its_ids = cmsgpack.pack({unpack(ids, first, last)})
+  local its_ids = ids_of_match(first, last)
   if not call.claim then
     return redis.pcall('HSET', key, 'state', 'started', 'epoch', 1, 'offers', 1, 'created', created,
       'subscribers', heard, 'ids', its_ids)
@@ -111,6 +140,15 @@ local function write_match(key, sizes, first, last, notices)
   return redis.pcall('HSET', key, unpack(fields))
 end
 
+local function players_text(first, last)
+  if not next(players_of) then return table.concat(ids, '\n', first, last) end
+  local found = {}
+  for i = first, last do
+    for _, player in ipairs(players_of[i] or {ids[i]}) do found[#found + 1] = player end
+  end
+  return table.concat(found, '\n')
+end
+
 local made, made_ids, made_players, gone, players_gone, match_of = {}, {}, {}, {}, {}, {}
 
 local function taken(p, match_id, first, last)
@@ -121,7 +159,7 @@ local function taken(p, match_id, first, last)
     local n = #gone + 1
     gone[n], match_of[i], players_gone[n] = i, key, ids[i]
   end
-  made_ids[#made], made_players[#made] = match_id, table.concat(ids, '\n', first, last)
+  made_ids[#made], made_players[#made] = match_id, players_text(first, last)
 end
 
 -- An error ends the call, but only after the players of published matches are taken out. Until then
@@ -190,6 +228,9 @@ local function write_pending()
 end
 
 local function deliver()
+  for i, players in pairs(players_of) do
+    if match_of[i] then leave_party(parties, own_place(i), players) end
+  end
   for _, p in ipairs(made) do redis.call('PEXPIRE', KEYS[match + p], memory) end
   for _, p in ipairs(made) do
     for _, notice in ipairs(cmsgpack.unpack(ARGV[notices + p])) do redis.call('PUBLISH', notice[1], notice[2]) end
@@ -199,10 +240,12 @@ end
 -- The first match takes a player out of all queues. This mark keeps the player out of those into which a
 -- late server would still put them.
 local function note_last_match()
-  if marks_count == 0 then return end
-  for _, i in ipairs(gone) do
-    local mark = string.format('%.0f %s', math.floor(now * 1000), match_of[i])
-    redis.call('SET', KEYS[last_match + i], mark, 'PX', memory)
+  for n = 1, marks_count do
+    local key = match_of[tonumber(ARGV[ticket_at + n])]
+    if key then
+      local mark = string.format('%.0f %s', math.floor(now * 1000), key)
+      redis.call('SET', KEYS[last_match + n], mark, 'PX', memory)
+    end
   end
 end
 

@@ -1,5 +1,6 @@
 #!lua
--- Takes many players out of the queue of one mode, because they ask to leave.
+-- Takes many tickets out of the queue of one mode, because they or their players ask to leave. Of a
+-- party the detail says who is to be told: a line break, and [party, [[player, pod], …]] as JSON.
 -- REPLY  {code, detail, code, detail, …}, a pair for each request:
 --          dequeued <pod> | again <pod> | duplicate (tell nobody) | not_in_queue
 --          overtaken (tell nobody: the player has asked for something else since)
@@ -16,6 +17,7 @@
 -- include: sound
 -- include: hand_made
 -- include: leaving
+-- include: parties
 -- include: history
 -- include: history_of_many
 local call = cmsgpack.unpack(packed)
@@ -33,6 +35,17 @@ for i, text in ipairs(ask_all(redis.call, 'HMGET', metadata, ids)) do described[
 for i = 1, #ids do names[2 * i - 1], names[2 * i] = KEYS[seen_key + i], KEYS[latest_key + i] end
 recall(names)
 
+-- Who is in a party of this mode: player -> party. Where it stands, what is known of it is looked up as well.
+local party_of, theirs = {}, {}
+for i, place in ipairs(party_places(parties, ids)) do
+  local mode, party = parts_of(place or '')
+  if mode == call.mode then party_of[ids[i]], theirs[#theirs + 1] = party, party end
+end
+if #theirs > 0 then
+  for i, score in ipairs(ask_all(redis.call, 'ZMSCORE', queue, theirs)) do waiting[theirs[i]] = score end
+  for i, text in ipairs(ask_all(redis.call, 'HMGET', metadata, theirs)) do described[theirs[i]] = text end
+end
+
 -- The pod to tell: the one that enqueued the player.
 local function pod_in(text)
   local readable, fields = pcall(cjson.decode, text or '')
@@ -41,17 +54,31 @@ local function pod_in(text)
 end
 
 -- These are written together at the end, when all is decided.
-local left, hand_made_left, marks = {}, {}, {}
+local left, hand_made_left, marks, alone, together = {}, {}, {}, {}, {}
+
+local function take_out(id, text, by)
+  waiting[id] = nil
+  left[#left + 1] = id
+  local players = players_in(text)
+  if not players then
+    alone[#alone + 1] = id
+    return 'dequeued', pod_in(text)
+  end
+  together[#together + 1] = {id, ids_of(players), by}
+  return 'dequeued', '\n' .. cjson.encode({id, players})
+end
 
 local function decide(i)
   local player, hand_made = ids[i], KEYS[hand_made_metadata + i]
   if waiting[player] then
-    waiting[player] = nil
-    left[#left + 1], hand_made_left[#hand_made_left + 1] = player, hand_made
-    return 'dequeued', pod_in(described[player] or hand_made_text(hand_made))
+    hand_made_left[#hand_made_left + 1] = hand_made
+    return take_out(player, described[player] or hand_made_text(hand_made), '')
   end
-  for _, place in ipairs(pending) do
+  local party = party_of[player]
+  if party and waiting[party] then return take_out(party, described[party], player) end
+  for n, place in ipairs(pending) do
     local match_id = redis.call('HGET', place[1], player)
+    if not match_id and party and n == 1 then match_id = redis.call('HGET', place[1], party) end
     if match_id then
       marks[#marks + 1] = {place[2], player, match_id}
       return 'match_pending', match_id
@@ -68,7 +95,11 @@ end
 
 local function too_late(i, latest, is_old)
   if older_than_latest(latest, call, i) and not latest_is_elsewhere(latest, call) then return 'overtaken', '' end
-  if is_old then return 'request_expired', pod_in(described[ids[i]]) end
+  if not is_old then return nil end
+  for _, each in ipairs(players_in(described[party_of[ids[i]] or '']) or {}) do
+    if each[1] == ids[i] then return 'request_expired', each[2] end
+  end
+  return 'request_expired', pod_in(described[ids[i]])
 end
 
 local answers = {}
@@ -77,6 +108,14 @@ tell_all('ZREM', queue, left)
 tell_all('HDEL', metadata, left)
 for _, key in ipairs(hand_made_left) do drop_hand_made(key) end
 for _, mark in ipairs(marks) do mark_leaving(mark[1], mark[2], mark[3], call.mode) end
+for _, each in ipairs(together) do leave_party(parties, call.mode .. ' ' .. each[1], each[2]) end
 acknowledge(call)
-note_players(history, now, 'dequeued', left)
+note_players(history, now, 'dequeued', alone)
+for _, each in ipairs(together) do
+  if each[3] == '' then
+    note_party(history, now, 'dequeued', each[1], each[2])
+  else
+    note_party(history, now, 'dequeued', each[1], each[2], 'detail', 'left by ' .. each[3])
+  end
+end
 return answers

@@ -1,6 +1,6 @@
 #!lua
 -- Takes tickets that have waited too long out of the queue.
--- REPLY  the players that this call has taken out
+-- REPLY  the tickets that this call has taken out
 -- AGAIN  safe: the answer is remembered.
 -- declared: tickets.expire
 -- include: time
@@ -9,12 +9,14 @@
 -- include: replay
 -- include: sound
 -- include: hand_made
+-- include: bulk
+-- include: parties
 -- include: history
 -- include: history_of_many
 local answer = replayed()
 if answer then return answer end
 must_be_sound({queue}, {metadata})
-local done = {}
+local done, alone, players = {}, {}, cmsgpack.unpack(of_parties)
 local latest = now - bounded('longest wait', max_wait_seconds, 0, 30 * DAY)
 for i = 1, tickets_count do
   local player = ARGV[ticket_id + i]
@@ -24,8 +26,14 @@ for i = 1, tickets_count do
     redis.call('HDEL', metadata, player)
     drop_hand_made(KEYS[hand_made_metadata + i])
     done[#done + 1] = player
+    if players[i] then
+      leave_party(parties, mode .. ' ' .. player, players[i])
+      note_party(history, now, 'expired', player, players[i])
+    else
+      alone[#alone + 1] = player
+    end
   end
 end
 if #done == 0 then return done end
-note_players(history, now, 'expired', done)
+note_players(history, now, 'expired', alone)
 return remember(done)

@@ -1,15 +1,18 @@
 #!lua
 -- Ends a pending match. Its players go back to their queues, with the places they had. Players who
 -- asked to leave a queue meanwhile do not go back into that one, and are to be told so.
--- REPLY  {given_back, number put back, [player, metadata, …] who left} | {gone, 0, []}
+-- REPLY  {given_back, players put back, [ticket, metadata, who left, …] of those who left} | {gone, 0, []}
+--        Who left: the player of a party who asked to leave; empty where nobody alone did.
 -- AGAIN  safe: the answer is remembered.
--- declared: matches.give_back
+-- declared: given_back.give_back
 -- include: time
 -- include: number_in
 -- include: numbers
 -- include: replay
 -- include: sound
 -- include: leaving
+-- include: bulk
+-- include: parties
 -- include: history
 -- include: claimers
 local answer = replayed()
@@ -17,7 +20,7 @@ if answer then return answer end
 threshold = bounded('leases in a row', threshold, 1, 1e4)
 refused_seconds = bounded('refused for', refused_seconds, 0, DAY)
 longest_seconds = bounded('refused for', longest_seconds, 0, DAY)
-local held = redis.call('HMGET', match, 'state', 'epoch', 'tickets', 'elsewhere', 'claimed_by', 'lease')
+local held = redis.call('HMGET', match, 'state', 'epoch', 'tickets', 'elsewhere', 'claimed_by', 'lease', 'ids')
 local deadline = redis.call('ZSCORE', pending, match_id)
 if (held[1] ~= 'offered' and held[1] ~= 'claimed') or held[2] ~= epoch or not deadline then
   return {'gone', 0, {}}
@@ -50,24 +53,42 @@ end
 
 local back, left, marks = 0, {}, {}
 
+-- The players of the parties among the tickets: ticket -> players.
+local players_of, _, together = {}, cmsgpack.unpack(held[7] or cmsgpack.pack({}))
+for _, each in ipairs(together or {}) do
+  local _, party = parts_of(each[1])
+  players_of[party] = each[2]
+end
+
+-- Who of a ticket asked to leave this queue; empty where the ticket itself leaves.
+local function leaver(id, to)
+  if (when == 'leave' and to == mode) or asked_to_leave(marks[id], match_id, to) then return '' end
+  for _, player in ipairs(players_of[id] or {}) do
+    if asked_to_leave(marks[player], match_id, to) then return player end
+  end
+end
+
 local function put_back(to, zset, hash, id, score, text)
-  if (when == 'leave' and to == mode) or asked_to_leave(marks[id], match_id, to) then
-    left[#left + 1] = id
-    left[#left + 1] = text
+  local by = leaver(id, to)
+  if by then
+    local n = #left
+    left[n + 1], left[n + 2], left[n + 3] = id, text, by
+    if to == mode and players_of[id] then leave_party(parties, mode .. ' ' .. id, players_of[id]) end
     return 0
   end
   redis.call('ZADD', zset, 'LT', score, id)
   if text ~= '' then redis.call('HSET', hash, id, text) end
-  return 1
+  return #(players_of[id] or {id})
 end
 
 local _, ids, scores, texts = unpack(cmsgpack.unpack(held[3]))
 local is_readable, elsewhere = pcall(cmsgpack.unpack, held[4] or '')
 for i, id in ipairs(ids) do
   marks[id] = redis.call('HGET', leaving, id)
+  for _, player in ipairs(players_of[id] or {}) do marks[player] = redis.call('HGET', leaving, player) end
   back = back + put_back(mode, queue, metadata, id, scores[i], texts[i])
   redis.call('HDEL', matched, id)
-  redis.call('HDEL', leaving, id)
+  redis.call('HDEL', leaving, id, unpack(players_of[id] or {}))
 end
 for _, place in ipairs(is_readable and elsewhere or {}) do
   local keys = queues[place[1]]
@@ -81,5 +102,8 @@ if cause == 'lease_expired' and held[5] then
   count_failure(held[5], deadline - (number_in(held[6], 0, HOUR) or 0))
 end
 note(history, now, 'given_back', 'match', match_id, 'detail', cause)
-for i = 1, #left, 2 do note(history, now, 'dequeued', 'players', left[i], 'match', match_id) end
+for i = 1, #left, 3 do
+  local players = table.concat(players_of[left[i]] or {left[i]}, '\n')
+  note(history, now, 'dequeued', 'players', players, 'match', match_id)
+end
 return remember({'given_back', back, left})

@@ -1,6 +1,6 @@
 #!lua
 -- Puts a dead letter back into its queue, with the place it had.
--- REPLY  {requeued, player} | {not_found, ''} | {elsewhere, mode}
+-- REPLY  {requeued, player} | {not_found, ''} | {elsewhere, mode}: of a party one of its players, too
 -- AGAIN  safe: the answer is remembered.
 -- declared: dead_letters.requeue
 -- include: number_in
@@ -8,6 +8,7 @@
 -- include: replay
 -- include: bulk
 -- include: places
+-- include: parties
 -- include: sound
 -- include: time
 -- include: history
@@ -26,10 +27,21 @@ if fields['request'] then
   return remember({'requeued', id})
 end
 -- include: other_places
-local place = pending_matches(places, {id})[id] or other_queues(places, {id})[id]
-if place then return {'elsewhere', place} end
-local since = number_in(fields['enqueued_at'], 0, now) and fields['enqueued_at'] or string.format('%.6f', now)
+-- include: standing
 local text = mended ~= '' and mended or fields['metadata']
+local players = ids_of(players_in(text) or {})
+local everybody, entered = {id, unpack(players)}, {}
+local pending, waiting, in_party = pending_matches(places, everybody), other_queues(places, everybody), in_parties(everybody)
+for _, each in ipairs(everybody) do
+  local where = pending[each] or waiting[each] or in_party[each]
+  if where then return {'elsewhere', where} end
+end
+local since = number_in(fields['enqueued_at'], 0, now) and fields['enqueued_at'] or string.format('%.6f', now)
+for _, player in ipairs(players) do
+  local n = #entered
+  entered[n + 1], entered[n + 2] = player, mode .. ' ' .. id
+end
+tell_all('HSET', parties, entered)
 redis.call('ZADD', queue, since, id)
 redis.call('HSET', metadata, id, text)
 redis.call('XDEL', dead, entry_id)

@@ -1,6 +1,6 @@
 #!lua
 -- Takes tickets that cannot be read out of the queue and into the dead letters.
--- REPLY  the players that this call has set aside
+-- REPLY  the tickets that this call has set aside
 -- AGAIN  safe: the answer is remembered.
 -- declared: tickets.set_aside
 -- include: time
@@ -9,12 +9,15 @@
 -- include: replay
 -- include: sound
 -- include: hand_made
+-- include: bulk
+-- include: parties
 -- include: history
+-- include: history_of_many
 local answer = replayed()
 if answer then return answer end
 must_be_sound({queue}, {metadata})
 redis.call('XLEN', dead)
-local done = {}
+local done, players = {}, cmsgpack.unpack(of_parties)
 kept = bounded('dead letters', kept, 1, 1e7)
 for i = 1, letters_count do
   local player, why = ARGV[ticket_id + i], ARGV[reason + i]
@@ -22,10 +25,15 @@ for i = 1, letters_count do
   if since and tonumber(since) == tonumber(ARGV[score + i]) then
     redis.call('XADD', dead, 'MAXLEN', kept, '*', 'player_id', player, 'metadata', ARGV[raw + i],
       'reason', why, 'enqueued_at', since, 'time', string.format('%.6f', now))
-    note(history, now, 'set_aside', 'players', player, 'detail', why)
     redis.call('ZREM', queue, player)
     redis.call('HDEL', metadata, player)
     drop_hand_made(KEYS[hand_made_metadata + i])
+    if players[i] then
+      leave_party(parties, mode .. ' ' .. player, players[i])
+      note_party(history, now, 'set_aside', player, players[i], 'detail', why)
+    else
+      note(history, now, 'set_aside', 'players', player, 'detail', why)
+    end
     done[#done + 1] = player
   end
 end

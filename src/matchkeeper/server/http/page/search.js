@@ -61,7 +61,10 @@ function places(found) {
   const match = pending
     ? [h("p", { class: "place" }, "Is in match ", h("code", {}, pending.match_id), " of ", h("strong", {}, pending.mode), ", which is being handed to a game server. ", ended(pending, found.player_id))]
     : [];
-  if (waits.length || match.length) return [...waits, ...match];
+  const party = found.party
+    ? [h("p", { class: "place" }, "Is in party ", h("code", {}, found.party.party_id), ": its players wait, are matched and leave together.")]
+    : [];
+  if (waits.length || match.length) return [...waits, ...match, ...party];
   return [h("p", { class: "place" }, "Is in no queue and in no match that waits to start: either playing, gone, set aside (see the dead letters below), or never heard of. Ids are case-sensitive.")];
 }
 
@@ -82,7 +85,8 @@ function history(events) {
 
 function sentence(event) {
   const text = SENTENCES[event.event]?.(event) ?? `${event.event.replaceAll("_", " ")} ${event.game_mode ?? ""}`.trim();
-  const capital = text.charAt(0).toUpperCase() + text.slice(1);
+  const together = event.party_id ? `, with party ${event.party_id}` : "";
+  const capital = text.charAt(0).toUpperCase() + text.slice(1) + together;
   return event.detail ? `${capital} (${event.detail})` : capital;
 }
 

@@ -23,6 +23,11 @@ local function note_players(history, now, what, players, ...)
   end)
 end
 
+-- Notes a party: its players, and its id.
+local function note_party(history, now, what, party, players, ...)
+  note(history, now, what, 'players', table.concat(players, '\n'), 'party', party, ...)
+end
+
 -- Notes many matches at once: `matches` are their ids, `players` those of each as text.
 local function note_matches(history, now, what, matches, players)
   in_portions(players, 2 + #(matches[1] or '') + 1, function(first, last)

@@ -98,17 +98,23 @@ local function another_since(key, latest)
   return player ~= nil and player.name ~= fingerprint_of(key)
 end
 
--- A request that one mode refused does not take the place of what was asked of another mode.
-local function note_latest(key, latest, call, i, has_effect, now)
-  if latest_is_elsewhere(latest, call) and not has_effect then return end
-  local entry, name, player = asked(call, i), fingerprint_of(key), latest_request(latest)
+-- The i-th request is the latest of a player. `first` is the one of which `latest` holds what is known.
+local function is_latest(key, latest, call, i, first, now)
+  local entry, player = asked(call, i), latest_request(latest)
   if not player then
-    player = {first = texts[key] and '-' or name, known = ''}
+    player = {first = first, known = ''}
     players[latest] = player
   end
   player.id = entry ~= '' and entry or string.format('%.0f-0', math.floor(now * 1000))
-  player.stream, player.tag, player.name = entry ~= '' and call.stream or '-', call.mode, name
+  player.stream, player.tag = entry ~= '' and call.stream or '-', call.mode
+  player.name = fingerprint_of(key)
   is_to_be_written(latest)
+end
+
+-- A request that one mode refused does not take the place of what was asked of another mode.
+local function note_latest(key, latest, call, i, has_effect, now)
+  if latest_is_elsewhere(latest, call) and not has_effect then return end
+  is_latest(key, latest, call, i, texts[key] and '-' or fingerprint_of(key), now)
 end
 
 -- Whether a request is older than what is remembered, and a server has had it in hand before, or it repeats

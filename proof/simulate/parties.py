@@ -1,0 +1,122 @@
+"""Players who come together, in a simulation."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from crowd.history import What
+from matchkeeper.client import GameServer
+from matchkeeper.errors import StoreError
+from proof.simulate.actors import Player, World
+
+_MODE = "Duos"
+_AGAIN_WITHIN_SECONDS = 20.0
+"""As of players: senders stop repeating long before what they sent is forgotten."""
+_AGAIN_AFTER_SECONDS = (0.0, 0.01, 0.7, 3.0)
+Step = tuple[float, Callable[[], Awaitable[Any]]]
+"""At which second what is done."""
+
+
+class Party:
+    """Asks through the pods of its players, and sends each request twice under one id."""
+
+    def __init__(
+        self, world: World, name: str, players: Sequence[Player], *, again_after: float
+    ) -> None:
+        self.world = world
+        self.name = name
+        self.players = players
+        self._again_after = again_after
+        self._asked = 0
+
+    async def enqueue(self) -> None:
+        """Asks for all of them at once."""
+        members = [{"player_id": each.name, "pod_id": each.pod} for each in self.players]
+        await self._ask("enqueue", {"party_id": self.name, "players": members}, self.players)
+
+    async def leave(self, by: Player | None = None) -> None:
+        """One of them leaves, or all as one."""
+        about = {"party_id": self.name} if by is None else {"player_id": by.name}
+        await self._ask("dequeue", about, self.players if by is None else [by])
+
+    async def _ask(self, word: str, about: dict[str, Any], players: Sequence[Player]) -> None:
+        self._asked += 1
+        body = {**about, "game_mode": _MODE, "request_id": f"{self.name} {word} {self._asked}"}
+        lead = players[0]
+        pod = self.world.pods[lead.pod]
+        while pod.client is None:
+            await asyncio.sleep(0.5)
+        for each in players:
+            self.world.note(
+                What.ASKED,
+                who=each.pod,
+                player=each.name,
+                mode=_MODE.lower(),
+                word=word,
+                party=self.name,
+                together=tuple(one.name for one in self.players) if word == "enqueue" else (),
+            )
+        await pod.do(self._send(pod.client, word, msgspec.json.encode(body), lead))
+
+    async def _send(self, client: GameServer, word: str, body: bytes, lead: Player) -> None:
+        begun = self.world.loop.time()
+        for wait in (0.0, self._again_after):
+            await asyncio.sleep(wait)
+            if self.world.loop.time() - begun > _AGAIN_WITHIN_SECONDS:
+                return  # the pod stood still: by now it would be a new request
+            with suppress(StoreError):
+                await self._once(client, word, body, lead)
+
+    async def _once(self, client: GameServer, word: str, body: bytes, lead: Player) -> None:
+        connection = client._connection  # noqa: SLF001  # plain commands, as any client's
+        if not lead.by_stream:
+            await connection.publish([(f"match:{word}:request", body)])
+            return
+
+        async def add(redis: Redis) -> Any:
+            return await redis.xadd("match:requests", {"kind": word, "body": body})
+
+        await connection.run("xadd", add)
+
+
+def parties(
+    world: World, seed: int, pods: Sequence[str]
+) -> list[tuple[float, Callable[[], Awaitable[Any]]]]:
+    """What parties, and their players alone, ask for, and when."""
+    dice = random.Random(f"parties {seed}")  # the point of it
+    steps: list[Step] = []
+    for i in range(dice.randint(2, 5)):
+        size = dice.choice((1, 2, 2, 2, 2, 4))
+        players = [
+            Player(
+                world,
+                f"crew{i}.{n}",
+                mode=_MODE,
+                pod=dice.choice(pods),
+                by_stream=dice.random() < 0.6,
+            )
+            for n in range(size)
+        ]
+        party = Party(world, f"crew{i}", players, again_after=dice.choice(_AGAIN_AFTER_SECONDS))
+        at = dice.uniform(0.3, 4)
+        steps.append((at, party.enqueue))
+        someone = dice.choice(players)
+        if dice.random() < 0.4:
+            by = someone if dice.random() < 0.7 else None
+            steps.append((at + dice.choice((0.0, 0.01, 0.5, 2.5)), partial(party.leave, by)))
+        if dice.random() < 0.3:  # alone, before the party or beside it
+            steps.append((at + dice.choice((-0.2, 0.0, 0.02, 1.0)), someone.enqueue))
+        if dice.random() < 0.3:
+            steps.append((at + dice.uniform(0.5, 6), party.enqueue))
+    for i in range(dice.randint(0, 4)):
+        alone = Player(world, f"alone{i}", mode=_MODE, pod=dice.choice(pods), by_stream=True)
+        steps.append((dice.uniform(0.3, 4), alone.enqueue))
+    return steps

@@ -1,0 +1,46 @@
+-- parties is the index of players who are in a party: player -> "<mode> <party>", while that ticket waits or
+-- is in a pending match. It counts only as long as the ticket stands there: what is left of a ticket that
+-- somebody took out by hand refuses nobody. A key of another type holds nobody. Needs: bulk
+local function is_index(parties)
+  return type(redis.pcall('HLEN', parties)) == 'number'
+end
+
+-- Where each of `ids` is said to be; false for those who are in no party.
+local function party_places(parties, ids)
+  if #ids == 0 or not is_index(parties) then return {} end
+  return ask_all(redis.call, 'HMGET', parties, ids)
+end
+
+-- Mode and party.
+local function parts_of(place)
+  return string.match(place, '^(%S+) (.+)$')
+end
+
+-- The players of a party, as tables {player, pod}; nil where the text is that of a lone player, or of nobody.
+local function players_in(text)
+  if not text or not string.find(text, '"players"', 1, true) then return nil end
+  local readable, fields = pcall(cjson.decode, text)
+  if not readable or type(fields) ~= 'table' or type(fields.players) ~= 'table' then return nil end
+  local found = {}
+  for _, each in ipairs(fields.players) do
+    local id = type(each) == 'table' and each.player_id
+    local pod = id and (type(each.pod_id) == 'string' and each.pod_id or fields.pod_id)
+    if type(id) == 'string' then found[#found + 1] = {id, type(pod) == 'string' and pod or ''} end
+  end
+  return found
+end
+
+local function ids_of(players)
+  local ids = {}
+  for i, each in ipairs(players) do ids[i] = each[1] end
+  return ids
+end
+
+-- These players are no longer in the party that has, or had, this place.
+local function leave_party(parties, place, ids)
+  local left = {}
+  for i, held in ipairs(party_places(parties, ids)) do
+    if held == place then left[#left + 1] = ids[i] end
+  end
+  tell_all('HDEL', parties, left)
+end

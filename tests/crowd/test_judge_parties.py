@@ -1,0 +1,152 @@
+"""What the judge says of players who came together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from crowd.history import Event, History, State, What
+from crowd.judge import Fault, judge
+from crowd.judge.parties import check_index
+from crowd.wire import note
+from tests.support.stories import Story
+
+TEAMS = {"duos": 2}
+
+
+def story(*players: str) -> Story:
+    """A party P that was asked for."""
+    told = Story()
+    for player in players:
+        told.add(
+            What.ASKED,
+            who="pod",
+            player=player,
+            mode="duos",
+            word="enqueue",
+            party="P",
+            together=players,
+        )
+    return told
+
+
+def offered(told: Story, *seats: tuple[str, str, int], others: tuple[str, ...] = ()) -> Story:
+    return told.add(
+        What.OFFERED,
+        who="pod",
+        match="m",
+        epoch=1,
+        mode="duos",
+        word="claim",
+        players=tuple((name, 100) for name in (*(each[0] for each in seats), *others)),
+        seats=seats,
+    )
+
+
+def faults(told: Story) -> set[Fault]:
+    told.looked()
+    verdict = judge(told.events, settled=False, teams=TEAMS)
+    return {each.fault for each in verdict.findings}
+
+
+def dequeued(told: Story, player: str, left_by: str = "") -> Story:
+    return told.add(What.TOLD, who="pod", player=player, word="DeQueued", left_by=left_by)
+
+
+def leaves(told: Story, player: str) -> Story:
+    return told.asked(player, "dequeue", "duos")
+
+
+GOOD: dict[str, Callable[[], Story]] = {
+    "on one team": lambda: offered(
+        story("a", "b"), ("a", "P", 0), ("b", "P", 0), others=("c", "d")
+    ),
+    "fills the match": lambda: offered(
+        story("a", "b", "c", "d"), ("a", "P", 0), ("b", "P", 0), ("c", "P", 1), ("d", "P", 1)
+    ),
+    "one left, the other hears who": lambda: dequeued(
+        dequeued(leaves(story("a", "b").told("a").told("b"), "a"), "a"), "b", "a"
+    ),
+    "both left": lambda: dequeued(dequeued(leaves(leaves(story("a", "b"), "a"), "b"), "a"), "b"),
+}
+BAD: dict[str, tuple[Fault, Callable[[], Story]]] = {
+    "one is not in the match": (
+        Fault.SPLIT,
+        lambda: offered(story("a", "b"), ("a", "P", 0), others=("c", "d", "e")),
+    ),
+    "on two teams": (
+        Fault.SPLIT,
+        lambda: offered(story("a", "b"), ("a", "P", 0), ("b", "P", 1), others=("c", "d")),
+    ),
+    "with somebody who was not asked for": (
+        Fault.SPLIT,
+        lambda: offered(story("a", "b"), ("a", "P", 0), ("b", "P", 0), ("c", "P", 0)),
+    ),
+    "one left, and the other does not hear who": (
+        Fault.LEFT_BY,
+        lambda: dequeued(leaves(story("a", "b"), "a"), "b"),
+    ),
+    "who is named has not left": (
+        Fault.LEFT_BY,
+        lambda: dequeued(story("a", "b"), "b", "a"),
+    ),
+    "who is named was not with them": (
+        Fault.LEFT_BY,
+        lambda: dequeued(leaves(story("a", "b"), "c"), "b", "c"),
+    ),
+    "told twice of a match": (
+        Fault.TOLD_OTHERWISE,
+        lambda: (
+            offered(story("a", "b"), ("a", "P", 0), ("b", "P", 0))
+            .claimed("m")
+            .started("m")
+            .found("a", "m", "a", "b")
+            .found("a", "m", "a", "b")
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_nothing_is_said_where_all_is_well(name: str) -> None:
+    assert not faults(GOOD[name]()) & {Fault.SPLIT, Fault.LEFT_BY, Fault.TOLD_OTHERWISE}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_wrong_is_found(name: str) -> None:
+    fault, told = BAD[name]
+    assert fault in faults(told())
+
+
+def test_the_index_has_the_players_of_parties_that_stand_and_nobody_else() -> None:
+    parties = {"duos P": ("a", "b")}
+    queues = {"duos": {"a": 5.0, "b": 5.0}}
+    good = State(queues=queues, parties=parties, index=dict.fromkeys("ab", "duos P"))
+    assert list(check_index(good)) == []
+    missing = State(queues=queues, parties=parties, index={"a": "duos P"})
+    assert [each.about for each in check_index(missing)] == ["b"]
+    left_behind = State(index={"a": "duos P"})
+    assert [each.about for each in check_index(left_behind)] == ["a"]
+    half = State(queues={"duos": {"a": 5.0}}, parties=parties, index=good.index)
+    assert [each.fault for each in check_index(half)] == [Fault.SPLIT]
+
+
+def test_who_leaves_takes_the_others_out() -> None:
+    told = story("a", "b").told("a").told("b")
+    leaves(told, "a")
+    told.looked()
+    assert Fault.LOST not in {each.fault for each in judge(told.events, settled=False).findings}
+
+
+def test_parties_are_read_from_the_wire() -> None:
+    history = History()
+    offer = (
+        b'{"match_id":"m","epoch":1,"game_mode":"Duos","handoff":"claim","teams":[[{"player_id":"a",'
+        b'"score":1,"party_id":"P"}],[{"player_id":"b","score":2}]]}'
+    )
+    answer = b'{"player_id":"b","result_type":"DeQueued","party_id":"P","left_by":"a"}'
+    note(history, 1.0, "pod", "battle:request", offer)
+    note(history, 2.0, "pod", "pod:x:match_result", answer)
+    seen: list[Event] = history.events
+    assert (seen[0].seats, seen[1].left_by) == ((("a", "P", 0),), "a")
