@@ -25,16 +25,15 @@ class Cost:
     """Script calls of the server for each full batch of requests."""
 
 
-# How many rounds fit between two batches is a matter of chance: 3.6 to 4.3 round trips were seen.
-STREAM_AND_CLAIM = Cost(redis_commands=15.4, bytes=2150, round_trips=4.5)
+# How many rounds fit between two batches is a matter of chance: 5.2 to 6.2 round trips were seen.
+STREAM_AND_CLAIM = Cost(redis_commands=11.0, bytes=2950, round_trips=6.0)
 PUBSUB_AND_PUBLISH = Cost(redis_commands=6.8, bytes=2350, round_trips=5.5)
 
 
 def cost(found: Throughput) -> Cost:
     """What a player cost in a run."""
     calls = found.redis_commands.items()
-    # A claim and a confirmation of each match are the game server's.
-    own = found.redis_commands["evalsha"] - (found.players if found.claims else 0)
+    own = found.redis_commands["evalsha"]
     commands = sum(count for name, count in calls if name not in _BENCH_ITSELF)
     return Cost(
         redis_commands=commands / found.players,

@@ -120,6 +120,9 @@ class Bench:
         name = f"{way}, {rate:,.0f} players/s"
         yield _limited(f"latency, {name}, median", "ms", [_MS * x.median_seconds for x in found], 5)
         yield _limited(f"latency, {name}, p99", "ms", [_MS * x.p99_seconds for x in found], 25)
+        claims = [_MS * x.claim_median_seconds for x in found if x.claim_median_seconds is not None]
+        if claims:
+            yield _limited(f"offer to claimed, {name}, median", "ms", claims, 5)
         yield _limited(f"PING, {name}, p99", "ms", [_MS * x.ping_p99_seconds for x in found], 10)
         shares = [100 * x.slow_scripts / x.calls for x in found]
         yield _limited(f"calls over 5 ms, {name}", "%", shares, 1)

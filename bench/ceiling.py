@@ -31,12 +31,14 @@ from matchkeeper.store import keys
 from matchkeeper.store.asked import enqueue
 from matchkeeper.store.committing import commit
 from matchkeeper.store.durability import Durability
+from matchkeeper.store.handoffs import Handed, Handoffs, handoff
 from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.pages import scan
 from matchkeeper.store.scripts import Call
 from matchkeeper.store.stream import Entry
 from matchkeeper.store.tickets import Heard, TicketStore
 from matchkeeper.wire import answers
+from matchkeeper.wire.handoffs import HANDOFF, HandoffKind, HandoffRequest
 from matchkeeper.wire.metadata import metadata_sum
 from matchkeeper.wire.requests import RequestKind, decode
 
@@ -64,11 +66,15 @@ class _Recorder:
         self.commands.append(packed(*call.command))
         if call.script is enqueue:
             return call.script.reads([0, *[b"queued", b"1.0"] * self.count])
+        if call.script is handoff:
+            return call.script.reads([b"claimed"] * self.count)
         return call.script.reads([b"committed", b"1"] * self.count)
 
 
 class Ceiling:
-    """One run without a server; game servers claim as they always do."""
+    """One run without a server. Game servers claim as they always do; what a server would do with
+    that is sent behind each commit, whatever they have written by then.
+    """
 
     def __init__(self, site: Site, *, stream: bool, claims: bool, batch: int) -> None:
         self._site = site
@@ -76,7 +82,7 @@ class Ceiling:
         self._stream = stream
         self._batch = batch
         self._mode = GameMode(name="Duel", handoff=Handoff.CLAIM if claims else Handoff.PUBLISH)
-        for script in (enqueue, scan, commit):
+        for script in (enqueue, scan, commit, handoff):
             self._line.ask("SCRIPT", "LOAD", script.source)
         if stream:
             self._line.ask("XGROUP", "CREATE", "match:requests", "matchkeeper", "0", "MKSTREAM")
@@ -130,6 +136,12 @@ class Ceiling:
             for player, score in zip(entries[::2], entries[1::2], strict=True)
         ]
         pages = asyncio.run(_commits(self._mode, tickets))
+        reads = packed(
+            *("XREADGROUP", "GROUP", "matchkeeper", _ME, "COUNT", self._batch),
+            *("STREAMS", "match:requests", ">"),
+        )
+        if self._mode.handoff is Handoff.CLAIM:
+            pages = [[each for data in page for each in (reads, data)] for page in pages]
         read = packed(*scan(queue=self._mode.queue, first=0, count=_PAGE).command)
         begun = time.monotonic()
         commands = ((data, 1) for page in pages for data in (read, *page))
@@ -177,6 +189,17 @@ def _heard(player: str, entry: str) -> Heard:
     )
 
 
+def _handed(kind: HandoffKind, match_id: str) -> Handed:
+    return Handed(
+        request=HandoffRequest(
+            kind=kind, pod_id="pod", game_mode=TAG, match_id=match_id, epoch=1, token=kind
+        ),
+        entry=Entry(
+            stream=keys.requests(), entry_id="0-1", kind=HANDOFF, body=b"", group=keys.GROUP
+        ),
+    )
+
+
 async def _commits(mode: GameMode, tickets: Sequence[Ticket]) -> list[list[bytes]]:
     """The commands for each page of the queue."""
     pages: list[list[bytes]] = []
@@ -197,13 +220,18 @@ async def _commits(mode: GameMode, tickets: Sequence[Ticket]) -> list[list[bytes
             for proposal in pairing.proposals
         ]
         for at in range(0, len(matches), _COMMIT):
-            recorder.count = len(matches[at : at + _COMMIT])
+            some = matches[at : at + _COMMIT]
+            recorder.count = len(some)
             await store.commit(
                 mode,
-                matches[at : at + _COMMIT],
+                some,
                 channel="battle:request",
                 offer_timeout=timedelta(seconds=5),
                 memory=timedelta(seconds=120),
             )
+            if mode.handoff is Handoff.CLAIM:
+                handoffs = Handoffs(recorder, channel=("pod:", ":match_result"))  # type: ignore[arg-type]  # as good as one
+                for kind in (HandoffKind.CLAIM, HandoffKind.CONFIRM):
+                    await handoffs.do(_QUEUE, [_handed(kind, each.match_id) for each in some])
         pages.append(recorder.commands)
     return pages

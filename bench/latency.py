@@ -21,6 +21,8 @@ class Latency:
     median_seconds: float
     p99_seconds: float
     longest_seconds: float
+    claim_median_seconds: float | None
+    """From the battle request to the answer that it is claimed."""
     ping_p99_seconds: float
     """The latency of a PING beside all this."""
     slow_scripts: int
@@ -55,6 +57,7 @@ def at(folder: Path, *, rate: float, seconds: float, stream: bool) -> Latency:
             median_seconds=median(found),
             p99_seconds=found[990],
             longest_seconds=found[-1],
+            claim_median_seconds=median(seen["claims"]) if stream else None,
             ping_p99_seconds=ping_p99,
             slow_scripts=site.slow_scripts(),
             calls=site.calls().total(),

@@ -1,7 +1,7 @@
 """`python -m bench.pod`: a process that plays the game servers, as fast as it can.
 
-It hears every battle request and every answer, claims and confirms. When its standard input closes,
-it goes on until nothing more comes, and then prints what it saw as JSON.
+It hears every battle request and every answer, and writes claims and confirms. When its standard
+input closes, it goes on until nothing more comes, and then prints what it saw as JSON.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ import selectors
 import sys
 import time
 from array import array
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from bench.raw import Line
 from crowd.wire import packed
 
-_SCRIPTS = Path(__file__).parents[1] / "docs" / "scripts"
 _MATCH = re.compile(rb'"match_id":"([^"]+)"')
 _SENT = re.compile(rb'"sent":(\d+)')
 _HEARTBEAT_SECONDS = 2.0
 _QUIET_SECONDS = 0.5
 _ID = b"\x00"
 """Stands for a match id, as often as that has bytes."""
-_Argument = str | bytes | float
+_SLOT = "%"
+"""The same in JSON, which holds no such byte."""
+_CAME = re.compile(
+    rb'"match_id":"([^"]+)","result_type":\{"Handoff":\{"kind":"(\w+)".*"reply":"(\w+)"'
+)
 
 
 class Pod:
@@ -36,20 +37,16 @@ class Pod:
         self._claims = claims
         self._tag = tag
         self._hears, self._speaks = Line(port), Line(port)
-        scripts = {name: (_SCRIPTS / f"{name}.lua").read_text() for name in ("claim", "confirm")}
-        self._sha = {
-            name: self._speaks.ask("SCRIPT", "LOAD", text) for name, text in scripts.items()
-        }
-        self._beat = packed(
-            *("EVAL", (_SCRIPTS / "heartbeat.lua").read_text(), 2, "pods", "clock", "pod", "here")
-        )
+        self._beat = packed("PUBLISH", "match:handoff:request", _body("heartbeat"))
         self._made: dict[tuple[str, int], bytes] = {}
-        self._asked: list[tuple[str, bytes]] = []
         self._out: list[bytes] = []
         self.offers = self.started = self.queued = self.found = self.other = 0
         self.first = self.last = 0.0
         self.latencies = array("d")
         """Seconds from a player's request to the battle request."""
+        self.claim_seconds = array("d")
+        """Seconds from a battle request to the answer that it is claimed."""
+        self._offered_at: dict[bytes, float] = {}
 
     def run(self) -> None:
         """Until standard input is closed and nothing more comes."""
@@ -63,7 +60,7 @@ class Pod:
         while True:
             if time.monotonic() > beat_at:
                 beat_at = time.monotonic() + _HEARTBEAT_SECONDS
-                self._ask("heartbeat", b"", self._beat)
+                self._out.append(self._beat)
                 self._flush()
             found = select.select(_QUIET_SECONDS if ending else _HEARTBEAT_SECONDS)
             if ending and not found:
@@ -75,7 +72,7 @@ class Pod:
                 elif key.fileobj is self._hears.socket:
                     self._hear()
                 else:
-                    self._answered()
+                    self._written()
             self._flush()
 
     def report(self) -> dict[str, Any]:
@@ -89,6 +86,7 @@ class Pod:
             "first": self.first,
             "last": self.last,
             "latencies": _quantiles(self.latencies),
+            "claims": _quantiles(self.claim_seconds),
         }
 
     def _hear(self) -> None:
@@ -106,59 +104,59 @@ class Pod:
             if self._claims:
                 found = _MATCH.search(payload)
                 assert found is not None  # noqa: S101  # every offer has one
-                self._claim(found[1])
+                self._offered_at[found[1]] = now
+                self._say("claim", found[1])
 
     def _told(self, payload: bytes) -> None:
         if b'"EnQueued"' in payload:
             self.queued += 1
         elif b'"MatchFound"' in payload:
             self.found += 1
+        elif came := _CAME.search(payload):
+            self._answered(*came.groups())
         else:
             self.other += 1
 
-    def _claim(self, match_id: bytes) -> None:
-        kinds = ("pending", "history", "claimers")
-        names = [*(f"{kind}:{{{self._tag}}}" for kind in kinds), "clock"]
-        self._call("claim", match_id, names, (_ID, 1, "pod", _ID))
+    def _answered(self, match_id: bytes, kind: bytes, reply: bytes) -> None:
+        if (kind, reply) == (b"claim", b"claimed"):
+            self.claim_seconds.append(time.monotonic() - self._offered_at.pop(match_id))
+            self._say("confirm", match_id)
+        elif (kind, reply) == (b"confirm", b"started"):
+            self.started += 1
+        else:
+            self.other += 1
 
-    def _confirm(self, match_id: bytes) -> None:
-        kinds = ("pending", "matched", "leaving", "history", "claimers")
-        names = [*(f"{kind}:{{{self._tag}}}" for kind in kinds), "clock"]
-        self._call("confirm", match_id, names, (_ID, 1, "pod", _ID))
-
-    def _call(
-        self, script: str, match_id: bytes, names: Sequence[str], args: Sequence[_Argument]
-    ) -> None:
-        """Calls a script on a match; what is sent is made once for all ids of one length."""
-        made = self._made.get((script, len(match_id)))
+    def _say(self, kind: str, match_id: bytes) -> None:
+        """Writes a message about a match; what is sent is made once for all ids of one length."""
+        made = self._made.get((kind, len(match_id)))
         if made is None:
             id_ = _ID * len(match_id)
-            key = b"match:{%b}:%b" % (self._tag.encode(), id_)
-            own = [id_ if arg == _ID else arg for arg in args]
-            made = packed("EVALSHA", self._sha[script], 1 + len(names), key, *names, *own)
-            self._made[script, len(match_id)] = made
-        self._ask(script, match_id, made.replace(_ID * len(match_id), match_id))
+            about = {
+                "game_mode": self._tag,
+                "match_id": _SLOT,
+                "epoch": 1,
+                "token": f"{kind[:2]}{_SLOT}",
+            }
+            body = _body(kind, **about).replace(_SLOT.encode(), id_)
+            made = packed(
+                "XADD", "match:requests", "NOMKSTREAM", "*", "kind", "handoff", "body", body
+            )
+            self._made[kind, len(match_id)] = made
+        self._out.append(made.replace(_ID * len(match_id), match_id))
 
-    def _ask(self, what: str, match_id: bytes, command: bytes) -> None:
-        self._asked.append((what, match_id))
-        self._out.append(command)
-
-    def _answered(self) -> None:
-        replies = self._speaks.ready()
-        done, self._asked = self._asked[: len(replies)], self._asked[len(replies) :]
-        for (what, match_id), reply in zip(done, replies, strict=True):
+    def _written(self) -> None:
+        for reply in self._speaks.ready():
             if isinstance(reply, Exception):
                 raise reply
-            if what == "claim" and reply[0] == b"claimed":
-                self._confirm(match_id)
-            elif what == "confirm" and reply[0] == b"started":
-                self.started += 1
-                self.last = time.monotonic()
 
     def _flush(self) -> None:
         if self._out:
             self._speaks.send(b"".join(self._out))
             self._out.clear()
+
+
+def _body(kind: str, **about: object) -> bytes:
+    return json.dumps({"kind": kind, "pod_id": "pod", **about}).encode()
 
 
 def _quantiles(values: array[float]) -> list[float]:

@@ -27,7 +27,6 @@ for a few seconds, and a copy that comes when the first is forgotten is a new re
 _PATIENCE = 45
 """How often a player asks: for longer than any fault keeps answers away. Each time that the request
 is read it is remembered anew."""
-_LIMIT = 100_000
 _TRY_AGAIN = ("internal_error", "not_durable", "rate_limit_exceeded")
 """What happened is not known; the same request again is safe."""
 
@@ -59,7 +58,6 @@ class Players:
         client: Client,
         notes: Notes,
         rng: random.Random,
-        submit: str,
     ) -> None:
         self._options = options
         self._stream = keys.requests(options.realm)
@@ -67,7 +65,6 @@ class Players:
         self._client = client
         self._notes = notes
         self._rng = rng
-        self._submit_text = submit
         self._here: dict[str, Player] = {}
 
     async def arrive(self) -> None:
@@ -166,9 +163,9 @@ class Players:
     async def _send(self, player: Player, word: str, body: str) -> str:
         """The id of the entry, where the stream gave it one. Raises WireError."""
         if player.by_stream:
-            command = ("EVAL", self._submit_text, 1, self._stream, _LIMIT, word, body)
-            (reply,) = await self._client.call(command)
-            return str(reply[1].decode()) if reply[0] == b"added" else ""
+            command = ("XADD", self._stream, "NOMKSTREAM", "*", "kind", word, "body", body)
+            (entry_id,) = await self._client.call(command)
+            return "" if entry_id is None else str(entry_id.decode())
         channel = in_realm(f"match:{word}:request", self._options.realm)
         await self._client.call(("PUBLISH", channel, body))
         return ""

@@ -6,6 +6,7 @@ It hears and asks over the plain wire, and takes matches with the client that sh
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import sys
 import time
@@ -23,7 +24,6 @@ from crowd.wire import note
 from matchkeeper.client import GameServer
 from matchkeeper.domain.realm import in_realm
 from matchkeeper.errors import StoreError
-from matchkeeper.store import keys
 from matchkeeper.wire.answers import BattleRequest, decode_battle_request
 from proof.chaos.notes import Notes
 from proof.chaos.players import Players
@@ -31,8 +31,6 @@ from proof.chaos.settings import DEADLINE_SECONDS, LEASE_SECONDS, PodOptions
 from proof.chaos.wire import Client, Line, WireError
 
 _PODS = 3
-_SCRIPTS = Path(__file__).parents[2] / "docs" / "scripts"
-_TEXTS = {name: (_SCRIPTS / f"{name}.lua").read_text() for name in ("heartbeat", "submit")}
 _TRIES = 100
 _TARDY_SECONDS = 2.0
 _SHARES = {
@@ -55,21 +53,16 @@ class Pods:
         self._rng = random.Random(options.seed)
         self._notes = Notes(Path(options.notes))
         self._client = Client(options.port, timeout_seconds=DEADLINE_SECONDS)
-        self._shared = keys.pods(options.realm), keys.clock(options.realm)
+        self._said = in_realm("match:handoff:request", options.realm)
         self._names = [f"{options.name}-{number}" for number in range(_PODS)]
-        url, timeout = f"redis://127.0.0.1:{options.port}/0", timedelta(seconds=DEADLINE_SECONDS)
-        # These only claim, confirm and decline: what they hear is noted here.
-        self._pods = [
-            GameServer(url, pod_id=name, realm=options.realm, timeout=timeout)
-            for name in self._names
-        ]
+        self._pods: dict[str, GameServer] = {}
+        """Those that are up. They only claim, confirm and decline: what they hear is noted here."""
         self._players = Players(
             options,
             self._names,
             client=self._client,
             notes=self._notes,
             rng=self._rng,
-            submit=_TEXTS["submit"],
         )
         self._swallow = Path(options.swallow)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -78,8 +71,26 @@ class Pods:
         """Until it is killed."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen())
+            for name in self._names:
+                group.create_task(self._up(name))
             group.create_task(self._beat())
             group.create_task(self._players.arrive())
+
+    async def _up(self, name: str) -> None:
+        """One game server; it comes up as soon as Redis lets it."""
+        url = f"redis://127.0.0.1:{self._options.port}/0"
+        while True:
+            pod = GameServer(
+                url,
+                pod_id=name,
+                realm=self._options.realm,
+                timeout=timedelta(seconds=DEADLINE_SECONDS),
+            )
+            with suppress(StoreError):
+                async with pod:
+                    self._pods[name] = pod
+                    await asyncio.Event().wait()
+            await asyncio.sleep(self._rng.uniform(0, 0.2))
 
     async def _listen(self) -> None:
         while True:
@@ -121,7 +132,9 @@ class Pods:
 
     def _take(self, channel: str, payload: bytes) -> None:
         event = note(self._notes, time.monotonic(), self._options.name, channel, payload)
-        if event is not None and event.what is What.TOLD:
+        if event is None:
+            return
+        if event.what is What.TOLD:
             self._players.told(event)
             return
         task = asyncio.create_task(self._treat(decode_battle_request(payload)))
@@ -137,12 +150,15 @@ class Pods:
             behaviour = PodBehaviour.GRABS
         tardy = _TARDY_SECONDS if behaviour is PodBehaviour.CLAIMS_LATE else 0.0
         starts_late = behaviour is PodBehaviour.STARTS_LATE
-        pod = self._rng.choice(self._pods)
+        name = self._rng.choice(self._names)
+        pod = self._pods.get(name)
+        if pod is None:
+            return  # Redis was away since the process began
         again = partial(self._again, offer, tries=1 if swallows else _TRIES)
 
         def note(what: What) -> None:
             word = behaviour.value if what is What.CLAIMED else ""
-            self._notes.now(what, **_facts(offer, pod.pod_id), word=word)
+            self._notes.now(what, **_facts(offer, name), word=word)
 
         await treat(
             behaviour,
@@ -174,8 +190,8 @@ class Pods:
         while True:
             for name in self._names:
                 with suppress(WireError):
-                    command = ("EVAL", _TEXTS["heartbeat"], 2, *self._shared, name, "here")
-                    await self._client.call(command)
+                    said = json.dumps({"kind": "heartbeat", "pod_id": name})
+                    await self._client.call(("PUBLISH", self._said, said))
             await asyncio.sleep(1)
 
 

@@ -122,7 +122,7 @@ class Proxy:
         """A reply has come from the server."""
         if name == "commit" and b"committed" in reply:
             self.committed_at = asyncio.get_running_loop().time()
-        elif name in ("confirm", "settle") and b"started" in reply:
+        elif name in ("handoff", "settle") and b"started" in reply:
             self.started_at = asyncio.get_running_loop().time()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -18,10 +18,8 @@ _AIMS = (
     "enqueue",
     "dequeue",
     "commit",
-    "claim",
-    "confirm",
+    "handoff",
     "settle",
-    "decline",
     "redeliver",
     "give_back",
 )

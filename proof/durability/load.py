@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from contextlib import suppress
-from pathlib import Path
 
 from proof.chaos.wire import Client, Line, WireError, ask
 
@@ -16,8 +15,6 @@ _MODE = "Duel"
 _POD = "load"
 _OUTSTANDING = 400
 _BATCH = 20
-_LIMIT = 1_000_000
-_SUBMIT = (Path(__file__).parents[2] / "docs" / "scripts" / "submit.lua").read_text()
 
 
 class Load:
@@ -66,7 +63,7 @@ class Load:
             {"player_id": player, "game_mode": _MODE, "pod_id": _POD, "request_id": player}
         )
         if by_stream:
-            return ("EVAL", _SUBMIT, 1, REQUESTS, _LIMIT, "enqueue", body)
+            return ("XADD", REQUESTS, "NOMKSTREAM", "*", "kind", "enqueue", "body", body)
         return ("PUBLISH", "match:enqueue:request", body)
 
 

@@ -10,34 +10,22 @@ HANDED_OVER = (
         what="a match that was claimed may be claimed by another game server",
         edits=(
             Edit(
-                file="store/lua/claim.lua",
-                old="elseif is_taken and claim ~= token then code = 'already_claimed'\n",
-                new="elseif state == 'claimed' and claim ~= token then\n"
-                "  redis.call('HSET', match, 'claimed_by', pod_id, 'token', token)\n",
+                file="store/lua/handoff.lua",
+                old="    if m.claimed_by ~= pod then return 'already_claimed' end\n"
+                "    if m.token ~= token then return 'other_token' end\n",
+                new="    redis.call('HSET', m.key, 'claimed_by', pod)\n    m.claimed_by = pod\n",
             ),
         ),
     ),
     Mutant(
         name="claim_not_atomic",
-        what="the client looks whether a match is free, and takes it in a second step",
+        what="the server grants a claim as soon as it has read that the match is free",
         edits=(
             Edit(
-                file="store/handoffs.py",
-                old=' for its lease; `durability` as in `confirm`."""\n',
-                new=' for its lease; `durability` as in `confirm`."""\n'
-                "        name = keys.match(queue, match_id)\n"
-                "\n"
-                "        async def look(redis: Redis) -> Any:\n"
-                "            return await redis.hmget(name, ['state', 'epoch'])\n"
-                "\n"
-                "        async def take(redis: Redis) -> None:\n"
-                "            fields = {'state': 'claimed', 'claimed_by': pod_id, 'token': token}\n"
-                "            await redis.hset(name, mapping=fields)\n"
-                "\n"
-                "        found = await self._connection.run('claim', look)\n"
-                "        if found == [b'offered', str(epoch).encode()]:\n"
-                "            await self._connection.run('claim', take)\n"
-                "            return HandoffReply.CLAIMED\n",
+                file="store/lua/handoff.lua",
+                old="  redis.call('HSET', m.key, 'state', 'claimed', "
+                "'claimed_by', pod, 'token', token)\n",
+                new="",
             ),
         ),
         model="BUG_CLAIM_NOT_ATOMIC",
@@ -47,9 +35,9 @@ HANDED_OVER = (
         what="a match that was given back may still be claimed",
         edits=(
             Edit(
-                file="store/lua/claim.lua",
-                old="elseif state ~= 'offered' or not deadline or now > tonumber(deadline) "
-                "then code = 'too_late'\n",
+                file="store/lua/handoff.lua",
+                old="  if m.state ~= 'offered' or not m.deadline or now > m.deadline "
+                "then return 'too_late' end\n",
                 new="",
             ),
         ),
@@ -60,13 +48,9 @@ HANDED_OVER = (
         what="an earlier hand-out of a match may be claimed and confirmed",
         edits=(
             Edit(
-                file="store/lua/claim.lua",
-                old="elseif held[2] ~= epoch then code = 'old_epoch'\n",
-                new="",
-            ),
-            Edit(
-                file="store/lua/confirm.lua",
-                old="elseif held[2] ~= epoch then code = 'old_epoch'\n",
+                file="store/lua/handoff.lua",
+                old="  if m.epoch ~= epoch then return m.epoch > epoch and 'old_epoch' "
+                "or 'unknown_epoch' end\n",
                 new="",
             ),
         ),
@@ -88,22 +72,45 @@ HANDED_OVER = (
         what="any game server may start a match that another has claimed",
         edits=(
             Edit(
-                file="store/lua/confirm.lua",
-                old="elseif held[3] ~= token then code = state == 'claimed' and 'not_claimed' "
-                "or 'too_late'\n",
-                new="",
+                file="store/lua/handoff.lua",
+                old="  if m.claimed_by ~= pods[i] then return 'already_claimed' end\n"
+                "  if m.state ~= 'claimed' then\n    if m.confirm ~= token "
+                "then return 'other_token' end\n",
+                new="  if m.state ~= 'claimed' then\n",
             ),
         ),
         model="BUG_CONFIRM_NO_TOKEN",
+    ),
+    Mutant(
+        name="refused_is_granted_later",
+        what="a copy of a confirm that came before the claim starts the match behind it",
+        edits=(
+            Edit(
+                file="store/lua/handoff.lua",
+                old="  redis.call('HSET', m.key, 'said', m.said)\n",
+                new="",
+            ),
+        ),
+    ),
+    Mutant(
+        name="answer_to_another_pod",
+        what="an answer to a message about a match is told to the pod of the message before it",
+        edits=(
+            Edit(
+                file="store/lua/lib/tell.lua",
+                old="before .. call.pods[i] .. after",
+                new="before .. call.pods[math.max(i - 1, 1)] .. after",
+            ),
+        ),
     ),
     Mutant(
         name="lease_without_bound",
         what="a claim holds as long as what stands in the match says, whatever that is",
         edits=(
             Edit(
-                file="store/lua/claim.lua",
-                old="number_in(held[4], 0, 3600) or 10\n",
-                new="tonumber(held[4])\n",
+                file="store/lua/handoff.lua",
+                old="number_in(held[7], 0, HOUR) or 10",
+                new="tonumber(held[7])",
             ),
         ),
     ),
@@ -124,20 +131,20 @@ HANDED_OVER = (
         what="the players hear of a start before it is as durable as was asked",
         edits=(
             Edit(
-                file="store/lua/confirm.lua",
-                old="if durability and durability ~= 'none' then\n",
-                new="if false then\n",
+                file="store/lua/handoff.lua",
+                old="  if call.durable then\n",
+                new="  if false then\n",
             ),
         ),
     ),
     Mutant(
-        name="client_does_not_wait",
-        what="a game server starts what a failover can undo",
+        name="settled_without_waiting",
+        what="a game server is told that it may start what a failover can undo",
         edits=(
             Edit(
-                file="client/game_server.py",
-                old="                durability=durability,\n",
-                new="",
+                file="store/handoffs.py",
+                old="            return Came(_replies(error.reply), durable=False)\n",
+                new="            return Came(_replies(error.reply), durable=True)\n",
             ),
         ),
     ),
@@ -163,7 +170,7 @@ HANDED_OVER = (
         edits=(
             Edit(
                 file="store/lua/lib/started.lua",
-                old="redis.call('HDEL', matched, unpack(players))\n",
+                old="  tell_all('HDEL', matched, players)\n",
                 new="",
             ),
         ),

@@ -12,7 +12,7 @@ from proof.simulate.backend import Backend
 from proof.simulate.faults import Fault, Twist, choices
 from proof.simulate.jobs import Job, Outcome, perform, random_job
 
-_HANDOFF = ("commit", "claim", "confirm", "redeliver", "give_back")
+_HANDOFF = ("commit", "XADD", "handoff", "redeliver", "give_back")
 _PAIRED = (
     Fault.NOT_SENT,
     Fault.REPLY_LOST,

@@ -271,12 +271,12 @@ class Network:
             )
 
     def _after(self, name: str, args: tuple[bytes, ...], fault: Fault | None) -> None:
+        if name == "XADD":
+            for link in [each for each in self.links if each.blocked]:
+                self._try_blocked(link)
         if args[0].upper() in _MAY_PUBLISH and name not in READS:
             self._carry_pushes(fault)
             self.on_run(name)
-            if name == "submit":
-                for link in [each for each in self.links if each.blocked]:
-                    self._try_blocked(link)
 
     def _run_subscriber(self, link: Link, args: tuple[bytes, ...]) -> None:
         assert link.raw is not None  # noqa: S101  # asked by the caller

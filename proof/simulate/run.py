@@ -27,7 +27,7 @@ from proof.simulate.scenarios import Scenario
 from proof.simulate.settings import LIFETIMES, REQUIRED, TIMEOUT_SECONDS
 
 _WRITERS = (
-    "enqueue", "dequeue", "commit", "claim", "confirm", "decline", "redeliver", "give_back",
+    "enqueue", "dequeue", "commit", "handoff", "redeliver", "give_back",
     "set_aside", "expire", "enter", "sweep",
 )  # fmt: skip
 _THAWED_SECONDS = 200.0

@@ -24,6 +24,8 @@ def note(history: History, at: float, who: str, channel: str, payload: bytes) ->
     elif channel.endswith(":match_result"):
         pod = channel.removeprefix("pod:").removesuffix(":match_result")
         answer = json.loads(payload)
+        if "player_id" not in answer:
+            return None  # what came of the pod's own message about a match
         left_by = _text(answer.get("left_by"))
         event = told(at, pod, answer["player_id"], answer["result_type"], left_by=left_by)
     else:

@@ -1,5 +1,4 @@
-"""Makes the documents whose contents stand in the code: schemas, log lines, metrics, scripts,
-settings.
+"""Makes the documents whose contents stand in the code: schemas, log lines, metrics, settings.
 
 `python -m matchkeeper.reference docs` writes them; a test fails when they are out of date.
 """
@@ -24,11 +23,12 @@ from matchkeeper.config.catalog import (
 )
 from matchkeeper.observe import facts
 from matchkeeper.observe.metrics import Metrics
-from matchkeeper.store import scripts
 from matchkeeper.store.happenings import Happening
 from matchkeeper.wire import trace_context
 from matchkeeper.wire.answers import Answer, BattleRequest, Failure, MatchFound
 from matchkeeper.wire.codes import ErrorCode
+from matchkeeper.wire.handed import HandoffAnswer, HandoffReply
+from matchkeeper.wire.handoffs import HandoffRequest, PodRequest
 from matchkeeper.wire.requests import (
     DequeueRequest,
     EnqueueRequest,
@@ -78,9 +78,6 @@ def files() -> dict[str, str]:
     made["metrics.md"] = metrics()
     made["error-codes.md"] = error_codes()
     made["history.md"] = history()
-    for script in scripts.every():
-        if script.documented:
-            made[f"scripts/{script.name}.lua"] = script.source
     return made
 
 
@@ -89,8 +86,10 @@ def schemas() -> dict[str, dict[str, Any]]:
     made = {
         "enqueue_request": _either(EnqueueRequest, PartyRequest),
         "dequeue_request": _either(DequeueRequest, PartyDequeueRequest),
+        "handoff_request": _handoff_request_schema(),
         "battle_request": msgspec.json.schema(BattleRequest),
         "answer": _answer_schema(),
+        "handoff_answer": _handoff_answer_schema(),
     }
     enqueue = made["enqueue_request"]["$defs"]
     for name in ("EnqueueRequest", "PartyRequest"):
@@ -129,13 +128,38 @@ def _answer_schema() -> dict[str, Any]:
     return schema
 
 
+def _handoff_request_schema() -> dict[str, Any]:
+    kinds = (HandoffRequest, PodRequest)
+    refs, definitions = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
+    definitions["HandoffRequest"]["properties"]["assignment"] = {
+        "description": "With confirm or start: what all players of the match are told, as it is.",
+        "type": "object",
+    }
+    return {"oneOf": list(refs), "$defs": definitions}
+
+
+def _handoff_answer_schema() -> dict[str, Any]:
+    schema = msgspec.json.schema(HandoffAnswer)
+    schema["$defs"]["HandoffAnswer"]["properties"]["result_type"] = {
+        "type": "object",
+        "properties": {"Handoff": {"$ref": "#/$defs/Handoff"}},
+        "required": ["Handoff"],
+        "additionalProperties": False,
+    }
+    words = [each.value for each in HandoffReply if each is not HandoffReply.CONFIRMED]
+    codes = [each.value for each in ErrorCode if each not in words]
+    schema["$defs"]["Handoff"]["properties"]["reply"] = {"enum": [*words, *codes]}
+    return schema
+
+
 def asyncapi() -> dict[str, Any]:
     """The wire as AsyncAPI 3.0, seen from Matchkeeper."""
     channels = {
-        "enqueue": ("match:enqueue:request", "enqueue_request", "receive"),
-        "dequeue": ("match:dequeue:request", "dequeue_request", "receive"),
-        "results": ("pod:{pod_id}:match_result", "answer", "send"),
-        "battles": ("battle:request", "battle_request", "send"),
+        "enqueue": ("match:enqueue:request", ("enqueue_request",), "receive"),
+        "dequeue": ("match:dequeue:request", ("dequeue_request",), "receive"),
+        "handoff": ("match:handoff:request", ("handoff_request",), "receive"),
+        "results": ("pod:{pod_id}:match_result", ("answer", "handoff_answer"), "send"),
+        "battles": ("battle:request", ("battle_request",), "send"),
     }
     return {
         "asyncapi": "3.0.0",
@@ -148,9 +172,11 @@ def asyncapi() -> dict[str, Any]:
             name: {
                 "address": address,
                 **({"parameters": {"pod_id": {}}} if "{" in address else {}),
-                "messages": {schema: {"payload": {"$ref": f"schemas/{schema}.json"}}},
+                "messages": {
+                    each: {"payload": {"$ref": f"schemas/{each}.json"}} for each in messages
+                },
             }
-            for name, (address, schema, _) in channels.items()
+            for name, (address, messages, _) in channels.items()
         },
         "operations": {
             name: {"action": action, "channel": {"$ref": f"#/channels/{name}"}}
@@ -185,10 +211,18 @@ def metrics() -> str:
 
 
 def error_codes() -> str:
-    """Every code of an `Error` answer."""
+    """Every code of an `Error` answer, and every reply to a message about a match."""
     rows = [f"| `{code.value}` | {code.meaning} |" for code in ErrorCode]
     head = "| code | what it means, and what to do |\n|---|---|"
-    return f"# Error codes\n\n{_BY_HAND}\n\n{head}\n" + "\n".join(rows) + "\n"
+    codes = f"# Error codes\n\n{_BY_HAND}\n\n{head}\n" + "\n".join(rows) + "\n"
+    return f"{codes}\n## Replies to messages about matches\n\n{replies()}"
+
+
+def replies() -> str:
+    """Every reply of a `Handoff` answer."""
+    told = [each for each in HandoffReply if each is not HandoffReply.CONFIRMED]
+    rows = [f"| `{each.value}` | {each.meaning} |" for each in told]
+    return "| reply | what it means, and what to do |\n|---|---|\n" + "\n".join(rows) + "\n"
 
 
 def history() -> str:

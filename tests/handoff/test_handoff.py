@@ -21,7 +21,7 @@ def pending(
 ) -> PendingMatch:
     return PendingMatch(
         match_id="m", state=state, epoch=1, offers=offers, created_at=0.0, teams=(), metadata={},
-        claimed_by=None, token=None, declined_by=declined_by,
+        claimed_by=None, confirm=None, declined_by=declined_by,
     )  # fmt: skip
 
 

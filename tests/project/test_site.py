@@ -52,7 +52,7 @@ def test_the_build_is_strict_and_the_site_needs_no_network() -> None:
         ("README.md", "docs/wire.md#answers", "wire.md#answers"),
         ("README.md", "docs/demo.svg", "demo.svg"),
         ("README.md", "LICENSE", "LICENSE"),
-        ("docs/wire.md", "scripts/claim.lua", "scripts/claim.lua"),
+        ("docs/wire.md", "schemas/answer.json", "schemas/answer.json"),
         (
             "docs/guarantees.md",
             "../README.md#what-is-not-promised",

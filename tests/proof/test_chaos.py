@@ -114,7 +114,7 @@ async def test_a_player_asks_no_longer_than_it_is_known_unless_it_says_what_it_r
     monkeypatch.setattr(players, "_ASK_AGAIN_SECONDS", 0.02)
     redis = Redis(gives_ids_from=gives_ids_from)
     notes = Notes(tmp_path / "notes.jsonl")
-    asks = Players(OPTIONS, ["p-0"], client=redis, notes=notes, rng=random.Random(1), submit="")
+    asks = Players(OPTIONS, ["p-0"], client=redis, notes=notes, rng=random.Random(1))
     player = Player(name="a", mode="Duel", pod="p-0", by_stream=by_stream, has_ids=True)
     await asks._ask(player, "enqueue")
     assert len(redis.calls) > 2

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from crowd.history import Event, What
 from crowd.wire import packed
 from matchkeeper.store.committing import commit
-from matchkeeper.store.handoffs import claim
+from matchkeeper.store.handoffs import handoff
 from proof.chaos.faults import Blow, Kind
 from proof.chaos.frames import Splitter, command_name
 from proof.chaos.recovery import recoveries
@@ -60,7 +60,7 @@ def test_frames_are_cut_where_they_end(frames: list[bytes], data: st.DataObject)
 
 def test_commands_are_known_by_what_they_do() -> None:
     assert command_name(packed("EVALSHA", commit.sha, 0)) == "commit"
-    assert command_name(packed("EVAL", claim.source, 0)) == "claim"
+    assert command_name(packed("EVAL", handoff.source, 0)) == "handoff"
     assert command_name(packed("eval", "return 1", 0)) == "?"
     assert command_name(packed("xreadgroup", "GROUP")) == "XREADGROUP"
 

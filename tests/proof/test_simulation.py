@@ -41,8 +41,8 @@ def test_the_same_seed_gives_the_same_history_byte_for_byte(backend: Backend, jo
 def test_runs_without_faults_do_all_that_there_is_to_do(backend: Backend) -> None:
     """Chance decides which game server claims, so that not each of them does."""
     missing = {
-        "enqueue", "dequeue", "commit", "claim", "confirm", "decline", "redeliver", "give_back",
-        "set_aside", "expire", "scan", "fetch", "submit", "heartbeat", "XREADGROUP", "XREAD",
+        "enqueue", "dequeue", "commit", "handoff", "redeliver", "give_back",
+        "set_aside", "expire", "scan", "fetch", "XADD", "heartbeat", "XREADGROUP", "XREAD",
         "SUBSCRIBE", "PUBLISH",
     }  # fmt: skip
     for seed in range(WITHOUT_FAULTS_SEED, WITHOUT_FAULTS_SEED + 12):

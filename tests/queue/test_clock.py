@@ -216,7 +216,7 @@ async def test_what_was_asked_before_a_step_forward_is_not_done_once_more(
     async with _clocks(any_server) as (redis, stores, clock):
 
         async def ask(repeats: str) -> Reply:
-            await stores.stream.submit("enqueue", b"{}", limit=100)
+            await stores.write("enqueue")
             (entry,) = await stores.stream.read(count=1, block=timedelta(seconds=1))
             request = replace_(enqueue_request("p1", request_id=token()), repeats=repeats)
             _, (outcome,) = await stores.tickets.enqueue(

@@ -258,8 +258,8 @@ async def test_what_was_asked_while_a_match_was_pending_is_over_once_it_has_star
         made_ms = int(str(await redis.get("latest:{}:p1")).split()[0])
         await wait_until(lambda: time.time() * 1000 > made_ms + 2)
         late = await stores.on_heard(RequestKind.ENQUEUE)
-        await stores.matches.claim(CLAIMED.queue, match.match_id, epoch=1, pod_id="a", token="t")
-        await stores.matches.confirm(CLAIMED.queue, match.match_id, epoch=1, pod_id="a", token="t")
+        for kind in ("claim", "confirm"):
+            await stores.hand(kind, match.match_id)
         request = heard(enqueue_request("p1", NORMAL), entry=late)
         _, (outcome,) = await stores.tickets.enqueue(NORMAL.queue, [request])
         assert outcome.reply is Reply.OVERTAKEN

@@ -13,7 +13,7 @@ from matchkeeper.errors import StoreError
 from matchkeeper.observe.facts import Facts
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.store import keys
-from matchkeeper.store.stream import Entry, Submitted
+from matchkeeper.store.stream import Entry
 from matchkeeper.store.tickets import Heard, Outcome
 from matchkeeper.wire.requests import RequestKind
 from tests.conftest import RealServer, wait_until
@@ -56,8 +56,7 @@ async def test_a_request_whose_reply_was_lost_is_done_and_out_of_the_stream(
 ) -> None:
     async with proxy_to(valkey.port) as proxy, open_stores(proxy.url, failures=100) as stores:
         await stores.stream.prepare()
-        submitted, _ = await stores.stream.submit("enqueue", BODY, limit=10)
-        assert submitted is Submitted.ADDED
+        assert await stores.write("enqueue", BODY)
         (entry,) = await stores.stream.read(count=10, block=timedelta(seconds=1))
         await stores.enqueue("warm")
         proxy.lose_replies_to = b"EVALSHA"
@@ -75,7 +74,7 @@ async def test_a_server_that_died_leaves_its_requests_to_another(valkey: RealSer
         outside(valkey.url) as wire,
     ):
         await one.stream.prepare()
-        await one.stream.submit("enqueue", BODY, limit=10)
+        await one.write("enqueue", BODY)
         assert len(await one.stream.read(count=10, block=timedelta(seconds=1))) == 1
         taken: list[Entry] = []
 
@@ -125,13 +124,11 @@ async def test_refused_requests_are_counted_under_the_name_of_their_mode(
     }
 
 
-async def test_the_stream_has_a_bound(valkey: RealServer) -> None:
+async def test_senders_make_no_stream(valkey: RealServer) -> None:
     async with open_stores(valkey.url) as stores:
-        first = await stores.stream.submit("enqueue", BODY, limit=2)
-        assert first == (Submitted.NO_STREAM, "")
+        assert await stores.write("enqueue", BODY) == ""
         await stores.stream.prepare()
-        replies = [(await stores.stream.submit("enqueue", BODY, limit=2))[0] for _ in "abc"]
-        assert replies == [Submitted.ADDED, Submitted.ADDED, Submitted.FULL]
+        assert await stores.write("enqueue", BODY)
 
 
 async def test_a_mixed_batch_takes_few_script_calls_and_keeps_each_players_order(
@@ -230,7 +227,7 @@ async def test_requests_behind_many_that_are_not_ours_are_found_all_the_same(
     async with open_stores(any_server.url, me="a") as one, open_stores(any_server.url) as two:
         await one.stream.prepare()
         for _ in range(60):
-            await one.stream.submit("enqueue", BODY, limit=100)
+            await one.write("enqueue", BODY)
         read = [await one.stream.read(count=60, block=timedelta(seconds=1))]
         await redis.xdel(keys.requests(), *(entry.entry_id for entry in read[0][:50]))
         found: list[Entry] = []
@@ -241,7 +238,7 @@ async def test_requests_behind_many_that_are_not_ours_are_found_all_the_same(
         # Idle ones stand behind as many that are not as Redis looks at in one call.
         last = read[0][-1].entry_id
         for _ in range(60):
-            await one.stream.submit("enqueue", BODY, limit=100)
+            await one.write("enqueue", BODY)
         await redis.execute_command(
             *("XCLAIM", keys.requests(), keys.GROUP, "a", 0, last, "IDLE", 10**9, "JUSTID")
         )

@@ -46,7 +46,7 @@ class World:
     async def ask(self, kind: RequestKind = RequestKind.ENQUEUE, **body: Any) -> None:
         """A request by stream, taken in by a server."""
         body = {"game_mode": "Duos", **body}
-        await self.stores.stream.submit(kind.value, json.dumps(body).encode(), limit=100)
+        await self.stores.write(kind.value, json.dumps(body).encode())
         entries = await self.stores.stream.read(count=10, block=timedelta(milliseconds=100))
         assert await ingest(self.stores).take(entries) == 0
 
@@ -208,7 +208,7 @@ async def test_a_party_is_asked_for_by_its_id_alone(valkey: RealServer) -> None:
 async def test_a_late_party_is_told_to_those_who_wanted_nothing_else(valkey: RealServer) -> None:
     async with world(valkey.url) as w:
         for _ in range(2):
-            await w.stores.stream.submit("enqueue", b"{}", limit=100)
+            await w.stores.write("enqueue")
         late, newer = await w.stores.stream.read(count=2, block=timedelta(milliseconds=100))
         alone = heard(enqueue_request("b", DUOS, pod="b", request_id="r"), entry=newer)
         await w.stores.tickets.enqueue(DUOS.queue, [alone])

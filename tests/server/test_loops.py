@@ -104,6 +104,9 @@ class Failing:
     async def reread(self, *, after: str, count: int) -> Part:
         return Part(entries=[], after="")
 
+    async def mend(self) -> None:
+        pass
+
     async def take_over(self, *, idle: timedelta, after: str, count: int) -> Part:
         self.took_over += 1
         return Part(entries=[], after="")
@@ -173,7 +176,8 @@ def _watch(far: Any, stop: asyncio.Event) -> Watch:
 def _reaper(far: Any, stop: asyncio.Event) -> Reaper:
     nothing: Any = MagicMock()
     return Reaper(
-        MANY, runtime(stop=stop), matches=far, notices=nothing, pods=nothing, claimers=nothing,
+        MANY, runtime(stop=stop), matches=far, notices=nothing, pods=nothing, requests=nothing,
+        claimers=nothing,
         settings=nothing, traces=nothing, wake=nothing,
     )  # fmt: skip
 

@@ -48,8 +48,8 @@ async def whole_life(stores: Stores) -> str:
     )
     second = await stores.new_match(CLAIMED)
     await stores.commit(CLAIMED, second)
-    for step in (stores.matches.claim, stores.matches.confirm):
-        await step(CLAIMED.queue, second.match_id, epoch=1, pod_id="pod-x", token="t")
+    for kind in ("claim", "confirm"):
+        await stores.hand(kind, second.match_id)
     return second.match_id
 
 
@@ -118,7 +118,8 @@ def test_whatever_a_script_writes_is_explained() -> None:
     words = set[str]()
     for path in (Path(scripts.__file__).parent / "lua").glob("*.lua"):
         for line in path.read_text("utf-8").splitlines():
-            if found := re.search(r"note(?:_players|_matches)?\([A-Za-z]\S*, [^,]+, (.+)", line):
+            written = r"(?:note(?:_players|_matches)?\([A-Za-z]\S*, [^,]+, |  happened\()(.+)"
+            if found := re.search(written, line):
                 first = found[1].partition(", ")[0]
                 words.update(re.findall(r"'([a-z_]+)'", first))
     assert words == set(Happening)
@@ -187,7 +188,7 @@ async def test_a_match_of_many_is_told_once_to_each_of_its_players(
             await stores.enqueue(f"player-with-a-long-name-{number:02}", mode)
         match = await stores.new_match(mode)
         await stores.commit(mode, match)
-        await stores.matches.claim(CLAIMED.queue, match.match_id, epoch=1, pod_id="x", token="t")
+        await stores.hand("claim", match.match_id)
         lives = [
             [each.what for each in reversed(await stores.history.of_player(name, limit=9))]
             for name in ("player-with-a-long-name-00", "player-with-a-long-name-39")

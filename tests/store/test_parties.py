@@ -14,8 +14,8 @@ from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Poison, PoisonedTicket, Ticket
 from matchkeeper.store.asked import Reply, party_in
 from matchkeeper.store.given_back import GivenBack, When
-from matchkeeper.store.handoffs import HandoffReply
 from matchkeeper.store.matches import NewMatch
+from matchkeeper.wire.handed import HandoffReply
 from tests.conftest import RealServer
 from tests.support.stores import (
     CHANNEL,
@@ -242,9 +242,7 @@ async def test_a_started_match_frees_its_players_and_forgets_who_wanted_to_leave
     await stores.enqueue_party("Q", "c", "d")
     match = await _pending(stores)
     assert (await stores.dequeue("c", DUOS)).reply is Reply.MATCH_PENDING
-    asked = {"epoch": 1, "pod_id": "pod", "token": token()}
-    await stores.matches.claim(DUOS.queue, match.match_id, **asked)  # type: ignore[arg-type]
-    started = await stores.matches.confirm(DUOS.queue, match.match_id, **asked)  # type: ignore[arg-type]
+    started = await stores.hand("start", match.match_id, mode=DUOS)
     assert started is HandoffReply.STARTED
     assert await redis.exists("leaving:{duos}", "matched:{duos}") == 0
     assert (await stores.enqueue("a", NORMAL)).reply is Reply.QUEUED

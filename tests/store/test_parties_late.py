@@ -55,7 +55,7 @@ async def _entries(stores: Stores, count: int) -> list[Entry]:
     """Requests in the order of the stream that were read and not done yet."""
     await stores.stream.prepare()
     for _ in range(count):
-        await stores.stream.submit(RequestKind.ENQUEUE.value, b"{}", limit=100)
+        await stores.write(RequestKind.ENQUEUE.value)
     return await stores.stream.read(count=count, block=timedelta(milliseconds=100))
 
 

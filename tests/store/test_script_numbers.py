@@ -57,8 +57,7 @@ async def test_so_does_a_step_of_the_clock(plain: Redis, bad: Any) -> None:
 async def test_so_do_the_numbers_of_a_commit(plain: Redis, name: str) -> None:
     packed = {
         "claim": True, "channel": "c", "offer_seconds": 5, "lease_seconds": 10, "memory_ms": 60_000,
-        "durability": "none", "mode": "squad", "ids": [], "scores": [], "sums": [], "proposals": [],
-        "parties": {},
+        "mode": "squad", "ids": [], "scores": [], "sums": [], "proposals": [], "parties": {},
     }  # fmt: skip
     for bad in (*BAD, float("inf"), float("nan"), 1e9, -1):
         damaged = {**packed, name: bad}

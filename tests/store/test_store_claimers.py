@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
 from matchkeeper.store.claimers import Claimer
-from matchkeeper.store.handoffs import HandoffReply
 from matchkeeper.store.matches import NewMatch
+from matchkeeper.wire.handed import HandoffReply
 from tests.conftest import RealServer, wait_until
 from tests.support.stores import CHANNEL, CLAIMED, SETTINGS, Stores, open_stores, token
 
@@ -45,7 +45,7 @@ async def offered(stores: Stores, *, lease: float = 10) -> NewMatch:
 
 
 async def claim(stores: Stores, match: NewMatch, *, pod: str) -> HandoffReply:
-    return await stores.matches.claim(CLAIMED.queue, match.match_id, epoch=1, pod_id=pod, token=pod)
+    return await stores.hand("claim", match.match_id, pod_id=pod, token=pod)
 
 
 async def end(stores: Stores, match: NewMatch) -> None:
@@ -125,9 +125,7 @@ async def test_a_start_ends_it(stores: Stores, redis: Redis) -> None:
     await may_claim_again(redis, "better")
     match = await offered(stores)
     assert await claim(stores, match, pod="better") is HandoffReply.CLAIMED
-    reply = await stores.matches.confirm(
-        CLAIMED.queue, match.match_id, epoch=1, pod_id="better", token="better"
-    )
+    reply = await stores.hand("confirm", match.match_id, pod_id="better")
     assert reply is HandoffReply.STARTED
     assert await failing(stores) == {}
     await fail(stores, pod="better", times=2)

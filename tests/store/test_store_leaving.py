@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -128,9 +127,8 @@ async def test_a_decline_is_forgotten_with_the_next_offer(any_server: RealServer
             await stores.enqueue(player, CLAIMED)
         match = await _pending(stores)
         matches = stores.matches
-        who: Any = {"pod_id": "pod-x", "token": "one"}
-        await matches.claim(CLAIMED.queue, match.match_id, epoch=1, **who)
-        await matches.decline(CLAIMED.queue, match.match_id, epoch=1, **who)
+        for kind in ("claim", "decline"):
+            await stores.hand(kind, match.match_id)
         declined = await matches.read(CLAIMED, match.match_id)
         assert isinstance(declined, PendingMatch)
         assert declined.declined_by == "pod-x"

@@ -15,10 +15,9 @@ from redis.asyncio.client import PubSub
 from matchkeeper.domain.match import MatchState
 from matchkeeper.store.asked import Reply
 from matchkeeper.store.given_back import When
-from matchkeeper.store.handoffs import HandoffReply
-from matchkeeper.store.handoffs import claim as claim_script
 from matchkeeper.store.matches import NewMatch
 from matchkeeper.store.pending import PendingMatch
+from matchkeeper.wire.handed import HandoffReply
 from tests.conftest import RealServer, wait_until
 from tests.support.stores import (
     CHANNEL,
@@ -72,18 +71,16 @@ async def claimed_match(
     return match
 
 
-async def claim(stores: Stores, match: NewMatch, *, as_token: str, epoch: int = 1) -> HandoffReply:
-    return await stores.matches.claim(
-        CLAIMED.queue, match.match_id, epoch=epoch, pod_id="pod-x", token=as_token
-    )
+async def claim(
+    stores: Stores, match: NewMatch, *, as_token: str, epoch: int = 1, pod: str = "pod-x"
+) -> HandoffReply:
+    return await stores.hand("claim", match.match_id, epoch=epoch, token=as_token, pod_id=pod)
 
 
 async def confirm(
     stores: Stores, match: NewMatch, *, as_token: str, epoch: int = 1
 ) -> HandoffReply:
-    return await stores.matches.confirm(
-        CLAIMED.queue, match.match_id, epoch=epoch, pod_id="pod-x", token=as_token
-    )
+    return await stores.hand("confirm", match.match_id, epoch=epoch, token=as_token)
 
 
 async def test_publish_handoff_delivers_and_tells_both_pods(
@@ -176,11 +173,13 @@ async def test_claim_then_confirm_starts_once_and_tells_the_players(
     assert (await stores.enqueue("p1", NORMAL)).reply is Reply.MATCH_PENDING
     assert await claim(stores, match, as_token="one") is HandoffReply.CLAIMED
     assert await claim(stores, match, as_token="one") is HandoffReply.CLAIMED
-    assert await claim(stores, match, as_token="two") is HandoffReply.ALREADY_CLAIMED
-    assert await confirm(stores, match, as_token="two") is HandoffReply.NOT_CLAIMED
+    assert await claim(stores, match, as_token="two", pod="y") is HandoffReply.ALREADY_CLAIMED
+    other = await stores.hand("confirm", match.match_id, pod_id="y", token="two")
+    assert other is HandoffReply.ALREADY_CLAIMED
     for _ in range(2):
-        assert await confirm(stores, match, as_token="one") is HandoffReply.STARTED
-    assert await claim(stores, match, as_token="three") is HandoffReply.ALREADY_CLAIMED
+        assert await confirm(stores, match, as_token="three") is HandoffReply.STARTED
+    assert await confirm(stores, match, as_token="four") is HandoffReply.OTHER_TOKEN
+    assert await claim(stores, match, as_token="two", pod="y") is HandoffReply.ALREADY_CLAIMED
     refused = [each.what for each in await stores.history.of_player("p1", limit=9)]
     assert "claim_refused" not in refused, "another was faster: that is no fault of anybody"
     found = await messages(heard, 2)
@@ -299,28 +298,13 @@ async def test_no_lease_is_without_end(
     assert now - 1 < deadline < now + 3600
 
 
-async def test_nobody_chooses_a_lease(stores: Stores, heard: PubSub, redis: Redis) -> None:
-    match = await claimed_match(stores, lease=3)
-    name = f"match:{{squad}}:{match.match_id}"
-    keys = (name, "pending:{squad}", "history:{squad}", "claimers:{squad}", "clock")
-    args = (match.match_id, 1, "pod-x", "one", "1e9")
-    assert await redis.eval(claim_script.source, len(keys), *keys, *args) == ["claimed"]
-    deadline = await redis.zscore("pending:{squad}", match.match_id)
-    assert deadline is not None
-    assert deadline < (await redis.time())[0] + 4
-
-
 async def test_a_declined_match_is_due_at_once(stores: Stores, heard: PubSub) -> None:
     match = await claimed_match(stores)
     await claim(stores, match, as_token="one")
-    refused = await stores.matches.decline(
-        CLAIMED.queue, match.match_id, epoch=1, pod_id="pod-y", token="two"
-    )
-    assert refused is HandoffReply.NOT_CLAIMED
+    refused = await stores.hand("decline", match.match_id, pod_id="pod-y", token="two")
+    assert refused is HandoffReply.ALREADY_CLAIMED
     for _ in range(2):
-        reply = await stores.matches.decline(
-            CLAIMED.queue, match.match_id, epoch=1, pod_id="pod-x", token="one"
-        )
+        reply = await stores.hand("decline", match.match_id, token="three")
         assert reply is HandoffReply.DECLINED
     pending = await overdue(stores, match)
     assert (pending.state, pending.declined_by) == (MatchState.OFFERED, "pod-x")

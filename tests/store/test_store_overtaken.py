@@ -34,7 +34,7 @@ async def _read(stores: Stores, *kinds: RequestKind) -> list[Entry]:
     """Requests of p1 written to the stream and read, but not handled yet."""
     await stores.stream.prepare()
     for kind in kinds:
-        await stores.stream.submit(kind.value, b"{}", limit=100)
+        await stores.write(kind.value)
     return await stores.stream.read(count=10, block=timedelta(milliseconds=100))
 
 
@@ -134,8 +134,8 @@ async def test_a_repetition_is_not_answered_after_the_match(
         match = await stores.new_match(CLAIMED)
         assert await stores.commit(CLAIMED, match) == ["committed"]
         assert await ask(entries[1]) is Reply.AGAIN, "the match may fall through"
-        for step in (stores.matches.claim, stores.matches.confirm):
-            await step(CLAIMED.queue, match.match_id, epoch=1, pod_id="a", token="t")
+        for kind in ("claim", "confirm"):
+            await stores.hand(kind, match.match_id)
         known = keys.latest("p1")
         await redis.pexpire(known, 5000)
         assert await ask(entries[2]) is Reply.OVERTAKEN

@@ -176,6 +176,27 @@ class Outside:
     realm: str = NO_REALM
     offers: list[dict[str, Any]] = field(default_factory=list)
     answers: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    handed: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    """(channel, match id, what came of it) of the messages about matches."""
+
+    async def hand(self, kind: str, offer: Mapping[str, Any], **fields: object) -> None:
+        """A game server says something of a match that it was offered, by Pub/Sub."""
+        message = {
+            "kind": kind, "pod_id": "pod-a", "game_mode": offer["game_mode"],
+            "match_id": offer["match_id"], "epoch": offer["epoch"], "token": kind, **fields,
+        }  # fmt: skip
+        await self.redis.publish("match:handoff:request", json.dumps(message))
+
+    def replies(self, token: str) -> list[str]:
+        """What came of the messages with this token, in order."""
+        return [came["reply"] for _, _, came in self.handed if came["token"] == token]
+
+    async def is_handed(self, token: str, reply: str, *, seconds: float = 30) -> None:
+        await wait_until(
+            lambda: reply in self.replies(token),
+            seconds=seconds,
+            what=f"{reply} to {token}; it was {self.replies(token)}",
+        )
 
     async def enqueue(
         self,
@@ -250,7 +271,12 @@ async def outside(url: str, *, pods: bool = True, realm: str = NO_REALM) -> Asyn
                 if message["type"] == "message":
                     seen.offers.append(json.loads(message["data"]))
                 elif message["type"] == "pmessage":
-                    seen.answers.append((message["channel"], json.loads(message["data"])))
+                    answer = json.loads(message["data"])
+                    if "match_id" in answer:
+                        came = answer["result_type"]["Handoff"]
+                        seen.handed.append((message["channel"], answer["match_id"], came))
+                    else:
+                        seen.answers.append((message["channel"], answer))
 
         task = asyncio.ensure_future(listen())
         try:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.notices import Notices
+from matchkeeper.handoff.requests import HandoffRequests
 from matchkeeper.observe.facts import Facts
 from matchkeeper.observe.supervision import supervised
 from matchkeeper.queue.hearing import PubSubIntake
@@ -32,13 +33,24 @@ def ingest(
     *,
     known_elsewhere: Callable[[str], bool] = lambda _: False,
 ) -> Ingest:
-    given, settings = runtime(facts), MatchmakingSettings(max_dead_letters=100)
+    modes, given = [NORMAL, RANKED, CLAIMED, DUOS], runtime(facts)
+    settings = MatchmakingSettings(max_dead_letters=100)
+    notices = Notices(stores.connection, settings, given.facts)
     return Ingest(
-        [NORMAL, RANKED, CLAIMED, DUOS],
+        modes,
         given,
         tickets=stores.tickets,
+        handoffs=HandoffRequests(
+            modes,
+            given,
+            handoffs=stores.handoffs,
+            coordination=stores.coordination,
+            stream=stores.stream,
+            notices=notices,
+            settings=settings,
+        ),
         stream=stores.stream,
-        notices=Notices(stores.connection, settings, given.facts),
+        notices=notices,
         settings=settings,
         queues=defaultdict(_NoLoop),
         known_elsewhere=known_elsewhere,

@@ -33,12 +33,16 @@ from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.dead_letters import DeadLetterStore
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.failures import Outcome as OperationOutcome
+from matchkeeper.store.handoffs import Handed, Handoffs
 from matchkeeper.store.hearing import HearingStore
 from matchkeeper.store.history import History
 from matchkeeper.store.matches import MatchStore, NewMatch
+from matchkeeper.store.sending import Sender
 from matchkeeper.store.servers import Servers
 from matchkeeper.store.stream import Entry, RequestStream
 from matchkeeper.store.tickets import Heard, Outcome, TicketStore
+from matchkeeper.wire.handed import HandoffReply
+from matchkeeper.wire.handoffs import HandoffKind, HandoffRequest
 from matchkeeper.wire.requests import Request, RequestKind, decode, fingerprint
 
 NORMAL = GameMode(name="Normal")
@@ -82,6 +86,7 @@ class Stores:
     connection: Connection
     tickets: TicketStore
     matches: MatchStore
+    handoffs: Handoffs
     dead_letters: DeadLetterStore
     stream: RequestStream
     coordination: Coordination
@@ -118,6 +123,24 @@ class Stores:
         fields: Any = {"kind": kind.value, "body": body}
         entry_id: Any = await self.connection.redis.xadd(keys.heard(), fields)
         return Entry(stream=keys.heard(), entry_id=entry_id.decode(), kind=kind.value, body=body)
+
+    async def write(self, kind: str, body: bytes = b"{}") -> str:
+        """A request in the stream; the id of its entry, empty where there is no stream."""
+        return await Sender(self.connection).write(kind, body)
+
+    async def hand(
+        self,
+        kind: str,
+        match_id: str,
+        *,
+        epoch: int = 1,
+        pod_id: str = "pod-x",
+        token: str = "one",  # noqa: S107  # a word
+        mode: GameMode | None = None,
+    ) -> HandoffReply:
+        """What comes of a game server's message about a match, of CLAIMED where nothing is said."""
+        asked = handed(kind, match_id, epoch=epoch, pod_id=pod_id, token=token)
+        return (await self.handoffs.do((mode or CLAIMED).queue, [asked])).replies[0]
 
     async def new_match(self, mode: GameMode = NORMAL, *, match_id: str | None = None) -> NewMatch:
         """The first players of a queue as a match that is not committed yet."""
@@ -206,6 +229,7 @@ async def open_stores(
                 longest=longest or {},
             ),
             matches=MatchStore(connection, queues=queues, several_queues=several_queues),
+            handoffs=Handoffs(connection),
             dead_letters=DeadLetterStore(connection, queues=queues),
             stream=RequestStream(connection, me=me),
             coordination=Coordination(connection, new_token=token),
@@ -215,6 +239,28 @@ async def open_stores(
             seen=seen,
             stop=stop,
         )
+
+
+def handed(
+    kind: str,
+    match_id: str,
+    *,
+    epoch: int = 1,
+    pod_id: str = "pod-x",
+    token: str = "one",  # noqa: S107  # a word
+    entry: Entry | None = None,
+) -> Handed:
+    """A message about a match of CLAIMED, as one server has it in hand."""
+    given = HandoffKind(kind)
+    request = HandoffRequest(
+        kind=given,
+        pod_id=pod_id,
+        game_mode=CLAIMED.name,
+        match_id=match_id,
+        epoch=epoch,
+        token=token,
+    )
+    return Handed(request=request, entry=entry)
 
 
 def enqueue_request(

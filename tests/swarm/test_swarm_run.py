@@ -21,9 +21,7 @@ from crowd.behaviours import Behaviour, PodBehaviour
 from crowd.mix import Mix
 from crowd.requests import Names
 from matchkeeper.client import GameServer
-from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.embedded import executable
-from matchkeeper.store.matches import MatchStore
 from matchkeeper.swarm.ledger import Ledger
 from matchkeeper.swarm.pods import Pods
 from matchkeeper.swarm.tally import Tally
@@ -379,8 +377,7 @@ def test_matches_with_players_of_others_are_left_alone(players: tuple[str, str],
         ledger=Ledger(
             names=names, players=5, timeout_seconds=1, late_seconds=1, sizes={}, tally=tally
         ),
-        matches=MatchStore(unused, queues=()),
-        coordination=Coordination(unused, new_token=str),
+        messages=unused,
         now=lambda: 0.0,
         rng=random.Random(1),
     )

@@ -138,7 +138,9 @@ def test_the_kind_of_a_stream_entry_may_be_in_any_case(kind: RequestKind) -> Non
 
 
 def test_another_kind_is_refused_to_its_sender() -> None:
-    with pytest.raises(WireError, match=r"kind is 'leave'; write enqueue or dequeue") as caught:
+    with pytest.raises(
+        WireError, match=r"kind is 'leave'; write enqueue, dequeue or handoff"
+    ) as caught:
         kind_of("leave", BASE)
     assert (caught.value.player_id, caught.value.pod_id) == ("p1", "pod-a")
 

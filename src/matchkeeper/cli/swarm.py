@@ -128,6 +128,7 @@ def _target(settings: Settings, url: str) -> Target:
         url=url,
         enqueue_channel=matchmaking.requests[0],
         dequeue_channel=matchmaking.requests[1],
+        handoff_channel=matchmaking.requests[2],
         result_channel=matchmaking.results,
         battle_channel=matchmaking.offers,
         realm=matchmaking.realm,

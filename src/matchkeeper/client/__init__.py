@@ -1,6 +1,7 @@
 """What a game server written in Python imports."""
 
 from ..wire.answers import Answer, BattlePlayer, BattleRequest
-from .game_server import GameServer, Offer, RefusedError
+from .asking import RefusedError
+from .game_server import GameServer, Offer
 
 __all__ = ["Answer", "BattlePlayer", "BattleRequest", "GameServer", "Offer", "RefusedError"]

@@ -10,22 +10,21 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from ..domain.realm import NO_REALM, QueueName, in_realm, realm_problem
-from ..errors import MatchkeeperError, StoreError, StoreUnavailableError
+from ..domain.realm import NO_REALM, in_realm, realm_problem
+from ..errors import MatchkeeperError, StoreError
 from ..resilience.breaker import CircuitBreaker
 from ..resilience.retry import RetryPolicy
 from ..store.connection import Connection, ConnectionOptions, Network, Unobserved
-from ..store.coordination import Coordination
-from ..store.durability import Durability
-from ..store.failures import NotDurableError
-from ..store.handoffs import HandoffReply, Handoffs
-from ..store.stream import RequestStream, Submitted
+from ..store.sending import Sender
 from ..wire.answers import Answer, BattleRequest
+from ..wire.handed import Handoff, HandoffReply
 from ..wire.limits import id_problem
+from .asking import Asking, RefusedError
 from .inbox import Inbox
 from .tracing import ClientSpans
 
@@ -33,26 +32,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
 _HEARTBEAT_SECONDS = 5.0
-_ASK_AGAIN_SECONDS = (1.0, 2.0, 4.0, 8.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Claim:
-    """The claim of one hand-out of a match. `until`: when its lease ends at the earliest."""
-
-    token: str
-    until: float
-
-
-_NO_CLAIM = _Claim(token="", until=0.0)
-
-
-class RefusedError(MatchkeeperError):
-    """Matchkeeper refused a request; `code` is one of the documented codes."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
+_TOKENS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +46,26 @@ class Offer:
         """Takes the match for `request.lease_seconds`. False: another has it, or it is too late."""
         return await self._server.claim(self.request)
 
-    async def started(self) -> bool:
-        """Confirms the start, and returns once that is as durable as the offer asks.
+    async def started(
+        self,
+        assignment: Mapping[str, Any] | None = None,
+        secrets: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Confirms the start, and returns once that is as durable as the servers want it.
 
-        False: do not start; the players are back in the queue.
+        False: do not start; the players are back in the queue. `assignment`: what all players are
+        told with `MatchFound`, such as an address; up to 4 KiB as JSON. `secrets`: player -> up to
+        256 bytes that this player alone is told.
         """
-        return await self._server.started(self.request)
+        return await self._server.started(self.request, assignment, secrets)
+
+    async def start(
+        self,
+        assignment: Mapping[str, Any] | None = None,
+        secrets: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Claims and confirms in one, for a game server that needs no time to get ready."""
+        return await self._server.start(self.request, assignment, secrets)
 
     async def decline(self) -> bool:
         """Gives a claimed match back, so that another server is asked at once."""
@@ -82,8 +76,9 @@ class GameServer:
     """One game server process, known by its `pod_id`.
 
     Use it as an async context manager. It listens for battle requests and for results of its
-    players, sends heartbeats, and reconnects by itself. Requests go through the durable stream
-    with an id of their own, and are sent again when no answer comes, which is safe.
+    players, sends heartbeats, and reconnects by itself. Requests, claims and confirms go through
+    the durable stream with an id of their own, and are sent again when no answer comes, which is
+    safe.
 
     Where the process has set up OpenTelemetry, requests and claims are spans (docs/tracing.md);
     `tracer_provider` takes the place of the one that the process has set. `network` leads
@@ -97,9 +92,10 @@ class GameServer:
         pod_id: str,
         realm: str = NO_REALM,
         battle_request_channel: str = "battle:request",
+        handoff_request_channel: str = "match:handoff:request",
         match_result_channel: str = "pod:{pod_id}:match_result",
         timeout: timedelta = timedelta(seconds=10),
-        max_waiting_requests: int = 100_000,
+        max_waiting_requests: int = 10_000,
         inbox_size: int = 10_000,
         tracer_provider: TracerProvider | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -113,7 +109,6 @@ class GameServer:
             hint = "Give the realm that the servers have in matchmaking.realm."
             raise MatchkeeperError(f"GameServer: {problem}", hint=hint)
         self.pod_id = pod_id
-        self._realm = realm
         rng = rng or random.Random()  # noqa: S311  # jitter, not secrets
         self._connection = Connection(
             ConnectionOptions(
@@ -135,19 +130,21 @@ class GameServer:
             clock=clock,
             rng=rng,
         )
-        self._coordination = Coordination(self._connection, new_token=token, realm=realm)
-        self._matches = Handoffs(self._connection)
         self._token = token
-        self._limit = max_waiting_requests
+        self._handoff_channel = in_realm(handoff_request_channel, realm)
+        self._asking = Asking(
+            Sender(self._connection, realm=realm), limit=max_waiting_requests, clock=clock
+        )
         self._inbox = Inbox(
             self._connection,
+            heard=self._asking.heard,
             battle_channel=in_realm(battle_request_channel, realm),
             result_channel=in_realm(match_result_channel.format(pod_id=pod_id), realm),
             size=inbox_size,
             rng=rng,
         )
-        self._clock = clock
-        self._claims: dict[str, _Claim] = {}
+        self._tokens: dict[str, str] = {}
+        """Message -> its token."""
         self._spans = ClientSpans(pod_id, tracer_provider)
         self._exit = AsyncExitStack()
 
@@ -159,7 +156,7 @@ class GameServer:
             tasks = [group.create_task(self._inbox.run()), group.create_task(self._beat())]
             self._exit.callback(lambda: [task.cancel() for task in tasks])
             await self._inbox.ready(self._connection.timeout_seconds)
-            await self._coordination.heartbeat(self.pod_id)
+            await self._say("heartbeat")
         except BaseException:
             await self._exit.aclose()
             raise
@@ -168,7 +165,7 @@ class GameServer:
     async def __aexit__(self, *_: object) -> None:
         try:
             async with asyncio.timeout(2):
-                await self._coordination.heartbeat(self.pod_id, leaving=True)
+                await self._say("bye")
         except (StoreError, TimeoutError):
             pass  # falling silent says the same, a little later
         await self._exit.aclose()
@@ -202,64 +199,56 @@ class GameServer:
 
     async def claim(self, request: BattleRequest) -> bool:
         """See `Offer.claim`. Raises StoreError."""
-        new = _Claim(token=self._token(), until=self._clock() + request.lease_seconds)
-        claim = self._claims.setdefault(_hand_out(request), new)
-        while len(self._claims) > 10_000:
-            self._claims.pop(next(iter(self._claims)))
-        seconds = request.lease_seconds
-        with self._spans.handoff("claim", request) as tell:
-            reply = await self._matches.claim(
-                self._queue(request),
-                request.match_id,
-                epoch=request.epoch,
-                pod_id=self.pod_id,
-                token=claim.token,
-                durability=Durability.parse(request.durability, timeout_seconds=seconds),
-            )
-            tell(reply.value)
-        return reply is HandoffReply.CLAIMED
+        return await self._hand("claim", request) == HandoffReply.CLAIMED
 
-    async def started(self, request: BattleRequest) -> bool:
+    async def started(
+        self,
+        request: BattleRequest,
+        assignment: Mapping[str, Any] | None = None,
+        secrets: Mapping[str, str] | None = None,
+    ) -> bool:
         """See `Offer.started`. Raises StoreError."""
-        with self._spans.handoff("confirm", request) as tell:
-            try:
-                reply = await self._confirm(request)
-            except (NotDurableError, TimeoutError):
-                # A new primary may know nothing of the match: then its players must not be here.
-                reply = await self._decline(request)
-            tell(reply.value)
-        return reply is HandoffReply.STARTED
+        told = _told(assignment, secrets)
+        return await self._hand("confirm", request, told) == HandoffReply.STARTED
 
-    async def _confirm(self, request: BattleRequest) -> HandoffReply:
-        claim = self._claims.get(_hand_out(request), _NO_CLAIM)
-        seconds = claim.until - self._clock()
-        durability = Durability.parse(request.durability, timeout_seconds=seconds)
-        # Redis decides by its clock about a start that need not be durable.
-        async with asyncio.timeout(None if durability.command is None else max(0.0, seconds)):
-            return await self._matches.confirm(
-                self._queue(request),
-                request.match_id,
-                epoch=request.epoch,
-                pod_id=self.pod_id,
-                token=claim.token,
-                durability=durability,
-            )
+    async def start(
+        self,
+        request: BattleRequest,
+        assignment: Mapping[str, Any] | None = None,
+        secrets: Mapping[str, str] | None = None,
+    ) -> bool:
+        """See `Offer.start`. Raises StoreError."""
+        told = _told(assignment, secrets)
+        return await self._hand("start", request, told) == HandoffReply.STARTED
 
     async def decline(self, request: BattleRequest) -> bool:
         """See `Offer.decline`. Raises StoreError."""
-        with self._spans.handoff("decline", request) as tell:
-            reply = await self._decline(request)
-            tell(reply.value)
-        return reply is HandoffReply.DECLINED
+        return await self._hand("decline", request) == HandoffReply.DECLINED
 
-    async def _decline(self, request: BattleRequest) -> HandoffReply:
-        return await self._matches.decline(
-            self._queue(request),
-            request.match_id,
-            epoch=request.epoch,
-            pod_id=self.pod_id,
-            token=self._claims.get(_hand_out(request), _NO_CLAIM).token,
-        )
+    async def _hand(
+        self, kind: str, request: BattleRequest, told: Mapping[str, Any] = MappingProxyType({})
+    ) -> str:
+        """What the servers say to a message about a match. The same message has the same token,
+        however often it is sent.
+        """
+        name = f"{kind} {request.match_id} {request.epoch}"
+        token = self._tokens.setdefault(name, self._token())
+        while len(self._tokens) > _TOKENS:
+            self._tokens.pop(next(iter(self._tokens)))
+        body = {
+            "kind": kind,
+            "pod_id": self.pod_id,
+            "game_mode": request.game_mode,
+            "match_id": request.match_id,
+            "epoch": request.epoch,
+            "token": token,
+            **told,
+        }
+        about = f"{kind} of match {request.match_id}"
+        with self._spans.handoff(kind, request) as tell, self._inbox.handing(token) as answer:
+            came = await self._asking.ask("handoff", body, answer, about=about)
+            tell(came.reply)
+        return _reply_in(came)
 
     async def _ask(
         self, kind: str, player_id: str, game_mode: str, fields: Mapping[str, Any]
@@ -271,49 +260,43 @@ class GameServer:
             "request_id": self._token(),
             **fields,
         }
-        stream = RequestStream(self._connection, me=self.pod_id, realm=self._realm)
         with self._inbox.expecting(player_id, kind, game_mode) as expected:
-            for seconds in _ASK_AGAIN_SECONDS:
-                submitted, entry_id = await stream.submit(
-                    kind, msgspec.json.encode(body), limit=self._limit
-                )
-                body.setdefault("repeats", entry_id)
-                if submitted is not Submitted.ADDED:
-                    raise _not_submitted(submitted, game_mode)
-                try:
-                    async with asyncio.timeout(seconds):
-                        _raise_refusal(await asyncio.shield(expected.answer))
-                        return
-                except TimeoutError:
-                    expected.asked_again = True
-        raise StoreUnavailableError(
-            f"No answer to {kind} of {player_id}",
-            hint="The request counts once a Matchkeeper server runs; or the player was matched or "
-            "taken out meanwhile.",
-        )
 
-    def _queue(self, request: BattleRequest) -> QueueName:
-        return QueueName.of(request.game_mode, self._realm)
+            def again(entry_id: str) -> None:
+                expected.asked_again = True
+                if entry_id:
+                    body.setdefault("repeats", entry_id)
+
+            about = f"{kind} of {player_id}"
+            _raise_refusal(
+                await self._asking.ask(kind, body, expected.answer, about=about, again=again)
+            )
+
+    async def _say(self, kind: str) -> None:
+        """Of itself, by Pub/Sub: the next one makes good what is lost."""
+        said = msgspec.json.encode({"kind": kind, "pod_id": self.pod_id})
+        await self._connection.publish([(self._handoff_channel, said)])
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(_HEARTBEAT_SECONDS)
             try:
-                await self._coordination.heartbeat(self.pod_id)
+                await self._say("heartbeat")
             except StoreError:
                 continue  # the next one tries again
 
 
-def _hand_out(request: BattleRequest) -> str:
-    return f"{request.match_id} {request.epoch}"
+def _told(
+    assignment: Mapping[str, Any] | None, secrets: Mapping[str, str] | None
+) -> dict[str, Any]:
+    given = {"assignment": assignment, "secrets": secrets}
+    return {name: dict(value) for name, value in given.items() if value}
 
 
-def _not_submitted(why: Submitted, game_mode: str) -> RefusedError:
-    if why is Submitted.FULL:
-        return RefusedError("backlog_full", "Too many requests wait; is a server running?")
-    return RefusedError(
-        "invalid_game_mode", f"No Matchkeeper server has served {game_mode!r} on this Redis"
-    )
+def _reply_in(came: Handoff) -> str:
+    if came.reply not in tuple(HandoffReply):
+        raise RefusedError(came.reply, came.message)
+    return came.reply
 
 
 def _raise_refusal(answer: Answer) -> None:

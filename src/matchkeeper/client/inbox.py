@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,16 +15,13 @@ from ..domain.realm import folded
 from ..errors import StoreError, StoreUnavailableError
 from ..store.connection import Connection
 from ..store.subscription import subscribed
-from ..wire.answers import (
-    Answer,
-    BattleRequest,
-    decode_answer,
-    decode_battle_request,
-)
+from ..wire.answers import Answer, BattleRequest, decode_answer, decode_battle_request
+from ..wire.handed import Handoff, HandoffAnswer, decode_handoff_answer
 
 T = TypeVar("T")
 
 _PAUSE_SECONDS = 0.5
+_HANDOFF = b'"Handoff"'
 _WORD = {"enqueue": "EnQueued", "dequeue": "DeQueued"}
 
 
@@ -55,17 +52,22 @@ class Inbox:
         self,
         connection: Connection,
         *,
+        heard: Callable[[], None],
         battle_channel: str,
         result_channel: str,
         size: int,
         rng: random.Random,
     ) -> None:
         self._connection = connection
+        self._heard = heard
+        """Is called when a server has answered."""
         self._battle_channel = battle_channel
         self._result_channel = result_channel
         self._rng = rng
         self._ready = asyncio.Event()
         self._expected: dict[str, list[Expected]] = {}
+        self._handed: dict[str, list[asyncio.Future[Handoff]]] = {}
+        """Token -> who waits for what came of that message."""
         self.battles: asyncio.Queue[BattleRequest] = asyncio.Queue(size)
         self.news: asyncio.Queue[Answer] = asyncio.Queue(size)
 
@@ -104,6 +106,20 @@ class Inbox:
             if not waiting:
                 self._expected.pop(player_id, None)
 
+    @contextmanager
+    def handing(self, token: str) -> Iterator[asyncio.Future[Handoff]]:
+        """What comes of the message with this token."""
+        future: asyncio.Future[Handoff] = asyncio.get_running_loop().create_future()
+        waiting = self._handed.setdefault(token, [])
+        waiting.append(future)
+        try:
+            yield future
+        finally:
+            future.cancel()
+            waiting.remove(future)
+            if not waiting:
+                self._handed.pop(token, None)
+
     async def _listen(self) -> None:
         channels = [self._battle_channel, self._result_channel]
         async with subscribed(self._connection, channels) as subscription:
@@ -118,6 +134,11 @@ class Inbox:
         if channel == self._battle_channel:
             _put(self.battles, decode_battle_request(payload))
             return
+        self._heard()
+        if _HANDOFF in payload:
+            with suppress(msgspec.DecodeError):
+                self._came(decode_handoff_answer(payload))
+                return
         answer = decode_answer(payload)
         for expected in self._expected.get(answer.player_id, []):
             if expected.answer.done():
@@ -128,6 +149,12 @@ class Inbox:
             if expected.is_met_by(answer):
                 expected.answer.set_result(answer)
         _put(self.news, answer)
+
+    def _came(self, answer: HandoffAnswer) -> None:
+        came = answer.result_type["Handoff"]
+        for waiting in self._handed.get(came.token, []):
+            if not waiting.done():
+                waiting.set_result(came)
 
 
 def _put(queue: asyncio.Queue[T], item: T) -> None:

@@ -167,6 +167,12 @@ class MatchmakingSettings(Section):
         description="Channel of dequeue requests.",
         json_schema_extra=_CHANNEL,
     )
+    handoff_request_channel: Channel = Field(
+        default="match:handoff:request",
+        description="Channel of what game servers say of matches: claim, confirm, start, decline, "
+        "heartbeats.",
+        json_schema_extra=_CHANNEL,
+    )
     match_result_channel: ResultChannel = Field(
         default="pod:{pod_id}:match_result",
         description="Channel of the answers to one game server.",
@@ -323,11 +329,13 @@ class MatchmakingSettings(Section):
         return 3 * self.redis_operation_timeout_seconds
 
     @property
-    def requests(self) -> tuple[str, str]:
-        """The channels of enqueues and of dequeues in this realm."""
-        names = self.enqueue_request_channel, self.dequeue_request_channel
-        enqueues, dequeues = (in_realm(name, self.realm) for name in names)
-        return enqueues, dequeues
+    def requests(self) -> tuple[str, str, str]:
+        """The channels of enqueues, of dequeues and of what game servers say, in this realm."""
+        return (
+            in_realm(self.enqueue_request_channel, self.realm),
+            in_realm(self.dequeue_request_channel, self.realm),
+            in_realm(self.handoff_request_channel, self.realm),
+        )
 
     @property
     def offers(self) -> str:

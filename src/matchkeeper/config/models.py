@@ -213,7 +213,12 @@ def _take_over(settings: Settings) -> Iterator[Contradiction]:
 
 def _channels(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:
     taken: dict[str, str] = {}
-    for name in ("battle_request_channel", "enqueue_request_channel", "dequeue_request_channel"):
+    for name in (
+        "battle_request_channel",
+        "enqueue_request_channel",
+        "dequeue_request_channel",
+        "handoff_request_channel",
+    ):
         first = taken.setdefault(getattr(matchmaking, name), name)
         if first != name:
             yield Contradiction(

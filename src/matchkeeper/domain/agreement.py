@@ -11,7 +11,11 @@ from typing import Any
 
 import msgspec
 
-HEARD = ("matchmaking.enqueue_request_channel", "matchmaking.dequeue_request_channel")
+HEARD = (
+    "matchmaking.enqueue_request_channel",
+    "matchmaking.dequeue_request_channel",
+    "matchmaking.handoff_request_channel",
+)
 """The settings that name the channels of requests."""
 _MOST = 10
 """At most so many differences are named: all of a thousand modes may differ."""

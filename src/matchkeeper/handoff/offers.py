@@ -77,7 +77,6 @@ class Offers:
                 match_id=match_id,
                 claim_within_seconds=self._settings.offer_timeout_seconds,
                 result_channel=self._settings.result_channel,
-                durability=str(self._matches.durability),
                 traceparent=traced.get(match_id, ""),
                 texts=texts,
             )
@@ -136,7 +135,6 @@ def new_match(
     match_id: str,
     claim_within_seconds: float,
     result_channel: Callable[[str], str],
-    durability: str = "none",
     traceparent: str = "",
     texts: Mapping[str, bytes] = MappingProxyType({}),
 ) -> NewMatch:
@@ -153,7 +151,6 @@ def new_match(
             match_id=match_id,
             epoch=1,
             claim_within_seconds=claim_within_seconds,
-            durability=durability,
             traceparent=traceparent,
             of_parties={
                 each.ticket_id: seats_in(each, texts[each.ticket_id])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 
 from matchkeeper.config import MatchmakingSettings
@@ -16,10 +15,10 @@ from matchkeeper.handoff.claimers import RefusedClaimers
 from matchkeeper.handoff.decide import Cause, Step, next_step
 from matchkeeper.handoff.notices import Notices, left_match
 from matchkeeper.handoff.pods import PodRecords
+from matchkeeper.handoff.requests import HandoffRequests
 from matchkeeper.observe.runtime import Runtime
 from matchkeeper.observe.traces import Traces
 from matchkeeper.resilience.waiting import MODES_AT_ONCE, Behind, pause
-from matchkeeper.store.failures import NotDurableError
 from matchkeeper.store.given_back import When
 from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.pending import PendingMatch, UnreadableMatch
@@ -46,6 +45,7 @@ class Reaper:
         matches: MatchStore,
         notices: Notices,
         pods: PodRecords,
+        requests: HandoffRequests,
         claimers: RefusedClaimers,
         settings: MatchmakingSettings,
         traces: Traces,
@@ -55,6 +55,7 @@ class Reaper:
         self._matches = matches
         self._notices = notices
         self._pods = pods
+        self._requests = requests
         self._claimers = claimers
         self._settings = settings
         self._traces = traces
@@ -168,7 +169,6 @@ class Reaper:
             match_id=match.match_id,
             epoch=match.epoch + 1,
             claim_within_seconds=self._settings.offer_timeout_seconds,
-            durability=str(self._matches.durability),
             traceparent=await self._traces.of_match(mode, match),
             of_parties=of_parties,
         )
@@ -191,23 +191,10 @@ class Reaper:
         return heard
 
     async def _settle(self, mode: GameMode, match: PendingMatch) -> None:
-        """Its game server confirmed, but has not said since whether the confirm is durable: it is
-        gone or cut off. If the confirm is durable, the players are told. Else the match is due
-        again after another lease.
+        """The server that had its confirm in hand is gone. If the confirm is durable, the game
+        server and the players are told. Else the match is due again after another lease.
         """
-        try:
-            reply = await self._matches.confirm(
-                mode.queue,
-                match.match_id,
-                epoch=match.epoch,
-                pod_id=match.claimed_by or "",
-                token=match.token or "",
-                durability=replace(self._matches.durability, timeout_ms=_SETTLE_MS),
-            )
-        except NotDurableError as error:
-            outcome = error.message
-        else:
-            outcome = reply.value
+        outcome = await self._requests.settle(mode, match, within_ms=_SETTLE_MS)
         self._facts.match_settled(
             mode=mode.name,
             match_id=match.match_id,

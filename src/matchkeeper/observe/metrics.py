@@ -155,6 +155,15 @@ class Metrics(ServerMetrics):
         self._counter(
             "redelivered_total", "Matches offered again", "mode", of=Facts.match_redelivered
         )
+        self._counter(
+            "handoff_answers_total",
+            "Messages of game servers about matches, by what was answered",
+            "mode",
+            "kind",
+            "reply",
+            of=Facts.handoff_answered,
+            by="count",
+        )
         self._claimed = self._counter(
             "claimed_matches_total", "Offers that a game server claimed", "mode"
         )

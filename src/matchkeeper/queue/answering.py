@@ -6,7 +6,8 @@ from matchkeeper.handoff.notices import Notice, left, party_refusals, plain, ref
 from matchkeeper.store.asked import Reply, party_in
 from matchkeeper.store.tickets import Outcome
 from matchkeeper.wire import answers
-from matchkeeper.wire.codes import ErrorCode
+from matchkeeper.wire.codes import ErrorCode, WireError
+from matchkeeper.wire.handoffs import HandoffError
 from matchkeeper.wire.requests import Request, RequestKind
 
 _REFUSALS = {
@@ -43,6 +44,18 @@ def told(outcome: Outcome) -> list[Notice]:
         return _party_refused(request, reply, outcome.detail)
     code, message = _reason(request, reply, outcome.detail)
     return [refusal(request.pod_id, request.player_id, code, message)]
+
+
+def refused(error: WireError) -> list[Notice]:
+    """The answers to a message that cannot be used."""
+    if isinstance(error, HandoffError):
+        notice = Notice(pod_id=error.pod_id, payload=error.answer, word="Handoff", code=error.code)
+        return [notice]
+    if error.party:
+        return party_refusals(
+            error.party, error.player_id, error.code, error.message, error.because_of
+        )
+    return [refusal(error.pod_id, error.player_id, error.code, error.message)]
 
 
 def queued(request: Request) -> list[Notice]:

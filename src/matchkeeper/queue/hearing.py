@@ -22,6 +22,7 @@ from matchkeeper.store.connection import Connection
 from matchkeeper.store.hearing import HearingStore, Lease, Message, MoveReply, Position, Want
 from matchkeeper.store.stream import Entry
 from matchkeeper.store.subscription import subscribed
+from matchkeeper.wire.handoffs import HANDOFF
 from matchkeeper.wire.requests import RequestKind
 
 _BEAT_SECONDS = 0.4
@@ -44,7 +45,7 @@ class PubSubIntake:
         self._ingest = ingest
         self._connection = connection
         self._store = store
-        kinds = (RequestKind.ENQUEUE, RequestKind.DEQUEUE)
+        kinds = (RequestKind.ENQUEUE.value, RequestKind.DEQUEUE.value, HANDOFF)
         self._channels = dict(zip(settings.requests, kinds, strict=True))
         self._batch = settings.ingest_batch_size
         self._clock = runtime.clock
@@ -97,7 +98,7 @@ class PubSubIntake:
         if self._held is None:
             # The oldest will soon be known as done, or the server that hears is far behind.
             self._tape.make_room()
-        if not self._tape.hear(Message(self._channels[channel].value, payload)):
+        if not self._tape.hear(Message(self._channels[channel], payload)):
             self._facts.backlog_full(channel=channel, limit=self._tape.limit)
 
     def _mark(self, name: str) -> None:

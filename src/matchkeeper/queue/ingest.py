@@ -13,9 +13,10 @@ from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import QueueName, folded
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreError, StoreRefusedError
-from matchkeeper.handoff.notices import Notice, Notices, party_refusals, refusal
+from matchkeeper.handoff.notices import Notice, Notices, refusal
+from matchkeeper.handoff.requests import HandoffRequests, PodSaid
 from matchkeeper.observe.runtime import Runtime
-from matchkeeper.queue.answering import queued, told
+from matchkeeper.queue.answering import queued, refused, told
 from matchkeeper.queue.failing import Failing
 from matchkeeper.queue.requested import (
     identified,
@@ -26,10 +27,12 @@ from matchkeeper.queue.requested import (
 )
 from matchkeeper.store.asked import Reply
 from matchkeeper.store.failures import NotDurableError
+from matchkeeper.store.handoffs import Handed
 from matchkeeper.store.stream import Entry, RequestStream
 from matchkeeper.store.tickets import Heard, Outcome, TicketStore
 from matchkeeper.wire import answers
 from matchkeeper.wire.codes import ErrorCode, WireError
+from matchkeeper.wire.handoffs import HANDOFF
 from matchkeeper.wire.requests import Request, RequestKind, decode, kind_of
 
 
@@ -39,6 +42,10 @@ class Batch:
 
     requests: Mapping[tuple[QueueName, str], Sequence[Heard]]
     """(queue, key of the stream) -> requests."""
+    handoffs: Mapping[tuple[QueueName, str], Sequence[Handed]]
+    """(queue, key of the stream) -> what game servers say of matches."""
+    pods: Mapping[str, Sequence[PodSaid]]
+    """Key of the stream -> what game servers say of themselves."""
     refused: Sequence[tuple[Entry, WireError]]
     handed: Mapping[str, Sequence[Entry]]
     """Key of the stream -> entries for modes that only other servers know."""
@@ -54,7 +61,7 @@ class Queue(Protocol):
         """These were taken out."""
 
 
-_KINDS = frozenset(kind.value for kind in RequestKind)
+_KINDS = frozenset({*RequestKind, HANDOFF})
 _TRIES = 5
 """A request may fail by itself so often."""
 _HANDED_PAUSE_SECONDS = 0.01
@@ -70,6 +77,7 @@ class Ingest:
         runtime: Runtime,
         *,
         tickets: TicketStore,
+        handoffs: HandoffRequests,
         stream: RequestStream,
         notices: Notices,
         settings: MatchmakingSettings,
@@ -78,6 +86,7 @@ class Ingest:
     ) -> None:
         self._modes: Mapping[str, GameMode] = {mode.queue.mode: mode for mode in modes}
         self._tickets = tickets
+        self._handoffs = handoffs
         self._stream = stream
         self._notices = notices
         self._settings = settings
@@ -99,8 +108,10 @@ class Ingest:
     def read(self, entries: Sequence[Entry]) -> Batch:
         """The first half of `take`: touches nothing outside."""
         requests: dict[tuple[QueueName, str], list[Heard]] = {}
+        handoffs: dict[tuple[QueueName, str], list[Handed]] = {}
+        pods: dict[str, list[PodSaid]] = {}
         refused: list[tuple[Entry, WireError]] = []
-        handed: dict[str, list[Entry]] = {}
+        others: dict[str, list[Entry]] = {}
         ways = Counter((each.kind, "stream" if each.group else "pubsub") for each in entries)
         for (kind, via), count in ways.items():
             self._facts.requests_heard(
@@ -108,10 +119,18 @@ class Ingest:
             )
         for entry in entries:
             try:
+                if entry.kind == HANDOFF:
+                    said = self._handoffs.read(entry)
+                    if isinstance(said, PodSaid):
+                        pods.setdefault(entry.stream, []).append(said)
+                    else:
+                        queue, handed = said
+                        handoffs.setdefault((queue, entry.stream), []).append(handed)
+                    continue
                 queue, heard = self._heard(entry)
             except WireError as error:
                 if self._is_for_others(error):
-                    handed.setdefault(entry.stream, []).append(entry)
+                    others.setdefault(entry.stream, []).append(entry)
                 else:
                     refused.append((entry, error))
             except Exception as error:  # noqa: BLE001  # one message must not keep out the others
@@ -120,12 +139,18 @@ class Ingest:
                 refused.append((entry, WireError(ErrorCode.INTERNAL_ERROR, why)))
             else:
                 requests.setdefault((queue, entry.stream), []).append(heard)
-        return Batch(requests=requests, refused=refused, handed=handed)
+        return Batch(
+            requests=requests, handoffs=handoffs, pods=pods, refused=refused, handed=others
+        )
 
     async def apply(self, batch: Batch) -> int:
         """The second half of `take`. Raises StoreError as `take` does."""
         for entry, error in batch.refused:
             await self._refuse(entry, error)
+        for (queue, _), said in batch.handoffs.items():
+            await self._handoffs.do(self._modes[queue.mode], said)
+        for beats in batch.pods.values():
+            await self._handoffs.beats(beats)
         failed = 0
         failure: StoreError | None = None
         for (queue, _), requests in batch.requests.items():
@@ -330,10 +355,4 @@ class Ingest:
             player_id=error.player_id,
             pod_id=error.pod_id or "",
         )
-        if error.party:
-            notices = party_refusals(
-                error.party, error.player_id, error.code, error.message, error.because_of
-            )
-        else:
-            notices = [refusal(error.pod_id, error.player_id, error.code, error.message)]
-        await self._send(self._mode_name(error.game_mode), notices)
+        await self._send(self._mode_name(error.game_mode), refused(error))

@@ -11,7 +11,7 @@ from matchkeeper.config import MatchmakingSettings
 from matchkeeper.observe.runtime import Runtime
 from matchkeeper.queue.ingest import Ingest
 from matchkeeper.resilience.waiting import Behind, unless
-from matchkeeper.store.stream import RequestStream
+from matchkeeper.store.stream import RequestStream, is_of_a_clock
 
 _BLOCK = timedelta(seconds=1)
 _TAKE_OVER_EVERY_SECONDS = 5.0
@@ -45,7 +45,7 @@ class StreamIntake:
     async def run(self) -> None:
         """Runs until the server stops. Raises StoreError; a new start catches up."""
         try:
-            await self._stream.prepare()
+            await self._prepare()
             self.reading = True
             await self._read()
         finally:
@@ -62,10 +62,14 @@ class StreamIntake:
                 if loop.time() >= self._look_at:
                     self._look_at = loop.time() + _TAKE_OVER_EVERY_SECONDS
                     await behind.rest()
-                    await self._stream.prepare()
+                    await self._prepare()
                     await self._take_over()
                 reading = self._stream.read(count=self._batch, block=_BLOCK)
-                if entries := await unless(self._stop, reading):
+                entries = await unless(self._stop, reading)
+                if entries and not all(is_of_a_clock(each.entry_id) for each in entries):
+                    await behind.rest()
+                    await self._prepare()  # they are read again, under other ids
+                elif entries:
                     batch = self._ingest.read(entries)
                     self._note(await behind.start(self._ingest.apply(batch)))
                 else:
@@ -74,6 +78,13 @@ class StreamIntake:
         # A read that was cut off may have been given requests.
         await self._catch_up()
         await self._stream.leave(gone_for=timedelta(hours=1))
+
+    async def _prepare(self) -> None:
+        """The stream is there, and takes entries."""
+        await self._stream.prepare()
+        waiting = await self._stream.mend()
+        if waiting is not None:
+            self._facts.stream_replaced(count=waiting)
 
     def _note(self, failed: Iterable[int]) -> None:
         if any(failed):

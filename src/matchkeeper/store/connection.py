@@ -166,14 +166,18 @@ class Connection:
         call: Callable[[Redis], Awaitable[T]],
         *,
         seconds: float | None = None,
+        patient: bool = True,
     ) -> T:
-        """As `once`, with retries. Only for calls that are safe to repeat."""
+        """As `once`, with retries. Only for calls that are safe to repeat; `patient` as in
+        `script`.
+        """
         begun = self._clock()
 
         def may_be_repeated(error: BaseException) -> bool:
             # If this process stood still, Redis may have forgotten by now what the script answered.
             remembered = 1000 * (self._clock() - begun) < self.memory_ms
-            return remembered and worth_a_retry(error)
+            waited = isinstance(error, NotDurableError) and not patient
+            return remembered and worth_a_retry(error) and not waited
 
         return await retrying(
             self.options.retry,
@@ -186,17 +190,29 @@ class Connection:
             on_retry=lambda _attempt, _error: self._observer.retry(operation),
         )
 
-    async def script(self, call: Call[R], *, durable: bool | Durability | None = False) -> R:
+    async def script(
+        self,
+        call: Call[R],
+        *,
+        durable: bool | Durability | None = False,
+        patient: bool = True,
+    ) -> R:
         """Runs a script, and again if its reply was lost: every script is safe to repeat.
 
         With `durable`, returns once the change is as safe as it asks (True: as `redis.durability`).
+        `patient`: whether it is tried again where that took too long.
         """
         name, reads, wanted = call.script.name, call.script.reads, self.wanted(durable=durable)
         if wanted.command is None:
             return reads(await self.run(name, lambda redis: scripts.run(redis, call)))
         seconds = wanted.timeout_ms / 1000
         return reads(
-            await self.run(name, lambda redis: self._durably(redis, wanted, call), seconds=seconds)
+            await self.run(
+                name,
+                lambda redis: self._durably(redis, wanted, call),
+                seconds=seconds,
+                patient=patient,
+            )
         )
 
     async def _durably(self, redis: Redis, durability: Durability, call: Call[Any]) -> Any:
@@ -220,6 +236,7 @@ class Connection:
             raise NotDurableError(
                 f"{script.name} is done but not durable within {durability.timeout_ms} ms",
                 hint="The disk or the replicas of Redis are too slow, or away.",
+                reply=reply,
             )
         return reply
 

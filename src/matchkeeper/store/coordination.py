@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
-from ..domain.realm import NO_REALM
-from . import keys
-from .connection import Connection
-from .scripts import Unsent, script
+from matchkeeper.domain.realm import NO_REALM
+from matchkeeper.store import keys
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.scripts import Unsent, script
+from matchkeeper.store.stream import Entry, as_named
 
 _LONGEST_OUTAGE = timedelta(days=7)
 
@@ -25,9 +26,19 @@ def _since(reply: Any) -> dict[str, float]:
     }
 
 
-@script(int, keys.pods, keys.clock, documented=True)
-def heartbeat(*, realm: Unsent[str], pod_id: str, state: Literal["here", "bye"]) -> None:
+class Beat(NamedTuple):
     """A pod lives, or leaves."""
+
+    pod_id: str
+    leaving: bool
+
+
+@script(int, keys.pods, keys.clock, requests=as_named)
+def heartbeat(*, realm: Unsent[str], stream: Unsent[str], packed: Mapping[str, object]) -> None:
+    """How many pods said that they live, or leave.
+
+    `packed`: `pods`, and for each whether it is `leaving`; `group` and `entries` as in `enqueue`.
+    """
 
 
 @script(_since, keys.pods, keys.clock)
@@ -65,10 +76,16 @@ class Coordination:
         self._realm = realm
         self._new_token = new_token
 
-    async def heartbeat(self, pod_id: str, *, leaving: bool = False) -> None:
-        """A pod lives, or leaves."""
-        state: Literal["here", "bye"] = "bye" if leaving else "here"
-        await self._connection.script(heartbeat(realm=self._realm, pod_id=pod_id, state=state))
+    async def beats(self, beats: Sequence[Beat], entries: Sequence[Entry] = ()) -> None:
+        """Pods live, or leave; in the same step what they sent leaves its stream."""
+        packed = {
+            "pods": [each.pod_id for each in beats],
+            "leaving": [each.leaving for each in beats],
+            "group": entries[0].group if entries else "",
+            "entries": [entry.entry_id for entry in entries],
+        }
+        stream = entries[0].stream if entries else keys.requests(self._realm)
+        await self._connection.script(heartbeat(realm=self._realm, stream=stream, packed=packed))
 
     async def pods(self) -> dict[str, float]:
         """Seconds since each pod that sends heartbeats was last heard."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from ssl import SSLCertVerificationError, SSLError
+from typing import Any
 
 from redis.exceptions import (
     AuthenticationError,
@@ -57,7 +58,13 @@ class Outcome(StrEnum):
 
 
 class NotDurableError(StoreError):
-    """The change was made, but is not yet as durable as was asked."""
+    """The change was made, but is not yet as durable as was asked. `reply`: what the script said,
+    as it came.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", reply: Any = None) -> None:
+        super().__init__(message, hint=hint)
+        self.reply = reply
 
 
 _OUTCOMES: dict[type[StoreError], Outcome] = {

@@ -1,115 +1,159 @@
-"""What a game server does with a match that it was offered: claim, confirm, decline."""
+"""What game servers do with the matches that they were offered: claim, confirm, start, decline."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from enum import StrEnum
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from ..domain.realm import QueueName
-from . import keys
-from .connection import Connection
-from .durability import Durability
-from .scripts import Unsent, code, script
+import msgspec
 
+from matchkeeper.domain.realm import QueueName
+from matchkeeper.store import keys
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.durability import Durability
+from matchkeeper.store.failures import NotDurableError
+from matchkeeper.store.scripts import Unsent, each, script
+from matchkeeper.store.stream import Entry, as_named
+from matchkeeper.wire.handed import HandoffReply
+from matchkeeper.wire.handoffs import Assigned, HandoffKind, HandoffRequest
 
-class HandoffReply(StrEnum):
-    """What came of a game server's claim, confirm or decline."""
-
-    CLAIMED = "claimed"
-    CONFIRMED = "confirmed"
-    """The match starts only once the confirm is durable and settled."""
-    STARTED = "started"
-    DECLINED = "declined"
-    ALREADY_CLAIMED = "already_claimed"
-    NOT_CLAIMED = "not_claimed"
-    OLD_EPOCH = "old_epoch"
-    TOO_LATE = "too_late"
-    UNKNOWN_MATCH = "unknown_match"
-    REFUSED = "refused"
-    """The game server has claimed matches and started none. It may not claim for a while."""
+_REPLIES: Mapping[bytes, HandoffReply] = {reply.value.encode(): reply for reply in HandoffReply}
 
 
-_reads = code(HandoffReply)
+class Handed(msgspec.Struct, frozen=True, kw_only=True):
+    """A game server's message about a match, as one server has it in hand."""
+
+    request: HandoffRequest
+    assigned: Assigned | None = None
+    """What the players are to know of their match."""
+    entry: Entry | None = None
+    """Its place in a stream."""
 
 
-@script(_reads, keys.match, keys.pending, keys.history, keys.claimers, keys.clock, documented=True)
-def claim(*, queue: Unsent[QueueName], match_id: str, epoch: int, pod_id: str, token: str) -> None:
-    """A game server takes an offered match."""
+class Came(NamedTuple):
+    """What came of a batch."""
+
+    replies: Sequence[HandoffReply]
+    durable: bool
+    """Whether it is as durable as was asked."""
 
 
-@script(
-    _reads,
-    *(keys.match, keys.pending, keys.matched, keys.leaving),
-    *(keys.history, keys.claimers, keys.clock),
-    documented=True,
+def _replies(reply: Sequence[bytes]) -> list[HandoffReply]:
+    return [_REPLIES[code] for code in reply]
+
+
+_OF_QUEUE = (
+    *(keys.pending, keys.matched, keys.leaving, keys.history, keys.claimers),
+    *(keys.parties, keys.clock),
 )
-def confirm(
-    *, queue: Unsent[QueueName], match_id: str, epoch: int, pod_id: str, token: str
+
+
+@script(_replies, *_OF_QUEUE, each("match_ids", match=keys.match), requests=as_named)
+def handoff(
+    *,
+    queue: Unsent[QueueName],
+    stream: Unsent[str],
+    packed: Mapping[str, object],
+    match_ids: Unsent[Sequence[str]],
 ) -> None:
-    """The game server that claimed a match starts it."""
+    """What came of each message.
+
+    `packed`: `durable`, whether a start is settled once it is durable, and the caller answers;
+    `channel` of the answers, in two parts between which the pod stands (empty: nobody is told);
+    `group` and `entries` as in `enqueue`. For each message, in their order: `kinds`, `matches`,
+    `epochs`, `pods` and `tokens`; `assigned`, place of a message -> its assignment and secrets.
+    """
 
 
-@script(
-    _reads,
-    *(keys.match, keys.pending, keys.matched, keys.leaving),
-    *(keys.history, keys.claimers, keys.clock),
-    documented=True,
-)
-def settle(*, queue: Unsent[QueueName], match_id: str, epoch: int, pod_id: str, token: str) -> None:
-    """A confirmed start is as durable as its mode asks."""
-
-
-@script(_reads, keys.match, keys.pending, keys.history, keys.clock, documented=True)
-def decline(
-    *, queue: Unsent[QueueName], match_id: str, epoch: int, pod_id: str, token: str
+@script(_replies, *_OF_QUEUE, each("match_ids", match=keys.match))
+def settle(
+    *,
+    queue: Unsent[QueueName],
+    packed: Mapping[str, object],
+    match_ids: Unsent[Sequence[str]],
 ) -> None:
-    """The game server that claimed a match will not start it."""
+    """What came of each confirmed start. `packed` as in `handoff`."""
 
 
 class Handoffs:
-    """The matches of all modes, as a game server sees them. Methods raise StoreError."""
+    """The matches of all modes, as game servers see them. Methods raise StoreError."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, channel: Sequence[str] = ()) -> None:
+        """`channel`: of the answers, in two parts, between which the pod stands."""
         self._connection = connection
+        self._channel = tuple(channel)
 
-    async def claim(
+    @property
+    def durability(self) -> Durability:
+        """The durability that a start must have before anybody is told."""
+        return self._connection.options.durability
+
+    async def do(
         self,
         queue: QueueName,
-        match_id: str,
+        batch: Sequence[Handed],
         *,
-        epoch: int,
-        pod_id: str,
-        token: str,
         durability: Durability | None = None,
-    ) -> HandoffReply:
-        """A game server takes an offered match for its lease; `durability` as in `confirm`."""
-        call = claim(queue=queue, match_id=match_id, epoch=epoch, pod_id=pod_id, token=token)
-        return await self._connection.script(call, durable=durability)
+    ) -> Came:
+        """Does messages about matches of one queue, in their order. In the same step they leave
+        their stream, which is the same for all. Where nothing has to be durable first, all are
+        answered in that step, too; else the caller answers, and settles what is CONFIRMED.
 
-    async def confirm(
-        self,
-        queue: QueueName,
-        match_id: str,
-        *,
-        epoch: int,
-        pod_id: str,
-        token: str,
-        durability: Durability | None = None,
-    ) -> HandoffReply:
-        """The game server that claimed a match starts it. A game server that is refused must not.
-
-        `durability`: what the offer asks for. The match starts, and its players are told, only when
-        it is reached. Raises NotDurableError where it is not: then the match can be declined.
+        `durability`: what to wait for in place of the own one.
         """
-        call = confirm(queue=queue, match_id=match_id, epoch=epoch, pod_id=pod_id, token=token)
-        reply = await self._connection.script(call, durable=durability)
-        if reply is HandoffReply.CONFIRMED:
-            reply = await self._connection.script(replace(call, script=settle))
-        return reply
+        wanted = self.durability if durability is None else durability
+        call = handoff(
+            queue=queue,
+            stream=batch[0].entry.stream if batch[0].entry else keys.requests(queue.realm),
+            packed={
+                **self._packed(batch),
+                "durable": self.durability.command is not None,
+                "group": batch[0].entry.group if batch[0].entry else "",
+                "entries": [each.entry.entry_id for each in batch if each.entry],
+            },
+            match_ids=[each.request.match_id for each in batch],
+        )
+        try:
+            replies = await self._connection.script(call, durable=wanted, patient=False)
+        except NotDurableError as error:
+            return Came(_replies(error.reply), durable=False)
+        return Came(replies, durable=True)
 
-    async def decline(
-        self, queue: QueueName, match_id: str, *, epoch: int, pod_id: str, token: str
-    ) -> HandoffReply:
-        """The game server that claimed a match will not start it."""
-        call = decline(queue=queue, match_id=match_id, epoch=epoch, pod_id=pod_id, token=token)
-        return await self._connection.script(call)
+    async def settle(self, queue: QueueName, batch: Sequence[Handed]) -> list[HandoffReply]:
+        """Confirmed starts are durable by now: they start, and all who must know are told."""
+        ids = [each.request.match_id for each in batch]
+        return await self._connection.script(
+            settle(queue=queue, packed=self._packed(batch), match_ids=ids)
+        )
+
+    def _packed(self, batch: Sequence[Handed]) -> dict[str, Any]:
+        return {
+            "channel": self._channel,
+            "kinds": [each.request.kind.value for each in batch],
+            "matches": [each.request.match_id for each in batch],
+            "epochs": [each.request.epoch for each in batch],
+            "pods": [each.request.pod_id for each in batch],
+            "tokens": [each.request.token for each in batch],
+            "assigned": {
+                nth: (assigned.assignment, assigned.secrets)
+                for nth, each in enumerate(batch, start=1)
+                if (assigned := each.assigned) is not None
+            },
+        }
+
+
+def undoing(batch: Sequence[Handed]) -> list[Handed]:
+    """Messages that give back what these have taken."""
+    return [
+        Handed(
+            request=HandoffRequest(
+                kind=HandoffKind.DECLINE,
+                pod_id=each.request.pod_id,
+                game_mode=each.request.game_mode,
+                match_id=each.request.match_id,
+                epoch=each.request.epoch,
+                token=f"{each.request.token} not durable",
+            )
+        )
+        for each in batch
+    ]

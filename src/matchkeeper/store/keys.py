@@ -10,7 +10,7 @@ from ..domain.realm import NO_REALM, QueueName, in_realm
 
 GROUP = "matchkeeper"
 """The consumer group of the request streams."""
-HEARD_BY_DEFAULT = ("match:enqueue:request", "match:dequeue:request")
+HEARD_BY_DEFAULT = ("match:enqueue:request", "match:dequeue:request", "match:handoff:request")
 
 
 # What a whole realm has once.
@@ -32,7 +32,7 @@ def heard(realm: str = NO_REALM) -> str:
 
 
 def hearing(realm: str = NO_REALM, channels: Sequence[str] = ()) -> str:
-    """HASH: the server that hears these channels of enqueues and dequeues (none: those that servers
+    """HASH: the server that hears these channels of requests (none: those that servers
     of the realm hear by default), its epoch, and the position up to which all is done.
     """
     key = in_realm("hearing", realm)

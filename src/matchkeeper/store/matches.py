@@ -17,9 +17,7 @@ from matchkeeper.store import keys
 from matchkeeper.store.claimers import Refusals
 from matchkeeper.store.committing import ByHand, CommitReply, Mark, Proposed, commit
 from matchkeeper.store.connection import Connection
-from matchkeeper.store.durability import Durability
 from matchkeeper.store.given_back import GivenBack, When, give_back
-from matchkeeper.store.handoffs import Handoffs
 from matchkeeper.store.pending import (
     Overdue,
     PendingMatch,
@@ -81,7 +79,7 @@ def redeliver(
     """
 
 
-class MatchStore(Handoffs):
+class MatchStore:
     """The matches of all modes. Methods raise StoreError."""
 
     def __init__(
@@ -91,17 +89,12 @@ class MatchStore(Handoffs):
         queues: Sequence[QueueName],
         several_queues: bool = False,
     ) -> None:
-        super().__init__(connection)
+        self._connection = connection
         self._queues = tuple(queues)
         self._present = Present(
             connection, keys.pending, keys.claimers, queues=queues, others_every=_OTHERS_EVERY
         )
         self._several = several_queues
-
-    @property
-    def durability(self) -> Durability:
-        """The durability that a start must have before anybody is told."""
-        return self._connection.options.durability
 
     async def commit(
         self,
@@ -120,7 +113,6 @@ class MatchStore(Handoffs):
             "channel": channel,
             "offer_seconds": offer_timeout.total_seconds(),
             "lease_seconds": mode.claim_lease.total_seconds(),
-            "durability": str(self.durability),
             "memory_ms": int(memory.total_seconds() * 1000),
             "ids": [ticket.ticket_id for ticket in tickets],
             "scores": [repr(ticket.enqueued_at) for ticket in tickets],

@@ -36,8 +36,8 @@ class PendingMatch:
     metadata: Mapping[str, str]
     """Ticket id -> JSON text."""
     claimed_by: str | None
-    token: str | None
-    """Of the claim."""
+    confirm: str | None
+    """Token of the confirm."""
     declined_by: str | None
 
     @property
@@ -155,7 +155,7 @@ def _pending(mode: GameMode, match_id: str, fields: Mapping[bytes, bytes]) -> Pe
             for ticket_id, score in zip(ids, scores, strict=True)
         ]
     )
-    claimed_by, token, declined_by = map(fields.get, (b"claimed_by", b"token", b"declined_by"))
+    claimed_by, confirm, declined_by = map(fields.get, (b"claimed_by", b"confirm", b"declined_by"))
     return PendingMatch(
         match_id=match_id,
         state=MatchState(fields[b"state"].decode()),
@@ -165,7 +165,7 @@ def _pending(mode: GameMode, match_id: str, fields: Mapping[bytes, bytes]) -> Pe
         teams=tuple(tuple(islice(tickets, size)) for size in sizes),
         metadata=metadata,
         claimed_by=None if claimed_by is None else claimed_by.decode(),
-        token=None if token is None else token.decode(),
+        confirm=None if confirm is None else confirm.decode(),
         declined_by=None if declined_by is None else declined_by.decode(),
     )
 

@@ -37,6 +37,7 @@ _BEHIND: dict[str, Command] = {
     "XREVRANGE": ("+", "-"),
     "XACK": (keys.GROUP, "0-1"),
     "XPENDING": (keys.GROUP,),
+    "XGROUP CREATE": (keys.GROUP, "0"),
     "XCLAIM": (keys.GROUP, "x", 0, "0-1"),
 }
 """Command -> what may stand behind its key."""

@@ -54,7 +54,9 @@ pack = msgspec.msgpack.Encoder().encode
 _FOLDER = files(__package__) / "lua"
 _INCLUDE = re.compile(r"^ *-- include: (\w+)$", re.MULTILINE)
 _DECLARED = re.compile(r"^-- declared: (\w+)\.(\w+)$", re.MULTILINE)
-_CALLED = re.compile(r"\b(?:p?call|ask_all|tell_all)\((?:[\w.]+, )?'([A-Z]+)'(?:, '(STREAM)')?")
+_CALLED = re.compile(
+    r"\b(?:p?call|ask_all|tell_all)\((?:[\w.]+, )?'([A-Z]+)'(?:, '(STREAM|CREATE)')?"
+)
 
 
 class Key:
@@ -155,13 +157,9 @@ class Script(Generic[P, R]):
         declared: Callable[P, None],
         reads: Callable[[Any], R],
         made: Mapping[str, Key],
-        *,
-        documented: bool,
     ) -> None:
         self.name = declared.__name__
         self.reads = reads
-        self.documented = documented
-        """Whether game servers in other languages run it: its text is in `docs/scripts`."""
         self.keys = dict(sorted(made.items(), key=lambda each: isinstance(each[1], ColumnKey)))
         """By name: first the keys of the call, then those of its rows."""
         hints = get_type_hints(declared, include_extras=True)
@@ -219,7 +217,6 @@ def script(
     reads: Callable[[Any], R],
     /,
     *made: Callable[..., str | bytes] | Mapping[str, Key],
-    documented: bool = False,
     **named: Make,
 ) -> Callable[[Callable[P, None]], Script[P, R]]:
     """Declares a script. `reads` makes the result of its reply; `made` are keys that have the names
@@ -231,7 +228,7 @@ def script(
     for make in made:
         found |= make if isinstance(make, Mapping) else {make.__name__: Key(make)}
     found |= {name: Key(make) for name, make in named.items()}
-    return lambda declared: Script(declared, reads, found, documented=documented)
+    return lambda declared: Script(declared, reads, found)
 
 
 def each(rows: str, **named: Make) -> Mapping[str, Key]:

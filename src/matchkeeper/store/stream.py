@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from ..domain.realm import NO_REALM, QueueName
-from . import keys
-from .connection import Connection
-from .scripts import Unsent, script
+from matchkeeper.domain.realm import NO_REALM, QueueName
+from matchkeeper.store import keys
+from matchkeeper.store.connection import Connection
+from matchkeeper.store.scripts import Unsent, script
 
 _DIGITS = 13
 """Of Unix milliseconds, until the year 2286."""
@@ -41,21 +40,9 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     after: str
 
 
-class Submitted(StrEnum):
-    """What came of writing a request."""
-
-    ADDED = "added"
-    FULL = "full"
-    NO_STREAM = "no_stream"
-
-
 def as_named(stream: str) -> str:
     """A stream of requests: `keys.requests` or `keys.heard`."""
     return stream
-
-
-def _submitted(reply: Any) -> tuple[Submitted, str]:
-    return Submitted(reply[0].decode()), reply[1].decode() if len(reply) > 1 else ""
 
 
 @script(bool, keys.dead, keys.clock, requests=as_named)
@@ -81,9 +68,11 @@ def hand_on(
     """How many of the entries were there."""
 
 
-@script(_submitted, keys.requests, documented=True)
-def submit(*, realm: Unsent[str], limit: int, kind: str, body: bytes) -> None:
-    """What came of a request, and the id of its entry. `limit`: how many may wait."""
+@script(lambda reply: int(reply[0]) if reply else None, keys.requests)
+def replace_stream(*, realm: Unsent[str], group: str, beyond: int) -> None:
+    """How many entries were written anew; None: its ids are as they should be. `beyond`: from this
+    time on (Unix milliseconds) an id is none that a clock has made.
+    """
 
 
 class RequestStream:
@@ -109,6 +98,14 @@ class RequestStream:
                     raise
 
         await self._connection.run("prepare stream", create)
+
+    async def mend(self) -> int | None:
+        """Puts another stream in the place of one whose ids somebody has used up. Returns how many
+        requests wait in it; None: its ids are as they should be.
+        """
+        return await self._connection.script(
+            replace_stream(realm=self._realm, group=keys.GROUP, beyond=10**_DIGITS)
+        )
 
     async def read(self, *, count: int, block: timedelta) -> list[Entry]:
         """New requests, or an empty list after `block`. Raises StoreError."""
@@ -205,14 +202,6 @@ class RequestStream:
 
         await self._connection.run("leave stream", tidy)
 
-    async def submit(self, kind: str, body: bytes, *, limit: int) -> tuple[Submitted, str]:
-        """Writes a request, unless `limit` requests wait already or no server was ever here. Also
-        returns the id of its entry; empty where it has none.
-        """
-        return await self._connection.script(
-            submit(realm=self._realm, limit=limit, kind=kind, body=body), durable=True
-        )
-
     def _entries(self, found: Iterable[tuple[bytes, Any]]) -> list[Entry]:
         return [entry_of(self._key, *each, group=keys.GROUP) for each in found if each[1]]
 
@@ -242,6 +231,11 @@ def _flat(entries: Any) -> Any:
 def milliseconds_in(text: str) -> int:
     """Unix milliseconds; 0 where a text says none, as that of an older server."""
     return int(text) if text.isdecimal() and len(text) == _DIGITS else 0
+
+
+def is_of_a_clock(entry_id: str) -> bool:
+    """Whether a clock may have made this id, in this century or the next two."""
+    return len(entry_id.partition("-")[0]) <= _DIGITS
 
 
 def entry_of(stream: str, entry_id: bytes, fields: Any, *, group: str = "") -> Entry:

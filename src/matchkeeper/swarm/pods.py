@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,16 +14,14 @@ from crowd.mix import Mix
 from crowd.pods import treat
 from crowd.requests import Names
 from matchkeeper.domain.mode import Handoff
-from matchkeeper.domain.realm import NO_REALM, QueueName
 from matchkeeper.errors import StoreError
-from matchkeeper.store.coordination import Coordination
-from matchkeeper.store.durability import Durability
 from matchkeeper.store.failures import outcome_of
-from matchkeeper.store.handoffs import HandoffReply
-from matchkeeper.store.matches import MatchStore
 from matchkeeper.swarm.ledger import Ledger
+from matchkeeper.swarm.messages import Messages
 from matchkeeper.swarm.tally import Invariant
 from matchkeeper.wire.answers import BattleRequest
+from matchkeeper.wire.handed import HandoffReply
+from matchkeeper.wire.handoffs import HandoffKind, PodKind
 
 _HEARTBEAT_SECONDS = 5.0
 _DOWN_SECONDS = 3.0
@@ -36,20 +34,8 @@ _IN_HAND = 20_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Offer:
     request: BattleRequest
-    queue: QueueName
     pod: str
     token: str
-
-    async def ask(self, call: Callable[..., Awaitable[HandoffReply]]) -> HandoffReply:
-        """What the script says to this game server."""
-        request = self.request
-        return await call(
-            self.queue,
-            request.match_id,
-            epoch=request.epoch,
-            pod_id=self.pod,
-            token=self.token,
-        )
 
 
 class Pods:
@@ -59,25 +45,21 @@ class Pods:
         self,
         *,
         names: Names,
-        realm: str = NO_REALM,
         count: int,
         mix: Mix[PodBehaviour],
         ledger: Ledger,
-        matches: MatchStore,
-        coordination: Coordination,
+        messages: Messages,
         now: Callable[[], float],
         rng: random.Random,
     ) -> None:
         self._names = names
-        self._realm = realm
         self._pods = names.pods(count)
         behaviours = mix.spread(count)
         rng.shuffle(behaviours)
         self._behaviours = dict(zip(self._pods, behaviours, strict=True))
         self._ledger = ledger
         self._seen = ledger.tally.pods
-        self._matches = matches
-        self._coordination = coordination
+        self._messages = messages
         self._now = now
         self._rng = rng
         self._down: dict[str, float] = {}
@@ -136,8 +118,7 @@ class Pods:
         async with asyncio.TaskGroup() as group:
             for pod in pods:
                 token = f"{self._rng.getrandbits(64):016x}"
-                queue = QueueName.of(request.game_mode, self._realm)
-                offer = _Offer(request=request, queue=queue, pod=pod, token=token)
+                offer = _Offer(request=request, pod=pod, token=token)
                 group.create_task(self._treat(offer, behaviour))
 
     def _up(self) -> list[str]:
@@ -170,27 +151,28 @@ class Pods:
             self._down[offer.pod] = self._now() + _DOWN_SECONDS
 
     async def _claim(self, offer: _Offer) -> bool:
-        reply = await offer.ask(self._matches.claim)
-        if reply is HandoffReply.CLAIMED:
+        reply = await self._ask(HandoffKind.CLAIM, offer)
+        if reply == HandoffReply.CLAIMED:
             self._seen["claims"] += 1
             return True
-        self._seen[f"claims refused: {reply.value}"] += 1
+        self._seen[f"claims refused: {reply}"] += 1
         return False
 
     async def _start(self, offer: _Offer) -> bool:
-        request = offer.request
-        durability = Durability.parse(request.durability, timeout_seconds=request.lease_seconds)
-        reply = await offer.ask(partial(self._matches.confirm, durability=durability))
-        if reply is HandoffReply.STARTED:
+        reply = await self._ask(HandoffKind.CONFIRM, offer)
+        if reply == HandoffReply.STARTED:
             self._seen["matches started"] += 1
             return True
-        self._seen[f"starts refused: {reply.value}"] += 1
+        self._seen[f"starts refused: {reply}"] += 1
         return False
 
     async def _decline(self, offer: _Offer) -> bool:
-        reply = await offer.ask(self._matches.decline)
+        reply = await self._ask(HandoffKind.DECLINE, offer)
         self._seen["declined"] += 1
-        return reply is HandoffReply.DECLINED
+        return reply == HandoffReply.DECLINED
+
+    async def _ask(self, kind: HandoffKind, offer: _Offer) -> str:
+        return await self._messages.ask(kind, offer.request, pod=offer.pod, token=offer.token)
 
     def _note(self, offer: _Offer, what: What) -> None:
         match, epoch = offer.request.match_id, offer.request.epoch
@@ -200,18 +182,12 @@ class Pods:
 
     async def _beat(self) -> None:
         while True:
-            await self._tell(self._up(), leaving=False)
+            await self._messages.beat(self._up(), PodKind.HEARTBEAT)
             await asyncio.sleep(_HEARTBEAT_SECONDS)
 
     async def _leave(self) -> None:
         try:
             async with asyncio.timeout(2):
-                await self._tell(self._pods, leaving=True)
+                await self._messages.beat(self._pods, PodKind.BYE)
         except TimeoutError:
             pass  # falling silent says the same, a little later
-
-    async def _tell(self, pods: Sequence[str], *, leaving: bool) -> None:
-        beats = (self._coordination.heartbeat(pod, leaving=leaving) for pod in pods)
-        for outcome in await asyncio.gather(*beats, return_exceptions=True):
-            if isinstance(outcome, BaseException) and not isinstance(outcome, StoreError):
-                raise outcome  # a heartbeat that did not arrive is made good by the next

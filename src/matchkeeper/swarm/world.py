@@ -22,14 +22,12 @@ from crowd.wire import told
 from matchkeeper.domain.realm import NO_REALM
 from matchkeeper.errors import StoreError, StoreUnavailableError
 from matchkeeper.resilience.breaker import CircuitBreaker
-from matchkeeper.store.batching import BatchingConnection
-from matchkeeper.store.connection import ConnectionOptions, Unobserved
-from matchkeeper.store.coordination import Coordination
+from matchkeeper.store.connection import Connection, ConnectionOptions, Unobserved
 from matchkeeper.store.failures import outcome_of
-from matchkeeper.store.matches import MatchStore
-from matchkeeper.store.stream import RequestStream, Submitted
+from matchkeeper.store.sending import Sender, Written
 from matchkeeper.store.subscription import subscribed
 from matchkeeper.swarm.ledger import Doing, Ledger, Wish
+from matchkeeper.swarm.messages import Messages
 from matchkeeper.swarm.pods import Pods
 from matchkeeper.swarm.tally import Neutral, Tally
 from matchkeeper.wire.answers import decode_answer, decode_battle_request
@@ -40,7 +38,7 @@ _AT_ONCE_BYTES = 1 << 20
 _LEFT_OVER_SECONDS = 1.0
 _LOOK_SECONDS = 0.2
 _LISTEN_AGAIN_SECONDS = 0.5
-_BACKLOG = 1_000_000
+_HANDOFF = b'{"match_id":'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +48,7 @@ class Target:
     url: str
     enqueue_channel: str = "match:enqueue:request"
     dequeue_channel: str = "match:dequeue:request"
+    handoff_channel: str = "match:handoff:request"
     result_channel: str = "pod:{pod_id}:match_result"
     battle_channel: str = "battle:request"
     realm: str = NO_REALM
@@ -100,7 +99,10 @@ class Swarm:
         self._names = Names(run=run)
         self._rng = random.Random(options.crowd.seed)  # noqa: S311  # the same each time
         self._connection = self._connect(run)
-        self._stream = RequestStream(self._connection, me=run, realm=target.realm)
+        self._sender = Sender(self._connection, realm=target.realm)
+        self._messages = Messages(
+            self._connection, channel=target.handoff_channel, realm=target.realm
+        )
         self.tally = Tally()
         self.ledger = Ledger(
             names=self._names,
@@ -112,14 +114,10 @@ class Swarm:
         )
         self._pods = Pods(
             names=self._names,
-            realm=target.realm,
             count=options.pods,
             mix=options.pod_mix,
             ledger=self.ledger,
-            matches=MatchStore(self._connection, queues=()),
-            coordination=Coordination(
-                self._connection, new_token=secrets.token_hex, realm=target.realm
-            ),
+            messages=self._messages,
             now=self.now,
             rng=self._rng,
         )
@@ -266,18 +264,17 @@ class Swarm:
                 self.ledger.not_sent(number, outcome_of(error).value)
 
     async def _submit(self, out: Sequence[tuple[int, Request]]) -> None:
-        async def submit(number: int, request: Request) -> None:
-            try:
-                submitted, _ = await self._stream.submit(request.kind, request.body, limit=_BACKLOG)
-            except StoreError as error:
+        try:
+            ids = await self._sender.write_all(
+                [Written(request.kind, request.body) for _, request in out]
+            )
+        except StoreError as error:
+            for number, _ in out:
                 self.ledger.not_sent(number, outcome_of(error).value)
-                return
-            if submitted is not Submitted.ADDED:
-                self.ledger.not_sent(number, submitted.value)
-
-        async with asyncio.TaskGroup() as group:
-            for number, request in out:
-                group.create_task(submit(number, request))
+            return
+        for (number, _), entry_id in zip(out, ids, strict=True):
+            if not entry_id:
+                self.ledger.not_sent(number, "no_stream")
 
     async def _listen(self) -> None:
         while True:
@@ -304,6 +301,9 @@ class Swarm:
             if channel == self._target.battle_channel:
                 self._pods.offered(decode_battle_request(payload))
                 return
+            if payload.startswith(_HANDOFF):
+                self._messages.heard(payload)
+                return
             answer = decode_answer(payload)
         except msgspec.DecodeError:
             self.tally.errors["message that cannot be read"] += 1
@@ -316,8 +316,8 @@ class Swarm:
         news = told(now, channel, answer.player_id, answer.result_type)
         self._wish(self.ledger.told(number, news), now)
 
-    def _connect(self, run: str) -> BatchingConnection:
-        return BatchingConnection(
+    def _connect(self, run: str) -> Connection:
+        return Connection(
             ConnectionOptions(
                 url=self._target.url,
                 timeout=self._target.operation_timeout,

@@ -34,7 +34,13 @@ class MatchFound(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     parties: dict[str, tuple[str, ...]] | None = None
     """The parties among them: party id -> its players. Absent where there are none."""
     claimed_by: str | None
-    """The pod that starts it, in claim handoff; the script that starts the match fills it in."""
+    """The pod that starts it, in claim handoff; the script that starts the match fills it in, and
+    what follows.
+    """
+    assignment: dict[str, Any] | None = None
+    """What that pod wants the players to know: where the match is played."""
+    secret: str | None = None
+    """The same, for this player alone."""
 
 
 class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -119,8 +125,6 @@ class BattleRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     claim_within_seconds: float = 0.0
     lease_seconds: float = 0.0
     """A claim must be confirmed within this time."""
-    durability: str = "none"
-    """The durability of a confirm before the match starts: `redis.durability`."""
     traceparent: str = ""
     """W3C Trace Context of the match, where the server traces it."""
 

@@ -29,6 +29,7 @@ class ErrorCode(StrEnum):
     METADATA_TOO_LARGE = "metadata_too_large"
     MESSAGE_TOO_LARGE = "message_too_large"
     MESSAGE_TOO_DEEP = "message_too_deep"
+    INVALID_ASSIGNMENT = "invalid_assignment"
     REQUEST_EXPIRED = "request_expired"
     NOT_DURABLE = "not_durable"
     INTERNAL_ERROR = "internal_error"
@@ -96,6 +97,10 @@ _MEANINGS = {
     ),
     ErrorCode.MESSAGE_TOO_LARGE: "The message is over `matchmaking.max_message_bytes`.",
     ErrorCode.MESSAGE_TOO_DEEP: "The message is nested deeper than 32 levels.",
+    ErrorCode.INVALID_ASSIGNMENT: (
+        "`assignment` is no JSON object, over 4 KiB or too deep, a secret is over 256 bytes, or "
+        "the message is neither confirm nor start. The match is as it was: send it again, mended."
+    ),
     ErrorCode.REQUEST_EXPIRED: (
         "A server died with this request in hand, and no other took it over while requests are "
         "remembered; or it repeats one that was sent longer ago than that. It was not done. Send "

@@ -67,7 +67,6 @@ def battle_request(
     match_id: str,
     epoch: int,
     claim_within_seconds: float,
-    durability: str = "none",
     traceparent: str = "",
     of_parties: Mapping[str, Sequence[bytes]] = MappingProxyType({}),
 ) -> tuple[str, ...]:
@@ -89,7 +88,6 @@ def battle_request(
             epoch=epoch,
             claim_within_seconds=claim_within_seconds if claimed else 0.0,
             lease_seconds=mode.claim_lease.total_seconds() if claimed else 0.0,
-            durability=durability if claimed else "none",
             traceparent=traceparent,
         )
     )

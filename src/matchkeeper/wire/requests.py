@@ -161,7 +161,7 @@ def kind_of(text: str, payload: bytes) -> RequestKind:
     try:
         return RequestKind(text.strip().lower())
     except ValueError:
-        known = " or ".join(RequestKind)
+        known = f"{', '.join(RequestKind)} or handoff"
         why = f"kind is {printable(text[:64])!r}; write {known}"
         raise _refusal(ErrorCode.INVALID_MESSAGE_FORMAT, why, payload) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 
 import msgspec
@@ -41,28 +42,36 @@ def ids_in(payload: bytes) -> dict[str, str]:
     """`player_id`, `party_id`, `pod_id` and `game_mode` of a message that cannot be used, as far as
     they can be read. Numbers count as ids, and so do names in other spellings, as `playerId`.
     """
+    return fields_in(payload, _IDS)
+
+
+def fields_in(payload: bytes, names: Mapping[str, str]) -> dict[str, str]:
+    """As `ids_in`, for other fields: `names` has each without its underscores, and as it is."""
     if len(payload) > MAX_BYTES:
         return {}
     found = {}
     for name, value in _top_fields(payload).items():
-        known = _IDS.get(name.replace("_", "").lower())
+        known = names.get(name.replace("_", "").lower())
         if known is not None and id_problem(known, value) is None:
             found[known] = value
     return found
 
 
-def complaint(payload: bytes, error: Exception) -> str:
-    """What is wrong with JSON text that cannot be decoded, and where."""
+def complaint(payload: bytes, error: Exception, *, shown: bool = True) -> str:
+    """What is wrong with JSON text that cannot be decoded, and where. `shown`: with the text
+    there.
+    """
     encoding = json.detect_encoding(payload)
     if encoding == "utf-8-sig":
         return "it begins with a byte order mark (BOM): send UTF-8 without one"
     if encoding != "utf-8":
         return f"it is {encoding.upper()}: send UTF-8"
     if isinstance(error, UnicodeDecodeError):
-        return f"it is not UTF-8: {error.reason}{_excerpt(payload, error.start)}"
+        found = _excerpt(payload, error.start) if shown else ""
+        return f"it is not UTF-8: {error.reason}{found}"
     text = str(error)
     where = _WHERE.search(text)
-    return text if where is None else text + _excerpt(payload, int(where[1]))
+    return text + _excerpt(payload, int(where[1])) if shown and where else text
 
 
 def _excerpt(payload: bytes, at: int) -> str:

@@ -65,6 +65,10 @@ class HandoffFacts:
         """A game server confirmed the start; the players were told."""
 
     @fact
+    def handoff_answered(self, *, mode: str, kind: str, reply: str, count: int) -> None:
+        """So many messages of game servers about matches were answered so."""
+
+    @fact
     def match_declined(self, *, pod_id: str) -> None:
         """A game server gave a match back that it had claimed."""
 

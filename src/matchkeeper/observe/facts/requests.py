@@ -99,6 +99,14 @@ class RequestFacts:
     def requests_taken_over(self, *, count: int) -> None:
         """Another server died before it had done them."""
 
+    @logged(
+        ERROR,
+        "The ids of the request stream were used up: a new one with {count} request(s) is in place",
+        "Somebody wrote an entry with an id of their own. Look at who may write to Redis.",
+    )
+    def stream_replaced(self, *, count: int) -> None:
+        """Redis would have taken no more requests. All that waited are done."""
+
     @logged(INFO, "Handed {count} request(s) on to servers that know their mode", once_per=())
     def requests_handed_on(self, *, count: int) -> None:
         """Another server has a mode that this one has not, as in a rollout."""

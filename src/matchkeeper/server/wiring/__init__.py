@@ -22,6 +22,7 @@ from matchkeeper.handoff.notices import Notices
 from matchkeeper.handoff.offers import Offers
 from matchkeeper.handoff.pods import PodRecords
 from matchkeeper.handoff.reaper import Reaper
+from matchkeeper.handoff.requests import HandoffRequests
 from matchkeeper.matching.strategy import strategy_for
 from matchkeeper.observe.alert_channels import channels_from
 from matchkeeper.observe.alerts import Alerter
@@ -202,8 +203,23 @@ class _Wiring:
         self._fill_queues(committed, rounds)
         self._events.on_recovery = self._wake_all
         claimers = RefusedClaimers(self._matchmaking, alerter=self._alerter, facts=self._facts)
+        handoffs = HandoffRequests(
+            self._modes,
+            runtime,
+            handoffs=stores.handoffs,
+            coordination=stores.coordination,
+            stream=stores.stream,
+            notices=self._notices,
+            settings=self._matchmaking,
+        )
         intakes = intakes_for(
-            settings, stores, self._queues, self._fleet, runtime, notices=self._notices
+            settings,
+            stores,
+            self._queues,
+            self._fleet,
+            runtime,
+            handoffs=handoffs,
+            notices=self._notices,
         )
         watches = watches_for(stores, runtime)
         tasks = [
@@ -211,7 +227,7 @@ class _Wiring:
                 *intakes.tasks(watches.clock),
                 Task(name="rounds", run=rounds.run),
                 Task(name="ticks", run=rounds.ticks),
-                Task(name="reaper", run=self._reaper(claimers).run),
+                Task(name="reaper", run=self._reaper(claimers, handoffs).run),
                 *self._looks(watches),
                 Task(name="handoff events", run=self._handoff_events(committed).run),
             ),
@@ -302,13 +318,14 @@ class _Wiring:
                 when_due=rounds.begin,
             )
 
-    def _reaper(self, claimers: RefusedClaimers) -> Reaper:
+    def _reaper(self, claimers: RefusedClaimers, requests: HandoffRequests) -> Reaper:
         return Reaper(
             self._modes,
             self._runtime,
             matches=self._stores.matches,
             notices=self._notices,
             pods=self._pods,
+            requests=requests,
             claimers=claimers,
             settings=self._matchmaking,
             traces=self._traces,

@@ -9,6 +9,7 @@ from functools import partial
 from matchkeeper.config import Settings
 from matchkeeper.domain.realm import QueueName
 from matchkeeper.handoff.notices import Notices
+from matchkeeper.handoff.requests import HandoffRequests
 from matchkeeper.observe.runtime import Runtime
 from matchkeeper.queue.fleet import Fleet
 from matchkeeper.queue.hearing import PubSubIntake
@@ -49,6 +50,7 @@ def intakes_for(
     runtime: Runtime,
     *,
     notices: Notices,
+    handoffs: HandoffRequests,
 ) -> Intakes:
     """Both ways into the queues."""
     matchmaking = settings.matchmaking
@@ -56,6 +58,7 @@ def intakes_for(
         settings.modes(),
         runtime,
         tickets=stores.tickets,
+        handoffs=handoffs,
         stream=stores.stream,
         notices=notices,
         settings=matchmaking,

@@ -32,6 +32,7 @@ from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.dead_letters import DeadLetterStore
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.form import FormStore
+from matchkeeper.store.handoffs import Handoffs
 from matchkeeper.store.hearing import HearingStore
 from matchkeeper.store.history import History
 from matchkeeper.store.matches import MatchStore
@@ -47,6 +48,8 @@ _PEOPLE_COOLDOWN = timedelta(seconds=2)
 _PROCESS = secrets.token_hex(8)
 _numbers = count(1)
 _MODES_TRIED = 20
+_POD = "\0"
+"""Stands for a pod in the name of a channel, which holds no such character."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,7 @@ class Stores:
     connection: Connection
     tickets: TicketStore
     matches: MatchStore
+    handoffs: Handoffs
     dead_letters: DeadLetterStore
     stream: RequestStream
     coordination: Coordination
@@ -187,6 +191,7 @@ def stores_for(
         matches=MatchStore(
             connection, queues=queues, several_queues=matchmaking.allow_multiple_queues
         ),
+        handoffs=Handoffs(connection, channel=matchmaking.result_channel(_POD).split(_POD)),
         dead_letters=DeadLetterStore(connection, queues=queues),
         stream=RequestStream(connection, me=me, realm=realm),
         coordination=Coordination(connection, new_token=token, realm=realm),

@@ -134,9 +134,6 @@ local function write_match(key, sizes, first, last, notices)
     'memory', memory}
   local left = next(elsewhere) and left_elsewhere(first, last)
   if left then fields[#fields + 1], fields[#fields + 2] = 'elsewhere', left end
-  if call.durability ~= 'none' then
-    fields[#fields + 1], fields[#fields + 2] = 'durability', call.durability
-  end
   return redis.pcall('HSET', key, unpack(fields))
 end
 

@@ -1,18 +1,38 @@
 #!lua
--- Starts a match whose confirm is as durable as its mode asks, and tells the players.
--- REPLY  {started} | {not_claimed} | {old_epoch} | {too_late} | {unknown_match}
--- AGAIN  safe: the token that started the match is told so again; the players are told once.
+-- Confirmed starts are as durable as the settings ask: the matches are started, and their players and game servers
+-- are told.
+-- REPLY  [code, …], one for each match: started
+--          old_epoch | not_claimed | too_late | unknown_match: it was declined meanwhile, or is over
+-- AGAIN  safe: what has started is told so; the players are told once.
 -- declared: handoffs.settle
 -- include: time
 -- include: number_in
+-- include: bulk
+-- include: sound
 -- include: history
-local held = redis.call('HMGET', match, 'state', 'epoch', 'token', 'claimed_by', 'ids', 'notices', 'memory')
-local state, claimed_by, ids, notices, memory = held[1], held[4], held[5], held[6], held[7]
-if not state then return {'unknown_match'} end
-if held[2] ~= epoch then return {'old_epoch'} end
-if state == 'offered' or state == 'claimed' or held[3] ~= token then return {'not_claimed'} end
-if state == 'started' then return {'started'} end
-if state ~= 'confirmed' then return {'too_late'} end
 -- include: started
-note(history, now, 'started', 'match', match_id, 'pod', claimed_by)
-return {'started'}
+local call = cmsgpack.unpack(packed)
+-- include: tell
+must_be_sound({pending}, {matched, leaving})
+
+local function code_of(m, state, epoch, token)
+  if not state then return 'unknown_match' end
+  if tonumber(epoch) ~= m.epoch then return 'old_epoch' end
+  if state == 'offered' or state == 'claimed' or token ~= m.token then return 'not_claimed' end
+  if state ~= 'confirmed' then return state == 'started' and 'started' or 'too_late' end
+  if not begin(m, token) then return 'unknown_match' end
+  note(history, now, 'started', 'match', m.id, 'pod', m.claimed_by)
+  return 'started'
+end
+
+local codes = {}
+for i, id in ipairs(call.matches) do
+  local m = {key = KEYS[match + i], id = id, epoch = call.epochs[i], token = call.tokens[i]}
+  local held = redis.pcall('HMGET', m.key, 'state', 'epoch', 'confirm', 'claimed_by')
+  m.claimed_by = held[4]
+  codes[i] = code_of(m, held[1], held[2], held[3])
+end
+end_begun()
+tell_begun()
+for i = 1, #codes do tell(i, codes[i]) end
+return codes

@@ -1,27 +1,75 @@
--- The last step of a match: its players are free for others, and are told which pod starts it. These are
--- statements. Keys and arguments are those of confirm and settle, which also set `claimed_by`, `ids`,
--- `notices` and `memory` as they stand in the match. Needs: number_in
--- A key of another type than ours ends the script here, before it has changed anything.
-local is_any = redis.call('EXISTS', leaving, claimers) > 0
-local some_leave = is_any and redis.call('HLEN', leaving) > 0
-local players, together = cmsgpack.unpack(ids)
-local pod = cjson.encode(claimed_by)
-redis.call('HDEL', matched, unpack(players))
-redis.call('HSET', match, 'state', 'started')
-redis.call('HDEL', match, 'tickets', 'notices', 'elsewhere')
-redis.call('PEXPIRE', match, number_in(memory, 1, 86400 * 1000) or 120000)
-redis.call('ZREM', pending, match_id)
-if is_any and claimed_by then redis.pcall('HDEL', claimers, claimed_by) end -- it starts what it claims
-if some_leave then redis.call('HDEL', leaving, unpack(players)) end
-for _, party in ipairs(together or {}) do
-  if some_leave then redis.call('HDEL', leaving, unpack(party[2])) end
-  -- The index has the name that the clock has in its realm: a game server names no key for it. Where that
-  -- may not write it, the servers sweep it.
-  redis.pcall('HDEL', 'parties' .. string.sub(clock, #'clock' + 1), unpack(party[2]))
+-- The last step of matches: their players are free for others, and are told which pod starts it, and what that pod wants
+-- them to know: the assignment, and each player's own secret. `begin` takes one match, as {key, id, claimed_by}.
+-- `end_begun` writes together what is of the queue and of the realm, and `tell_begun` tells the players. Keys are those
+-- of the script. Needs: number_in, bulk
+local begun = {}
+
+local function unpacked(text)
+  local is_readable, value, more = pcall(cmsgpack.unpack, text or '')
+  if is_readable and type(value) == 'table' then return value, type(more) == 'table' and more or {} end
 end
-for _, notice in ipairs(cmsgpack.unpack(notices)) do
-  local payload = notice[2]
-  local first, last = string.find(payload, '"claimed_by":null', 1, true)
-  if first then payload = string.sub(payload, 1, last - 4) .. pod .. string.sub(payload, last + 1) end
-  redis.call('PUBLISH', notice[1], payload)
+
+-- What is in a match: players, and their notices. Nil where that cannot be read: then nothing has changed.
+local function readable(m)
+  local held = redis.call('HMGET', m.key, 'ids', 'notices', 'memory', 'assignment', 'secrets')
+  local players, together = unpacked(held[1])
+  local notices = unpacked(held[2])
+  if not players or not notices or #players == 0 then return end
+  for _, notice in ipairs(notices) do
+    if type(notice) ~= 'table' or type(notice[1]) ~= 'string' or type(notice[2]) ~= 'string' then return end
+  end
+  return players, notices, number_in(held[3], 1, 86400 * 1000) or 120000, held[4], unpacked(held[5]) or {}, together
+end
+
+-- Whether the match is started now: its record can be read.
+local function begin(m, token)
+  local players, notices, memory, assignment, secrets, together = readable(m)
+  if not players then return false end
+  m.state, m.confirm, m.over = 'started', token, true
+  redis.call('HSET', m.key, 'state', 'started', 'confirm', token)
+  redis.call('HDEL', m.key, 'tickets', 'notices', 'elsewhere')
+  redis.call('PEXPIRE', m.key, memory)
+  begun[#begun + 1] = {m, players, notices, assignment and ',"assignment":' .. assignment or '', secrets, together}
+  return true
+end
+
+local function end_begun()
+  local players, ids, pods, members = {}, {}, {}, {}
+  for _, each in ipairs(begun) do
+    for _, player in ipairs(each[2]) do players[#players + 1] = player end
+    ids[#ids + 1], pods[#pods + 1] = each[1].id, each[1].claimed_by
+    for _, party in ipairs(each[6]) do
+      for _, member in ipairs(party[2]) do members[#members + 1] = member end
+    end
+  end
+  tell_all('HDEL', matched, players)
+  tell_all('ZREM', pending, ids)
+  if #begun > 0 and redis.call('EXISTS', leaving, claimers) > 0 then
+    tell_all('HDEL', leaving, players)
+    tell_all('HDEL', leaving, members)
+    redis.pcall('HDEL', claimers, unpack(pods)) -- they start what they claim
+  end
+  -- Where the index is not ours, the servers sweep it.
+  for first = 1, #members, 1000 do
+    redis.pcall('HDEL', parties, unpack(members, first, math.min(first + 999, #members)))
+  end
+end
+
+-- A notice begins with its player, as JSON text, by which the secrets are known, too.
+local PLAYER, RESULT = '{"player_id":', ',"result_type":'
+
+local function tell_begun()
+  for _, each in ipairs(begun) do
+    local pod, secrets = cjson.encode(each[1].claimed_by), each[5]
+    for _, notice in ipairs(each[3]) do
+      local payload = notice[2]
+      local first, last = string.find(payload, '"claimed_by":null', 1, true)
+      if first then
+        local player = string.sub(payload, #PLAYER + 1, (string.find(payload, RESULT, 1, true) or 1) - 1)
+        local secret = secrets[player] and ',"secret":' .. secrets[player] or ''
+        payload = string.sub(payload, 1, last - 4) .. pod .. each[4] .. secret .. string.sub(payload, last + 1)
+      end
+      redis.call('PUBLISH', notice[1], payload)
+    end
+  end
 end
