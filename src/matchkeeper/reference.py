@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from matchkeeper import __version__
+from matchkeeper import __version__, typescript
 from matchkeeper.config.catalog import (
     Setting,
     allowed_text,
@@ -78,6 +78,7 @@ def files() -> dict[str, str]:
     made["metrics.md"] = metrics()
     made["error-codes.md"] = error_codes()
     made["history.md"] = history()
+    made["../clients/typescript/src/wire.ts"] = typescript.types(schemas().values())
     return made
 
 

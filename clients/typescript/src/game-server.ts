@@ -1,0 +1,219 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Asking, Message } from "./asking.js";
+import { Connection } from "./connection.js";
+import { Inbox } from "./inbox.js";
+import { RefusedError, type Result, UnansweredError, checkId, playersOf } from "./messages.js";
+import type { Answer, BattlePlayer, BattleRequest, Handoff, HandoffAnswer, HandoffKind, HandoffRequest } from "./wire.js";
+
+const HEARTBEAT_MS = 5_000;
+const BYE_MS = 2_000;
+/** What was missed is asked for in slices, so that servers are not flooded by all who come back at one time. */
+const MISSED_AT_ONCE = 200;
+const MISSED_PAUSE_MS = 100;
+
+export interface GameServerOptions {
+  /** The name of this game server, the same after a restart: answers and news go to it. */
+  readonly podId: string;
+  /** That of the servers, as `matchmaking.realm` says there. */
+  readonly realm?: string | undefined;
+  /** Names of channels and of the stream, where the servers have others. */
+  readonly battleRequestChannel?: string | undefined;
+  readonly handoffRequestChannel?: string | undefined;
+  readonly requestStream?: string | undefined;
+  /** With `{pod_id}` where the pod's name stands. */
+  readonly matchResultChannel?: string | undefined;
+  /** Redis that does not answer for so long counts as away. */
+  readonly timeoutMs?: number | undefined;
+  /** How many messages may stand in the stream while no server answers. */
+  readonly maxWaitingRequests?: number | undefined;
+  /** How many offers, and how much news, are kept until they are read. */
+  readonly inboxSize?: number | undefined;
+  /** Is told when Redis is heard, and when it is lost, with the reason. */
+  readonly onConnection?: (isHeard: boolean, why?: Error) => void;
+}
+
+export interface EnqueueOptions {
+  /** The same as before asks again: for a game server that was restarted and kept it. */
+  readonly requestId?: string | undefined;
+  /** The W3C Trace Context of whoever asks. */
+  readonly traceparent?: string | undefined;
+}
+
+/** With the start: `assignment` is told to all players of the match, such as an address, a secret to its player alone. */
+export type Told = Pick<HandoffRequest, "assignment" | "secrets">;
+
+/** A match offered to this game server. Its methods throw RefusedError and UnansweredError; call them again then. */
+export class Offer {
+  /** A message has the same token however often it is sent. */
+  readonly #messages = new Map<HandoffKind, Message>();
+
+  constructor(
+    readonly request: BattleRequest,
+    private readonly podId: string,
+    private readonly ask: (message: Message) => Promise<Result>,
+  ) {}
+
+  /** All players, team after team. */
+  get players(): BattlePlayer[] {
+    return playersOf(this.request);
+  }
+
+  /** Takes the match for `request.lease_seconds`. False: another has it, or it is too late. */
+  claim = (): Promise<boolean> => this.#hand("claim", "claimed");
+
+  /** Confirms the start, as durably as the servers want it. False: do not start, the players are back in the queue. */
+  started = (told: Told = {}): Promise<boolean> => this.#hand("confirm", "started", told);
+
+  /** Claims and confirms in one, for a game server that needs no time to get ready. */
+  start = (told: Told = {}): Promise<boolean> => this.#hand("start", "started", told);
+
+  /** Gives a claimed match back, so that another server is asked at once. */
+  decline = (): Promise<boolean> => this.#hand("decline", "declined");
+
+  async #hand(kind: HandoffKind, hoped: Handoff["reply"], told: Told = {}): Promise<boolean> {
+    const { match_id, game_mode, epoch = 0 } = this.request;
+    const token = newToken();
+    const body = { kind, pod_id: this.podId, game_mode, match_id, epoch, token, ...told };
+    const message = this.#messages.get(kind) ?? new Message("handoff", token, `${kind} of match ${match_id}`, body);
+    this.#messages.set(kind, message);
+    const { Handoff: came } = (await this.ask(message)) as HandoffAnswer["result_type"];
+    if (!came.message) return came.reply === hoped;
+    this.#messages.delete(kind); // it was not done: the next one is a new one
+    throw new RefusedError(came.reply, came.message);
+  }
+}
+
+/**
+ * One game server process. It listens for offers and for the results of its players, sends heartbeats, and connects
+ * again by itself. What it asks goes through the durable stream with an id of its own, and is sent again when no answer
+ * comes, which is safe.
+ */
+export class GameServer implements AsyncDisposable {
+  readonly podId: string;
+  readonly #connection: Connection;
+  readonly #asking: Asking;
+  readonly #inbox: Inbox;
+  readonly #handoffs: string;
+  readonly #heartbeats: NodeJS.Timeout;
+  #timesHeard = 0;
+
+  /** Returns once offers and results are heard. Throws UnansweredError after `timeoutMs` (10,000). */
+  static async connect(url: string, options: GameServerOptions): Promise<GameServer> {
+    const { timeoutMs = 10_000 } = options;
+    let server!: GameServer;
+    const heard = new Promise<void>((resolve) => (server = new GameServer(url, options, timeoutMs, resolve)));
+    await Promise.race([heard, sleep(timeoutMs, undefined, { ref: false })]);
+    if (server.#timesHeard > 0) return server;
+    const cause = server.#connection.trouble;
+    await server.close();
+    const hint = "Check that it runs and that the URL points to it.";
+    throw new UnansweredError(`Redis was not heard within ${timeoutMs} ms (${cause?.message}). ${hint}`, { cause });
+  }
+
+  private constructor(url: string, options: GameServerOptions, timeoutMs: number, heard: () => void) {
+    const inRealm = (name: string): string => (options.realm ? `${name}:{${options.realm}}` : name);
+    const offers = inRealm(options.battleRequestChannel ?? "battle:request");
+    const results = options.matchResultChannel ?? "pod:{pod_id}:match_result";
+    const stream = inRealm(options.requestStream ?? "match:requests");
+    checkId("pod_id", options.podId);
+    this.podId = options.podId;
+    this.#handoffs = inRealm(options.handoffRequestChannel ?? "match:handoff:request");
+    this.#inbox = new Inbox(options.inboxSize ?? 10_000);
+    this.#asking = new Asking((...said) => this.#connection.add(stream, ...said), options.maxWaitingRequests ?? 10_000);
+    const channels = [offers, inRealm(results.replaceAll("{pod_id}", () => this.podId))];
+    this.#connection = new Connection(url, `pod-${this.podId}`.replaceAll(" ", "_"), timeoutMs, channels, {
+      hear: (channel, text) => {
+        if (channel === offers) return this.#inbox.hearOffer(text);
+        this.#asking.heard();
+        this.#inbox.hearAnswer(text);
+      },
+      listening: () => {
+        this.#listening();
+        heard();
+        options.onConnection?.(true);
+      },
+      lost: (why) => options.onConnection?.(false, why),
+    });
+    this.#heartbeats = setInterval(() => void this.#say("heartbeat"), HEARTBEAT_MS);
+  }
+
+  /** Says goodbye, and ends all loops over offers and results. */
+  async close(): Promise<void> {
+    clearInterval(this.#heartbeats);
+    this.#asking.close();
+    // Falling silent says the same, a little later.
+    await Promise.race([this.#say("bye"), sleep(BYE_MS, undefined, { ref: false })]);
+    this.#connection.close();
+    this.#inbox.offers.close();
+    this.#inbox.news.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Puts a player into the queue of a mode; done once the player is in Redis. Throws RefusedError, UnansweredError. */
+  async enqueue(player: string, mode: string, metadata: object = {}, options: EnqueueOptions = {}): Promise<void> {
+    const { requestId = newToken(), traceparent } = options;
+    const fields = { request_id: requestId, metadata, ...(traceparent && { traceparent }) };
+    await this.#request("enqueue", player, mode, fields, options.requestId !== undefined);
+  }
+
+  /** Takes a player out of a queue. Throws RefusedError (`not_in_queue`, `match_pending`), UnansweredError. */
+  async dequeue(player: string, mode: string): Promise<void> {
+    await this.#request("dequeue", player, mode, { request_id: newToken() });
+  }
+
+  /** Matches offered to this game server, as they come. */
+  async *offers(): AsyncGenerator<Offer, void> {
+    for await (const request of this.#inbox.offers) yield new Offer(request, this.podId, this.#ask);
+  }
+
+  /** `MatchFound`, `Expired` and other news of this pod's players that nobody asked for. */
+  results(): AsyncIterable<Answer> {
+    return this.#inbox.news;
+  }
+
+  async #request(kind: "enqueue" | "dequeue", player: string, mode: string, fields: object, again = false) {
+    checkId("player_id", player);
+    const body = { player_id: player, game_mode: mode, pod_id: this.podId, ...fields };
+    const result = await this.#ask(new Message(kind, player, `${kind} of ${player}`, body, again));
+    if (typeof result === "string" || !("Error" in result)) return;
+    throw new RefusedError(result.Error.code, result.Error.message);
+  }
+
+  readonly #ask = async (message: Message): Promise<Result> => {
+    this.#inbox.open.add(message);
+    try {
+      return await this.#asking.ask(message);
+    } finally {
+      this.#inbox.close(message);
+    }
+  };
+
+  #listening(): void {
+    void this.#say("heartbeat");
+    this.#timesHeard += 1;
+    if (this.#timesHeard === 1) return;
+    this.#asking.listening();
+    void this.#askMissed(this.#timesHeard);
+  }
+
+  /** Asks again for players who wait: what became of them may have been told while nobody listened. */
+  async #askMissed(time: number): Promise<void> {
+    for (const [place, request] of this.#inbox.missed().entries()) {
+      if (place % MISSED_AT_ONCE === 0) await sleep(MISSED_PAUSE_MS);
+      if (time !== this.#timesHeard) return;
+      this.#asking.send(request).catch(() => undefined); // no server answers: there will be another time
+    }
+  }
+
+  /** Of itself, by Pub/Sub: the next one makes good what is lost. */
+  async #say(kind: "heartbeat" | "bye"): Promise<void> {
+    const said = JSON.stringify({ kind, pod_id: this.podId });
+    await this.#connection.publish(this.#handoffs, said).catch(() => undefined);
+  }
+}
+
+const newToken = (): string => randomBytes(8).toString("hex");
