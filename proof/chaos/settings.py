@@ -123,7 +123,7 @@ def server_environment(
         "MATCHMAKING__UNSTARTED_REFUSAL_MAX_SECONDS": 8,
         "RETRY__REQUEST_MEMORY_SECONDS": MEMORY_SECONDS,
         "MATCHMAKING__POD_HEARTBEAT_TIMEOUT_SECONDS": 4,
-        "MATCHMAKING__REALM": realm,
+        **({"MATCHMAKING__REALM": realm} if realm else {}),
         "MATCHMAKING__GAME_MODES": json.dumps(_modes(edition)),
     }
     return {f"MATCHKEEPER_{name}": str(value) for name, value in settings.items()}

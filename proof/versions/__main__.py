@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -53,6 +54,10 @@ def main(
 
 
 async def _run(folder: Path, before: Release, step: float, rate: float) -> list[Outcome]:
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101  # this is one
+    # A signal that ends this process must end the servers and pods, too.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with console.status("starting") as status:
         return [
             await roll(

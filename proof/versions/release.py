@@ -67,6 +67,11 @@ def built(ref: str, folder: Path) -> Release:
     _git("-C", str(folder), "checkout", "--quiet", commit)
     release = Release(name=ref, python=str(folder / ".venv/bin/python"), folder=folder)
     _run("make", "install", release=release)
+    found = _run(
+        release.python, "-c", "import matchkeeper; print(matchkeeper.__file__)", release=release
+    )
+    if not Path(found.strip()).is_relative_to(folder.resolve()):
+        raise NoReleaseError(f"{ref} runs the code of another version: {found.strip()}")
     return release
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class Outcome:
         )
         lines = [figures]
         lines += [f"  {each.fault.value}: {each.text}" for each in verdict.findings]
-        lines += [f"  ended: {each}" for each in self.ended]
+        lines += [f"  ended {n} times: {each}" for each, n in Counter(self.ended).items()]
         return "\n".join(lines + [f"  defect: {each}" for each in self.defects])
 
 
@@ -70,7 +71,10 @@ async def roll(
     evening = _Evening(site, step_seconds, show)
     try:
         await site.open({"server-0": first, "server-1": first, "pod0": first, "pod1": then})
-        await evening.run(first, then)
+        try:
+            await evening.run(first, then)
+        except TimeoutError:
+            site.ended += evening.who_does_not_serve()
         site.end()
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE_SECONDS):
@@ -112,6 +116,12 @@ class _Evening:
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
+
+    def who_does_not_serve(self) -> list[str]:
+        """The servers that have not started to work, with the last that they said."""
+        idle = [each for each in self._site.servers if not each.said('"started"')]
+        said = {each: each.log.read_text("utf-8", "replace").splitlines()[-2:] for each in idle}
+        return [f"{each.name} of {each.release.name}: {' '.join(said[each])}" for each in idle]
 
     async def _there_and_back(self, first: Release, then: Release) -> None:
         one, other = self._site.servers

@@ -10,7 +10,7 @@ import pytest
 from proof.versions.release import HERE, NoReleaseError, Release, built, previous
 from proof.versions.roll import roll
 
-REF = os.environ.get("MATCHKEEPER_PREVIOUS", "")
+REF = os.environ.get("PREVIOUS_VERSION", "")
 """The git ref to build; empty: the newest tag behind this version."""
 
 
