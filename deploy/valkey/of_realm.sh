@@ -8,6 +8,6 @@ end='([ )]|$)'
 grep -E '^user (matchkeeper|gameserver) ' | sed -E \
     -e "s/(matchkeeper|gameserver)/\1-$realm/g" \
     -e "s/~match:\*/~match:* ~match:requests/" \
-    -e "s/~(match:requests|clock|pods|hearing|heard|servers|modes|version)$end/~\1:{$realm}\2/g" \
+    -e "s/~(match:requests|[a-z]+)$end/~\1:{$realm}\2/g" \
     -e "s/~([a-z]+):(\{\*\}(:\*)?|\*)$end/~\1:{$realm}:*\4/g" \
     -e "s/&([^ )]+)/\&\1:{$realm}/g"
