@@ -122,6 +122,26 @@ async def test_heartbeats_are_messages(valkey: RealServer, tmp_path: Path) -> No
             await wait_until(lambda: are("b"), what="one pod")
 
 
+async def test_damaged_keys_stop_no_other_request(valkey: RealServer, tmp_path: Path) -> None:
+    """A heartbeat and a claim meet keys that are not ours; players are queued all the same."""
+    with serving(valkey.url, tmp_path) as server:
+        await server.ready()
+        async with outside(valkey.url) as wire:
+            offer = await _offer(wire)
+            await wire.redis.rename("matched:{squad}", "kept")
+            await wire.redis.set("matched:{squad}", "not ours")
+            await wire.redis.set("pods", "not ours")
+            said = json.dumps({"kind": "heartbeat", "pod_id": "a"})
+            await wire.redis.publish("match:handoff:request", said)
+            await wire.hand("claim", offer)
+            await wire.enqueue("later", "Normal")
+            await wire.is_told("later", "EnQueued")
+            await wire.is_handed("claim", "internal_error")
+            await wire.redis.rename("kept", "matched:{squad}")
+            await wire.hand("claim", offer)
+            await wire.is_handed("claim", "claimed")
+
+
 async def test_one_that_leaves_its_ids_used_up_stops_nobody(
     any_server: RealServer, tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from ..domain.realm import NO_REALM, in_realm, realm_problem
-from ..errors import MatchkeeperError, StoreError
+from ..errors import MatchkeeperError, StoreError, StoreUnavailableError
 from ..resilience.breaker import CircuitBreaker
 from ..resilience.retry import RetryPolicy
 from ..store.connection import Connection, ConnectionOptions, Network, Unobserved
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _HEARTBEAT_SECONDS = 5.0
 _TOKENS = 10_000
+_TRY_AGAIN = "internal_error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +199,7 @@ class GameServer:
             yield await self._inbox.news.get()
 
     async def claim(self, request: BattleRequest) -> bool:
-        """See `Offer.claim`. Raises StoreError."""
+        """See `Offer.claim`. Raises StoreError, and RefusedError where the message is no good."""
         return await self._hand("claim", request) == HandoffReply.CLAIMED
 
     async def started(
@@ -294,6 +295,8 @@ def _told(
 
 
 def _reply_in(came: Handoff) -> str:
+    if came.reply == _TRY_AGAIN:
+        raise StoreUnavailableError(f"{came.kind} was not done: {came.message}")
     if came.reply not in tuple(HandoffReply):
         raise RefusedError(came.reply, came.message)
     return came.reply

@@ -76,7 +76,12 @@ class HandoffRequests:
     async def beats(self, said: Sequence[PodSaid]) -> None:
         """Notes which game servers live. Raises StoreError."""
         entries = [each.entry for each in said]
-        await self._coordination.beats([each.beat for each in said], entries)
+        try:
+            await self._coordination.beats([each.beat for each in said], entries)
+        except StoreRefusedError as error:  # somebody else's key is there: that stops no request
+            for entry in entries:
+                await self._stream.discard(entry)
+            self._facts.requests_failed(count=len(entries), error=error.message)
 
     async def do(self, mode: GameMode, batch: Sequence[Handed]) -> None:
         """Does messages of one stream, in their order, and answers them. Raises StoreError where
