@@ -80,6 +80,7 @@ export class Offer {
     const { Handoff: came } = (await this.ask(message)) as HandoffAnswer["result_type"];
     if (!came.message) return came.reply === hoped;
     this.#messages.delete(kind); // it was not done: the next one is a new one
+    if (came.reply === "internal_error") throw new UnansweredError(`${message.about} was not done: ${came.message}`);
     throw new RefusedError(came.reply, came.message);
   }
 }
