@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from crowd.history import What
 from matchkeeper.client import GameServer
+from matchkeeper.domain.realm import in_realm
 from matchkeeper.errors import StoreError
 from proof.simulate.actors import Player, World
 
@@ -49,7 +50,11 @@ class Party:
 
     async def _ask(self, word: str, about: dict[str, Any], players: Sequence[Player]) -> None:
         self._asked += 1
-        body = {**about, "game_mode": _MODE, "request_id": f"{self.name} {word} {self._asked}"}
+        body: dict[str, Any] = {
+            **about,
+            "game_mode": _MODE,
+            "request_id": f"{self.name} {word} {self._asked}",
+        }
         lead = players[0]
         pod = self.world.pods[lead.pod]
         while pod.client is None:
@@ -64,27 +69,35 @@ class Party:
                 party=self.name,
                 together=tuple(one.name for one in self.players) if word == "enqueue" else (),
             )
-        await pod.do(self._send(pod.client, word, msgspec.json.encode(body), lead))
+        await pod.do(self._send(pod.client, word, body, lead))
 
-    async def _send(self, client: GameServer, word: str, body: bytes, lead: Player) -> None:
+    async def _send(
+        self, client: GameServer, word: str, body: dict[str, Any], lead: Player
+    ) -> None:
         begun = self.world.loop.time()
-        for wait in (0.0, self._again_after):
+        for nth, wait in enumerate((0.0, self._again_after)):
             await asyncio.sleep(wait)
             if self.world.loop.time() - begun > _AGAIN_WITHIN_SECONDS:
                 return  # the pod stood still: by now it would be a new request
             with suppress(StoreError):
-                await self._once(client, word, body, lead)
+                if not lead.by_stream:
+                    await self._publish(client, word, body)
+                elif not nth or "repeats" in body:
+                    # As the client: who does not know what it repeats writes no copy.
+                    body["repeats"] = await self._write(client, word, body)
 
-    async def _once(self, client: GameServer, word: str, body: bytes, lead: Player) -> None:
-        connection = client._connection  # noqa: SLF001  # plain commands, as any client's
-        if not lead.by_stream:
-            await connection.publish([(f"match:{word}:request", body)])
-            return
+    async def _publish(self, client: GameServer, word: str, body: dict[str, Any]) -> None:
+        message = (in_realm(f"match:{word}:request", self.world.realm), msgspec.json.encode(body))
+        await client._connection.publish([message])  # noqa: SLF001  # as any client's PUBLISH
+
+    async def _write(self, client: GameServer, word: str, body: dict[str, Any]) -> str:
+        stream = in_realm("match:requests", self.world.realm)
 
         async def add(redis: Redis) -> Any:
-            return await redis.xadd("match:requests", {"kind": word, "body": body})
+            return await redis.xadd(stream, {"kind": word, "body": msgspec.json.encode(body)})
 
-        await connection.run("xadd", add)
+        entry: bytes = await client._connection.run("xadd", add)  # noqa: SLF001  # as any client's
+        return entry.decode()
 
 
 def parties(
