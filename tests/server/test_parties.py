@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from redis.asyncio import Redis
 
-from matchkeeper.client import GameServer
+from matchkeeper.client import GameServer, RefusedError
 from tests.conftest import RealServer, wait_until
 from tests.support.harness import Outside, outside, serving
 
@@ -124,3 +125,17 @@ async def test_parties_made_by_hand_are_matched_and_one_that_is_there_twice_is_n
             await wire.is_told("c", "Error invalid_metadata")
             text = news(wire, "c")[-1][1]["result_type"]["Error"]["message"]
             assert text == "Set aside: player b is in party P of duos, too"
+
+
+async def test_the_client_asks_for_a_party(valkey: RealServer, tmp_path: Path) -> None:
+    with serving(valkey.url, tmp_path, **SETTINGS) as server:
+        await server.ready()
+        async with GameServer(valkey.url, pod_id="arena") as pod:
+            await pod.enqueue_party("P", {"a": {"mmr": 1}, "b": None}, "Duos")
+            with pytest.raises(RefusedError, match="party_refused"):
+                await pod.enqueue_party("Q", {"b": None, "c": None}, "Duos")
+            await pod.dequeue("b", "Duos")
+            async with asyncio.timeout(10):
+                left = await anext(aiter(pod.results()))
+            assert (left.player_id, left.kind, left.left_by) == ("a", "DeQueued", "b")
+            await pod.enqueue_party("Q", {"b": None, "c": None}, "Duos")

@@ -7,7 +7,7 @@ import random
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
@@ -182,11 +182,35 @@ class GameServer:
         with self._spans.enqueue(player_id, game_mode) as traceparent:
             if traceparent:
                 fields["traceparent"] = traceparent
-            await self._ask("enqueue", player_id, game_mode, fields)
+            await self._ask("enqueue", player_id, game_mode, {"player_id": player_id, **fields})
+
+    async def enqueue_party(
+        self, party_id: str, players: Mapping[str, Mapping[str, Any] | None], game_mode: str
+    ) -> None:
+        """Puts players who stay together into the queue of a mode, in this order, with their
+        metadata; returns once all of them are in Redis. A dequeue of any of them takes all out.
+
+        Raises RefusedError where one of them cannot be queued, and so nobody is, or StoreError when
+        no answer came.
+        """
+        fields: dict[str, Any] = {
+            "party_id": party_id,
+            "players": [
+                {"player_id": each, "metadata": dict(metadata or {})}
+                for each, metadata in players.items()
+            ],
+        }
+        *others, last = players
+        with ExitStack() as stack, self._spans.enqueue(party_id, game_mode) as traceparent:
+            if traceparent:
+                fields["traceparent"] = traceparent
+            for each in others:  # their answers say the same, before that of the last
+                stack.enter_context(self._inbox.expecting(each, "enqueue", game_mode))
+            await self._ask("enqueue", last, game_mode, fields)
 
     async def dequeue(self, player_id: str, game_mode: str) -> None:
         """Takes a player out of a queue. Raises RefusedError (`not_in_queue`, `match_pending`)."""
-        await self._ask("dequeue", player_id, game_mode, {})
+        await self._ask("dequeue", player_id, game_mode, {"player_id": player_id})
 
     async def battle_requests(self) -> AsyncIterator[Offer]:
         """Matches offered to this game server, as they come."""
@@ -255,7 +279,6 @@ class GameServer:
         self, kind: str, player_id: str, game_mode: str, fields: Mapping[str, Any]
     ) -> None:
         body: dict[str, Any] = {
-            "player_id": player_id,
             "game_mode": game_mode,
             "pod_id": self.pod_id,
             "request_id": self._token(),
