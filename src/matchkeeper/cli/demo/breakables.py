@@ -8,10 +8,10 @@ from datetime import timedelta
 
 from matchkeeper.cli.demo.controls import Control, Kind
 from matchkeeper.cli.demo.ledger import Ledger
-from matchkeeper.cli.demo.valkey import OwnValkey
 from matchkeeper.cli.demo.world import World
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.server.wiring import Stores, new_token
+from matchkeeper.store.own_valkey import OwnValkey
 from matchkeeper.store.tickets import Heard
 from matchkeeper.wire.requests import Request, RequestKind
 

@@ -29,7 +29,6 @@ from matchkeeper.cli.demo.ledger import Fate, Ledger
 from matchkeeper.cli.demo.lookout import Lookout
 from matchkeeper.cli.demo.news import news, silence
 from matchkeeper.cli.demo.routes import demo_router
-from matchkeeper.cli.demo.valkey import OwnValkey
 from matchkeeper.cli.demo.view import Snapshot, line, render, save_picture
 from matchkeeper.cli.demo.world import World
 from matchkeeper.config import Settings, masked_redis_url
@@ -37,6 +36,7 @@ from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.server.process import ServerInfo, run_server
 from matchkeeper.server.wiring import Stores, new_server_id, new_token, options_for, stores_for
 from matchkeeper.store.connection import Unobserved
+from matchkeeper.store.own_valkey import OwnValkey
 
 DEFAULT_PORT = 8080
 _REFRESH_SECONDS = 0.25

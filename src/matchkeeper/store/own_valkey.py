@@ -1,4 +1,4 @@
-"""The demo's own Valkey, which may be killed, started again, and slowed."""
+"""A Valkey of our own that may be killed, started again, and slowed: for demo and conformance."""
 
 from __future__ import annotations
 
@@ -30,8 +30,13 @@ class OwnValkey:
         self._slow = asyncio.Event()
 
     @property
-    def url(self) -> str:
+    def port(self) -> int:
         """Where it listens, also while it is stopped."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """The same as an address."""
         return f"redis://127.0.0.1:{self._port}/0"
 
     @property
