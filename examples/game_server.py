@@ -1,65 +1,101 @@
 """A game server in Python: it enqueues its players, takes matches and plays them.
 
-Run a server first (`matchkeeper serve`, with a mode that has `handoff = "claim"`), then:
+Run a server first (`matchkeeper serve`, with a mode that has `handoff = "claim"`), then this, and
+type what players want, one JSON object a line:
 
-    python examples/game_server.py redis://localhost:6379
+    REDIS_URL=redis://localhost:6379 POD_ID=pod-a python examples/game_server.py
+    {"enqueue": {"player_id": "alice", "game_mode": "Squad", "metadata": {"mmr": 1500}}}
 
+`matchkeeper conformance -- python examples/game_server.py` tries it on good and bad evenings.
 With the client alone (`pip install ./src/matchkeeper_client`), the package is `matchkeeper_client`.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import uuid
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
-from matchkeeper.client import GameServer, Offer, RefusedError
+from matchkeeper.client import GameServer, Offer, RefusedError, StoreError
 
-MODE = "Squad"
+T = TypeVar("T")
 
 
-async def enqueue_players(pod: GameServer, count: int) -> None:
-    """Players who clicked "Play" on this pod."""
-    for number in range(count):
-        player = f"{pod.pod_id}-player-{number}"
+def say(**what: str) -> None:
+    """What happens here. In a real server this is on the screens of its players."""
+    print(json.dumps(what), flush=True)
+
+
+async def until_answered(ask: Callable[[], Awaitable[T]]) -> T:
+    """Asks again for as long as Redis or all match servers are away."""
+    while True:
         try:
-            await pod.enqueue(player, MODE, {"mmr": 1500 + 10 * number})
-        except RefusedError as error:
-            print(f"{player} was refused: {error.message}")
+            return await ask()
+        except StoreError:
+            await asyncio.sleep(1)
 
 
-async def play(pod: GameServer, offer: Offer) -> bool:
-    """Claim, prepare, confirm, and only then start. Whether it was played here."""
-    if not await offer.claim():
-        return False  # another pod was faster
+async def do(pod: GameServer, kind: str, wanted: dict[str, Any]) -> None:
+    """What a player wants, and the answer."""
+    if kind not in ("enqueue", "dequeue"):
+        return
+    player, mode = wanted["player_id"], wanted["game_mode"]
+    try:
+        if kind == "enqueue":
+            await until_answered(lambda: pod.enqueue(player, mode, wanted.get("metadata")))
+            say(told=player, news="EnQueued")
+        else:
+            await until_answered(lambda: pod.dequeue(player, mode))
+            say(told=player, news="DeQueued")
+    except RefusedError as error:
+        say(told=player, news=error.code)
+
+
+async def play(offer: Offer, running: set[str]) -> None:
+    """Claim, prepare, confirm, and only then start."""
+    match = offer.request.match_id
+    if match in running or not await until_answered(offer.claim):
+        return  # it runs here already, or another game server was faster
     # Here a real server would load the map. If that fails: await offer.decline()
-    if not await offer.started():
-        return False  # too late: the players are back in the queue
-    players = ", ".join(player.player_id for player in offer.request.players)
-    print(f"{pod.pod_id} starts match {offer.request.match_id}: {players}", flush=True)
-    return True
+    if await until_answered(offer.started) and match not in running:
+        running.add(match)
+        say(started=match)
+
+
+async def take_matches(pod: GameServer, group: asyncio.TaskGroup) -> None:
+    """Everything that is offered."""
+    running: set[str] = set()
+    async for offer in pod.battle_requests():
+        group.create_task(play(offer, running))
 
 
 async def tell_players(pod: GameServer) -> None:
-    """Results of this pod's players."""
+    """News that nobody asked for."""
     async for answer in pod.results():
-        print(f"{answer.player_id}: {answer.kind}", flush=True)
+        say(told=answer.player_id, news=answer.kind)
 
 
-async def main(url: str, *, once: bool) -> None:
-    """Until Ctrl-C, or with `once` until one match was played."""
-    async with GameServer(url, pod_id=f"pod-{uuid.uuid4().hex[:6]}") as pod:
-        telling = asyncio.create_task(tell_players(pod))
-        await enqueue_players(pod, 4)
-        async for offer in pod.battle_requests():
-            if await play(pod, offer) and once:
-                break
-        telling.cancel()
+async def main() -> None:
+    """Until the end of the input."""
+    lines = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
+    )
+    url = os.environ.get("REDIS_URL", "redis://localhost:6379")
+    async with (
+        GameServer(url, pod_id=os.environ.get("POD_ID", "pod-a")) as pod,
+        asyncio.TaskGroup() as group,
+    ):
+        tasks = [group.create_task(take_matches(pod, group)), group.create_task(tell_players(pod))]
+        async for line in lines:
+            for kind, wanted in json.loads(line).items():
+                tasks.append(group.create_task(do(pod, kind, wanted)))
+        for task in tasks:
+            task.cancel()
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("url", nargs="?", default="redis://localhost:6379")
-    parser.add_argument("--once", action="store_true", help="end after one match")
-    options = parser.parse_args()
-    asyncio.run(main(options.url, once=options.once))
+    asyncio.run(main())

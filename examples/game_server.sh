@@ -1,45 +1,102 @@
 #!/usr/bin/env bash
-# A game server with nothing but redis-cli: it enqueues two players into a mode with claim handoff,
-# hears the battle request, claims the match and confirms the start, all by messages.
+# A game server with nothing but redis-cli: it enqueues its players, takes matches and plays them.
 #
-#   matchkeeper serve --config config/development.toml      (its mode Squad, or any claim mode)
-#   MODE=Squad examples/game_server.sh redis://localhost:6379
-set -euo pipefail
-url=${1:-redis://localhost:6379}
-mode=${MODE:-Squad}
-cli=${REDIS_CLI:-redis-cli}
-redis() { "$cli" -u "$url" "$@"; }
+# Run a server first (matchkeeper serve, with a mode that has handoff = "claim"), then this, and type what players
+# want, one JSON object a line:
+#
+#   REDIS_URL=redis://localhost:6379 POD_ID=pod-a examples/game_server.sh
+#   {"enqueue":{"player_id":"alice","game_mode":"Squad","metadata":{"mmr":1500}}}
+#
+# `matchkeeper conformance -- examples/game_server.sh` tries it on good and bad evenings.
+set -u
+url=${REDIS_URL:-redis://localhost:6379} pod=${POD_ID:-pod-a} cli=${REDIS_CLI:-redis-cli}
+battle=${BATTLE_CHANNEL:-battle:request} result=${RESULT_CHANNEL:-pod:$pod:match_result}
+stream=${REQUEST_STREAM:-match:requests}
+declare -A open=() modes=() running=() # requests without an answer; match -> its mode; matches that run here
 
-# 1. Listen for battle requests and answers, before anybody can be matched.
-heard=$(mktemp)
-"$cli" -u "$url" subscribe battle:request pod:my-pod:match_result >"$heard" &
-listener=$!
-trap 'kill $listener 2>/dev/null; rm -f "$heard"' EXIT
-until (($(grep -c '^subscribe' "$heard") >= 2)); do sleep 0.05; done
-
-# 2. Ask for players: into the stream, which keeps requests until they are done. Servers make it.
-for player in alice bob; do
-    redis xadd match:requests NOMKSTREAM '*' kind enqueue body \
-        "{\"player_id\":\"$player\",\"game_mode\":\"$mode\",\"metadata\":{},\"pod_id\":\"my-pod\"}" >/dev/null
-done
-
-# 3. Wait for the offer, and read what is needed to claim it.
-until grep -q '^{"match_id".*"handoff"' "$heard"; do sleep 0.05; done
-offer=$(grep -m1 '^{"match_id".*"handoff"' "$heard")
-match=$(sed -E 's/.*"match_id":"([^"]+)".*/\1/' <<<"$offer")
-epoch=$(sed -E 's/.*"epoch":([0-9]+).*/\1/' <<<"$offer")
-echo "offered: $offer"
-
-# 4. Say something of the match, and hear what comes of it. Each message has a token of its own; one
-#    that is not answered may be sent again as it is.
-say() {
-    local token=$1-$RANDOM$RANDOM$RANDOM
-    redis xadd match:requests NOMKSTREAM '*' kind handoff body \
-        "{\"kind\":\"$1\",\"pod_id\":\"my-pod\",\"game_mode\":\"$mode\",\"match_id\":\"$match\",\"epoch\":$epoch,\"token\":\"$token\"}" >/dev/null
-    until grep -q "\"$token\"" "$heard"; do sleep 0.05; done
-    grep -m1 "\"$token\"" "$heard" | sed -E 's/.*"reply":"([^"]+)".*/\1/'
+# The value of a field in a line of JSON, where it stands first; empty: there is none.
+field() {
+    local rest=${2#*\"$1\":}
+    [[ $rest != "$2" ]] && rest=${rest#\"} && printf '%s' "${rest%%[\",\}]*}"
 }
-echo "claim: $(say claim)"
 
-# 5. Load the map …, then confirm. "started" is the last word: all else means not to start.
-echo "confirm: $(say confirm)"
+# Asks, and again each second until it is answered. $1: what the answer is known by; $2: the kind; $3: the request.
+ask() {
+    open[$1]="$2 $3"
+    "$cli" -u "$url" xadd "$stream" nomkstream '*' kind "$2" body "$3" >/dev/null 2>&1
+}
+
+# Says something of a match. The same message has the same token, however often it is sent.
+hand() {
+    local token=$1-$2-$3
+    ask "$token" handoff "{\"kind\":\"$1\",\"pod_id\":\"$pod\",\"game_mode\":\"${modes[$2]}\",\"match_id\":\"$2\",\"epoch\":$3,\"token\":\"$token\"}"
+}
+
+offer() {
+    local match epoch=${1##*\"epoch\":}
+    match=$(field match_id "$1") epoch=${epoch%%[,\}]*}
+    [[ $match && $epoch =~ ^[0-9]+$ && ! -v running[$match] ]] || return
+    modes[$match]=$(field game_mode "$1")
+    hand claim "$match" "$epoch"
+}
+
+answer() {
+    local player news token match
+    player=$(field player_id "$1") token=$(field token "$1") match=$(field match_id "$1")
+    if [[ $token && -v open[$token] ]]; then
+        unset "open[$token]"
+        case "$(field kind "$1") $(field reply "$1")" in
+        "claim claimed") hand confirm "$match" "$(field epoch "$1")" ;; # a real server loads the map first
+        "confirm started")
+            running[$match]=1
+            echo "{\"started\":\"$match\"}"
+            ;;
+        esac
+    elif [[ $player ]]; then
+        news=$(field code "$1")
+        [[ $news ]] || news=$(grep -oE 'EnQueued|DeQueued|Expired|MatchFound' <<<"${1#*result_type}" | head -1)
+        [[ $news ]] || return
+        [[ $news == MatchFound ]] || unset "open[enqueue $player]" "open[dequeue $player]"
+        echo "{\"told\":\"$player\",\"news\":\"$news\"}"
+    fi
+}
+
+# {"enqueue":{…}}: inside is the request, but for the pod_id.
+wish() {
+    local kind=${1#*\"} body=${1#*:}
+    kind=${kind%%\"*} body=${body%\}} body=${body#*\{}
+    [[ $kind == enqueue || $kind == dequeue ]] && ask "$kind $(field player_id "$1")" "$kind" "{\"pod_id\":\"$pod\",$body"
+}
+
+# Everything comes as lines through one pipe: what is heard, and, once both channels are heard, what players want.
+folder=$(mktemp -d) && mkfifo "$folder/lines" && exec 3<>"$folder/lines" 4<&0
+hear() {
+    trap 'kill $!; exit' TERM
+    while :; do
+        "$cli" -u "$url" subscribe "$battle" "$result" >&3 2>/dev/null &
+        wait $!
+        sleep 0.5
+    done
+}
+wishes() {
+    while read -r line; do echo "wish $line"; done
+    echo "no more wishes"
+}
+hear &
+trap 'kill $(jobs -p); rm -r "$folder"' EXIT
+channel='' confirmed=0 asked=$SECONDS
+while :; do
+    if IFS= read -r -t 1 line <&3; then
+        case $line in
+        "wish "*) wish "${line#wish }" ;;
+        "no more wishes") exit ;;
+        subscribe) ((++confirmed == 2)) && { wishes <&4 >&3 & } ;;
+        "{"*) if [[ $channel == "$battle" ]]; then offer "$line"; else answer "$line"; fi ;;
+        esac
+        channel=$line
+    fi
+    if ((SECONDS > asked)); then
+        asked=$SECONDS
+        for name in "${!open[@]}"; do ask "$name" "${open[$name]%% *}" "${open[$name]#* }"; done
+    fi
+done

@@ -16,8 +16,7 @@ from zipfile import ZipFile
 import pytest
 from packaging.requirements import Requirement
 
-from tests.conftest import RealServer
-from tests.support.harness import serving
+from matchkeeper.conformance.run import play
 
 ROOT = Path(__file__).parents[2]
 MEGABYTE = 1_000_000
@@ -106,14 +105,13 @@ def test_it_imports_nothing_of_the_server(alone: Path) -> None:
     }
 
 
-async def test_it_plays_a_match(alone: Path, valkey: RealServer, tmp_path: Path) -> None:
+async def test_it_plays_a_match(alone: Path, tmp_path: Path) -> None:
     text = (ROOT / "examples/game_server.py").read_text("utf-8")
     example = tmp_path / "game_server.py"
     example.write_text(text.replace("from matchkeeper.client ", "from matchkeeper_client "))
-    with serving(valkey.url, tmp_path) as server:
-        await server.ready()
-        told = run(alone / "bin/python", "-I", example, valkey.url, "--once")
-    assert "starts match" in told
+    command = [str(alone / "bin/python"), "-I", str(example)]
+    (night,) = await play(command, tmp_path, only=["good"], patience=15)
+    assert [each for each in night.findings if not each.kept] == [], night.lines
 
 
 def test_neither_package_owns_a_file_of_the_other(wheels: Path) -> None:

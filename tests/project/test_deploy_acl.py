@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import signal
 import subprocess
@@ -19,6 +18,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 
 from matchkeeper.client import GameServer, Offer, RefusedError
 from matchkeeper.config import load
+from matchkeeper.conformance.program import Program
 from matchkeeper.domain.realm import NO_REALM, QueueName
 from matchkeeper.store import keys, rights
 from matchkeeper.store.durability import Durability
@@ -98,16 +98,23 @@ async def test_a_game_server_with_nothing_but_redis_cli(
     cli = executable().with_name("valkey-cli")
     with serving(guarded_server.url("matchkeeper"), tmp_path) as server:
         await server.ready()
-        done = await asyncio.to_thread(
-            subprocess.run,
-            ["bash", str(ROOT / "examples/game_server.sh"), guarded_server.url("gameserver")],
-            env={"PATH": os.environ["PATH"], "REDIS_CLI": str(cli)},
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
+        said: list[dict[str, Any]] = []
+        program = Program(
+            ["bash", str(ROOT / "examples/game_server.sh")],
+            {"REDIS_URL": guarded_server.url("gameserver"), "REDIS_CLI": str(cli)},
+            on_line=said.append,
         )
-    assert "confirm: started" in done.stdout, done.stderr
+        await program.start()
+        try:
+            for player in ("alice", "bob"):
+                await program.say({"enqueue": json.loads(_request(player, "Squad"))})
+            await wait_until(
+                lambda: any("started" in line for line in said),
+                seconds=30,
+                what=f"a start; it wrote {program.last_lines}",
+            )
+        finally:
+            await program.kill()
     assert guarded_server.denials() == []
 
 

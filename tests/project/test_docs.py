@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +13,9 @@ import pytest
 from matchkeeper import reference
 from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.store.embedded import executable
 from matchkeeper.wire import answers
 from matchkeeper.wire.codes import ErrorCode
 from matchkeeper.wire.offers import battle_request, filled_in, match_found
-from tests.conftest import RealServer
-from tests.support.harness import outside, serving
 from tests.support.tickets import lone
 
 ROOT = Path(__file__).parents[2]
@@ -73,40 +66,3 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)", page.read_text("utf-8")):
         if not target.startswith(("http://", "https://")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
-
-
-async def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A process to its end, beside the event loop."""
-    return await asyncio.to_thread(
-        subprocess.run,
-        command,
-        env={"PATH": os.environ["PATH"], **environment},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-
-
-async def test_the_python_example_plays_a_match(valkey: RealServer, tmp_path: Path) -> None:
-    with serving(valkey.url, tmp_path) as server:
-        await server.ready()
-        done = await run(
-            sys.executable, str(ROOT / "examples/game_server.py"), valkey.url, "--once"
-        )
-    assert done.returncode == 0, done.stderr
-    assert "starts match" in done.stdout
-
-
-async def test_the_example_with_nothing_but_redis_cli(valkey: RealServer, tmp_path: Path) -> None:
-    cli = executable().with_name("valkey-cli")
-    with serving(valkey.url, tmp_path) as server:
-        await server.ready()
-        async with outside(valkey.url) as wire:
-            done = await run(
-                "bash", str(ROOT / "examples/game_server.sh"), valkey.url, REDIS_CLI=str(cli)
-            )
-            assert done.returncode == 0, done.stderr
-            assert "claim: claimed" in done.stdout
-            assert "confirm: started" in done.stdout
-            await wire.is_told("alice", "MatchFound")

@@ -10,7 +10,16 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from matchkeeper.cli import dead_letters, demo_commands, match, migrate, queue, server, swarm
+from matchkeeper.cli import (
+    conformance,
+    dead_letters,
+    demo_commands,
+    match,
+    migrate,
+    queue,
+    server,
+    swarm,
+)
 from matchkeeper.cli.common import printable
 from matchkeeper.errors import MatchkeeperError
 
@@ -35,6 +44,7 @@ server.register(app)
 demo_commands.register(app)
 app.command()(swarm.swarm)
 app.command()(migrate.migrate)
+app.command()(conformance.conformance)
 app.add_typer(queue.app, name="queue")
 app.add_typer(match.app, name="match")
 app.add_typer(dead_letters.app, name="dead-letters")
