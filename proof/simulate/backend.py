@@ -89,6 +89,8 @@ class Raw:
             self.in_transaction = args[0] not in (b"EXEC", b"DISCARD")
             return self._exchange(packed(*args), 1)
         wall = EPOCH + now + self.clock.ahead_seconds
+        if wall < self.clock.latest and args[0] == b"EVALSHA":
+            self.clock.latest = max(self.clock.latest, self._last_entry(args))
         self.clock.latest = max(self.clock.latest, wall)
         times = (b"sim:now", b"%.6f" % wall, b"sim:latest", b"%.6f" % self.clock.latest)
         clock = packed(b"MSET", *times)
@@ -99,11 +101,22 @@ class Raw:
 
     def _entry_id(self, stream: bytes) -> bytes:
         """As Redis makes it: by its clock, and never before the last one."""
-        found = self.call(b"XINFO", b"STREAM", stream)
-        facts = dict(zip(found[::2], found[1::2], strict=True)) if isinstance(found, list) else {}
-        ms, number = map(int, facts.get(b"last-generated-id", b"0-0").split(b"-"))
+        ms, number = self._last_id(stream)
         now_ms = int(1000 * self.clock.latest)
         return b"%d-0" % now_ms if now_ms > ms else b"%d-%d" % (ms, number + 1)
+
+    def _last_id(self, stream: bytes) -> tuple[int, int]:
+        found = self.call(b"XINFO", b"STREAM", stream)
+        facts = dict(zip(found[::2], found[1::2], strict=True)) if isinstance(found, list) else {}
+        ms, number = facts.get(b"last-generated-id", b"0-0").split(b"-")
+        return int(ms), int(number)
+
+    def _last_entry(self, args: tuple[bytes, ...]) -> float:
+        """The Unix time that the last entry of a script's streams bears. It may be ahead of a clock
+        that has gone back, since servers put streams in order then.
+        """
+        streams = args[3 : 3 + int(args[2])]
+        return max([(self._last_id(each)[0] + 0.5) / 1000 for each in streams], default=0.0)
 
     def refuse(self, args: tuple[bytes, ...]) -> None:
         """Does not do a command; a transaction that it should have ended has ended, too."""
