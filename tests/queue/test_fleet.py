@@ -261,6 +261,7 @@ async def test_servers_that_hear_other_channels_hear_them_at_the_same_time(
     other: dict[str, object] = {
         "matchmaking__enqueue_request_channel": "other:enqueue",
         "matchmaking__dequeue_request_channel": "other:dequeue",
+        "matchmaking__handoff_request_channel": "other:handoff",
     }
     with (
         serving(any_server.url, tmp_path) as one,

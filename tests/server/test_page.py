@@ -220,9 +220,9 @@ async def test_a_mode_is_paused_and_resumed_from_its_card(
 async def test_changes_that_are_off_are_told_to_be_off(
     browser: Browser, valkey: RealServer, redis: Redis, tmp_path: Path
 ) -> None:
-    await poison(redis, "p1")
     with serving(valkey.url, tmp_path, server__api_token=None) as server:
         await server.ready()
+        await poison(redis, "p1")
         async with browsing(browser, server.port) as seen:
             await seen.page.get_by_role("button", name="Drop p1").click()
             await seen.page.locator("#drop-form button[type=submit]").click()
