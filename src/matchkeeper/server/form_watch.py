@@ -70,7 +70,8 @@ class FormWatch:
         if not self._known.is_set():
             await self.admit()
             return
-        stamp = await self._form.keep()
+        # Where Redis was emptied, all that stands there since is of our form.
+        stamp = await self._form.stamp(checked=True)
         if stamp.form:  # a key that somebody has damaged stops no match
             self._checked(stamp)
 

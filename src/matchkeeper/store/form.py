@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -13,7 +13,11 @@ from matchkeeper.store import keys
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.scripts import Unsent, each, script
 
-_OF_A_STATE = (keys.metadata, keys.pending, keys.matched)
+_OF_A_STATE: Mapping[str, Callable[[QueueName], str]] = {
+    "metadata": keys.metadata,
+    "pending": keys.pending,
+    "matched": keys.matched,
+}
 
 
 def stamp_of(form: bytes | None, by: bytes | None) -> Stamp:
@@ -26,17 +30,10 @@ def stamp_of(form: bytes | None, by: bytes | None) -> Stamp:
 @script(
     lambda reply: stamp_of(reply[0], reply[1]),
     keys.version,
-    each("queues", metadata=keys.metadata, pending=keys.pending, matched=keys.matched),
+    each("queues", **_OF_A_STATE),
 )
-def stamp(
-    *,
-    realm: Unsent[str],
-    form: int,
-    by: str,
-    is_checked: Literal["checked", ""],
-    queues: Unsent[Sequence[QueueName]],
-) -> None:
-    """The stamp that stands now. `is_checked`: a state without one is known to be of this form."""
+def stamp(*, realm: Unsent[str], form: int, by: str, queues: Unsent[Sequence[QueueName]]) -> None:
+    """The stamp that stands now. A state of other queues than these is known to be of this form."""
 
 
 class FormStore:
@@ -59,22 +56,9 @@ class FormStore:
         """What stands now. Where nothing stands, this version stamps it. Where it is `checked`, it
         also stamps a state that says no form.
         """
+        queues = () if checked else self._queues
         return await self._connection.script(
-            stamp(
-                realm=self._realm,
-                form=FORM,
-                by=self._version,
-                is_checked="checked" if checked else "",
-                queues=self._queues,
-            )
-        )
-
-    async def keep(self) -> Stamp:
-        """What stands now. Where nothing stands any more, since Redis was emptied, what this server
-        has written is of this version's form.
-        """
-        return await self._connection.script(
-            stamp(realm=self._realm, form=FORM, by=self._version, is_checked="checked", queues=())
+            stamp(realm=self._realm, form=FORM, by=self._version, queues=queues)
         )
 
     async def look(self) -> Stamp:
@@ -84,7 +68,7 @@ class FormStore:
             held: Any = await redis.hmget(keys.version(self._realm), "form", "by")
             if held[0] is not None:
                 return stamp_of(*held)
-            names = [make(queue) for queue in self._queues for make in _OF_A_STATE]
+            names = [make(queue) for queue in self._queues for make in _OF_A_STATE.values()]
             async with redis.pipeline(transaction=False) as pipe:
                 for name in names:
                     pipe.exists(name)
