@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from matchkeeper.config import MatchmakingSettings
@@ -94,6 +94,11 @@ def left_match(back: GivenBack) -> list[Notice]:
     return [notice for each in back.left for notice in left(each.members, each.party_id, each.by)]
 
 
+def messages(notices: Iterable[Notice], channel: Callable[[str], str]) -> list[tuple[str, bytes]]:
+    """What is published: (channel, payload) for each whose pod is known."""
+    return [(channel(each.pod_id), each.payload) for each in notices if each.pod_id]
+
+
 class Notices:
     """Sends notices and counts them."""
 
@@ -109,8 +114,6 @@ class Notices:
         for word, count in Counter(each.word for each in notices).items():
             self._facts.answered(result_type=word, count=count)
         try:
-            await self._connection.publish(
-                [(self._channel(each.pod_id), each.payload) for each in notices if each.pod_id]
-            )
+            await self._connection.publish(messages(notices, self._channel))
         except StoreError as error:
             self._facts.answers_lost(count=len(notices), error=error.message)

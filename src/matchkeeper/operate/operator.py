@@ -16,7 +16,7 @@ from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import folded
 from matchkeeper.domain.ticket import Member, PoisonedTicket
 from matchkeeper.errors import MatchkeeperError, NotFoundError
-from matchkeeper.handoff.notices import Notice, left, left_match
+from matchkeeper.handoff.notices import Notice, left, left_match, messages
 from matchkeeper.store.asked import Reply, party_in
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.dead_letters import DeadLetter, DeadLetterStore
@@ -212,10 +212,7 @@ class Operator:
             await self._tell(left(members, party_id, by))
 
     async def _tell(self, notices: Sequence[Notice]) -> None:
-        channel = self._settings.result_channel
-        await self._connection.publish(
-            [(channel(each.pod_id), each.payload) for each in notices if each.pod_id]
-        )
+        await self._connection.publish(messages(notices, self._settings.result_channel))
 
     async def pending(
         self, mode: GameMode, *, count: int, most_bytes: float = math.inf
