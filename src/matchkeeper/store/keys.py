@@ -102,7 +102,7 @@ def queue(queue: QueueName) -> str:
 
 
 def queues(realm: str = NO_REALM) -> str:
-    """A pattern for all queues of a realm; without one, other realms have such keys, too."""
+    """A pattern for all queues of a realm. Keys of foreign making may be like it, too."""
     return f"queue:{{{realm}}}:*" if realm else "queue:{*}"
 
 

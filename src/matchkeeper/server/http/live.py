@@ -59,7 +59,7 @@ class Live:
     ) -> None:
         self.stop = stop
         self.most = most
-        """How many pages are open now."""
+        """How many pages may be open at once."""
         self.pages = 0
         self.made = 0
         """How many frames were made since the start."""
