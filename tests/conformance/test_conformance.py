@@ -181,7 +181,7 @@ def test_a_program_that_does_nothing_is_soon_told_so() -> None:
     assert held.pop(Point.LISTENS) is False
     assert set(held.values()) == {None}, "without it nothing else can be tried"
     assert "was not subscribed" in found["points"][0]["why"]
-    assert "Not kept: listens" in done.stderr
+    assert "Not kept: listens\n" in done.stderr
 
 
 def test_a_program_that_ends_at_once_is_told_with_what_it_wrote() -> None:

@@ -73,7 +73,7 @@ def conformance(
         show_json(_as_json(command, nights, seconds))
     else:
         _show(nights, seconds)
-    broken = [each.point for night in nights for each in night.findings if not each.kept]
+    broken = [each.point for night in nights for each in night.findings if each.kept is False]
     if broken:
         raise NotKeptError(
             f"Not kept: {', '.join(broken)}",
