@@ -102,19 +102,23 @@ def simulate(
             history.close()
             _end(loop)
     return Result(
-        verdict=judge(
-            history,
-            required=REQUIRED,
-            lifetimes=LIFETIMES,
-            several=given.matchmaking.allow_multiple_queues,
-            sizes={mode.queue.mode: mode.required_players for mode in given.modes()},
-            teams={mode.queue.mode: mode.team_size for mode in given.modes()},
-        ),
+        verdict=_judged(history, given),
         history=history,
         operations=tuple(network.operations),
         injected=dict(network.injected),
         defects=(*logged, *world.defects),
         simulated_seconds=loop.time(),
+    )
+
+
+def _judged(history: History, given: Settings) -> Verdict:
+    return judge(
+        history,
+        required=REQUIRED,
+        lifetimes=LIFETIMES,
+        several=given.matchmaking.allow_multiple_queues,
+        sizes={mode.queue.mode: mode.required_players for mode in given.modes()},
+        teams={mode.queue.mode: mode.team_size for mode in given.modes()},
     )
 
 

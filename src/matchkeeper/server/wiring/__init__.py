@@ -44,7 +44,6 @@ from matchkeeper.queue.stream_intake import StreamIntake
 from matchkeeper.queue.view import QueueView
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.server.lifecycle import MatchServer, Task
-from matchkeeper.server.redis_probe import RedisProbe
 from matchkeeper.server.watch import Watch, watch_lag
 from matchkeeper.server.wiring.intakes import intakes_for
 from matchkeeper.server.wiring.stores import (
@@ -203,15 +202,7 @@ class _Wiring:
         self._fill_queues(committed, rounds)
         self._events.on_recovery = self._wake_all
         claimers = RefusedClaimers(self._matchmaking, alerter=self._alerter, facts=self._facts)
-        handoffs = HandoffRequests(
-            self._modes,
-            runtime,
-            handoffs=stores.handoffs,
-            coordination=stores.coordination,
-            stream=stores.stream,
-            notices=self._notices,
-            settings=self._matchmaking,
-        )
+        handoffs = self._handoff_requests()
         intakes = intakes_for(
             settings,
             stores,
@@ -222,22 +213,15 @@ class _Wiring:
             notices=self._notices,
         )
         watches = watches_for(stores, runtime)
-        tasks = [
-            *watches.form.first(
-                *intakes.tasks(watches.clock),
-                Task(name="rounds", run=rounds.run),
-                Task(name="ticks", run=rounds.ticks),
-                Task(name="reaper", run=self._reaper(claimers, handoffs).run),
-                *self._looks(watches),
-                Task(name="handoff events", run=self._handoff_events(committed).run),
-            ),
-            Task(name="form", run=watches.form.run),
-            Task(name="redis probe", run=self._probe().run),
-            *(Task(name=name, run=run) for name, run in self._traces.loops().items()),
-            Task(name="lag", run=partial(watch_lag, runtime)),
-            Task(name="board", run=board.run, finishes=False),
-            Task(name="alerts", run=self._alerter.run, finishes=False),
-        ]
+        works = watches.form.first(
+            *intakes.tasks(watches.clock),
+            Task(name="rounds", run=rounds.run),
+            Task(name="ticks", run=rounds.ticks),
+            Task(name="reaper", run=self._reaper(claimers, handoffs).run),
+            *self._looks(watches),
+            Task(name="handoff events", run=self._handoff_events(committed).run),
+        )
+        tasks = [*works, *self._at_once(watches, board)]
         deadline = timedelta(seconds=settings.server.shutdown_deadline_seconds)
         return Context(
             settings=settings,
@@ -263,6 +247,19 @@ class _Wiring:
             watches=watches,
         )
 
+    def _at_once(self, watches: Watches, board: Board) -> list[Task]:
+        """The tasks that need not know the form of the state."""
+        stop = self._runtime.stop
+        probe = probe_for(self._settings, self._stores, events=self._events, stop=stop)
+        return [
+            Task(name="form", run=watches.form.run),
+            Task(name="redis probe", run=probe.run),
+            *(Task(name=name, run=run) for name, run in self._traces.loops().items()),
+            Task(name="lag", run=partial(watch_lag, self._runtime)),
+            Task(name="board", run=board.run, finishes=False),
+            Task(name="alerts", run=self._alerter.run, finishes=False),
+        ]
+
     def _looks(self, watches: Watches) -> list[Task]:
         """The tasks that look at Redis by themselves."""
         watch = Watch(
@@ -281,9 +278,16 @@ class _Wiring:
             *watches.tasks(),
         ]
 
-    def _probe(self) -> RedisProbe:
-        stop = self._runtime.stop
-        return probe_for(self._settings, self._stores, events=self._events, stop=stop)
+    def _handoff_requests(self) -> HandoffRequests:
+        return HandoffRequests(
+            self._modes,
+            self._runtime,
+            handoffs=self._stores.handoffs,
+            coordination=self._stores.coordination,
+            stream=self._stores.stream,
+            notices=self._notices,
+            settings=self._matchmaking,
+        )
 
     def _handoff_events(self, committed: CommittedMatches) -> HandoffEvents:
         # Metrics need only modes with claim handoff; traces follow all matches.
