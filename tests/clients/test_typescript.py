@@ -185,7 +185,8 @@ async def test_no_server_for_a_while(client: Path, valkey: RealServer, tmp_path:
             pod.wants("p1")
             await is_told(pod, "p1", "EnQueued")
         pod.wants("p2")
-        await asyncio.sleep(1.5)
+        async with Redis.from_url(valkey.url, decode_responses=True) as redis:
+            await wait_until(lambda: _requests(redis, 2), what="a request again, with no server")
         assert pod.was_told("p2") == []
         with serving(valkey.url, tmp_path) as server:
             await server.ready()
@@ -288,9 +289,10 @@ async def test_it_needs_no_right_but_those_of_a_game_server(client: Path, tmp_pa
         with serving(guard.url("matchkeeper"), tmp_path) as server:
             await server.ready()
             async with playing(client, guard.url("gameserver")) as pod:
-                for player in ("p1", "p2"):
-                    pod.wants(player)
-                    await wait_until(lambda p=player: bool(pod.was_told(p)))  # type: ignore[misc]
+                pod.wants("p1")
+                await is_told(pod, "p1", "EnQueued")
+                pod.wants("p2")
+                await is_told(pod, "p2", "EnQueued", "MatchFound")
                 await wait_until(lambda: len(pod.started) == 1, what="the match")
                 assert await pod.ended() == 0
         assert guard.denials() == []
@@ -333,7 +335,7 @@ async def test_what_it_writes_fits_the_schemas(client: Path, valkey: RealServer)
         async with outside(valkey.url) as wire, playing(client, valkey.url) as pod:
             pod.wants("p1", metadata={"mmr": 1}, request_id="r1")
             pod.wants("p2", "dequeue")
-            await wait_until(lambda: _kinds(redis, 3), what="a request again, too")
+            await wait_until(lambda: _requests(redis, 3), what="a request again, too")
             offer = {"match_id": "m", "game_mode": "Squad", "epoch": 1, "teams": []}
             await wire.redis.publish("battle:request", json.dumps(offer))
             await wait_until(lambda: _has_kind(redis, "handoff"), what="a claim")
@@ -346,7 +348,7 @@ async def test_what_it_writes_fits_the_schemas(client: Path, valkey: RealServer)
                     assert body["request_id"] == "r1"
 
 
-async def _kinds(redis: Redis, count: int) -> bool:
+async def _requests(redis: Redis, count: int) -> bool:
     return int(await redis.xlen(keys.requests())) >= count
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,95 +13,90 @@ import pytest
 from matchkeeper.client import GameServer
 from matchkeeper.store import keys
 from tests.conftest import RealServer, wait_until
-from tests.support.harness import Outside, outside, serving
+from tests.support.harness import Outside, Server, outside, serving
 
 
-async def _offer(wire: Outside) -> dict[str, Any]:
-    before = len(wire.offers)
-    for number in range(2):
-        await wire.enqueue(f"p{before}-{number}", "Squad")
-    await wait_until(lambda: len(wire.offers) > before, what="an offer")
-    return wire.offers[before]
+@asynccontextmanager
+async def _offered(url: str, folder: Path) -> AsyncIterator[tuple[Server, Outside, dict[str, Any]]]:
+    """A server, and a match of `p0` and `p1` that it offers."""
+    with serving(url, folder) as server:
+        await server.ready()
+        async with outside(url) as wire:
+            await wire.enqueue("p0", "Squad")
+            await wire.enqueue("p1", "Squad")
+            await wait_until(lambda: bool(wire.offers), what="an offer")
+            yield server, wire, wire.offers[0]
 
 
 async def test_a_match_is_claimed_and_started_by_messages(
     any_server: RealServer, tmp_path: Path
 ) -> None:
-    with serving(any_server.url, tmp_path) as server:
-        await server.ready()
-        async with outside(any_server.url) as wire:
-            offer = await _offer(wire)
-            await wire.hand("claim", offer)
-            await wire.is_handed("claim", "claimed")
-            await wire.hand("claim", offer, pod_id="pod-b", token="rival")
-            await wire.is_handed("rival", "already_claimed")
-            await wire.hand("confirm", offer)
-            await wire.is_handed("confirm", "started")
-            await wire.is_told("p0-0", "MatchFound")
-            assert wire.handed[0] == (
-                "pod:pod-a:match_result",
-                offer["match_id"],
-                {"kind": "claim", "epoch": 1, "token": "claim", "reply": "claimed"},
-            )
-            assert [channel for channel, _, came in wire.handed if came["token"] == "rival"] == [
-                "pod:pod-b:match_result"
-            ]
+    async with _offered(any_server.url, tmp_path) as (server, wire, offer):
+        await wire.hand("claim", offer)
+        await wire.is_handed("claim", "claimed")
+        await wire.hand("claim", offer, pod_id="pod-b", token="rival")
+        await wire.is_handed("rival", "already_claimed")
+        await wire.hand("confirm", offer)
+        await wire.is_handed("confirm", "started")
+        await wire.is_told("p0", "MatchFound")
+        assert wire.handed[0] == (
+            "pod:pod-a:match_result",
+            offer["match_id"],
+            {"kind": "claim", "epoch": 1, "token": "claim", "reply": "claimed"},
+        )
+        assert [channel for channel, _, came in wire.handed if came["token"] == "rival"] == [
+            "pod:pod-b:match_result"
+        ]
         told = 'matchkeeper_handoff_answers_total{kind="confirm",mode="Squad",reply="started"} 1.0'
         assert told in (await server.get("/metrics")).text
 
 
 @pytest.mark.parametrize("by_stream", [True, False])
 async def test_start_and_decline(valkey: RealServer, tmp_path: Path, by_stream: bool) -> None:
-    with serving(valkey.url, tmp_path) as server:
-        await server.ready()
-        async with outside(valkey.url) as wire:
+    async with _offered(valkey.url, tmp_path) as (_, wire, offer):
 
-            async def say(kind: str, offer: dict[str, Any]) -> None:
-                if not by_stream:
-                    await wire.hand(kind, offer)
-                    return
-                body = {"kind": kind, "pod_id": "pod-a", "token": kind} | {
-                    name: offer[name] for name in ("game_mode", "match_id", "epoch")
-                }
-                fields: Any = {"kind": "handoff", "body": json.dumps(body)}
-                await wire.redis.xadd(keys.requests(), fields)
+        async def say(kind: str, offer: dict[str, Any]) -> None:
+            if not by_stream:
+                await wire.hand(kind, offer)
+                return
+            body = {"kind": kind, "pod_id": "pod-a", "token": kind} | {
+                name: offer[name] for name in ("game_mode", "match_id", "epoch")
+            }
+            fields: Any = {"kind": "handoff", "body": json.dumps(body)}
+            await wire.redis.xadd(keys.requests(), fields)
 
-            offer = await _offer(wire)
-            await say("claim", offer)
-            await say("decline", offer)
-            await wire.is_handed("decline", "declined")
-            await wait_until(lambda: len(wire.offers) == 2, what="another offer")
-            assert (wire.offers[1]["match_id"], wire.offers[1]["epoch"]) == (offer["match_id"], 2)
-            await say("start", wire.offers[1])
-            await wire.is_handed("start", "started")
-            await wire.is_told("p0-1", "MatchFound")
-            assert await wire.redis.xlen(keys.requests()) == 0
+        await say("claim", offer)
+        await say("decline", offer)
+        await wire.is_handed("decline", "declined")
+        await wait_until(lambda: len(wire.offers) == 2, what="another offer")
+        assert (wire.offers[1]["match_id"], wire.offers[1]["epoch"]) == (offer["match_id"], 2)
+        await say("start", wire.offers[1])
+        await wire.is_handed("start", "started")
+        await wire.is_told("p1", "MatchFound")
+        assert await wire.redis.xlen(keys.requests()) == 0
 
 
 async def test_what_is_wrong_with_a_message_is_told_to_its_pod(
     valkey: RealServer, tmp_path: Path
 ) -> None:
-    with serving(valkey.url, tmp_path) as server:
-        await server.ready()
-        async with outside(valkey.url) as wire:
-            offer = await _offer(wire)
-            wrong: dict[str, dict[str, object]] = {
-                "unknown_match": {"match_id": "nowhere"},
-                "unknown_epoch": {"epoch": 7},
-                "invalid_game_mode": {"game_mode": "Chess"},
-                "invalid_message_format": {"epoch": "one"},
-            }
-            for reply, change in wrong.items():
-                await wire.hand("claim", offer, token=reply, **change)
-                await wire.is_handed(reply, reply)
-            await wire.redis.publish("match:handoff:request", '{"kind":"clam","pod_id":"pod-c"}')
-            await wait_until(lambda: wire.handed[-1][0] == "pod:pod-c:match_result")
-            assert "'clam'; write one of claim" in wire.handed[-1][2]["message"]
-            await wire.redis.xadd(keys.requests(), {"kind": "claim", "body": '{"pod_id":"pod-a"}'})
-            await wire.is_told("", "Error invalid_message_format")
-            assert "write enqueue, dequeue or handoff" in json.dumps(wire.answers[-1])
-            await wire.hand("start", offer)
-            await wire.is_handed("start", "started")
+    async with _offered(valkey.url, tmp_path) as (_, wire, offer):
+        wrong: dict[str, dict[str, object]] = {
+            "unknown_match": {"match_id": "nowhere"},
+            "unknown_epoch": {"epoch": 7},
+            "invalid_game_mode": {"game_mode": "Chess"},
+            "invalid_message_format": {"epoch": "one"},
+        }
+        for reply, change in wrong.items():
+            await wire.hand("claim", offer, token=reply, **change)
+            await wire.is_handed(reply, reply)
+        await wire.redis.publish("match:handoff:request", '{"kind":"clam","pod_id":"pod-c"}')
+        await wait_until(lambda: wire.handed[-1][0] == "pod:pod-c:match_result")
+        assert "'clam'; write one of claim" in wire.handed[-1][2]["message"]
+        await wire.redis.xadd(keys.requests(), {"kind": "claim", "body": '{"pod_id":"pod-a"}'})
+        await wire.is_told("", "Error invalid_message_format")
+        assert "write enqueue, dequeue or handoff" in json.dumps(wire.answers[-1])
+        await wire.hand("start", offer)
+        await wire.is_handed("start", "started")
 
 
 async def test_heartbeats_are_messages(valkey: RealServer, tmp_path: Path) -> None:
@@ -124,22 +121,19 @@ async def test_heartbeats_are_messages(valkey: RealServer, tmp_path: Path) -> No
 
 async def test_damaged_keys_stop_no_other_request(valkey: RealServer, tmp_path: Path) -> None:
     """A heartbeat and a claim meet keys that are not ours; players are queued all the same."""
-    with serving(valkey.url, tmp_path) as server:
-        await server.ready()
-        async with outside(valkey.url) as wire:
-            offer = await _offer(wire)
-            await wire.redis.rename("matched:{squad}", "kept")
-            await wire.redis.set("matched:{squad}", "not ours")
-            await wire.redis.set("pods", "not ours")
-            said = json.dumps({"kind": "heartbeat", "pod_id": "a"})
-            await wire.redis.publish("match:handoff:request", said)
-            await wire.hand("claim", offer)
-            await wire.enqueue("later", "Normal")
-            await wire.is_told("later", "EnQueued")
-            await wire.is_handed("claim", "internal_error")
-            await wire.redis.rename("kept", "matched:{squad}")
-            await wire.hand("claim", offer)
-            await wire.is_handed("claim", "claimed")
+    async with _offered(valkey.url, tmp_path) as (_, wire, offer):
+        await wire.redis.rename("matched:{squad}", "kept")
+        await wire.redis.set("matched:{squad}", "not ours")
+        await wire.redis.set("pods", "not ours")
+        said = json.dumps({"kind": "heartbeat", "pod_id": "a"})
+        await wire.redis.publish("match:handoff:request", said)
+        await wire.hand("claim", offer)
+        await wire.enqueue("later", "Normal")
+        await wire.is_told("later", "EnQueued")
+        await wire.is_handed("claim", "internal_error")
+        await wire.redis.rename("kept", "matched:{squad}")
+        await wire.hand("claim", offer)
+        await wire.is_handed("claim", "claimed")
 
 
 async def test_one_that_leaves_its_ids_used_up_stops_nobody(
@@ -218,28 +212,22 @@ async def test_players_are_told_where_they_play_and_each_the_own_secret(
 async def test_without_an_assignment_nothing_is_told_of_one(
     valkey: RealServer, tmp_path: Path
 ) -> None:
-    with serving(valkey.url, tmp_path) as server:
-        await server.ready()
-        async with outside(valkey.url) as wire:
-            offer = await _offer(wire)
-            await wire.hand("start", offer)
-            await wire.is_told("p0-0", "MatchFound")
-            (found,) = [a for _, a in wire.answers if "MatchFound" in a["result_type"]][:1]
-            assert not {"assignment", "secret"} & found["result_type"]["MatchFound"].keys()
+    async with _offered(valkey.url, tmp_path) as (_, wire, offer):
+        await wire.hand("start", offer)
+        await wire.is_told("p0", "MatchFound")
+        (found,) = [a for _, a in wire.answers if "MatchFound" in a["result_type"]][:1]
+        assert not {"assignment", "secret"} & found["result_type"]["MatchFound"].keys()
 
 
 async def test_an_assignment_goes_with_its_claim(valkey: RealServer, tmp_path: Path) -> None:
     """One that was refused, or of a claim that was given back, is told to nobody."""
-    with serving(valkey.url, tmp_path) as server:
-        await server.ready()
-        async with outside(valkey.url) as wire:
-            offer = await _offer(wire)
-            await wire.hand("claim", offer)
-            await wire.hand("confirm", offer, pod_id="b", token="b", assignment={"address": "b"})
-            await wire.is_handed("b", "already_claimed")
-            await wire.hand("confirm", offer, token="long", assignment={"address": "x" * 4096})
-            await wire.is_handed("long", "invalid_assignment")
-            await wire.hand("confirm", offer, assignment={"address": "a"})
-            await wire.is_told("p0-0", "MatchFound")
-            (found,) = [a for _, a in wire.answers if "MatchFound" in a["result_type"]][:1]
-            assert found["result_type"]["MatchFound"]["assignment"] == {"address": "a"}
+    async with _offered(valkey.url, tmp_path) as (_, wire, offer):
+        await wire.hand("claim", offer)
+        await wire.hand("confirm", offer, pod_id="b", token="b", assignment={"address": "b"})
+        await wire.is_handed("b", "already_claimed")
+        await wire.hand("confirm", offer, token="long", assignment={"address": "x" * 4096})
+        await wire.is_handed("long", "invalid_assignment")
+        await wire.hand("confirm", offer, assignment={"address": "a"})
+        await wire.is_told("p0", "MatchFound")
+        (found,) = [a for _, a in wire.answers if "MatchFound" in a["result_type"]][:1]
+        assert found["result_type"]["MatchFound"]["assignment"] == {"address": "a"}

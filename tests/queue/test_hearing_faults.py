@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 
 from matchkeeper.errors import StoreForbiddenError
 from matchkeeper.store import keys
-from matchkeeper.store.hearing import Message, MoveReply, Want
+from matchkeeper.store.hearing import Message, MoveReply, Position, Want
+from matchkeeper.store.stream import milliseconds_in
 from tests.conftest import RealServer, wait_until
 from tests.support.harness import Outside, outside
 from tests.support.intakes import hearing
@@ -20,6 +21,20 @@ from tests.support.stores import Stores, open_stores
 
 async def _holder(redis: Redis) -> str:
     return str(await redis.hget(keys.hearing(), "holder"))
+
+
+async def _passes_a_new_mark(redis: Redis) -> None:
+    """Returns once the holder has passed a mark that was made in the meantime: all who listen heard
+    it.
+    """
+    seconds, microseconds = await redis.time()
+    begun = seconds * 1000 + microseconds // 1000
+
+    async def passed() -> bool:
+        position = Position.parse(str(await redis.hget(keys.hearing(), "done")))
+        return position is not None and milliseconds_in(position.mark.rpartition(".")[2]) > begun
+
+    await wait_until(passed, what="a new mark passed")
 
 
 async def _cut_off(redis: Redis, server: str) -> None:
@@ -57,7 +72,7 @@ async def test_a_server_that_is_cut_off_leaves_the_lease_to_one_that_missed_noth
         names: list[str] = []
         for turn in range(4):
             await wait_until(lambda: one.listening and two.listening)
-            await asyncio.sleep(4.5)  # until the holder has passed a mark that both heard
+            await _passes_a_new_mark(wire.redis)
             holder = await _holder(wire.redis)
             for number in range(500):
                 names.append(f"{turn}-{number}")

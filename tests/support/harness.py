@@ -185,7 +185,8 @@ class Outside:
             "kind": kind, "pod_id": "pod-a", "game_mode": offer["game_mode"],
             "match_id": offer["match_id"], "epoch": offer["epoch"], "token": kind, **fields,
         }  # fmt: skip
-        await self.redis.publish("match:handoff:request", json.dumps(message))
+        channel = in_realm("match:handoff:request", self.realm)
+        await self.redis.publish(channel, json.dumps(message))
 
     def replies(self, token: str) -> list[str]:
         """What came of the messages with this token, in order."""
