@@ -51,14 +51,19 @@ async def put(redis: Redis, player: str, since: float, mmr: object) -> None:
     await redis.hset("metadata:{ranked}", player, json.dumps({"pod_id": "a", "mmr": mmr}))
 
 
+async def put_some(redis: Redis, count: int) -> None:
+    """Players p0, p1, and so on, who all have one rating."""
+    for number in range(count):
+        await put(redis, f"p{number}", 1_700_000_000 + number, 1500)
+
+
 def _rated(names: list[str], *, mmr: int) -> list[Any]:
     text = json.dumps({"pod_id": "a", "mmr": mmr})
     return [each for name in names for each in (name, text)]
 
 
 async def test_what_was_read_once_is_not_read_again(any_server: RealServer, redis: Redis) -> None:
-    for number in range(5):
-        await put(redis, f"p{number}", 1_700_000_000 + number, 1500)
+    await put_some(redis, 5)
     async with open_stores(any_server.url) as stores:
         view = view_of(stores)
         first = await view.read()
@@ -180,13 +185,12 @@ async def test_no_match_is_made_with_metadata_that_has_changed(
 async def test_a_long_queue_is_read_in_parts_to_its_end(
     any_server: RealServer, redis: Redis
 ) -> None:
-    for number in range(25):
-        await put(redis, f"p{number:02}", 1_700_000_000 + number, 1500)
+    await put_some(redis, 25)
     async with open_stores(any_server.url) as stores:
         view = view_of(stores, max_tickets=10)
         parts = [await view.read() for _ in range(3)]
     seen = [ticket.ticket_id for part in parts for ticket in part.tickets.values()]
-    assert seen == [f"p{number:02}" for number in range(25)]
+    assert seen == [f"p{number}" for number in range(25)]
     assert all(part.bound_hit for part in parts)
 
 
@@ -221,13 +225,12 @@ async def test_those_who_match_meet_although_many_stand_between_them(
 async def test_those_who_leave_behind_the_part_that_was_read_do_not_keep_it_from_moving_on(
     any_server: RealServer, redis: Redis
 ) -> None:
-    for number in range(12):
-        await put(redis, f"p{number:02}", 1_700_000_000 + number, 1500)
+    await put_some(redis, 12)
     async with open_stores(any_server.url) as stores:
         view = view_of(stores, max_tickets=4)
         await view.read()
         view.left(["p10", "p11", "q1", "q2"])
-        assert list((await view.read()).tickets) == [b"p04", b"p05", b"p06", b"p07"]
+        assert list((await view.read()).tickets) == [b"p4", b"p5", b"p6", b"p7"]
 
 
 async def test_what_it_knows_of_those_who_left_is_forgotten(any_server: RealServer) -> None:
@@ -241,8 +244,7 @@ async def test_what_it_knows_of_those_who_left_is_forgotten(any_server: RealServ
 async def test_who_moved_up_when_those_in_front_were_matched_is_not_passed_over(
     any_server: RealServer, redis: Redis
 ) -> None:
-    for number in range(10):
-        await put(redis, f"p{number}", 1_700_000_000 + number, 1500)
+    await put_some(redis, 10)
     async with open_stores(any_server.url) as stores:
         view = view_of(stores, max_tickets=4)
         first = await view.read()
@@ -255,8 +257,7 @@ async def test_who_moved_up_when_those_in_front_were_matched_is_not_passed_over(
 async def test_a_queue_that_has_become_short_is_read_from_its_front(
     any_server: RealServer, redis: Redis
 ) -> None:
-    for number in range(10):
-        await put(redis, f"p{number}", 1_700_000_000 + number, 1500)
+    await put_some(redis, 10)
     async with open_stores(any_server.url) as stores:
         view = view_of(stores, max_tickets=4)
         await view.read()
@@ -340,8 +341,7 @@ async def test_a_queue_shorter_than_a_match_may_hold_one_where_parties_wait(
 async def test_whether_parties_wait_is_known_for_as_long_as_they_do(
     any_server: RealServer, redis: Redis
 ) -> None:
-    for number in range(3):
-        await put(redis, f"p{number}", 1_700_000_000 + number, 1500)
+    await put_some(redis, 3)
     async with open_stores(any_server.url) as stores:
         view = view_of(stores, scan_every=timedelta(0))
         assert not (await view.read()).has_parties

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -11,12 +10,12 @@ from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.ticket import Poison, PoisonedTicket, Ticket
+from matchkeeper.domain.ticket import Poison, PoisonedTicket
 from matchkeeper.store.asked import Reply, party_in
 from matchkeeper.store.given_back import GivenBack, When
 from matchkeeper.store.matches import NewMatch
 from matchkeeper.wire.handed import HandoffReply
-from tests.conftest import RealServer
+from tests.support.parties import index_of, pending_duos, to_match
 from tests.support.stores import (
     CHANNEL,
     DUOS,
@@ -26,28 +25,9 @@ from tests.support.stores import (
     dequeue_request,
     enqueue_request,
     heard,
-    open_stores,
     party_request,
     token,
 )
-
-
-@pytest.fixture
-async def stores(any_server: RealServer) -> AsyncIterator[Stores]:
-    async with open_stores(any_server.url) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def listener(redis: Redis) -> AsyncIterator[None]:
-    async with redis.pubsub() as pubsub:
-        await pubsub.subscribe(CHANNEL)
-        await pubsub.get_message(timeout=1)
-        yield
-
-
-async def _index(redis: Redis) -> dict[str, str]:
-    return {str(player): str(place) for player, place in (await redis.hgetall("parties")).items()}
 
 
 async def _leave(stores: Stores, party_id: str, mode: GameMode = DUOS) -> Reply:
@@ -56,21 +36,14 @@ async def _leave(stores: Stores, party_id: str, mode: GameMode = DUOS) -> Reply:
     return outcome.reply
 
 
-async def _to_match(stores: Stores, mode: GameMode = DUOS) -> tuple[list[Ticket], list[str]]:
-    """What a round would match, and why it sets the rest aside."""
-    scan = await stores.tickets.scan(mode.queue, start=0, count=100)
-    found = await stores.tickets.to_match(mode, scan.places)
-    return list(found.tickets), [each.reason for each in found.poisoned]
-
-
 async def test_a_party_is_one_ticket_and_its_players_are_in_the_index(
     stores: Stores, redis: Redis
 ) -> None:
     done = await stores.enqueue_party("P", "a", "b")
     assert done.reply is Reply.QUEUED
     assert await redis.zrange("queue:{duos}", 0, -1) == ["P"]
-    assert await _index(redis) == {"a": "duos P", "b": "duos P"}
-    (ticket,), poisoned = await _to_match(stores)
+    assert await index_of(redis) == {"a": "duos P", "b": "duos P"}
+    (ticket,), poisoned = await to_match(stores)
     assert [(each.player_id, each.pod_id) for each in ticket.members] == [("a", "a"), ("b", "b")]
     assert (ticket.is_party, ticket.party_id, poisoned) == (True, "P", [])
 
@@ -86,7 +59,7 @@ async def test_who_is_in_a_party_is_nowhere_else(stores: Stores, redis: Redis) -
     again = await stores.enqueue_party("P", "a", "b")
     assert again.reply is Reply.ALREADY_IN_QUEUE
     assert await redis.keys("queue:*") == ["queue:{duos}"]
-    assert await _index(redis) == {"a": "duos P", "b": "duos P"}, "nobody of Q was entered"
+    assert await index_of(redis) == {"a": "duos P", "b": "duos P"}, "nobody of Q was entered"
 
 
 @pytest.mark.parametrize("where", [DUOS, NORMAL], ids=["here", "in another mode"])
@@ -98,7 +71,7 @@ async def test_a_party_is_refused_whole_where_one_of_it_waits_alone(
     here = where is DUOS
     assert done.reply is (Reply.ALREADY_IN_QUEUE if here else Reply.IN_OTHER_QUEUE)
     assert done.detail == ("b\n" if here else "b\nnormal")
-    assert await _index(redis) == {}
+    assert await index_of(redis) == {}
     assert (await stores.enqueue("a", DUOS)).reply is Reply.QUEUED
 
 
@@ -145,7 +118,7 @@ async def test_who_leaves_takes_the_ticket_out(stores: Stores, redis: Redis, by:
         assert (outcome.ticket_id, outcome.players) == ("P", 2)
     assert await redis.zrange("queue:{duos}", 0, -1) == ["Q"]
     assert await redis.hkeys("metadata:{duos}") == ["Q"]
-    assert await _index(redis) == {"c": "duos Q", "d": "duos Q"}
+    assert await index_of(redis) == {"c": "duos Q", "d": "duos Q"}
     assert (await stores.dequeue("b", DUOS)).reply is Reply.NOT_IN_QUEUE
     assert (await stores.enqueue("b", DUOS)).reply is Reply.QUEUED
 
@@ -159,12 +132,12 @@ async def test_a_party_of_another_mode_is_not_in_this_queue(stores: Stores, redi
 async def test_what_expires_or_is_set_aside_frees_all_players(stores: Stores, redis: Redis) -> None:
     await stores.enqueue_party("P", "a", "b")
     await stores.enqueue_party("Q", "c", "d")
-    expired, bad = (await _to_match(stores))[0]
+    expired, bad = (await to_match(stores))[0]
     gone = await stores.tickets.expire(
         DUOS.queue, [expired], token=token(), max_wait=timedelta(seconds=0)
     )
     assert gone == {"P"}
-    assert await _index(redis) == {"c": "duos Q", "d": "duos Q"}
+    assert await index_of(redis) == {"c": "duos Q", "d": "duos Q"}
     poisoned = PoisonedTicket(
         ticket_id="Q",
         enqueued_at=bad.enqueued_at,
@@ -176,18 +149,12 @@ async def test_what_expires_or_is_set_aside_frees_all_players(stores: Stores, re
     assert await stores.tickets.set_aside(
         DUOS.queue, [poisoned], token=token(), kept=10, raw_limit=100
     ) == {"Q"}
-    assert await _index(redis) == {}
+    assert await index_of(redis) == {}
     happened = await stores.history.of_player("d", limit=10)
     assert [each.what for each in happened] == ["set_aside", "queued"]
     assert [each.what for each in await stores.history.of_player("a", limit=10)] == [
         "expired", "queued",
     ]  # fmt: skip
-
-
-async def _pending(stores: Stores) -> NewMatch:
-    match = await stores.new_match(DUOS)
-    assert await stores.commit(DUOS, match) == ["committed"]
-    return match
 
 
 async def _give_back(stores: Stores, match: NewMatch, when: When = When.NOW) -> GivenBack:
@@ -206,12 +173,12 @@ async def test_a_party_goes_back_with_its_place_and_stays_in_the_index(
     for player in ("c", "d"):
         await stores.enqueue(player, DUOS)
     before = await redis.zrange("queue:{duos}", 0, -1, withscores=True)
-    match = await _pending(stores)
+    match = await pending_duos(stores)
     assert (await stores.enqueue("a", NORMAL)).detail == "duos P", "while the match is pending"
     assert (await stores.enqueue_party("P", "a", "b")).reply is Reply.MATCH_PENDING
     assert (await _give_back(stores, match)).put_back == 4
     assert await redis.zrange("queue:{duos}", 0, -1, withscores=True) == before
-    assert await _index(redis) == {"a": "duos P", "b": "duos P"}
+    assert await index_of(redis) == {"a": "duos P", "b": "duos P"}
     assert await stores.commit(DUOS, await stores.new_match(DUOS)) == ["committed"]
 
 
@@ -222,7 +189,7 @@ async def test_who_leaves_while_a_match_is_pending_takes_the_whole_party_along(
 ) -> None:
     await stores.enqueue_party("P", "a", "b")
     await stores.enqueue_party("Q", "c", "d")
-    match = await _pending(stores)
+    match = await pending_duos(stores)
     left = await stores.dequeue(by, DUOS)
     assert (left.reply, left.detail) == (Reply.MATCH_PENDING, match.match_id)
     back = await _give_back(stores, match)
@@ -230,7 +197,7 @@ async def test_who_leaves_while_a_match_is_pending_takes_the_whole_party_along(
     assert (gone.ticket_id, gone.party_id, gone.by) == ("P", "P", "b" if by == "b" else None)
     assert [each.player_id for each in gone.members] == ["a", "b"]
     assert await redis.zrange("queue:{duos}", 0, -1) == ["Q"]
-    assert await _index(redis) == {"c": "duos Q", "d": "duos Q"}
+    assert await index_of(redis) == {"c": "duos Q", "d": "duos Q"}
     assert await redis.exists("leaving:{duos}", "matched:{duos}") == 0
 
 
@@ -240,7 +207,7 @@ async def test_a_started_match_frees_its_players_and_forgets_who_wanted_to_leave
 ) -> None:
     await stores.enqueue_party("P", "a", "b")
     await stores.enqueue_party("Q", "c", "d")
-    match = await _pending(stores)
+    match = await pending_duos(stores)
     assert (await stores.dequeue("c", DUOS)).reply is Reply.MATCH_PENDING
     started = await stores.hand("start", match.match_id, mode=DUOS)
     assert started is HandoffReply.STARTED
@@ -253,7 +220,7 @@ async def test_a_started_match_frees_its_players_and_forgets_who_wanted_to_leave
 async def test_an_announced_match_frees_its_players_at_once(stores: Stores, redis: Redis) -> None:
     await stores.enqueue_party("P", "a", "b", mode=NORMAL)
     assert await stores.commit(NORMAL, await stores.new_match(NORMAL)) == ["committed"]
-    assert await _index(redis) == {}
+    assert await index_of(redis) == {}
 
 
 async def test_an_offer_has_what_each_player_of_a_party_has(stores: Stores, redis: Redis) -> None:
@@ -263,7 +230,7 @@ async def test_an_offer_has_what_each_player_of_a_party_has(stores: Stores, redi
     async with redis.pubsub() as pubsub:
         await pubsub.subscribe(CHANNEL)
         await pubsub.get_message(timeout=1)
-        await _pending(stores)
+        await pending_duos(stores)
         message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=2)
     assert message is not None
     seats = [one for team in json.loads(message["data"])["teams"] for one in team]
@@ -284,8 +251,8 @@ async def test_a_party_that_is_not_wholly_in_the_index_is_in_no_match(
     match = await stores.new_match(DUOS)
     await redis.hdel("parties", "b")
     assert await stores.commit(DUOS, match) == ["stale"]
-    await _to_match(stores)
-    assert await _index(redis) == dict.fromkeys("ab", "duos P") | dict.fromkeys("cd", "duos Q")
+    await to_match(stores)
+    assert await index_of(redis) == dict.fromkeys("ab", "duos P") | dict.fromkeys("cd", "duos Q")
     assert await stores.commit(DUOS, match) == ["committed"]
 
 
@@ -293,7 +260,7 @@ async def test_a_dead_letter_of_a_party_goes_back_only_if_all_are_free(
     stores: Stores, redis: Redis
 ) -> None:
     await stores.enqueue_party("P", "a", "b")
-    (ticket,), _ = await _to_match(stores)
+    (ticket,), _ = await to_match(stores)
     text = str(await redis.hget("metadata:{duos}", "P"))
     poisoned = PoisonedTicket(
         ticket_id="P",
@@ -312,4 +279,4 @@ async def test_a_dead_letter_of_a_party_goes_back_only_if_all_are_free(
     await stores.dequeue("b", NORMAL)
     await stores.dead_letters.requeue(DUOS.queue, letter.entry_id, metadata="", token=token())
     assert await redis.zscore("queue:{duos}", "P") == ticket.enqueued_at
-    assert await _index(redis) == {"a": "duos P", "b": "duos P"}
+    assert await index_of(redis) == {"a": "duos P", "b": "duos P"}

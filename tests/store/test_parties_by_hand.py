@@ -3,38 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
 
-from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.ticket import Ticket
 from matchkeeper.store.asked import Reply
-from tests.conftest import RealServer
+from tests.support.parties import index_of, to_match
 from tests.support.stores import (
     DUOS,
     NORMAL,
     Stores,
-    open_stores,
 )
-
-
-@pytest.fixture
-async def stores(any_server: RealServer) -> AsyncIterator[Stores]:
-    async with open_stores(any_server.url) as opened:
-        yield opened
-
-
-async def _index(redis: Redis) -> dict[str, str]:
-    return {str(player): str(place) for player, place in (await redis.hgetall("parties")).items()}
-
-
-async def _to_match(stores: Stores, mode: GameMode = DUOS) -> tuple[list[Ticket], list[str]]:
-    """What a round would match, and why it sets the rest aside."""
-    scan = await stores.tickets.scan(mode.queue, start=0, count=100)
-    found = await stores.tickets.to_match(mode, scan.places)
-    return list(found.tickets), [each.reason for each in found.poisoned]
 
 
 async def test_a_party_put_there_by_hand_is_entered_when_it_is_read(
@@ -42,10 +21,10 @@ async def test_a_party_put_there_by_hand_is_entered_when_it_is_read(
 ) -> None:
     await redis.set("metadata:H", json.dumps({"pod_id": "pod", "players": [{"player_id": "a"}]}))
     await redis.zadd("queue:{duos}", {"H": 5})
-    (ticket,), poisoned = await _to_match(stores)
+    (ticket,), poisoned = await to_match(stores)
     assert (ticket.party_id, ticket.hand_made, poisoned) == ("H", False, [])
     assert [(each.player_id, each.pod_id) for each in ticket.members] == [("a", "pod")]
-    assert await _index(redis) == {"a": "duos H"}
+    assert await index_of(redis) == {"a": "duos H"}
     assert await redis.exists("metadata:H") == 0
     assert (await stores.enqueue("a", NORMAL)).detail == "duos H"
     assert (await stores.dequeue("a", DUOS)).reply is Reply.DEQUEUED
@@ -72,11 +51,11 @@ async def test_what_was_put_there_by_hand_and_is_there_twice_is_set_aside(
     text = json.dumps({"pod_id": "pod", "players": [{"player_id": "a"}, {"player_id": "b"}]})
     await redis.set("metadata:H", text)
     await redis.zadd("queue:{duos}", {"H": 9e9})
-    tickets, poisoned = await _to_match(stores)
+    tickets, poisoned = await to_match(stores)
     assert ([each.ticket_id for each in tickets], poisoned) == (
         [] if first == "elsewhere" else ["a" if first == "alone" else "P"], [why],
     )  # fmt: skip
-    assert "b" not in await _index(redis)
+    assert "b" not in await index_of(redis)
 
 
 async def test_a_lone_player_put_there_by_hand_who_is_in_a_party_is_set_aside(
@@ -85,7 +64,7 @@ async def test_a_lone_player_put_there_by_hand_who_is_in_a_party_is_set_aside(
     await stores.enqueue_party("P", "a", "b")
     await redis.set("metadata:b", '{"pod_id":"pod"}')
     await redis.zadd("queue:{normal}", {"b": 9e9})
-    tickets, poisoned = await _to_match(stores, NORMAL)
+    tickets, poisoned = await to_match(stores, NORMAL)
     assert (tickets, poisoned) == ([], ["b is a player in party P of duos"])
 
 
@@ -95,10 +74,10 @@ async def test_a_party_that_was_changed_by_hand_is_entered_anew(
     await stores.enqueue_party("P", "a", "b")
     text = json.dumps({"pod_id": "pod", "players": [{"player_id": "a"}, {"player_id": "c"}]})
     await redis.hset("metadata:{duos}", "P", text)
-    await _to_match(stores)
-    assert (await _index(redis))["c"] == "duos P"
+    await to_match(stores)
+    assert (await index_of(redis))["c"] == "duos P"
     assert await stores.tickets.parties.sweep() == 1
-    assert await _index(redis) == {"a": "duos P", "c": "duos P"}
+    assert await index_of(redis) == {"a": "duos P", "c": "duos P"}
 
 
 async def test_what_is_left_of_a_party_that_was_taken_out_by_hand_refuses_nobody(
@@ -109,7 +88,7 @@ async def test_what_is_left_of_a_party_that_was_taken_out_by_hand_refuses_nobody
     assert (await stores.enqueue("a", NORMAL)).reply is Reply.QUEUED
     assert (await stores.enqueue_party("Q", "b", "c")).reply is Reply.QUEUED
     assert await stores.tickets.parties.sweep() == 1
-    assert await _index(redis) == {"b": "duos Q", "c": "duos Q"}
+    assert await index_of(redis) == {"b": "duos Q", "c": "duos Q"}
 
 
 async def test_an_index_of_another_type_stops_nobody_who_is_alone(
@@ -120,6 +99,6 @@ async def test_an_index_of_another_type_stops_nobody_who_is_alone(
     text = json.dumps({"pod_id": "pod", "players": [{"player_id": "x"}]})
     await redis.hset("metadata:{duos}", "H", text)
     await redis.zadd("queue:{duos}", {"H": 5})
-    assert [each.ticket_id for each in (await _to_match(stores))[0]] == ["a"], "the party waits"
+    assert [each.ticket_id for each in (await to_match(stores))[0]] == ["a"], "the party waits"
     assert (await stores.dequeue("a", DUOS)).reply is Reply.DEQUEUED
     assert await stores.tickets.parties.sweep() == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -10,12 +9,11 @@ from redis.asyncio import Redis
 
 from matchkeeper.store import keys
 from matchkeeper.store.asked import Reply
-from matchkeeper.store.matches import NewMatch
 from matchkeeper.store.stream import Entry
 from matchkeeper.wire.requests import RequestKind
 from tests.conftest import RealServer
+from tests.support.parties import index_of, pending_duos
 from tests.support.stores import (
-    CHANNEL,
     DUOS,
     NORMAL,
     Stores,
@@ -25,30 +23,6 @@ from tests.support.stores import (
     open_stores,
     party_request,
 )
-
-
-@pytest.fixture
-async def stores(any_server: RealServer) -> AsyncIterator[Stores]:
-    async with open_stores(any_server.url) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def listener(redis: Redis) -> AsyncIterator[None]:
-    async with redis.pubsub() as pubsub:
-        await pubsub.subscribe(CHANNEL)
-        await pubsub.get_message(timeout=1)
-        yield
-
-
-async def _index(redis: Redis) -> dict[str, str]:
-    return {str(player): str(place) for player, place in (await redis.hgetall("parties")).items()}
-
-
-async def _pending(stores: Stores) -> NewMatch:
-    match = await stores.new_match(DUOS)
-    assert await stores.commit(DUOS, match) == ["committed"]
-    return match
 
 
 async def _entries(stores: Stores, count: int) -> list[Entry]:
@@ -81,7 +55,7 @@ async def test_a_late_party_does_nothing_after_one_of_it_has_left(
     assert outcome.reply is Reply.NOT_IN_QUEUE
     done = await stores.enqueue_party("P", "a", "b", entry=late)
     assert (done.reply, done.detail) == (Reply.OVERTAKEN_BY, "b")
-    assert await _index(redis) == {}
+    assert await index_of(redis) == {}
 
 
 @pytest.mark.parametrize("kind", list(RequestKind))
@@ -127,7 +101,7 @@ async def test_where_players_may_wait_in_several_queues_a_party_may_not(
         assert (await stores.enqueue_party("P", "a", "b", entry=newer)).reply is Reply.QUEUED
         assert (await stores.enqueue("b", NORMAL)).reply is Reply.IN_PARTY
         await stores.enqueue_party("Q", "c", "d")
-        await _pending(stores)
+        await pending_duos(stores)
         assert sorted(await redis.keys("latest:{}:*")) == [f"latest:{{}}:{one}" for one in "abcd"]
         await redis.delete("matched:{duos}", "parties")
         alone = heard(enqueue_request("d", NORMAL, request_id="r"), entry=late)

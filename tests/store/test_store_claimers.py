@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from redis.asyncio import Redis
-from redis.asyncio.client import PubSub
 
 from matchkeeper.store.claimers import Claimer
 from matchkeeper.store.matches import NewMatch
 from matchkeeper.wire.handed import HandoffReply
-from tests.conftest import RealServer, wait_until
-from tests.support.stores import CHANNEL, CLAIMED, SETTINGS, Stores, open_stores, token
+from tests.conftest import wait_until
+from tests.support.stores import CLAIMED, SETTINGS, Stores, token
 
 KEY = "claimers:{squad}"
-
-
-@pytest.fixture
-async def stores(any_server: RealServer) -> AsyncIterator[Stores]:
-    async with open_stores(any_server.url) as opened:
-        yield opened
-
-
-@pytest.fixture(autouse=True)
-async def heard(redis: Redis) -> AsyncIterator[PubSub]:
-    async with redis.pubsub() as pubsub:
-        await pubsub.subscribe(CHANNEL)
-        await pubsub.get_message(timeout=1)
-        yield pubsub
+pytestmark = pytest.mark.usefixtures("listener")
 
 
 async def offered(stores: Stores, *, lease: float = 10) -> NewMatch:

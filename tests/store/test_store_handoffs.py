@@ -14,16 +14,10 @@ from matchkeeper.store.handoffs import Came, Handed, Handoffs
 from matchkeeper.store.stream import Entry
 from matchkeeper.wire.handed import HandoffReply
 from tests.conftest import RealServer
-from tests.support.stores import CHANNEL, CLAIMED, Stores, handed, open_stores, token
+from tests.support.stores import CHANNEL, CLAIMED, Stores, handed, token
 
 R = HandoffReply
 ANSWERS = "pod:pod-x:match_result"
-
-
-@pytest.fixture
-async def stores(any_server: RealServer) -> AsyncIterator[Stores]:
-    async with open_stores(any_server.url) as opened:
-        yield opened
 
 
 @pytest.fixture(autouse=True)

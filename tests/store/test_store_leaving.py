@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -15,15 +14,6 @@ from matchkeeper.store.matches import NewMatch
 from matchkeeper.store.pending import PendingMatch
 from tests.conftest import RealServer
 from tests.support.stores import CHANNEL, CLAIMED, RANKED, SETTINGS, Stores, open_stores, token
-
-
-@pytest.fixture
-async def listener(redis: Redis) -> AsyncIterator[None]:
-    """Somebody who hears battle requests, so that matches can be made."""
-    async with redis.pubsub() as pubsub:
-        await pubsub.subscribe(CHANNEL)
-        await pubsub.get_message(timeout=1)
-        yield
 
 
 async def _pending(stores: Stores) -> NewMatch:

@@ -18,7 +18,7 @@ from matchkeeper.store.given_back import When
 from matchkeeper.store.matches import NewMatch
 from matchkeeper.store.pending import PendingMatch
 from matchkeeper.wire.handed import HandoffReply
-from tests.conftest import RealServer, wait_until
+from tests.conftest import wait_until
 from tests.support.stores import (
     CHANNEL,
     CLAIMED,
@@ -26,15 +26,8 @@ from tests.support.stores import (
     RANKED,
     SETTINGS,
     Stores,
-    open_stores,
     token,
 )
-
-
-@pytest.fixture
-async def stores(any_server: RealServer) -> AsyncIterator[Stores]:
-    async with open_stores(any_server.url) as opened:
-        yield opened
 
 
 @pytest.fixture
