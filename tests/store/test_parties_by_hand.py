@@ -102,3 +102,27 @@ async def test_an_index_of_another_type_stops_nobody_who_is_alone(
     assert [each.ticket_id for each in (await to_match(stores))[0]] == ["a"], "the party waits"
     assert (await stores.dequeue("a", DUOS)).reply is Reply.DEQUEUED
     assert await stores.tickets.parties.sweep() == 0
+
+
+@pytest.mark.parametrize("players", [[], [{"player_id": 5}], {"a": 1}])
+async def test_a_party_of_nobody_leaves_as_a_lone_player_does(
+    stores: Stores, redis: Redis, players: object
+) -> None:
+    await redis.set("metadata:H", json.dumps({"pod_id": "pod", "players": players}))
+    await redis.zadd("queue:{duos}", {"H": 5})
+    left = await stores.dequeue("H", DUOS)
+    assert (left.reply, left.detail, left.ticket_id, left.players) == (
+        Reply.DEQUEUED, "pod", "H", 1,
+    )  # fmt: skip
+    assert await redis.zcard("queue:{duos}") == 0
+
+
+async def test_metadata_of_another_type_does_not_end_the_sweep(
+    stores: Stores, redis: Redis
+) -> None:
+    await stores.enqueue_party("P", "a", "b")
+    await stores.enqueue_party("Q", "c", "d", mode=NORMAL)
+    await redis.zrem("queue:{duos}", "P")
+    await redis.set("metadata:{normal}", "somebody else's")
+    assert await stores.tickets.parties.sweep() == 2
+    assert await index_of(redis) == {"c": "normal Q", "d": "normal Q"}

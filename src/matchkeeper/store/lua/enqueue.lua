@@ -88,7 +88,7 @@ local function is_party_waiting(id)
   for _, each in ipairs(together) do
     if each[1] == id then return true end
   end
-  return players_in(redis.call('HGET', metadata, id) or nil) ~= nil
+  return players_in(redis.call('HGET', metadata, id)) ~= nil
 end
 
 local function why_not_alone(player)

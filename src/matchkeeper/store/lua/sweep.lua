@@ -13,7 +13,7 @@ for i = 1, entries_count do
     local _, party = parts_of(held)
     local waits = party and type(redis.pcall('ZSCORE', KEYS[queue_of + i], party)) == 'string'
     local is_there = waits or party and type(redis.pcall('HGET', KEYS[matched + i], party)) == 'string'
-    local players = waits and players_in(redis.pcall('HGET', KEYS[metadata + i], party) or nil)
+    local players = waits and players_in(redis.pcall('HGET', KEYS[metadata + i], party))
     if players then
       is_there = false
       for _, each in ipairs(players) do is_there = is_there or each[1] == player end

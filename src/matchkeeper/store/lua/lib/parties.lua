@@ -16,9 +16,9 @@ local function parts_of(place)
   return string.match(place, '^(%S+) (.+)$')
 end
 
--- The players of a party, as tables {player, pod}; nil where the text is that of a lone player, or of nobody.
+-- The players of a party, as tables {player, pod}; nil where the text is that of a lone player, or names nobody.
 local function players_in(text)
-  if not text or not string.find(text, '"players"', 1, true) then return nil end
+  if type(text) ~= 'string' or not string.find(text, '"players"', 1, true) then return nil end
   local readable, fields = pcall(cjson.decode, text)
   if not readable or type(fields) ~= 'table' or type(fields.players) ~= 'table' then return nil end
   local found = {}
@@ -27,7 +27,7 @@ local function players_in(text)
     local pod = id and (type(each.pod_id) == 'string' and each.pod_id or fields.pod_id)
     if type(id) == 'string' then found[#found + 1] = {id, type(pod) == 'string' and pod or ''} end
   end
-  return found
+  return found[1] and found
 end
 
 local function ids_of(players)
