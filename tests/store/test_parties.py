@@ -183,6 +183,20 @@ async def test_a_party_goes_back_with_its_place_and_stays_in_the_index(
 
 
 @pytest.mark.usefixtures("listener")
+async def test_who_is_in_a_match_is_read_from_its_tickets_when_it_is_given_back(
+    stores: Stores, redis: Redis
+) -> None:
+    await stores.enqueue_party("P", "a", "b")
+    await stores.enqueue_party("Q", "c", "d")
+    match = await pending_duos(stores)
+    await redis.hset(f"match:{{duos}}:{match.match_id}", "ids", "damaged")
+    assert (await stores.dequeue("b", DUOS)).reply is Reply.MATCH_PENDING
+    back = await _give_back(stores, match)
+    assert (back.put_back, [each.by for each in back.left]) == (2, ["b"])
+    assert await redis.zrange("queue:{duos}", 0, -1) == ["Q"]
+
+
+@pytest.mark.usefixtures("listener")
 @pytest.mark.parametrize("by", ["b", "P"], ids=["by a player", "by the party"])
 async def test_who_leaves_while_a_match_is_pending_takes_the_whole_party_along(
     stores: Stores, redis: Redis, by: str

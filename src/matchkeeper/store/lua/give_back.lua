@@ -20,7 +20,7 @@ if answer then return answer end
 threshold = bounded('leases in a row', threshold, 1, 1e4)
 refused_seconds = bounded('refused for', refused_seconds, 0, DAY)
 longest_seconds = bounded('refused for', longest_seconds, 0, DAY)
-local held = redis.call('HMGET', match, 'state', 'epoch', 'tickets', 'elsewhere', 'claimed_by', 'lease', 'ids')
+local held = redis.call('HMGET', match, 'state', 'epoch', 'tickets', 'elsewhere', 'claimed_by', 'lease')
 local deadline = redis.call('ZSCORE', pending, match_id)
 if (held[1] ~= 'offered' and held[1] ~= 'claimed') or held[2] ~= epoch or not deadline then
   return {'gone', 0, {}}
@@ -53,12 +53,7 @@ end
 
 local back, left, marks = 0, {}, {}
 
--- The players of the parties among the tickets: ticket -> players.
-local players_of, _, together = {}, cmsgpack.unpack(held[7] or cmsgpack.pack({}))
-for _, each in ipairs(together or {}) do
-  local _, party = parts_of(each[1])
-  players_of[party] = each[2]
-end
+local players_of = {} -- ticket of a party -> its players
 
 -- Who of a ticket asked to leave this queue; empty where the ticket itself leaves.
 local function leaver(id, to)
@@ -84,6 +79,8 @@ end
 local _, ids, scores, texts = unpack(cmsgpack.unpack(held[3]))
 local is_readable, elsewhere = pcall(cmsgpack.unpack, held[4] or '')
 for i, id in ipairs(ids) do
+  local players = players_in(texts[i])
+  players_of[id] = players and ids_of(players)
   marks[id] = redis.call('HGET', leaving, id)
   for _, player in ipairs(players_of[id] or {}) do marks[player] = redis.call('HGET', leaving, player) end
   back = back + put_back(mode, queue, metadata, id, scores[i], texts[i])
