@@ -15,16 +15,19 @@ from matchkeeper.store.asked import Reply, party_in
 from matchkeeper.store.given_back import GivenBack, When
 from matchkeeper.store.matches import NewMatch
 from matchkeeper.wire.handed import HandoffReply
+from tests.conftest import RealServer
 from tests.support.parties import index_of, pending_duos, to_match
 from tests.support.stores import (
     CHANNEL,
     DUOS,
     NORMAL,
+    RANKED,
     SETTINGS,
     Stores,
     dequeue_request,
     enqueue_request,
     heard,
+    open_stores,
     party_request,
     token,
 )
@@ -83,6 +86,19 @@ async def test_players_and_parties_share_their_ids(stores: Stores) -> None:
     assert (await stores.enqueue_party("a", "c", "d")).reply is Reply.ID_IN_USE
     assert (await stores.enqueue_party("P", "a", "c")).reply is Reply.ID_IN_USE
     assert (await stores.enqueue_party("Q", "P", "d")).detail == "P\n", "a party is no player"
+
+
+@pytest.mark.parametrize("several", [False, True], ids=["one queue", "several queues"])
+async def test_a_player_has_no_id_of_a_party_that_waits_in_another_queue(
+    any_server: RealServer, redis: Redis, several: bool
+) -> None:
+    async with open_stores(any_server.url, several_queues=several) as stores:
+        await stores.enqueue_party("P", "a", "b")
+        assert (await stores.enqueue("P", NORMAL)).reply is Reply.ID_IN_USE
+        assert (await stores.enqueue("x", NORMAL)).reply is Reply.QUEUED
+        elsewhere = await stores.enqueue("x", RANKED)
+        assert elsewhere.reply is (Reply.QUEUED if several else Reply.IN_OTHER_QUEUE)
+    assert await redis.zrange("queue:{normal}", 0, -1) == ["x"]
 
 
 async def test_of_one_batch_the_first_of_two_parties_has_the_player(

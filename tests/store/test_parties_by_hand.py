@@ -126,3 +126,17 @@ async def test_metadata_of_another_type_does_not_end_the_sweep(
     await redis.set("metadata:{normal}", "somebody else's")
     assert await stores.tickets.parties.sweep() == 2
     assert await index_of(redis) == {"c": "normal Q", "d": "normal Q"}
+
+
+@pytest.mark.usefixtures("listener")
+async def test_a_match_takes_nobody_out_elsewhere_who_only_has_the_same_id(
+    stores: Stores, redis: Redis
+) -> None:
+    await stores.enqueue_party("P", "a", "b")
+    await stores.enqueue("x", NORMAL)
+    await redis.hset("metadata:{normal}", "P", '{"pod_id":"pod"}')
+    await redis.zadd("queue:{normal}", {"P": 9e9})
+    assert await stores.commit(NORMAL, await stores.new_match(NORMAL)) == ["committed"]
+    assert await redis.zcard("queue:{normal}") == 0
+    assert await redis.zrange("queue:{duos}", 0, -1) == ["P"]
+    assert sorted(await index_of(redis)) == ["a", "b"]

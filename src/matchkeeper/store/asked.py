@@ -91,7 +91,9 @@ def _length_and_answers(reply: Any) -> tuple[int, list[Answer]]:
     _length_and_answers,
     *(keys.queue, keys.metadata, keys.history, keys.matched, keys.parties, keys.clock),
     each("asked", seen_key=keys.seen, latest_key=keys.latest),
-    each("others", other_matched=keys.matched, other_queue=keys.queue),
+    each(
+        "others", other_matched=keys.matched, other_queue=keys.queue, other_metadata=keys.metadata
+    ),
     each("marks", last_match=keys.last_match),
     each("members", member_latest=keys.latest),
     requests=as_named,

@@ -40,7 +40,11 @@ for first = 1, proposed_count, 1000 do
   is_repeated = is_repeated or some > 0
 end
 
--- What players have in the other queues. It is kept with the match, and put back with the rest.
+-- The players of the parties among the tickets: place of the ticket -> players.
+local players_of = call.parties
+
+-- What players have in the other queues. It is kept with the match, and put back with the rest. A party that has
+-- only its id in common with a player, put there by hand, stays where it is, and the other way round.
 local elsewhere = {}
 for o = 1, others_count do
   local zset, hash = KEYS[other_queue + o], KEYS[other_metadata + o]
@@ -48,15 +52,14 @@ for o = 1, others_count do
     for i, score in ipairs(ask_all(redis.call, 'ZMSCORE', zset, ids)) do
       if score then
         local text = redis.call('HGET', hash, ids[i]) or ''
-        elsewhere[ids[i]] = elsewhere[ids[i]] or {}
-        table.insert(elsewhere[ids[i]], {o, score, text})
+        if (players_in(text) ~= nil) == (players_of[i] ~= nil) then
+          elsewhere[ids[i]] = elsewhere[ids[i]] or {}
+          table.insert(elsewhere[ids[i]], {o, score, text})
+        end
       end
     end
   end
 end
-
--- The players of the parties among the tickets: place of the ticket -> players.
-local players_of = call.parties
 
 local function own_place(i)
   return call.mode .. ' ' .. ids[i]

@@ -47,7 +47,9 @@ if has_parties then
 end
 recall(names)
 local pending = pending_matches(places, everybody)
-local elsewhere = (has_parties or not call.several) and other_queues(places, everybody) or {}
+-- Where players may wait in several queues, only a party that has the id of one is in the way.
+local looks_elsewhere = has_parties or not call.several or redis.call('EXISTS', parties) == 1
+local elsewhere = looks_elsewhere and other_queues(places, everybody) or {}
 local in_party = in_parties(everybody)
 local scores = ask_all(redis.call, 'ZMSCORE', queue, everybody)
 for i = 1, #everybody do waiting[everybody[i]] = scores[i] end
@@ -83,21 +85,22 @@ local function where_is(player, is_party)
   if elsewhere[player] and (is_party or not call.several) then return 'in_other_queue', elsewhere[player] end
 end
 
--- Whether the ticket that waits under this id is a party.
+-- Whether the ticket that waits under this id, here or in another queue, is a party.
 local function is_party_waiting(id)
   for _, each in ipairs(together) do
     if each[1] == id then return true end
   end
-  return players_in(redis.call('HGET', metadata, id)) ~= nil
+  if waiting[id] then return players_in(redis.call('HGET', metadata, id)) ~= nil end
+  for i = 1, others_count do
+    if ARGV[other_mode + i] == elsewhere[id] then
+      return players_in(redis.pcall('HGET', KEYS[other_metadata + i], id)) ~= nil
+    end
+  end
 end
 
 local function why_not_alone(player)
-  local code, detail = where_is(player)
-  if code == 'already_in_queue' and (has_parties or redis.call('EXISTS', parties) == 1)
-    and is_party_waiting(player) then
-    return 'id_in_use', ''
-  end
-  return code, detail
+  if (waiting[player] or elsewhere[player]) and is_party_waiting(player) then return 'id_in_use', '' end
+  return where_is(player)
 end
 
 local function why_no_party(id, players)
