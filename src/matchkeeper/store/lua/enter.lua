@@ -60,8 +60,8 @@ for i, id in ipairs(ids) do
   end
   if code == 'entered' then
     for _, player in ipairs(call.players[i]) do
+      if in_party[player] ~= own then entered[#entered + 1], entered[#entered + 2] = player, own end
       in_party[player] = own
-      entered[#entered + 1], entered[#entered + 2] = player, own
     end
     if #call.players[i] > 0 and not texts[i] then
       redis.call('HSET', metadata, id, text)
