@@ -12,6 +12,7 @@
 -- include: sound
 -- include: time
 -- include: history
+-- include: history_of_many
 local answer = replayed()
 if answer then return answer end
 must_be_sound({queue}, {metadata})
@@ -45,5 +46,6 @@ tell_all('HSET', parties, entered)
 redis.call('ZADD', queue, since, id)
 redis.call('HSET', metadata, id, text)
 redis.call('XDEL', dead, entry_id)
-note(history, now, 'requeued', 'players', id)
+if #players > 0 then note_party(history, now, 'requeued', id, players)
+else note(history, now, 'requeued', 'players', id) end
 return remember({'requeued', id})
