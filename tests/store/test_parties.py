@@ -14,6 +14,7 @@ from matchkeeper.domain.ticket import Poison, PoisonedTicket
 from matchkeeper.store.asked import Reply, party_in
 from matchkeeper.store.given_back import GivenBack, When
 from matchkeeper.store.matches import NewMatch
+from matchkeeper.store.pending import UnreadableMatch
 from matchkeeper.wire.handed import HandoffReply
 from tests.conftest import RealServer
 from tests.support.parties import index_of, pending_duos, to_match
@@ -286,6 +287,35 @@ async def test_a_party_that_is_not_wholly_in_the_index_is_in_no_match(
     assert await stores.commit(DUOS, match) == ["committed"]
 
 
+@pytest.mark.usefixtures("listener")
+async def test_a_match_that_cannot_be_read_forgets_which_player_of_a_party_wanted_to_leave(
+    stores: Stores, redis: Redis
+) -> None:
+    await stores.enqueue_party("P", "a", "b")
+    await stores.enqueue_party("Q", "c", "d")
+    match = await pending_duos(stores)
+    assert (await stores.dequeue("b", DUOS)).reply is Reply.MATCH_PENDING
+    await redis.hdel(f"match:{{duos}}:{match.match_id}", "tickets")
+    found = await stores.matches.read(DUOS, match.match_id)
+    assert isinstance(found, UnreadableMatch)
+    done = await stores.matches.set_aside(DUOS.queue, [found], token=token(), kept=9)
+    assert done == ([match.match_id], ["P", "Q"])
+    assert await redis.exists("leaving:{duos}", "matched:{duos}") == 0
+    assert (await stores.enqueue("b", NORMAL)).reply is Reply.QUEUED
+
+
+async def test_a_party_that_is_read_and_is_in_the_index_is_not_written_again(
+    stores: Stores, redis: Redis
+) -> None:
+    await stores.enqueue_party("P", "a", "b")
+    await redis.config_resetstat()
+    assert len((await to_match(stores))[0]) == 1
+    assert "cmdstat_hset" not in await redis.info("commandstats")
+    await redis.delete("parties")
+    await to_match(stores)
+    assert await index_of(redis) == {"a": "duos P", "b": "duos P"}
+
+
 async def test_a_dead_letter_of_a_party_goes_back_only_if_all_are_free(
     stores: Stores, redis: Redis
 ) -> None:
@@ -310,3 +340,5 @@ async def test_a_dead_letter_of_a_party_goes_back_only_if_all_are_free(
     await stores.dead_letters.requeue(DUOS.queue, letter.entry_id, metadata="", token=token())
     assert await redis.zscore("queue:{duos}", "P") == ticket.enqueued_at
     assert await index_of(redis) == {"a": "duos P", "b": "duos P"}
+    newest = (await stores.history.of_player("a", limit=1))[0]
+    assert (newest.what, newest.party_id) == ("requeued", "P")

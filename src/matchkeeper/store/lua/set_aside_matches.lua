@@ -40,11 +40,16 @@ for i = 1, #held, 2 do
   if its_match then table.insert(its_match[3], held[i]) end
 end
 
+-- Of a party one of its players may have asked to leave, whom `matched` does not name.
+local marks = redis.call('HGETALL', leaving)
+for i = 1, #marks, 2 do
+  if meant[string.match(marks[i + 1], '^%S*')] then redis.call('HDEL', leaving, marks[i]) end
+end
+
 for _, id in ipairs(done) do
   local key, why, of_match, made, is_over, is_strange = unpack(meant[id], 1, 6)
   for _, player in ipairs(of_match) do
     redis.call('HDEL', matched, player)
-    redis.call('HDEL', leaving, player)
     if not is_over then
       redis.call('XADD', dead, 'MAXLEN', kept, '*', 'player_id', player, 'metadata', '',
         'reason', why, 'enqueued_at', string.format('%.6f', made), 'time', string.format('%.6f', now))
