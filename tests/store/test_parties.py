@@ -248,6 +248,19 @@ async def test_a_started_match_frees_its_players_and_forgets_who_wanted_to_leave
 
 
 @pytest.mark.usefixtures("listener")
+async def test_a_start_takes_nobody_out_of_the_index_who_is_in_another_party_by_now(
+    stores: Stores, redis: Redis
+) -> None:
+    await stores.enqueue_party("P", "a", "b")
+    await stores.enqueue_party("Q", "c", "d")
+    match = await pending_duos(stores)
+    await redis.delete("parties")
+    assert (await stores.enqueue_party("R", "b", "e")).reply is Reply.QUEUED
+    await stores.hand("start", match.match_id, mode=DUOS)
+    assert await index_of(redis) == {"b": "duos R", "e": "duos R"}
+
+
+@pytest.mark.usefixtures("listener")
 async def test_an_announced_match_frees_its_players_at_once(stores: Stores, redis: Redis) -> None:
     await stores.enqueue_party("P", "a", "b", mode=NORMAL)
     assert await stores.commit(NORMAL, await stores.new_match(NORMAL)) == ["committed"]

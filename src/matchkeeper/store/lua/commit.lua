@@ -228,9 +228,11 @@ local function write_pending()
 end
 
 local function deliver()
+  local together = {}
   for i, players in pairs(players_of) do
-    if match_of[i] then leave_party(parties, own_place(i), players) end
+    if match_of[i] then together[#together + 1] = {own_place(i), players} end
   end
+  leave_parties(parties, together)
   for _, p in ipairs(made) do redis.call('PEXPIRE', KEYS[match + p], memory) end
   for _, p in ipairs(made) do
     for _, notice in ipairs(cmsgpack.unpack(ARGV[notices + p])) do redis.call('PUBLISH', notice[1], notice[2]) end

@@ -64,7 +64,7 @@ local function take_out(id, text, by)
     alone[#alone + 1] = id
     return 'dequeued', pod_in(text)
   end
-  together[#together + 1] = {id, ids_of(players), by}
+  together[#together + 1] = {call.mode .. ' ' .. id, ids_of(players), id, by}
   return 'dequeued', '\n' .. cjson.encode({id, players})
 end
 
@@ -108,14 +108,15 @@ tell_all('ZREM', queue, left)
 tell_all('HDEL', metadata, left)
 for _, key in ipairs(hand_made_left) do drop_hand_made(key) end
 for _, mark in ipairs(marks) do mark_leaving(mark[1], mark[2], mark[3], call.mode) end
-for _, each in ipairs(together) do leave_party(parties, call.mode .. ' ' .. each[1], each[2]) end
+leave_parties(parties, together)
 acknowledge(call)
 note_players(history, now, 'dequeued', alone)
 for _, each in ipairs(together) do
-  if each[3] == '' then
-    note_party(history, now, 'dequeued', each[1], each[2])
+  local _, players, id, by = unpack(each)
+  if by == '' then
+    note_party(history, now, 'dequeued', id, players)
   else
-    note_party(history, now, 'dequeued', each[1], each[2], 'detail', 'left by ' .. each[3])
+    note_party(history, now, 'dequeued', id, players, 'detail', 'left by ' .. by)
   end
 end
 return answers

@@ -16,7 +16,7 @@
 local answer = replayed()
 if answer then return answer end
 must_be_sound({queue}, {metadata})
-local done, alone, players = {}, {}, cmsgpack.unpack(of_parties)
+local done, alone, together, players = {}, {}, {}, cmsgpack.unpack(of_parties)
 local latest = now - bounded('longest wait', max_wait_seconds, 0, 30 * DAY)
 for i = 1, tickets_count do
   local player = ARGV[ticket_id + i]
@@ -27,7 +27,7 @@ for i = 1, tickets_count do
     drop_hand_made(KEYS[hand_made_metadata + i])
     done[#done + 1] = player
     if players[i] then
-      leave_party(parties, mode .. ' ' .. player, players[i])
+      together[#together + 1] = {mode .. ' ' .. player, players[i]}
       note_party(history, now, 'expired', player, players[i])
     else
       alone[#alone + 1] = player
@@ -35,5 +35,6 @@ for i = 1, tickets_count do
   end
 end
 if #done == 0 then return done end
+leave_parties(parties, together)
 note_players(history, now, 'expired', alone)
 return remember(done)

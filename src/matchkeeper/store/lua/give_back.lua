@@ -51,7 +51,7 @@ local function count_failure(pod, claimed_at)
   redis.call('EXPIRE', claimers, 86400)
 end
 
-local back, left, marks = 0, {}, {}
+local back, left, marks, together = 0, {}, {}, {}
 
 local players_of = {} -- ticket of a party -> its players
 
@@ -68,7 +68,7 @@ local function put_back(to, zset, hash, id, score, text)
   if by then
     local n = #left
     left[n + 1], left[n + 2], left[n + 3] = id, text, by
-    if to == mode and players_of[id] then leave_party(parties, mode .. ' ' .. id, players_of[id]) end
+    if to == mode and players_of[id] then together[#together + 1] = {mode .. ' ' .. id, players_of[id]} end
     return 0
   end
   redis.call('ZADD', zset, 'LT', score, id)
@@ -91,6 +91,7 @@ for _, place in ipairs(is_readable and elsewhere or {}) do
   local keys = queues[place[1]]
   if keys then put_back(place[1], keys[1], keys[2], place[2], place[3], place[4]) end
 end
+leave_parties(parties, together)
 redis.call('ZREM', pending, match_id)
 redis.call('HSET', match, 'state', 'given_back', 'cause', cause)
 redis.call('HDEL', match, 'tickets', 'notices', 'elsewhere')

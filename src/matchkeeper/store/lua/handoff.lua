@@ -15,6 +15,7 @@
 -- include: sound
 -- include: history
 -- include: claimers
+-- include: parties
 -- include: started
 local call = cmsgpack.unpack(packed)
 -- include: tell

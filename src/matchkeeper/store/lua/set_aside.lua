@@ -17,7 +17,7 @@ local answer = replayed()
 if answer then return answer end
 must_be_sound({queue}, {metadata})
 redis.call('XLEN', dead)
-local done, players = {}, cmsgpack.unpack(of_parties)
+local done, together, players = {}, {}, cmsgpack.unpack(of_parties)
 kept = bounded('dead letters', kept, 1, 1e7)
 for i = 1, letters_count do
   local player, why = ARGV[ticket_id + i], ARGV[reason + i]
@@ -29,7 +29,7 @@ for i = 1, letters_count do
     redis.call('HDEL', metadata, player)
     drop_hand_made(KEYS[hand_made_metadata + i])
     if players[i] then
-      leave_party(parties, mode .. ' ' .. player, players[i])
+      together[#together + 1] = {mode .. ' ' .. player, players[i]}
       note_party(history, now, 'set_aside', player, players[i], 'detail', why)
     else
       note(history, now, 'set_aside', 'players', player, 'detail', why)
@@ -38,4 +38,5 @@ for i = 1, letters_count do
   end
 end
 if #done == 0 then return done end
+leave_parties(parties, together)
 return remember(done)

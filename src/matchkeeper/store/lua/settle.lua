@@ -10,6 +10,7 @@
 -- include: bulk
 -- include: sound
 -- include: history
+-- include: parties
 -- include: started
 local call = cmsgpack.unpack(packed)
 -- include: tell

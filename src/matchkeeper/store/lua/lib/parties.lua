@@ -36,11 +36,16 @@ local function ids_of(players)
   return ids
 end
 
--- These players are no longer in the party that has, or had, this place.
-local function leave_party(parties, place, ids)
-  local left = {}
+-- The players of these parties are no longer in them. `together`: place and players of each.
+local function leave_parties(parties, together)
+  local ids, places, left = {}, {}, {}
+  for _, each in ipairs(together) do
+    for _, id in ipairs(each[2]) do
+      ids[#ids + 1], places[#places + 1] = id, each[1]
+    end
+  end
   for i, held in ipairs(party_places(parties, ids)) do
-    if held == place then left[#left + 1] = ids[i] end
+    if held == places[i] then left[#left + 1] = ids[i] end
   end
   tell_all('HDEL', parties, left)
 end

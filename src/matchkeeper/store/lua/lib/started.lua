@@ -1,7 +1,7 @@
 -- The last step of matches: their players are free for others, and are told which pod starts it, and what that pod wants
 -- them to know: the assignment, and each player's own secret. `begin` takes one match, as {key, id, claimed_by}.
 -- `end_begun` writes together what is of the queue and of the realm, and `tell_begun` tells the players. Keys are those
--- of the script. Needs: number_in, bulk
+-- of the script. Needs: number_in, bulk, parties
 local begun = {}
 
 local function unpacked(text)
@@ -34,11 +34,12 @@ local function begin(m, token)
 end
 
 local function end_begun()
-  local players, ids, pods, members = {}, {}, {}, {}
+  local players, ids, pods, members, left = {}, {}, {}, {}, {}
   for _, each in ipairs(begun) do
     for _, player in ipairs(each[2]) do players[#players + 1] = player end
     ids[#ids + 1], pods[#pods + 1] = each[1].id, each[1].claimed_by
     for _, party in ipairs(each[6]) do
+      left[#left + 1] = party
       for _, member in ipairs(party[2]) do members[#members + 1] = member end
     end
   end
@@ -49,10 +50,7 @@ local function end_begun()
     tell_all('HDEL', leaving, members)
     redis.pcall('HDEL', claimers, unpack(pods)) -- they start what they claim
   end
-  -- Where the index is not ours, the servers sweep it.
-  for first = 1, #members, 1000 do
-    redis.pcall('HDEL', parties, unpack(members, first, math.min(first + 999, #members)))
-  end
+  leave_parties(parties, left)
 end
 
 -- A notice begins with its player, as JSON text, by which the secrets are known, too.
