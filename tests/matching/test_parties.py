@@ -18,7 +18,7 @@ from matchkeeper.matching.pairing import Pairing
 from matchkeeper.matching.rated_parties import closest_with_parties
 from matchkeeper.matching.rating import closest_ratings
 from matchkeeper.matching.strategy import strategy_for
-from tests.support.tickets import lone, party
+from tests.support.tickets import fits, lone, party
 
 NOW = 10_000.0
 FIVE = GameMode(name="Five", required_players=10, teams=2)
@@ -58,17 +58,6 @@ def queue_of(entries: Sequence[tuple[int, float, int]]) -> list[Ticket]:
         distinct.add(place)
         tickets.append(ticket(number, size, since, 1000.0 + 50 * place + 0.001 * place * place))
     return tickets
-
-
-def fits(parties: Sequence[int], room: Sequence[int]) -> bool:
-    """Whether each party has a place on a team, by trying all."""
-    if not parties:
-        return True
-    return any(
-        fits(parties[1:], [*room[:team], left - parties[0], *room[team + 1 :]])
-        for team, left in enumerate(room)
-        if left >= parties[0]
-    )
 
 
 def is_match(group: Sequence[Ticket], mode: GameMode) -> bool:

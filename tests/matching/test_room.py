@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import pytest
 from hypothesis import given
@@ -13,21 +13,11 @@ from matchkeeper.domain.mode import GameMode
 from matchkeeper.matching import room
 from matchkeeper.matching.room import Searches, Seating, amounts_of
 from matchkeeper.matching.strategy import strategy_for
-from tests.support.tickets import lone, party
+from tests.support.tickets import fits, lone, party
 
 shapes = st.sampled_from([(2, 5), (3, 4), (2, 6), (1, 6), (4, 3), (2, 10)])
 parties = st.lists(st.integers(2, 6), max_size=6).map(lambda each: sorted(each, reverse=True))
 amounts = st.dictionaries(st.integers(2, 5), st.integers(0, 3), max_size=3)
-
-
-def fits(sizes: Sequence[int], free: Sequence[int]) -> bool:
-    if not sizes:
-        return True
-    return any(
-        fits(sizes[1:], [*free[:team], left - sizes[0], *free[team + 1 :]])
-        for team, left in enumerate(free)
-        if left >= sizes[0]
-    )
 
 
 def mixes(others: Mapping[int, int]) -> Iterator[list[int]]:

@@ -1,6 +1,8 @@
-"""Tickets for tests that need no store."""
+"""Tickets for tests that need no store, and which of them a match has room for."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from matchkeeper.domain.ticket import Member, Ticket
 
@@ -38,4 +40,15 @@ def party(
         enqueued_at=since,
         metadata_sum="",
         rating=rating,
+    )
+
+
+def fits(parties: Sequence[int], room: Sequence[int]) -> bool:
+    """Whether each party has a place on a team, by trying all."""
+    if not parties:
+        return True
+    return any(
+        fits(parties[1:], [*room[:team], left - parties[0], *room[team + 1 :]])
+        for team, left in enumerate(room)
+        if left >= parties[0]
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -34,6 +34,13 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     """The game server that asked, and is told the result."""
 
 
+def party_of(ticket_id: str, members: Sequence[Member]) -> str | None:
+    """The id of the party whose ticket this is; None for a player who came alone, and where no
+    players could be read. No id is a player's and a party's at once.
+    """
+    return ticket_id if members and members[0].player_id != ticket_id else None
+
+
 class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Players who wait in one queue as one. Metadata stays in Redis: a queue may be long."""
 
@@ -51,13 +58,13 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def is_party(self) -> bool:
-        """Whether its players are a party. No id is a player's and a party's at once."""
-        return self.members[0].player_id != self.ticket_id
+        """Whether its players are a party."""
+        return self.party_id is not None
 
     @property
     def party_id(self) -> str | None:
         """The id of the party; None for a player who came alone."""
-        return self.ticket_id if self.is_party else None
+        return party_of(self.ticket_id, self.members)
 
 
 def members_of(tickets: Iterable[Ticket]) -> list[Member]:
@@ -80,5 +87,4 @@ class PoisonedTicket(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def party_id(self) -> str | None:
         """The id of the party, where players of one could be read."""
-        alone = not self.members or self.members[0].player_id == self.ticket_id
-        return None if alone else self.ticket_id
+        return party_of(self.ticket_id, self.members)

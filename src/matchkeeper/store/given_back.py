@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from matchkeeper.domain.realm import QueueName
-from matchkeeper.domain.ticket import Member
+from matchkeeper.domain.ticket import Member, party_of
 from matchkeeper.store import keys
 from matchkeeper.store.places import Other
 from matchkeeper.store.scripts import Unsent, each, script
@@ -31,8 +31,7 @@ class LeftTicket(NamedTuple):
     @property
     def party_id(self) -> str | None:
         """The party, where it is one."""
-        alone = any(each.player_id == self.ticket_id for each in self.members)
-        return None if alone else self.ticket_id
+        return party_of(self.ticket_id, self.members)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
