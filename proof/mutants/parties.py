@@ -11,8 +11,10 @@ PARTIES = (
         edits=(
             Edit(
                 file="store/lua/dequeue.lua",
-                old="leave_party(parties, call.mode .. ' ' .. each[1], each[2])",
-                new="leave_party(parties, call.mode .. ' ' .. each[1], {unpack(each[2], 2)})",
+                old="leave_parties(parties, together)\n",
+                new="local most = {}\n"
+                "for i, each in ipairs(together) do most[i] = {each[1], {unpack(each[2], 2)}} end\n"
+                "leave_parties(parties, most)\n",
             ),
         ),
     ),
