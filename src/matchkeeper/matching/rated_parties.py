@@ -28,7 +28,7 @@ from matchkeeper.matching.rating import (
     windows_of,
 )
 from matchkeeper.matching.room import Searches, amounts_of
-from matchkeeper.matching.teams import seated
+from matchkeeper.matching.splits import Full, divided
 
 
 def closest_with_parties(
@@ -48,7 +48,7 @@ def closest_with_parties(
     searches = Searches(teams=teams, size=size)
     rating_of, window_of, size_of = ratings.tolist(), windows.tolist(), players.tolist()
     taken = bytearray(len(waiting) + 1)
-    proposals = []
+    matches = []
     for number in _hopeful(
         lines, ratings, windows, players=players, by_rating=by_rating, searches=searches
     ):
@@ -62,10 +62,11 @@ def closest_with_parties(
         for each in found.numbers:
             taken[each] = 1
         group = [waiting[each] for each in found.numbers]
-        weights = [rating_of[each] for each in found.numbers]
-        proposals.append(Proposal(teams=seated(group, weights, found.placed, teams, size)))
+        own_ratings = [rating_of[each] for each in found.numbers]
+        matches.append(Full(group, own_ratings, found.placed))
     unmatched = [ticket for ticket, gone in zip(waiting, taken, strict=False) if not gone]
-    return Pairing(proposals=tuple(proposals), unmatched=tuple(unmatched))
+    proposals = tuple([Proposal(teams=each) for each in divided(matches, teams, size)])
+    return Pairing(proposals=proposals, unmatched=tuple(unmatched))
 
 
 class _Line:

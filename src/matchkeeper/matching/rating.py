@@ -24,7 +24,7 @@ from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import RatingRules
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.matching.pairing import Pairing
-from matchkeeper.matching.teams import balanced
+from matchkeeper.matching.splits import Full, divided
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
@@ -82,10 +82,13 @@ def _proposals(
         alone = iter([(waiting[each],) for each in chosen])
         yield from (Proposal(teams=group) for group in zip(*[alone] * teams, strict=True))
         return
-    for first in range(0, len(chosen), required_players):
-        group = chosen[first : first + required_players]
-        players = [waiting[each] for each in group]
-        yield Proposal(teams=balanced(players, ratings[group].tolist(), teams))
+    groups = [
+        chosen[first : first + required_players]
+        for first in range(0, len(chosen), required_players)
+    ]
+    matches = [Full([waiting[each] for each in group], ratings[group].tolist()) for group in groups]
+    size = required_players // teams
+    yield from (Proposal(teams=each) for each in divided(matches, teams, size))
 
 
 def windows_of(rules: RatingRules, waited_seconds: Floats) -> Floats:
