@@ -121,6 +121,8 @@ async def test_players_hear_of_a_start_once_the_replica_has_it(pair: Pair, tmp_p
             assert await wire.redis.hget(match, "state") == "started"
             assert await offer.started(), "asked again, because the reply was lost"
             assert wire.told("p1") == ["EnQueued", "MatchFound"]
+            answers = [came["reply"] for _, _, came in wire.handed if came["kind"] == "confirm"]
+            assert answers == ["started", "started"], "one for each time it was asked"
 
 
 async def test_who_does_not_start_in_time_gives_the_players_back(

@@ -9,12 +9,15 @@ import pytest
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
+from matchkeeper.domain.realm import QueueName
 from matchkeeper.store import keys
+from matchkeeper.store.durability import Durability
 from matchkeeper.store.handoffs import Came, Handed, Handoffs
 from matchkeeper.store.stream import Entry
 from matchkeeper.wire.handed import HandoffReply
 from tests.conftest import RealServer
-from tests.support.stores import CHANNEL, CLAIMED, Stores, handed, token
+from tests.support.intakes import handoff_requests
+from tests.support.stores import CHANNEL, CLAIMED, Stores, handed, open_stores, token
 
 R = HandoffReply
 ANSWERS = "pod:pod-x:match_result"
@@ -116,6 +119,48 @@ async def test_the_same_message_gets_the_same_reply(stores: Stores, heard: PubSu
     assert await do(stores, handed("claim", one, token="a")) == [R.CLAIMED]
     assert await do(stores, handed("start", two, token="d")) == [R.OTHER_TOKEN], "another process"
     assert await do(stores, handed("decline", two, token="e")) == [R.STARTED]
+
+
+async def test_what_a_server_with_other_settings_left_confirmed_is_told_once_it_has_started(
+    any_server: RealServer, stores: Stores, heard: PubSub
+) -> None:
+    (match_id,) = await offered(stores)
+    confirm = handed("confirm", match_id, token="b")
+    async with open_stores(any_server.url, durability="replicas:1") as others:
+        await others.hand("claim", match_id, token="a")
+        await others.handoffs.do(CLAIMED.queue, [confirm], durability=Durability())
+    assert await do(stores, confirm) == [R.CONFIRMED]
+    assert await answers(heard) == []
+    handoffs = Handoffs(stores.connection, channel=ANSWERS.split("pod-x"))
+    assert await handoffs.settle(CLAIMED.queue, [confirm]) == [R.STARTED]
+    assert await answers(heard) == [(match_id, "b", "started")]
+
+
+async def test_what_cannot_be_undone_since_it_has_started_is_told_so(
+    any_server: RealServer, stores: Stores, heard: PubSub
+) -> None:
+    """Another server found the same confirm to be durable."""
+
+    class Overtaken(Handoffs):
+        async def do(
+            self,
+            queue: QueueName,
+            batch: Sequence[Handed],
+            *,
+            durability: Durability | None = None,
+        ) -> Came:
+            came = await super().do(queue, batch, durability=durability)
+            if durability is None:
+                await self.settle(queue, batch)
+            return came
+
+    (match_id,) = await offered(stores)
+    await stores.hand("claim", match_id, token="a")
+    async with open_stores(any_server.url, durability="replicas:1") as durable:
+        durable.handoffs = Overtaken(durable.connection)
+        confirm = handed("confirm", match_id, token="b")
+        await handoff_requests(durable).do(CLAIMED, [confirm])
+    assert await answers(heard) == [(match_id, "b", "started")]
 
 
 @pytest.mark.parametrize("kind", ["confirm", "decline"])

@@ -27,28 +27,36 @@ class _NoLoop:
         pass
 
 
+MODES = [NORMAL, RANKED, CLAIMED, DUOS]
+
+
+def handoff_requests(stores: Stores, facts: Facts | None = None) -> HandoffRequests:
+    given, settings = runtime(facts), MatchmakingSettings()
+    return HandoffRequests(
+        MODES,
+        given,
+        handoffs=stores.handoffs,
+        coordination=stores.coordination,
+        stream=stores.stream,
+        notices=Notices(stores.connection, settings, given.facts),
+        settings=settings,
+    )
+
+
 def ingest(
     stores: Stores,
     facts: Facts | None = None,
     *,
     known_elsewhere: Callable[[str], bool] = lambda _: False,
 ) -> Ingest:
-    modes, given = [NORMAL, RANKED, CLAIMED, DUOS], runtime(facts)
+    given = runtime(facts)
     settings = MatchmakingSettings(max_dead_letters=100)
     notices = Notices(stores.connection, settings, given.facts)
     return Ingest(
-        modes,
+        MODES,
         given,
         tickets=stores.tickets,
-        handoffs=HandoffRequests(
-            modes,
-            given,
-            handoffs=stores.handoffs,
-            coordination=stores.coordination,
-            stream=stores.stream,
-            notices=notices,
-            settings=settings,
-        ),
+        handoffs=handoff_requests(stores, facts),
         stream=stores.stream,
         notices=notices,
         settings=settings,

@@ -29,7 +29,11 @@ from matchkeeper.wire.handoffs import (
     decode_handoff,
 )
 
-_TAKEN = (HandoffReply.CLAIMED, HandoffReply.CONFIRMED)
+_STANDS = {
+    HandoffReply.CLAIMED: HandoffReply.CLAIMED,
+    HandoffReply.CONFIRMED: HandoffReply.STARTED,
+}
+"""What was taken, and the reply where it cannot be undone, because the match has started since."""
 
 
 class PodSaid(NamedTuple):
@@ -99,13 +103,13 @@ class HandoffRequests:
             self._facts.loop_failed(loop="handoff requests", error=error)
             await self._apart(mode, batch, f"A defect of the server: {error!r}")
             return
-        replies = list(came.replies)
+        replies = came.replies
         if not came.durable:
             replies = await self._undone(mode, batch, replies)
-        elif HandoffReply.CONFIRMED in replies:
-            replies = await self._settled(mode, batch, replies)
         if self._handoffs.durability.command is not None:
             await self._tell(batch, replies)
+        if HandoffReply.CONFIRMED in replies:
+            replies = await self._settled(mode, batch, replies)
         self._count(mode, batch, replies)
 
     async def settle(self, mode: GameMode, match: PendingMatch, *, within_ms: int) -> str:
@@ -143,17 +147,27 @@ class HandoffRequests:
         self, mode: GameMode, batch: Sequence[Handed], replies: Sequence[HandoffReply]
     ) -> list[HandoffReply]:
         """The replies after what is not durable was given back: a new primary may know nothing of
-        it, so nobody may rely on it.
+        it, so nobody may rely on it. What another server has started meanwhile stands.
         """
-        taken = [each for each, reply in zip(batch, replies, strict=True) if reply in _TAKEN]
-        if taken:
-            await self._handoffs.do(mode.queue, undoing(taken), durability=Durability())
-        return [HandoffReply.NOT_DURABLE if each in _TAKEN else each for each in replies]
+        places = [n for n, reply in enumerate(replies) if reply in _STANDS]
+        if not places:
+            return list(replies)
+        taken = undoing([batch[n] for n in places])
+        came = await self._handoffs.do(mode.queue, taken, durability=Durability())
+        known = {
+            n: _STANDS[replies[n]] if back is HandoffReply.STARTED else HandoffReply.NOT_DURABLE
+            for n, back in zip(places, came.replies, strict=True)
+        }
+        return [known.get(n, reply) for n, reply in enumerate(replies)]
 
     async def _tell(self, batch: Sequence[Handed], replies: Sequence[HandoffReply]) -> None:
-        """Sends the answers that no script has sent."""
+        """Sends the answers that no script sends: the one that settles a start tells of it."""
         await self._notices.send(
-            [_notice(each, reply.value) for each, reply in zip(batch, replies, strict=True)]
+            [
+                _notice(each, reply.value)
+                for each, reply in zip(batch, replies, strict=True)
+                if reply is not HandoffReply.CONFIRMED
+            ]
         )
 
     async def _apart(self, mode: GameMode, batch: Sequence[Handed], why: str) -> None:

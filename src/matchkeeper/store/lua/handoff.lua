@@ -179,6 +179,9 @@ for _, each in ipairs(notes) do
 end
 tell_begun()
 if not call.durable then
-  for i = 1, #ids do tell(i, codes[i]) end
+  for i = 1, #ids do
+    -- What other settings have left confirmed is told once it is settled.
+    if codes[i] ~= 'confirmed' then tell(i, codes[i]) end
+  end
 end
 return codes
