@@ -63,7 +63,8 @@ last 100,000 entries, which goes an hour after the last enqueue. An entry has `w
 API) and, where they say something, `players` (one a line), `party` (`party_id` at the API: these
 players are one), `match`, `pod` (`pod_id` at the API) and `detail`. Events after `committed` name
 the match and no players. Matches made at once are one entry: their ids are one a line, and an empty
-line stands between the players of two.
+line stands between the players of two. So are matches that one pod claims, confirms, starts or
+declines at once.
 
 It is for people: game servers learn everything from their [answers](wire.md#answers). A new version
 may bring new events.

@@ -23,6 +23,7 @@ from tests.support.stores import (
     SETTINGS,
     Stores,
     enqueue_request,
+    handed,
     heard,
     open_stores,
     token,
@@ -72,6 +73,44 @@ async def test_a_life_is_told_from_the_queue_to_the_start(
     assert 0 < await redis.ttl(KEY) <= 3600
 
 
+async def test_what_pods_do_at_once_is_told_of_each_match_with_its_pod(
+    any_server: RealServer, redis: Redis
+) -> None:
+    async with open_stores(any_server.url) as stores, redis.pubsub() as pod:
+        await pod.subscribe(CHANNEL)
+        await pod.get_message(timeout=2)
+        ids = []
+        for number in range(60):
+            await stores.enqueue(f"p{number}", CLAIMED)
+            await stores.enqueue(f"q{number}", CLAIMED)
+            match = await stores.new_match(CLAIMED)
+            await stores.commit(CLAIMED, match)
+            ids.append(match.match_id)
+        before = await redis.xlen(KEY)
+        batch = [
+            handed(kind, match_id, pod_id=f"pod-{n % 2}", token=kind)
+            for n, match_id in enumerate(ids)
+            for kind in ("claim", "confirm")
+        ]
+        await stores.handoffs.do(CLAIMED.queue, [*batch, handed("claim", "gone", pod_id="pod-9")])
+        entries: Any = await redis.xrange(KEY)
+        lives = [await stores.history.of_player(f"p{n}", limit=9) for n in (0, 1, 59)]
+    for n, life in zip((0, 1, 59), lives, strict=True):
+        told = [(each.what, each.match_id, each.pod_id) for each in reversed(life)]
+        assert told == [
+            ("queued", "", ""),
+            ("committed", ids[n], ""),
+            ("claimed", ids[n], f"pod-{n % 2}"),
+            ("started", ids[n], f"pod-{n % 2}"),
+        ]
+    written = [entry for _, entry in entries[before:]]
+    assert 4 < len(written) < 20, "two pods, two things, and portions of 512 bytes"
+    assert max(len(entry["match"]) for entry in written) < 512
+    assert written[0] == {
+        "what": "claim_refused", "match": "gone", "pod": "pod-9", "detail": "unknown_match",
+    }  # fmt: skip
+
+
 async def test_leaving_expiring_and_being_set_aside_are_told(
     any_server: RealServer, redis: Redis
 ) -> None:
@@ -116,9 +155,9 @@ async def test_a_server_reads_on_from_where_it_was(any_server: RealServer) -> No
 
 def test_whatever_a_script_writes_is_explained() -> None:
     words = set[str]()
-    for path in (Path(scripts.__file__).parent / "lua").glob("*.lua"):
+    for path in (Path(scripts.__file__).parent / "lua").rglob("*.lua"):
         for line in path.read_text("utf-8").splitlines():
-            written = r"(?:note(?:_players|_matches)?\([A-Za-z]\S*, [^,]+, |  happened\()(.+)"
+            written = r"note(?:_players|_matches|_pods)?\([A-Za-z]\S*, [^,]+, (.+)"
             if found := re.search(written, line):
                 first = found[1].partition(", ")[0]
                 words.update(re.findall(r"'([a-z_]+)'", first))

@@ -185,12 +185,11 @@ class HandoffRequests:
     def _count(
         self, mode: GameMode, batch: Sequence[Handed], replies: Sequence[HandoffReply]
     ) -> None:
-        came = Counter(
-            (each.request.kind.value, reply.value)
-            for each, reply in zip(batch, replies, strict=True)
-        )
+        came = Counter(zip([each.request.kind for each in batch], replies, strict=True))
         for (kind, reply), count in came.items():
-            self._facts.handoff_answered(mode=mode.name, kind=kind, reply=reply, count=count)
+            self._facts.handoff_answered(
+                mode=mode.name, kind=kind.value, reply=reply.value, count=count
+            )
 
 
 def _notice(handed: Handed, reply: str, message: str = "") -> Notice:

@@ -129,7 +129,7 @@ class Handoffs:
     def _packed(self, batch: Sequence[Handed]) -> dict[str, Any]:
         return {
             "channel": self._channel,
-            "kinds": [each.request.kind.value for each in batch],
+            "kinds": [each.request.kind for each in batch],
             "matches": [each.request.match_id for each in batch],
             "epochs": [each.request.epoch for each in batch],
             "pods": [each.request.pod_id for each in batch],

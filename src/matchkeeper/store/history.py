@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -137,7 +138,7 @@ def _happened(queue: QueueName, entry_id: bytes, row: Mapping[bytes, bytes]) -> 
     except (TypeError, ValueError):
         return []
     matches = match_ids.split("\n")
-    in_matches = players.split("\n\n") if len(matches) > 1 else [players]
+    in_matches = players.split("\n\n") if players and len(matches) > 1 else repeat(players)
     return [
         Happened(
             queue=queue,

@@ -152,7 +152,9 @@ def _assignment_problem(said: HandoffRequest) -> str:
     """What is wrong with what the players are to know. It says nothing of what stands there."""
     text, secrets = bytes(said.assignment), said.secrets
     problem = ""
-    if said.kind not in (HandoffKind.CONFIRM, HandoffKind.START) and (text or secrets):
+    if not text and not secrets:
+        return problem
+    if said.kind not in (HandoffKind.CONFIRM, HandoffKind.START):
         problem = f"{said.kind} takes no assignment and no secrets: send them with confirm or start"
     elif text and not text.startswith(b"{"):
         problem = "assignment is no JSON object"

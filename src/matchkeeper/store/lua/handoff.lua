@@ -14,6 +14,7 @@
 -- include: bulk
 -- include: sound
 -- include: history
+-- include: history_of_many
 -- include: claimers
 -- include: parties
 -- include: started
@@ -39,15 +40,16 @@ local function match_of(i)
   return m
 end
 
--- Written together at the end: match id -> its new deadline, and what happened, for the history.
-local due, notes = {}, {}
+-- Written together at the end: match id -> its new deadline, and what pods did, for the history.
+local due, claimed, confirmed, declined = {}, {}, {}, {}
 
 local function is_due(m, at)
   m.deadline, due[m.id] = at, at
 end
 
-local function happened(what, id, pod, detail)
-  notes[#notes + 1] = {what, id, pod, detail}
+local function happened(matches_of, m)
+  local ids = matches_of[m.claimed_by] or {}
+  matches_of[m.claimed_by], ids[#ids + 1] = ids, m.id
 end
 
 -- What was refused and could come true later is kept, so that it does not when the message comes again: its sender has
@@ -87,7 +89,7 @@ local function claim(i, m)
   m.state, m.taken, m.claimed_by, m.token = 'claimed', true, pod, token
   redis.call('HSET', m.key, 'state', 'claimed', 'claimed_by', pod, 'token', token)
   is_due(m, now + m.lease)
-  happened('claimed', m.id, pod)
+  happened(claimed, m)
   return 'claimed'
 end
 
@@ -116,11 +118,10 @@ local function confirm(i, m)
     m.state, m.confirm = 'confirmed', token
     redis.call('HSET', m.key, 'state', 'confirmed', 'confirm', token)
     is_due(m, now + m.lease) -- another lease to be durable in, or to be declined
-    happened('confirmed', m.id, m.claimed_by)
+    happened(confirmed, m)
     return 'confirmed'
   end
   if not begin(m, token) then return 'unknown_match' end
-  happened('started', m.id, m.claimed_by)
   return 'started'
 end
 
@@ -131,11 +132,11 @@ local function decline(i, m)
   if m.claimed_by ~= pods[i] then return 'already_claimed' end
   if m.state == 'started' then return 'started' end
   if is_refused(i, m) then return 'not_claimed' end
+  happened(declined, m)
   m.state, m.taken, m.declined, m.claimed_by, m.token, m.confirm = 'offered', false, tokens[i], false, false, false
   redis.call('HDEL', m.key, 'token', 'claimed_by', 'confirm', 'assignment', 'secrets')
   redis.call('HSET', m.key, 'state', 'offered', 'declined', tokens[i], 'declined_by', pods[i])
   is_due(m, 0)
-  happened('declined', m.id, pods[i])
   return 'declined'
 end
 
@@ -154,13 +155,13 @@ end
 local GOOD = {claimed = true, started = true, declined = true, confirmed = true}
 local TOLD = {already_claimed = true, refused = true} -- of a claim, they happen each time that two are fast
 
-local codes = {}
+local codes, refused = {}, {}
 for i = 1, #ids do
   local code, kind = answer(i), call.kinds[i]
   codes[i] = code
   local is_claim = kind == 'claim' or kind == 'start'
   if not GOOD[code] and kind ~= 'decline' and not (is_claim and TOLD[code]) then
-    happened(is_claim and 'claim_refused' or 'confirm_refused', ids[i], pods[i], code)
+    refused[#refused + 1] = {i, is_claim}
   end
 end
 
@@ -173,10 +174,15 @@ end
 tell_all('ZADD', pending, deadlines_due)
 end_begun()
 -- include: done
-for _, each in ipairs(notes) do
-  if each[4] then note(history, now, each[1], 'match', each[2], 'pod', each[3], 'detail', each[4])
-  else note(history, now, each[1], 'match', each[2], 'pod', each[3]) end
+for _, each in ipairs(refused) do
+  local i, is_claim = unpack(each)
+  note(history, now, is_claim and 'claim_refused' or 'confirm_refused', 'match', ids[i], 'pod', pods[i],
+    'detail', codes[i])
 end
+-- In this order they happen to a match.
+note_pods(history, now, 'claimed', claimed)
+note_pods(history, now, 'confirmed', confirmed)
+note_pods(history, now, 'declined', declined)
 tell_begun()
 if not call.durable then
   for i = 1, #ids do

@@ -10,6 +10,7 @@
 -- include: bulk
 -- include: sound
 -- include: history
+-- include: history_of_many
 -- include: parties
 -- include: started
 local call = cmsgpack.unpack(packed)
@@ -22,7 +23,6 @@ local function code_of(m, state, epoch, token)
   if state == 'offered' or state == 'claimed' or token ~= m.token then return 'not_claimed' end
   if state ~= 'confirmed' then return state == 'started' and 'started' or 'too_late' end
   if not begin(m, token) then return 'unknown_match' end
-  note(history, now, 'started', 'match', m.id, 'pod', m.claimed_by)
   return 'started'
 end
 

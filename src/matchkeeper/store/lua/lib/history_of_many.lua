@@ -41,3 +41,12 @@ local function note_matches(history, now, what, matches, players)
     end
   end)
 end
+
+-- Notes what each pod did with many matches: `matches_of` is pod -> ids.
+local function note_pods(history, now, what, matches_of)
+  for pod, ids in pairs(matches_of) do
+    in_portions(ids, 1, function(first, last)
+      note(history, now, what, 'match', table.concat(ids, '\n', first, last), 'pod', pod)
+    end)
+  end
+end

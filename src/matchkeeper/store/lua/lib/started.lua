@@ -1,7 +1,7 @@
 -- The last step of matches: their players are free for others, and are told which pod starts it, and what that pod wants
 -- them to know: the assignment, and each player's own secret. `begin` takes one match, as {key, id, claimed_by}.
--- `end_begun` writes together what is of the queue and of the realm, and `tell_begun` tells the players. Keys are those
--- of the script. Needs: number_in, bulk, parties
+-- `end_begun` writes together what is of the queue and of the realm, and `tell_begun` tells the players, and the history.
+-- Keys are those of the script. Needs: number_in, bulk, parties, history, history_of_many
 local begun = {}
 
 local function unpacked(text)
@@ -57,17 +57,24 @@ end
 local PLAYER, RESULT = '{"player_id":', ',"result_type":'
 
 local function tell_begun()
+  local matches_of = {}
   for _, each in ipairs(begun) do
-    local pod, secrets = cjson.encode(each[1].claimed_by), each[5]
+    local pod, secrets, its = cjson.encode(each[1].claimed_by), each[5], matches_of[each[1].claimed_by] or {}
+    matches_of[each[1].claimed_by], its[#its + 1] = its, each[1].id
+    local has_secrets = next(secrets) ~= nil
     for _, notice in ipairs(each[3]) do
       local payload = notice[2]
       local first, last = string.find(payload, '"claimed_by":null', 1, true)
       if first then
-        local player = string.sub(payload, #PLAYER + 1, (string.find(payload, RESULT, 1, true) or 1) - 1)
-        local secret = secrets[player] and ',"secret":' .. secrets[player] or ''
+        local secret = ''
+        if has_secrets then
+          local player = string.sub(payload, #PLAYER + 1, (string.find(payload, RESULT, 1, true) or 1) - 1)
+          secret = secrets[player] and ',"secret":' .. secrets[player] or ''
+        end
         payload = string.sub(payload, 1, last - 4) .. pod .. each[4] .. secret .. string.sub(payload, last + 1)
       end
       redis.call('PUBLISH', notice[1], payload)
     end
   end
+  note_pods(history, now, 'started', matches_of)
 end
