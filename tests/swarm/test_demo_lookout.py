@@ -18,7 +18,7 @@ from matchkeeper.cli.demo.lookout import Lookout
 from matchkeeper.cli.demo_commands import demo_settings
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.server.wiring import Stores, options_for, stores_for
-from matchkeeper.store.connection import Unobserved
+from matchkeeper.store.operations import Unobserved
 from tests.conftest import RealServer
 
 

@@ -112,7 +112,7 @@ async def connected(settings: Settings) -> AsyncGenerator[tuple[Stores, Operator
 
     from matchkeeper.resilience.breaker import CircuitBreaker  # noqa: PLC0415
     from matchkeeper.server import wiring  # noqa: PLC0415  # slow to import
-    from matchkeeper.store.connection import Unobserved  # noqa: PLC0415
+    from matchkeeper.store.operations import Unobserved  # noqa: PLC0415
 
     rng = random.Random()  # noqa: S311  # jitter, not secrets
     stores = wiring.stores_for(

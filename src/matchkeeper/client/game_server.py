@@ -19,7 +19,7 @@ from ..domain.realm import NO_REALM, in_realm, realm_problem
 from ..errors import MatchkeeperError, StoreError, StoreUnavailableError
 from ..resilience.breaker import CircuitBreaker
 from ..resilience.retry import RetryPolicy
-from ..store.connection import Connection, ConnectionOptions, Network, Unobserved
+from ..store.operations import Network, Operations, Options, Unobserved
 from ..store.sending import Sender
 from ..wire.answers import Answer, BattleRequest
 from ..wire.handed import Handoff, HandoffReply
@@ -111,8 +111,8 @@ class GameServer:
             raise MatchkeeperError(f"GameServer: {problem}", hint=hint)
         self.pod_id = pod_id
         rng = rng or random.Random()  # noqa: S311  # jitter, not secrets
-        self._connection = Connection(
-            ConnectionOptions(
+        self._connection = Operations(
+            Options(
                 url=redis_url,
                 timeout=timeout,
                 retry=RetryPolicy(),

@@ -13,7 +13,7 @@ import msgspec
 
 from ..domain.realm import folded
 from ..errors import StoreError, StoreUnavailableError
-from ..store.connection import Connection
+from ..store.operations import Operations
 from ..store.subscription import subscribed
 from ..wire.answers import Answer, BattleRequest, decode_answer, decode_battle_request
 from ..wire.handed import Handoff, HandoffAnswer, decode_handoff_answer
@@ -50,7 +50,7 @@ class Inbox:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: Operations,
         *,
         heard: Callable[[], None],
         battle_channel: str,

@@ -20,7 +20,7 @@ from matchkeeper.conformance.server import MODE, match_server
 from matchkeeper.conformance.tap import OURS, Names, Tap
 from matchkeeper.errors import StoreError
 from matchkeeper.resilience.breaker import CircuitBreaker
-from matchkeeper.store.connection import Connection, ConnectionOptions, Unobserved
+from matchkeeper.store.operations import Operations, Options, Unobserved
 from matchkeeper.store.own_valkey import OwnValkey
 from matchkeeper.store.subscription import subscribed
 
@@ -216,12 +216,10 @@ class World:
         self._listening.cancel()
         await asyncio.gather(self._listening, return_exceptions=True)
 
-    def _connected(self) -> Connection:
+    def _connected(self) -> Operations:
         rng = random.Random()  # noqa: S311  # jitter, not secrets
-        return Connection(
-            ConnectionOptions(
-                url=self._valkey.url, timeout=timedelta(seconds=5), client_name="conformance"
-            ),
+        return Operations(
+            Options(url=self._valkey.url, timeout=timedelta(seconds=5), client_name="conformance"),
             breaker=CircuitBreaker(
                 failures=1_000_000, clock=self.clock, rng=rng, cooldown=timedelta(seconds=1)
             ),

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from ..domain.realm import NO_REALM
 from . import keys
-from .connection import Connection
+from .operations import Operations
 
 
 class Written(NamedTuple):
@@ -24,7 +24,7 @@ class Sender:
     may write a request twice where a reply is lost: servers know it again by its id.
     """
 
-    def __init__(self, connection: Connection, *, realm: str = NO_REALM) -> None:
+    def __init__(self, connection: Operations, *, realm: str = NO_REALM) -> None:
         self._connection = connection
         self._key = keys.requests(realm)
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 import msgspec
 
 from matchkeeper.errors import StoreError, StoreUnavailableError
-from matchkeeper.store.connection import Connection
+from matchkeeper.store.operations import Operations
 from matchkeeper.store.sending import Sender, Written
 from matchkeeper.wire.answers import BattleRequest
 from matchkeeper.wire.handed import decode_handoff_answer
@@ -25,7 +25,7 @@ class Messages:
     one round trip.
     """
 
-    def __init__(self, connection: Connection, *, channel: str, realm: str) -> None:
+    def __init__(self, connection: Operations, *, channel: str, realm: str) -> None:
         self._connection = connection
         self._sender = Sender(connection, realm=realm)
         self._channel = channel

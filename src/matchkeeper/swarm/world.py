@@ -22,8 +22,8 @@ from crowd.wire import told
 from matchkeeper.domain.realm import NO_REALM
 from matchkeeper.errors import StoreError, StoreUnavailableError
 from matchkeeper.resilience.breaker import CircuitBreaker
-from matchkeeper.store.connection import Connection, ConnectionOptions, Unobserved
 from matchkeeper.store.failures import outcome_of
+from matchkeeper.store.operations import Operations, Options, Unobserved
 from matchkeeper.store.sending import Sender, Written
 from matchkeeper.store.subscription import subscribed
 from matchkeeper.swarm.ledger import Doing, Ledger, Wish
@@ -316,9 +316,9 @@ class Swarm:
         news = told(now, channel, answer.player_id, answer.result_type)
         self._wish(self.ledger.told(number, news), now)
 
-    def _connect(self, run: str) -> Connection:
-        return Connection(
-            ConnectionOptions(
+    def _connect(self, run: str) -> Operations:
+        return Operations(
+            Options(
                 url=self._target.url,
                 timeout=self._target.operation_timeout,
                 max_connections=16,

@@ -35,7 +35,7 @@ from matchkeeper.config import Settings, masked_redis_url
 from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.server.process import ServerInfo, run_server
 from matchkeeper.server.wiring import Stores, new_server_id, new_token, options_for, stores_for
-from matchkeeper.store.connection import Unobserved
+from matchkeeper.store.operations import Unobserved
 from matchkeeper.store.own_valkey import OwnValkey
 
 DEFAULT_PORT = 8080

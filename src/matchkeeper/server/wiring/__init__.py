@@ -60,7 +60,8 @@ from matchkeeper.server.wiring.stores import (
 )
 from matchkeeper.server.wiring.tracing import traces_for
 from matchkeeper.server.wiring.watches import Watches, watches_for
-from matchkeeper.store.connection import ConnectionOptions, Network
+from matchkeeper.store.connection import ConnectionOptions
+from matchkeeper.store.operations import Network
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter

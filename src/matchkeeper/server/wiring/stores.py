@@ -21,13 +21,7 @@ from matchkeeper.resilience.breaker import CircuitBreaker
 from matchkeeper.resilience.retry import RetryPolicy
 from matchkeeper.server.redis_probe import RedisProbe
 from matchkeeper.store.clock import RedisClock
-from matchkeeper.store.connection import (
-    Connection,
-    ConnectionOptions,
-    Network,
-    StoreObserver,
-    Unobserved,
-)
+from matchkeeper.store.connection import Connection, ConnectionOptions
 from matchkeeper.store.coordination import Coordination
 from matchkeeper.store.dead_letters import DeadLetterStore
 from matchkeeper.store.durability import Durability
@@ -36,6 +30,7 @@ from matchkeeper.store.handoffs import Handoffs
 from matchkeeper.store.hearing import HearingStore
 from matchkeeper.store.history import History
 from matchkeeper.store.matches import MatchStore
+from matchkeeper.store.operations import Network, StoreObserver, Unobserved
 from matchkeeper.store.rights import Channels, trials
 from matchkeeper.store.servers import Servers
 from matchkeeper.store.stream import RequestStream

@@ -13,7 +13,8 @@ from matchkeeper.errors import ConfigError
 from matchkeeper.observe.runtime import Runtime
 from matchkeeper.observe.traces import Traces, Untraced
 from matchkeeper.resilience.breaker import CircuitBreaker
-from matchkeeper.store.connection import Connection, ConnectionOptions, Unobserved
+from matchkeeper.store.connection import Connection, ConnectionOptions
+from matchkeeper.store.operations import Unobserved
 from matchkeeper.store.traces import TraceStore
 
 if TYPE_CHECKING:
