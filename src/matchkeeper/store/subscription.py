@@ -13,8 +13,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from ..errors import StoreTimeoutError, StoreUnavailableError
 from ..resilience.deadline import within
-from .connection import Connection
 from .failures import translate
+from .operations import Operations
 
 _POLL_SECONDS = 1.0
 _AT_ONCE = 200
@@ -24,23 +24,26 @@ class Subscription:
     """The messages of some channels, as long as the connection lives.
 
     Silence is not taken for health: a PING is sent over the same connection. If Redis does not
-    answer it within the operation timeout, the subscription ends with StoreTimeoutError.
+    answer it within the operation timeout, the subscription ends with StoreTimeoutError. Time in
+    which this process stood still does not count: what has come meanwhile is in the socket, and
+    would be thrown away with it.
     """
 
     def __init__(
         self,
         pubsub: PubSub,
         *,
-        connection: Connection,
-        clock: Callable[[], float],
+        connection: Operations,
     ) -> None:
         self._pubsub = pubsub
         self._connection = connection
         self._redis = connection.redis
         self._timeout_seconds = connection.timeout_seconds
-        self._clock = clock
-        self._heard_at = clock()
-        self._pinged_at: float | None = None
+        self._poll_seconds = min(_POLL_SECONDS, self._timeout_seconds / 2)
+        self._silent = 0
+        """In so many polls since then nothing was heard."""
+        self._pinged_at: int | None = None
+        """After so many of them."""
 
     async def listen(self, hear: Callable[[str, bytes], None]) -> None:
         """Hands each message to `hear`, as (channel, payload), without end.
@@ -62,7 +65,7 @@ class Subscription:
         connection = self._pubsub.connection
         if connection is None:
             raise RedisConnectionError("Connection closed.")
-        deadline = asyncio.timeout(min(_POLL_SECONDS, self._timeout_seconds))
+        deadline = asyncio.timeout(self._poll_seconds)
         try:
             async with deadline:
                 for _ in range(_AT_ONCE):
@@ -72,28 +75,31 @@ class Subscription:
                     )
                     if message[0] == b"message":
                         hear(message[1].decode("utf-8", "replace"), message[2])
-                    self._heard_at, self._pinged_at = self._clock(), None
+                    self._silent, self._pinged_at = 0, None
                 # Where there is always something to read, no other task would run.
                 await asyncio.sleep(0)
         except TimeoutError:
             if not deadline.expired():
                 raise
+            self._silent += 1
 
     async def _watch(self) -> None:
         if self._connection.redis is not self._redis:
             raise StoreUnavailableError("listen: the address may lead to another server now")
-        now = self._clock()
+        timeout, poll = self._timeout_seconds, self._poll_seconds
         if self._pinged_at is not None:
-            if now - self._pinged_at >= self._timeout_seconds:
-                raise StoreTimeoutError(f"listen timeout after {self._timeout_seconds:g}s")
-        elif now - self._heard_at >= min(5.0, self._timeout_seconds / 2):
-            self._pinged_at = now
-            await within(self._timeout_seconds, "listen", self._pubsub.ping())
+            # Polls are counted, and one more: however long this process stands still, that is one
+            # poll, and the next one finds what has come meanwhile.
+            if (self._silent - self._pinged_at - 1) * poll >= timeout:
+                raise StoreTimeoutError(f"listen timeout after {timeout:g}s")
+        elif self._silent * poll >= min(5.0, timeout / 2):
+            self._pinged_at = self._silent
+            await within(timeout, "listen", self._pubsub.ping())
 
 
 @asynccontextmanager
 async def subscribed(
-    connection: Connection, channels: Sequence[str]
+    connection: Operations, channels: Sequence[str]
 ) -> AsyncGenerator[Subscription]:
     """A subscription that Redis has confirmed for every channel. Raises StoreError."""
     pubsub = connection.redis.pubsub()
@@ -108,8 +114,7 @@ async def subscribed(
 
     try:
         await connection.once("subscribe", subscribe)
-        clock = asyncio.get_running_loop().time
-        yield Subscription(pubsub, connection=connection, clock=clock)
+        yield Subscription(pubsub, connection=connection)
     finally:
         await _close(pubsub)
 
