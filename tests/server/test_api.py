@@ -265,7 +265,7 @@ async def test_not_ready_before_its_streams_are_there(valkey: RealServer, tmp_pa
                     return bool(answer["reasons"] == ["Requests by stream are not read."])
                 return False
 
-            await wait_until(waits_for_streams)
+            await wait_until(waits_for_streams, seconds=90)  # a start may take long, as above
             await redis.execute_command("ACL", "SETUSER", "default", "+xgroup")
             await server.ready()
 

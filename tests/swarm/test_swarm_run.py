@@ -28,7 +28,7 @@ from matchkeeper.swarm.tally import Tally
 from matchkeeper.wire.answers import decode_battle_request
 from tests.conftest import RealServer, wait_until
 from tests.support.acl import guarded
-from tests.support.harness import MODES, Server, outside, serving
+from tests.support.harness import MODES, PATIENT, Server, outside, serving
 
 EVERYTHING = ",".join(f"{each}=1" for each in Behaviour)
 BOTH = ("--mode", "Normal", "--mode", "Squad")
@@ -62,9 +62,9 @@ async def swarm(*arguments: str, **environment: str) -> subprocess.CompletedProc
 
 @pytest.fixture
 async def server(valkey: RealServer, tmp_path: Path) -> AsyncIterator[Server]:
-    """A real server with short deadlines, ready."""
+    """A real server that offers matches briefly, ready."""
     settings = {"matchmaking__offer_timeout_seconds": 2, "matchmaking__max_offers": 2}
-    with serving(valkey.url, tmp_path, **settings) as started:
+    with serving(valkey.url, tmp_path, **PATIENT, **settings) as started:
         await started.ready()
         yield started
 
@@ -239,7 +239,7 @@ async def redis_knows(redis: Redis) -> bool:
 async def test_it_needs_no_more_rights_than_a_game_server(tmp_path: Path) -> None:
     with (
         guarded(str(executable()), tmp_path) as guard,
-        serving(guard.url("matchkeeper"), tmp_path) as server,
+        serving(guard.url("matchkeeper"), tmp_path, **PATIENT) as server,
     ):
         await server.ready()
         for via in ("pubsub", "stream"):
