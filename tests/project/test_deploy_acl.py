@@ -125,7 +125,9 @@ async def _nobody_listens(guard: GuardedServer, wire: Outside, server: Server) -
     await wire.is_told("second", "EnQueued")
     await server.logged("Game Server unavailable")
     with guard.client("operator") as operator:
-        await wait_until(lambda: bool(operator.keys("alert:{*}:open")), what="an alert is open")
+        await wait_until(
+            lambda: bool(operator.keys("alert:{*}:open")), seconds=30, what="an alert is open"
+        )
 
 
 async def _plain_wire(guard: GuardedServer, wire: Outside, server: Server) -> None:
@@ -144,7 +146,7 @@ async def _plain_wire(guard: GuardedServer, wire: Outside, server: Server) -> No
         plain.xadd("match:requests", {"kind": "enqueue", "body": _request("s", "Normal")})
         await wire.is_told("s", "EnQueued")
         plain.xadd("match:requests", {"kind": "nonsense", "body": "{}"})
-        await wait_until(lambda: _stream_is_empty(wire), what="set aside")
+        await wait_until(lambda: _stream_is_empty(wire), seconds=30, what="set aside")
         heard.unsubscribe()
         heard.close()
 
@@ -158,14 +160,12 @@ async def claims(pod: GameServer, server: Server) -> None:
     """Players of `Squad`: declined, let go by, and started."""
     for player in ("c1", "c2"):
         await pod.enqueue(player, "Squad", {"mmr": 1})
-    offer = await _next_offer(pod)
-    assert await offer.claim()
+    offer = await _claimed(pod)
     assert await offer.decline()
     again = await _next_offer(pod)
-    assert again.request.epoch == 2
+    assert again.request.epoch == offer.request.epoch + 1
     await server.logged('"cause": "unclaimed"')
-    late = await _next_offer(pod)
-    assert await late.claim()
+    late = await _claimed(pod)
     assert await late.started()
 
 
@@ -190,7 +190,7 @@ async def _set_aside(guard: GuardedServer, wire: Outside, folder: Path) -> None:
     await wire.redis.set("metadata:bad", "{oops")
     await wire.redis.set("metadata:worse", "{oops")
     await wire.redis.zadd("queue:{ranked}", {"bad": 1, "worse": 2})
-    await wait_until(lambda: _dead(wire, 2), what="two dead letters")
+    await wait_until(lambda: _dead(wire, 2), seconds=30, what="two dead letters")
     letters = json.loads((await command("dead-letters", "list", "--json")).stdout)
     ids = {each["player_id"]: each["id"] for each in letters}
     mended = '{"pod_id":"pod-a","mmr":9}'
@@ -208,8 +208,15 @@ async def _dead(wire: Outside, count: int) -> bool:
     return bool(found == count)
 
 
+async def _claimed(pod: GameServer) -> Offer:
+    """An offer that this game server has; on a busy machine some are over before it claims them."""
+    while not await (offer := await _next_offer(pod)).claim():
+        pass
+    return offer
+
+
 async def _next_offer(pod: GameServer) -> Offer:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async for offer in pod.battle_requests():
             if offer.request.game_mode == "Squad":
                 return offer
