@@ -84,16 +84,32 @@ def told(at: float, who: str, player: str, result: object, *, left_by: str = "")
         code=_text(fields.get("code")),
         match=_text(fields.get("match_id")),
         mode=_text(fields.get("game_mode")).lower(),
-        players=tuple((player, 0) for player in _named(fields.get("teams"))),
+        players=tuple((player, 0) for player, _ in _named(fields.get("teams"))),
         by=_text(fields.get("claimed_by")),
         left_by=left_by,
+        seats=_seats(fields),
     )
 
 
-def _named(teams: object) -> Iterator[str]:
-    """The players that `teams` names, team after team."""
-    for team in teams if isinstance(teams, list) else ():
-        yield from map(_text, team if isinstance(team, list) else ())
+def _named(teams: object) -> Iterator[tuple[str, int]]:
+    """The players that `teams` names, team after team, and the team of each."""
+    for number, team in enumerate(teams if isinstance(teams, list) else ()):
+        for player in team if isinstance(team, list) else ():
+            yield _text(player), number
+
+
+def _seats(found: Mapping[str, Any]) -> tuple[tuple[str, str, int], ...]:
+    """(player, party, team) of those whom `MatchFound` names as players of parties."""
+    parties = found.get("parties")
+    if not isinstance(parties, dict):
+        return ()
+    party_of = {
+        _text(player): _text(party)
+        for party, players in parties.items()
+        for player in (players if isinstance(players, list) else ())
+    }
+    named = _named(found.get("teams"))
+    return tuple((player, party_of[player], team) for player, team in named if player in party_of)
 
 
 def _text(value: object) -> str:

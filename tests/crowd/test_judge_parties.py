@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from crowd.history import Event, History, State, What
-from crowd.judge import Fault, judge
+from crowd.judge import Fault, Together, Told, judge
 from crowd.judge.parties import check_index
 from crowd.wire import note
 from tests.support.stories import Story
@@ -148,5 +148,109 @@ def test_parties_are_read_from_the_wire() -> None:
     answer = b'{"player_id":"b","result_type":"DeQueued","party_id":"P","left_by":"a"}'
     note(history, 1.0, "pod", "battle:request", offer)
     note(history, 2.0, "pod", "pod:x:match_result", answer)
+    found = (
+        b'{"player_id":"b","result_type":{"MatchFound":{"match_id":"m","game_mode":"Duos","team":1,'
+        b'"teams":[["c","d"],["a","b"]],"parties":{"P":["a","b"]},"claimed_by":"x"}}}'
+    )
+    note(history, 3.0, "pod", "pod:x:match_result", found)
     seen: list[Event] = history.events
     assert (seen[0].seats, seen[1].left_by) == ((("a", "P", 0),), "a")
+    assert seen[2].seats == (("a", "P", 1), ("b", "P", 1))
+
+
+@pytest.mark.parametrize("parties", ["[]", '{"P":7}', '{"P":[[],7]}'])
+def test_what_is_no_party_in_news_breaks_nothing(parties: str) -> None:
+    found = '{"player_id":"a","result_type":{"MatchFound":{"teams":[["a"]],"parties":' + parties
+    event = note(History(), 1.0, "pod", "pod:x:match_result", (found + "}}}").encode())
+    assert event is not None
+    assert event.seats == ()
+
+
+def test_what_players_are_told_of_a_match_has_their_party_as_a_whole() -> None:
+    told = story("a", "b")
+    told.add(
+        What.TOLD,
+        who="pod",
+        player="a",
+        word="MatchFound",
+        match="m",
+        mode="duos",
+        players=(("a", 0), ("x", 0), ("b", 0), ("y", 0)),
+        seats=(("a", "P", 0), ("b", "P", 1)),
+    )
+    assert Fault.SPLIT in faults(told)
+
+
+PARTY = ("a", "b", "c")
+
+
+def together(*leaving: str) -> Together:
+    return Together(name="P", players=frozenset(PARTY), leaving=set(leaving))
+
+
+def test_a_party_is_queued_as_a_whole_or_refused_as_a_whole() -> None:
+    whole = together()
+    for player in PARTY:
+        assert not list(whole.heard(player, Told(queued=1)))
+    assert [each.fault for each in whole.heard("c", Told(refused=1))] == [Fault.SPLIT]
+    assert not list(whole.heard("b", Told(refused=1)))  # it is said once
+    refused = together()
+    for player in PARTY:
+        assert not list(refused.heard(player, Told(refused=1)))
+    assert [each.fault for each in refused.heard("a", Told(matches=["m"]))] == [Fault.SPLIT]
+
+
+def test_a_party_that_asks_twice_is_queued_once_and_refused_once() -> None:
+    twice = together()
+    for player in PARTY:
+        assert not list(twice.heard(player, Told(enqueues=2, refused=1)))
+        assert not list(twice.heard(player, Told(enqueues=2, refused=1, queued=1)))
+
+
+@pytest.mark.parametrize(
+    ("leaving", "player", "left_by", "fault"),
+    [
+        (("b",), "a", "b", None),
+        (("b",), "b", "", None),
+        (PARTY, "a", "", None),
+        (("b",), "a", "", Fault.LEFT_BY),
+        (("b",), "a", "c", Fault.LEFT_BY),
+        (("b",), "a", "x", Fault.LEFT_BY),
+    ],
+)
+def test_who_is_taken_out_is_told_who_left(
+    leaving: tuple[str, ...], player: str, left_by: str, fault: Fault | None
+) -> None:
+    news = Event(at=1.0, what=What.TOLD, player=player, word="DeQueued", left_by=left_by)
+    found = [each.fault for each in together(*leaving).left(news)]
+    assert found == ([fault] if fault else [])
+
+
+@pytest.mark.parametrize(
+    ("teams", "marked", "fault"),
+    [
+        ((("a", "b", "c"), ("x", "y", "z")), PARTY, None),
+        ((("a",), ("b",), ("c",)), PARTY, None),
+        ((("a", "b", "x"), ("c", "y", "z")), PARTY, Fault.SPLIT),
+        ((("a", "b", "x"), ("w", "y", "z")), ("a", "b"), Fault.SPLIT),
+        ((("a", "b", "c"), ("x", "y", "z")), (), Fault.SPLIT),
+        ((("v", "w", "x"), ("u", "y", "z")), (), None),
+    ],
+)
+def test_a_party_is_in_a_match_as_a_whole_on_one_team_or_fills_it(
+    teams: tuple[tuple[str, ...], ...], marked: tuple[str, ...], fault: Fault | None
+) -> None:
+    news = Event(
+        at=1.0,
+        what=What.OFFERED,
+        match="m",
+        players=tuple((player, 1) for team in teams for player in team),
+        seats=tuple(
+            (player, "P" if player in marked else "Q", number)
+            for number, team in enumerate(teams)
+            for player in team
+            if player in marked or player == "z"
+        ),
+    )
+    found = [each.fault for each in together().seated(news)]
+    assert found == ([fault] if fault else [])

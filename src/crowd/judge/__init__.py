@@ -3,6 +3,7 @@
 from crowd.judge.judge import judge
 from crowd.judge.matches import Match, Matches, check_match
 from crowd.judge.settings import Refusals
+from crowd.judge.together import Together
 from crowd.judge.told import Told
 from crowd.judge.verdict import Fault, Finding, Verdict
 
@@ -12,6 +13,7 @@ __all__ = [
     "Match",
     "Matches",
     "Refusals",
+    "Together",
     "Told",
     "Verdict",
     "check_match",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 
 from crowd.history import Event, State, What
 from crowd.judge.verdict import Fault, Finding
@@ -23,23 +23,25 @@ def check_parties(events: Sequence[Event], teams: Mapping[str, int]) -> Iterator
                 friends[event.player].update(event.together)
             if event.word == "dequeue":
                 leaving.add(event.player)
-        elif event.what is What.OFFERED:
-            yield from _whole(event, asked, teams.get(event.mode, 0))
+        elif event.what is What.OFFERED or event.word == "MatchFound":
+            yield from check_seats(event, asked, teams.get(event.mode, 0))
         elif event.what is What.TOLD and event.word == "DeQueued":
-            yield from _left(event, friends.get(event.player, set()), leaving)
+            yield from check_left(event, friends.get(event.player, set()), leaving)
     yield from _told_once(events)
 
 
-def _whole(
-    event: Event, asked: Mapping[str, set[frozenset[str]]], team_size: int
+def check_seats(
+    event: Event, asked: Mapping[str, Container[frozenset[str]]], team_size: int = 0
 ) -> Iterator[Finding]:
-    """A party is in an offer with all its players, on one team unless it fills the match."""
+    """A party is in a match with all its players, on one team unless it fills the match, as an
+    offer says, or what a player was told. `asked`: party -> the players for whom it asked.
+    """
     seats: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for player, party, team in event.seats:
         seats[party].append((player, team))
     for party, its in seats.items():
         players, on = {player for player, _ in its}, {team for _, team in its}
-        if frozenset(players) not in asked.get(party, set()):
+        if frozenset(players) not in asked.get(party, ()):
             text = f"match {event.match} has {', '.join(sorted(players))} of party {party}"
             yield Finding(fault=Fault.SPLIT, about=party, text=f"{text}: not as it was asked for")
         if len(on) > 1 and len(its) != len(event.players):
@@ -50,7 +52,7 @@ def _whole(
             yield Finding(fault=Fault.SPLIT, about=party, text=text)
 
 
-def _left(event: Event, friends: set[str], leaving: set[str]) -> Iterator[Finding]:
+def check_left(event: Event, friends: Set[str], leaving: Set[str]) -> Iterator[Finding]:
     """`DeQueued` names the player who left, where it was another one of the party."""
     player, by = event.player, event.left_by
     if by and (by not in friends or by not in leaving):
