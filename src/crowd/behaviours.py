@@ -68,6 +68,12 @@ class Behaviour(_Described):
         "dropped, seen by asking to leave: not_in_queue",
         "message_too_large",
     )
+    TOO_LARGE = (
+        "too_large",
+        "comes with so many friends that no team has room for them",
+        "refused: party_does_not_fit",
+        "party_does_not_fit",
+    )
 
 
 class PodBehaviour(_Described):

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from crowd.behaviours import Behaviour
-from crowd.people import Person
+from crowd.people import Group, Person
 
 _encode = msgspec.json.Encoder().encode
 
@@ -37,6 +37,19 @@ class Names:
         own = run == self.run and number.isascii() and number.isdecimal() and len(number) < 16
         return int(number) if own else None
 
+    def party(self, together: range) -> str:
+        """A party of this run, by the numbers of its players."""
+        return f"{self.player(together.start)}-to-{together.stop - 1}"
+
+    def players(self, ticket_id: str) -> range:
+        """The numbers behind the id of a player or a party; none for somebody else's."""
+        first, to, last = ticket_id.partition("-to-")
+        start = self.number(first)
+        if start is None:
+            return range(0)
+        end = self.number(f"{self.run}-{last}") if to else start
+        return range(start, start if end is None else end + 1)
+
     def pod(self, number: int) -> str:
         """A game server of this run."""
         return f"{self.run}-pod-{number}"
@@ -48,11 +61,12 @@ class Names:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is written for a player: `mode` names the stream, where it goes by stream."""
+    """What is written for players."""
 
     kind: str
-    mode: str
     body: bytes
+    about: range
+    """Their numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,44 +77,65 @@ class Writer:
     metadata_bytes: int = 0
     max_message_bytes: int = 65_536
 
-    def enqueues(self, person: Person) -> list[Request]:
-        """What this player sends on arrival: one request, or two."""
-        fields = self._fields(person)
-        behaviour = person.behaviour
+    def enqueues(self, group: Group) -> list[Request]:
+        """What those who come together send on arrival: one request for all, or two. What is wrong
+        with the metadata is so with that of the last of them.
+        """
+        lead, behaviour = group[0], group[0].behaviour
+        players = [self._player(each) for each in group]
+        if behaviour is Behaviour.BAD_METADATA:
+            players[-1]["metadata"] = [7] if lead.variant else "no object"
+        elif behaviour is Behaviour.OVERSIZED:
+            players[-1]["metadata"]["fill"] = "x" * (self.max_message_bytes + 1)
+        fields: dict[str, Any] = {**self._who(group, players), "game_mode": lead.mode}
         if behaviour is Behaviour.UNKNOWN_MODE:
             fields["game_mode"] = f"{self.names.run}-no-such-mode"
-        elif behaviour is Behaviour.MISSING_FIELDS and person.variant:
+        elif behaviour is Behaviour.MISSING_FIELDS and lead.variant:
             fields["game_mode"] = 7
         elif behaviour is Behaviour.MISSING_FIELDS:
             del fields["game_mode"]
-        elif behaviour is Behaviour.BAD_METADATA:
-            fields["metadata"] = [7] if person.variant else "no object"
-        elif behaviour is Behaviour.OVERSIZED:
-            fields["metadata"]["fill"] = "x" * (self.max_message_bytes + 1)
-        texts = [fields]
+        texts = [{**fields, "request_id": f"{lead.number}"}]
         if behaviour is Behaviour.TWICE:
-            texts.append({**fields, "request_id": f"{person.number}-again"})
-        return [Request(kind="enqueue", mode=person.mode, body=_encode(each)) for each in texts]
+            texts.append({**fields, "request_id": f"{lead.number}-again"})
+        return [Request(kind="enqueue", body=_encode(each), about=lead.together) for each in texts]
 
     def dequeue(self, number: int, mode: str, home: int, *, turn: int = 0) -> Request:
-        """Asks to leave. The same turn sent again is the same request: the first answer holds."""
-        fields = {
-            "player_id": self.names.player(number),
-            "game_mode": mode,
-            "pod_id": self.names.pod(home),
-            "request_id": f"{number}-leave-{turn}",
-        }
-        return Request(kind="dequeue", mode=mode, body=_encode(fields))
+        """A player asks to leave, and takes the own party along. The same turn sent again is the
+        same request: the first answer holds.
+        """
+        who = {"player_id": self.names.player(number)}
+        request_id = f"{number}-leave-{turn}"
+        return self._leave(who, mode, home, request_id, range(number, number + 1))
 
-    def _fields(self, person: Person) -> dict[str, Any]:
+    def dequeue_party(self, together: range, mode: str, home: int) -> Request:
+        """A party asks to leave as one."""
+        who = {"party_id": self.names.party(together)}
+        return self._leave(who, mode, home, f"{together.start}-all-leave", together)
+
+    def _leave(
+        self, who: dict[str, str], mode: str, home: int, request_id: str, about: range
+    ) -> Request:
+        pod = self.names.pod(home)
+        fields = {**who, "game_mode": mode, "pod_id": pod, "request_id": request_id}
+        return Request(kind="dequeue", body=_encode(fields), about=about)
+
+    def _who(self, group: Group, players: list[dict[str, Any]]) -> dict[str, Any]:
+        """Who asks: a player, or a party through the pod of its first player."""
+        if len(players) == 1:
+            return players[0]
+        return {
+            "party_id": self.names.party(group[0].together),
+            "pod_id": players[0]["pod_id"],
+            "players": players,
+        }
+
+    def _player(self, person: Person) -> dict[str, Any]:
         metadata: dict[str, Any] = {"mmr": person.rating}
         missing = self.metadata_bytes - len(_encode(metadata)) - len(',"fill":""')
         if missing > 0:
             metadata["fill"] = "x" * missing
         return {
             "player_id": self.names.player(person.number),
-            "game_mode": person.mode,
             "metadata": metadata,
             "pod_id": self.names.pod(person.home),
-            "request_id": f"{person.number}",
         }

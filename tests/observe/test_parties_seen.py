@@ -7,12 +7,29 @@ from collections.abc import Sequence
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.observe.board.recorder import Board
+from matchkeeper.observe.board.snapshot import Now, snapshot
 from matchkeeper.observe.facts import Facts
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.store.committing import CommitReply
 from matchkeeper.store.matches import Committed, NewMatch
 from tests.support.tickets import lone, party
 
+NOW = Now(
+    phase="running",
+    version="1",
+    breaker="closed",
+    breaker_failures=0,
+    seconds_until_probe=0.0,
+    redis_problem="",
+    not_ready=(),
+    game_server_failures=0,
+    heartbeats={},
+    silent=frozenset(),
+    left=frozenset(),
+    unclaimed={},
+    not_started={},
+    demo=False,
+)
 FIVES = GameMode(name="Fives", required_players=10, teams=2)
 
 
@@ -54,6 +71,28 @@ def test_players_are_counted_not_tickets() -> None:
     assert waiting() == (0, 0)
     facts.queue_read(mode="Fives", length=3, more=0)
     assert waiting() == (3, 3)
+
+
+def test_the_page_has_waits_by_the_size_of_the_party_once_one_was_matched() -> None:
+    now = 100.0
+    board = Board(clock=lambda: now, wall=lambda: now)
+    facts = Facts(board.hears())
+    facts.mode_served(mode="Fives", required_players=10)
+
+    def seen() -> dict[str, tuple[int, float | None, float | None]]:
+        (queue,) = snapshot(board, [FIVES], NOW).queues
+        return {each.size: (each.tickets, each.median, each.p95) for each in queue.parties}
+
+    five = [lone(f"p{number}", since=90.0) for number in range(5)]
+    committed(facts, [five, five], now=now)
+    assert seen() == {}, "nothing is shown where all are alone"
+    pairs = [party(f"x{number}", 2, since=98.0 - number) for number in range(2)]
+    committed(facts, [[party("y", 5, since=95.0)], [*pairs, five[0]]], now=now)
+    assert seen() == {"1": (1, 10.0, 10.0), "2": (2, 2.0, 3.0), "5": (1, 5.0, 5.0)}
+    committed(facts, [[party("z", 10, since=99.0)], []], now=now)
+    assert list(seen()) == ["1", "2", "5", "more"]
+    now += 301
+    assert seen() == {}, "of the last five minutes"
 
 
 def test_waits_are_told_by_the_number_of_players_once_parties_play() -> None:

@@ -298,7 +298,10 @@ async def test_where_a_party_is_is_found_by_any_of_its_players(
     (ticket,) = (await http.get("/api/v1/queues/normal")).json()["tickets"]
     assert (ticket["player_id"], ticket["players"]) == ("crew", ["a", "b"])
     found = (await http.get("/api/v1/players/b")).json()
-    assert found["party"] == {"mode": "Normal", "party_id": "crew"}
+    assert found["party"] == {"mode": "Normal", "party_id": "crew", "players": ["a", "b"]}
+    crew = (await http.get("/api/v1/players/crew")).json()
+    assert (crew["player_id"], crew["party"]) == ("crew", found["party"])
+    assert (crew["queues"], crew["history"]) == (found["queues"], found["history"])
     assert found["queues"] == {"Normal": ticket["enqueued_at"]}
     assert [(each["event"], each["party_id"]) for each in found["history"]] == [("queued", "crew")]
     shown = matchkeeper("queue", "show", "Normal", url=valkey.url).stdout
@@ -321,3 +324,6 @@ async def test_where_a_party_is_is_found_by_any_of_its_players(
         "pod:pod-b:match_result": {"player_id": "b", **plain},
     }
     assert (await http.get("/api/v1/players/a")).json()["party"] is None
+    crew = (await http.get("/api/v1/players/crew")).json()
+    assert (crew["party"], crew["queues"]) == (None, {})
+    assert {each["event"] for each in crew["history"]} == {"dequeued", "queued"}

@@ -8,7 +8,8 @@ from crowd import wire
 from crowd.behaviours import Behaviour
 from crowd.people import Person
 from crowd.requests import Names
-from matchkeeper.swarm.ledger import Doing, Ledger, Wish
+from matchkeeper.swarm.ledger import Ledger
+from matchkeeper.swarm.player import Doing, Wish
 from matchkeeper.swarm.tally import Invariant, Tally
 
 QUEUED, DEQUEUED, EXPIRED = "EnQueued", "DeQueued", "Expired"
@@ -37,39 +38,66 @@ def error(code: str) -> dict[str, Any]:
 class Run:
     """A ledger and a clock that tests move."""
 
-    def __init__(self, *behaviours: Behaviour, size: int = 2) -> None:
+    def __init__(
+        self, *behaviours: Behaviour, size: int = 2, together: int = 1, variant: int = 0
+    ) -> None:
+        """`together`: how many come as one party, each time."""
         self.ledger = Ledger(
             names=Names(run="r"),
             players=100,
             timeout_seconds=TIMEOUT,
             late_seconds=LATE,
             sizes={"Normal": size},
+            teams={"Normal": 2},
             tally=Tally(),
         )
         self.now = 0.0
         self.wishes: list[Wish] = []
         for number, behaviour in enumerate(behaviours or (Behaviour.NORMAL, Behaviour.NORMAL)):
-            person = Person(
-                number=number,
-                at=0.0,
-                behaviour=behaviour,
-                mode="Normal",
-                home=0,
-                rating=1500,
-                patience_seconds=0.5,
-                variant=0,
-            )
+            numbers = range(number * together, (number + 1) * together)
+            group = [
+                Person(
+                    number=each,
+                    at=0.0,
+                    behaviour=behaviour,
+                    mode="Normal",
+                    home=0,
+                    rating=1500,
+                    patience_seconds=0.5,
+                    variant=variant,
+                    together=numbers,
+                )
+                for each in numbers
+            ]
             requests = 2 if behaviour is Behaviour.TWICE else 1
-            self.wishes += self.ledger.asked(person, 0.0, requests=requests)
+            self.wishes += self.ledger.asked(group, 0.0, requests=requests)
 
     @property
     def tally(self) -> Tally:
         return self.ledger.tally
 
-    def told(self, number: int, *words: str | dict[str, Any]) -> Run:
+    def told(
+        self, number: int, *words: str | dict[str, Any], left_by: str = "", pod: str = ""
+    ) -> Run:
+        return self._heard(range(number, number + 1), words, left_by=left_by, pod=pod)
+
+    def all_told(self, numbers: range, *words: str | dict[str, Any]) -> Run:
+        """Of a party as one."""
+        return self._heard(numbers, words)
+
+    def _heard(
+        self,
+        numbers: range,
+        words: tuple[str | dict[str, Any], ...],
+        *,
+        left_by: str = "",
+        pod: str = "",
+    ) -> Run:
+        name = f"r-{numbers[0]}"
         for word in words:
             self.now += 0.1
-            self.wishes += self.ledger.told(number, wire.told(self.now, "", f"r-{number}", word))
+            news = wire.told(self.now, pod, name, word, left_by=left_by)
+            self.wishes += self.ledger.told(numbers, news)
         return self
 
     def leaves(self, number: int) -> Run:

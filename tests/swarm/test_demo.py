@@ -90,7 +90,7 @@ def demonstrating(folder: Path, *options: str) -> Iterator[Demo]:
     log = folder / f"demo-{port}.log"
     environment = {key: value for key, value in os.environ.items() if "MATCHKEEPER" not in key}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    arguments = ("--port", str(port), "--day-minutes", "1", "--rate", "15", "--seed", "1")
+    arguments = ("--port", str(port), "--day-minutes", "1", "--rate", "15", "--seed", "7")
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "matchkeeper", "demo", *arguments, *options],

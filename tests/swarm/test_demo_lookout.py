@@ -36,7 +36,7 @@ class Scene:
     def told(self, player_id: str) -> None:
         """The player hears `EnQueued`."""
         mode = demo_settings(None, None, port=0).modes()[0]
-        self.ledger.came(player_id, mode, timedelta(seconds=30), lobby="lobby-1")
+        self.ledger.came((player_id,), mode, timedelta(seconds=30), lobby="lobby-1")
         self.ledger.queued(player_id)
 
     async def later(self, seconds: float = 6) -> int:

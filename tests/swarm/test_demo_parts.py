@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections import Counter
 from datetime import timedelta
@@ -18,9 +19,11 @@ from matchkeeper.cli.demo.ledger import Fate, Ledger, Stay
 from matchkeeper.cli.demo.lookout import unheard_end
 from matchkeeper.cli.demo.routes import press_problem
 from matchkeeper.cli.demo.view import Snapshot, line, render
+from matchkeeper.cli.demo.world import in_words, parties_of
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.errors import NotFoundError
 from matchkeeper.operate.operator import QueueState
+from matchkeeper.wire.answers import decode_battle_request
 
 NORMAL = GameMode(name="Normal")
 BRIEF = GameMode(name="Brief", max_wait=timedelta(seconds=60))
@@ -74,7 +77,7 @@ class Time:
 def ledger(*players: str, clock: Time | None = None) -> Ledger:
     made = Ledger(clock=clock or Time())
     for player in players:
-        made.came(player, NORMAL, timedelta(seconds=10), lobby="lobby-1")
+        made.came((player,), NORMAL, timedelta(seconds=10), lobby="lobby-1")
         made.queued(player)
     return made
 
@@ -98,7 +101,7 @@ def test_a_second_match_or_one_after_leaving_is_a_double() -> None:
 
 def test_a_match_may_be_faster_than_the_answer() -> None:
     book = Ledger(clock=Time())
-    book.came("a", NORMAL, timedelta(seconds=10), lobby="lobby-1")
+    book.came(("a",), NORMAL, timedelta(seconds=10), lobby="lobby-1")
     book.matched("m1", ["a"])
     book.queued("a")
     assert (book.counts["enqueued"], book.waiting()) == (1, [])
@@ -144,10 +147,64 @@ def test_only_an_end_that_may_be_unheard_explains_who_is_nowhere(
         mode=mode,
         patience=timedelta(0),
         lobby="lobby-1",
+        together=("a",),
         queued_at=100.0,
         asked_to_leave=asked_to_leave,
     )
     assert unheard_end(stay, now=100.0 + waited, set_aside=set_aside) is end
+
+
+def party(clock: Time, *, queued: bool = True) -> Ledger:
+    book = Ledger(clock=clock)
+    book.came(FRIENDS, NORMAL, timedelta(seconds=10), lobby="lobby-1")
+    for player in FRIENDS if queued else ():
+        book.queued(player)
+    return book
+
+
+FRIENDS = ("a", "b", "c")
+
+
+def test_one_of_a_party_loses_patience_for_all_and_takes_all_along() -> None:
+    clock = Time()
+    book = party(clock)
+    clock.now += 11
+    assert book.impatient() == ["a"]
+    book.asks_to_leave("a")
+    assert all(book.stay(player).asked_to_leave for player in FRIENDS)
+    assert unheard_end(book.stay("c"), now=clock.now, set_aside=False) is Fate.LEFT
+    book.left("a")
+    assert (book.counts[Fate.LEFT], book.waiting(), book.counts["in parties"]) == (3, [], 3)
+
+
+def test_a_party_that_may_not_leave_stays_as_a_whole() -> None:
+    clock = Time()
+    book = party(clock)
+    clock.now += 11
+    book.asks_to_leave("a")
+    book.stays_on("a")
+    assert not any(book.stay(player).asked_to_leave for player in FRIENDS)
+    assert unheard_end(book.stay("c"), now=clock.now, set_aside=False) is None
+
+
+def test_friends_come_to_modes_with_teams_and_fit_into_one() -> None:
+    duel = parties_of(GameMode(name="Duel"))
+    assert dict(duel.weights) == {1: 0.5}
+    raid = dict(parties_of(GameMode(name="Raid", required_players=6, teams=2)).weights)
+    assert raid == {1: 0.5, 2: 0.25, 3: 0.25}
+    large = parties_of(GameMode(name="Large", required_players=100, teams=2))
+    assert [size for size, _ in large.weights] == [1, 2, 3, 4, 5]
+
+
+def test_who_plays_against_whom_is_told_with_friends_together() -> None:
+    def seat(player: str, **party: str) -> dict[str, object]:
+        return {"player_id": player, "score": 1, "pod_id": "p", "metadata": {}, **party}
+
+    friends = [seat("a", party_id="P"), seat("b"), seat("c", party_id="P")]
+    others = [seat("d"), seat("e"), seat("f")]
+    offer = {"match_id": "m", "game_mode": "Raid", "teams": [friends, others]}
+    request = decode_battle_request(json.dumps(offer).encode())
+    assert in_words(request) == "a & c, b against d, e, f"
 
 
 HERE = {"host": "127.0.0.1:8080"}

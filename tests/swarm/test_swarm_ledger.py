@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crowd.behaviours import Behaviour
-from matchkeeper.swarm.ledger import Doing, Wish
+from matchkeeper.swarm.player import Doing, Wish
 from matchkeeper.swarm.tally import Invariant, Neutral, Reason, Whereabouts
 from tests.support.swarm_runs import (
     DEQUEUED,
@@ -153,7 +153,7 @@ def test_a_wrong_end_has_its_reason(name: str) -> None:
 
 def test_what_could_not_be_sent_is_said() -> None:
     run = Run(Behaviour.NORMAL)
-    run.ledger.not_sent(0, "timeout")
+    run.ledger.not_sent(range(1), "timeout")
     assert run.late().wrong() == {"not sent: timeout": 1}
 
 

@@ -136,6 +136,35 @@ def test_the_report_shows_the_verdict_the_plots_and_what_was_not_observable() ->
     assert "not observable" in html(made(Tally(), pods=0))
 
 
+def together() -> Tally:
+    tally = Tally()
+    tally.asked_by_size.update({1: 20, 5: 10, 3: 3})
+    for size, waits in ((1, range(1, 21)), (5, [2] * 10)):
+        for seconds in waits:
+            tally.waits_by_size[size].add(float(seconds))
+            tally.waits.add(float(seconds))
+    tally.timeline.at(1.0).counts["asked"] = 33
+    return tally
+
+
+def test_waits_are_shown_by_how_many_came_together() -> None:
+    found = made(together())
+    rows = [(each.together, each.players, each.waits.count) for each in found.parties]
+    assert rows == [(1, 20, 20), (3, 3, 0), (5, 10, 10)]
+    alone, none, fives = (each.shares for each in found.parties)
+    assert (alone[0], alone[-1]) == ((0.0, 0.0), (20.0, 1.0))
+    assert none == [(0.0, 0.0)]
+    assert fives == [(0.0, 0.0), (2.0, 1.0)]
+    text = html(found)
+    assert text.count("<svg") == 5
+    assert "how many came together" in text
+    for name in ("alone", "in parties of 3", "in parties of 5"):
+        assert f">{name}</td>" in text
+    assert ">in parties of 3</span>" not in text, "nobody of them was matched: no line"
+    assert made(busy()).parties == []
+    assert "how many came together" not in html(made(busy()))
+
+
 def test_the_json_is_all_of_it_and_can_be_read_back() -> None:
     plain = json.loads(as_json(made(busy())).encode("ascii"))
     assert plain["format"] == 1
@@ -154,6 +183,9 @@ def test_the_table_shows_strangers_no_escape_sequences(
     assert "\x1b[31m" not in shown
     assert "broken 1 times" in shown
     assert "✗ errors: 1" in shown
+    assert "in parties" not in shown
+    swarm_run.show(made(together()))
+    assert "in parties of 5" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("top", [0.0, 0.0004, 1, 9.99, 10, 17, 999.9999, 12345.6])

@@ -31,6 +31,7 @@ from tests.support.acl import guarded
 from tests.support.harness import MODES, PATIENT, Server, outside, serving
 
 EVERYTHING = ",".join(f"{each}=1" for each in Behaviour)
+EVERYTHING_ELSE = ",".join(f"{each}=1" for each in Behaviour if each not in ("normal", "quits"))
 BOTH = ("--mode", "Normal", "--mode", "Squad")
 SOON = ("--timeout", "1", "--late", "1")
 """Where nobody answers, there is nothing to wait for."""
@@ -72,7 +73,7 @@ async def server(valkey: RealServer, tmp_path: Path) -> AsyncIterator[Server]:
 async def nobody_is_left(url: str) -> None:
     """In no queue and in no pending match."""
     async with Redis.from_url(url) as redis:
-        for tag in ("normal", "ranked", "squad"):
+        for tag in ("normal", "ranked", "squad", "raid"):
             assert await redis.zcard(f"queue:{{{tag}}}") == 0
             assert await redis.zcard(f"pending:{{{tag}}}") == 0
 
@@ -116,6 +117,43 @@ async def test_every_behaviour_ends_as_it_should(
     assert min(checked[name] for name in ("one_match", "nobody_lost", "one_starter")) > 0
     assert "All invariants held" in page.read_text()
     assert "success: 100 %" in done.stdout
+    await nobody_is_left(valkey.url)
+
+
+RAID = [
+    {"game_mode": "Normal"},
+    {"game_mode": "Raid", "required_players": 6, "teams": 2, "handoff": "claim"},
+]
+
+
+@pytest.mark.parametrize("via", ["pubsub", "stream"])
+async def test_parties_of_every_behaviour_end_as_they_should(
+    valkey: RealServer, tmp_path: Path, via: str
+) -> None:
+    figures, page = tmp_path / "out.json", tmp_path / "out.html"
+    with serving(valkey.url, tmp_path, matchmaking__game_modes=RAID) as server:
+        await server.ready()
+        done = await swarm(
+            *("--redis-url", valkey.url, "--players", "240", "--rate", "80", "--seed", "5"),
+            *("--mode", "Raid=5", "--mode", "Normal", "--parties", "1=40,2=30,3=30"),
+            *("--mix", f"normal=4,quits=4,{EVERYTHING_ELSE}", "--via", via, "--timeout", "60"),
+            *("--min-success", "100", "--max-errors", "0"),
+            *("--json", str(figures), "--report", str(page)),
+            MATCHKEEPER_MATCHMAKING__GAME_MODES=json.dumps(RAID),
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = read(figures)
+    checked = {each["name"]: each["checked"] for each in found["invariants"]}
+    assert min(checked[name] for name in ("party_whole", "left_by", "own_pod")) > 0
+    rows = {each["together"]: each for each in found["parties"]}
+    assert rows.keys() == {1, 2, 3, 4}  # four are too many for a team of three
+    assert sum(each["players"] for each in rows.values()) == found["asked"]
+    assert min(rows[size]["waits"]["count"] for size in (1, 2, 3)) > 0
+    assert rows[4]["waits"]["count"] == 0
+    for code in ("party_refused", "party_does_not_fit"):
+        assert found["expected_errors"][code] > 0
+    assert "in parties of 2" in done.stdout
+    assert "Waits by party size" in page.read_text()
     await nobody_is_left(valkey.url)
 
 
@@ -313,6 +351,12 @@ async def test_yes_is_an_answer(valkey: RealServer) -> None:
         (("--pod-mix", "sleeps"), "Known are claims, never_claims"),
         (("--mode", "Normal=x"), "the weight of Normal"),
         (("--metadata-bytes", "65536"), "more than max_message_bytes, 65536"),
+        (("--parties", "1,x"), "--parties: 'x' is no number of players from 1 to 100"),
+        (("--parties", "0=1"), "--parties: '0' is no number"),
+        (("--parties", "101"), "--parties: '101' is no number"),
+        (("--parties", "1,2,1"), "--parties: 1 stands twice"),
+        (("--parties", "1,3"), "a party of 3 is larger than a match of Normal"),
+        (("--mode", "Nobody knows", "--mix", "too_large"), "which party is too_large for Nobody"),
         (("--ratings", "fast"), "--ratings: 'fast' is not a mean and a deviation"),
         (("--report", "/nowhere/at/all.html"), "there is no folder /nowhere/at"),
         (("--players", "0"), "--players"),
@@ -375,7 +419,13 @@ def test_matches_with_players_of_others_are_left_alone(players: tuple[str, str],
         count=2,
         mix=Mix(((PodBehaviour.CLAIMS, 1.0),)),
         ledger=Ledger(
-            names=names, players=5, timeout_seconds=1, late_seconds=1, sizes={}, tally=tally
+            names=names,
+            players=5,
+            timeout_seconds=1,
+            late_seconds=1,
+            sizes={},
+            teams={},
+            tally=tally,
         ),
         messages=unused,
         now=lambda: 0.0,

@@ -103,7 +103,7 @@ def demo_settings(config: Path | None, redis_url: str | None, *, port: int) -> S
         {"game_mode": "Ranked", "required_players": 2, "use_mmr_matching": True, **claimed},
         {
             "game_mode": "Squad",
-            "required_players": 4,
+            "required_players": 6,
             "teams": 2,
             "use_mmr_matching": True,
             "mmr_window_start": 300,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,14 @@ from crowd.people import CrowdOptions, Pace
 from crowd.requests import Via
 from matchkeeper.cli import swarm_options as given
 from matchkeeper.cli.common import ConfigOption, UrlOption, in_loop, settings_from, url_of
+from matchkeeper.domain.party import misfit
 from matchkeeper.domain.realm import folded
 from matchkeeper.errors import ConfigError
+from matchkeeper.wire.parties import MOST_PLAYERS
 
 if TYPE_CHECKING:
     from matchkeeper.config import Settings
+    from matchkeeper.domain.mode import GameMode
     from matchkeeper.swarm.world import Target
 
 _ENVELOPE_BYTES = 512
@@ -33,6 +37,7 @@ def swarm(
     rate: given.Rate = 50.0,
     ramp: given.Ramp = 0.0,
     mode: given.Modes = None,
+    parties: given.Parties = "1",
     mix: given.Behaviours = given.MIX,
     via: given.How = Via.PUBSUB,
     metadata_bytes: given.MetadataBytes = 0,
@@ -63,18 +68,22 @@ def swarm(
     """
     settings = settings_from(config, redis_url)
     url = url_of(settings)
+    behaviours = given.parse_mix(mix, Behaviour, option="--mix")
+    modes = _modes(mode, settings, is_given=config is not None)
     mean, deviation = _ratings(ratings)
     crowd = CrowdOptions(
         pace=Pace(rate=rate, ramp_seconds=ramp),
-        behaviours=given.parse_mix(mix, Behaviour, option="--mix"),
-        modes=_modes(mode, settings, is_given=config is not None),
+        behaviours=behaviours,
+        modes=modes,
+        parties=_parties(given.parse_parties(parties), modes, settings),
+        too_large=_too_large(behaviours, modes, settings),
         homes=max(1, pods),
         rating_mean=mean,
         rating_deviation=deviation,
         seed=random.randrange(2**32) if seed is None else seed,  # noqa: S311  # no secret
     )
     servers = given.parse_mix(pod_mix, FOR_DEPLOYMENTS, option="--pod-mix")
-    _check_size(metadata_bytes, settings.matchmaking.max_message_bytes)
+    _check_size(metadata_bytes, crowd, settings.matchmaking.max_message_bytes)
     _check_writable(report, json_file)
     _permit(url, players, yes=yes)
     from matchkeeper.cli.swarm_run import Job, play  # noqa: PLC0415  # slow to import
@@ -134,6 +143,7 @@ def _target(settings: Settings, url: str) -> Target:
         realm=matchmaking.realm,
         max_message_bytes=matchmaking.max_message_bytes,
         sizes={each.name: each.required_players for each in settings.modes()},
+        teams={each.name: each.teams for each in settings.modes()},
         operation_timeout=timedelta(seconds=matchmaking.redis_operation_timeout_seconds),
     )
 
@@ -166,11 +176,67 @@ def _ratings(text: str) -> tuple[float, float]:
     return mean, deviation
 
 
-def _check_size(metadata_bytes: int, max_message_bytes: int) -> None:
-    """Refuses a size at which each player would be `oversized`."""
-    if metadata_bytes + _ENVELOPE_BYTES > max_message_bytes:
+def _mode_of(name: str, settings: Settings) -> GameMode | None:
+    """None where the settings do not say what mode that is."""
+    return next((each for each in settings.modes() if each.queue.mode == folded(name)), None)
+
+
+def _parties(mix: Mix[int], modes: Mix[str], settings: Settings) -> dict[str, Mix[int]]:
+    """Of the sizes those that each mode has room for. Raises ConfigError where a size fits into
+    none of the modes, or none of the sizes into a mode.
+    """
+    wanted = [(size, weight) for size, weight in mix.weights if weight]
+    found: dict[str, list[tuple[int, float]]] = {}
+    unfit: dict[int, list[str]] = {}
+    for name, weight in modes.weights:
+        mode = _mode_of(name, settings)
+        reasons = {size: misfit(size, mode) if mode is not None else "" for size, _ in wanted}
+        found[name] = [each for each in wanted if not reasons[each[0]]]
+        if weight and not found[name]:
+            raise _unfit(reasons.values())
+        for size, why in reasons.items():
+            unfit.setdefault(size, []).append(why)
+    for reasons_of_size in unfit.values():
+        if all(reasons_of_size):
+            raise _unfit(reasons_of_size)
+    return {name: Mix(tuple(sizes)) for name, sizes in found.items() if sizes}
+
+
+def _unfit(reasons: Iterable[str]) -> ConfigError:
+    return ConfigError(
+        f"--parties: {next(iter(reasons))}",
+        hint="Choose other sizes, or with --mode a mode that has room for them. For parties that "
+        "are too large there is --mix too_large.",
+    )
+
+
+def _too_large(behaviours: Mix[Behaviour], modes: Mix[str], settings: Settings) -> dict[str, int]:
+    """Players of the smallest party that no match has room for, by mode, if any are to come."""
+    if not dict(behaviours.weights).get(Behaviour.TOO_LARGE):
+        return {}
+    found = {}
+    for name, _ in modes.weights:
+        mode = _mode_of(name, settings)
+        sizes = range(2, MOST_PLAYERS + 1)
+        size = next((each for each in sizes if mode is not None and misfit(each, mode)), None)
+        if size is None:
+            raise ConfigError(
+                f"--mix: nobody knows which party is too_large for {name}",
+                hint=f"A party has at most {MOST_PLAYERS} players. Where teams are smaller, name "
+                "the file with the settings of the mode: --config.",
+            )
+        found[name] = size
+    return found
+
+
+def _check_size(metadata_bytes: int, crowd: CrowdOptions, max_message_bytes: int) -> None:
+    """Refuses a size at which each player, or each party, would be `oversized`."""
+    sizes = [size for mix in crowd.parties.values() for size, _ in mix.weights]
+    largest = max([*crowd.too_large.values(), *sizes])
+    if largest * (metadata_bytes + _ENVELOPE_BYTES) > max_message_bytes:
+        whose = f" of each of {largest} players" if largest > 1 else ""
         raise ConfigError(
-            f"--metadata-bytes: {metadata_bytes} and the rest of the message are more than "
+            f"--metadata-bytes: {metadata_bytes}{whose} and the rest of the message are more than "
             f"max_message_bytes, {max_message_bytes}",
             hint="Give less, or the --config of a server that takes more. For players who send too "
             "much there is --mix oversized.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
@@ -15,6 +16,7 @@ from crowd.behaviours import FOR_DEPLOYMENTS, Behaviour
 from crowd.mix import Mix
 from crowd.requests import Via
 from matchkeeper.errors import ConfigError
+from matchkeeper.wire.parties import MOST_PLAYERS
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -36,7 +38,9 @@ _player, _pod, _limit, _result = map(
     _in_panel, ("Players", "Simulated game servers", "What must be reached", "Results")
 )
 
-Players = Annotated[int, _player("How many come.", min=1, max=10_000_000)]
+Players = Annotated[
+    int, _player("How many come; the last party comes whole.", min=1, max=10_000_000)
+]
 Rate = Annotated[float, _player("Players a second.", min=0.01, max=100_000)]
 Ramp = Annotated[float, _player("Seconds from 0 to that rate.", min=0, max=_DAY)]
 Modes = Annotated[
@@ -44,6 +48,13 @@ Modes = Annotated[
     _player(
         "Game mode, with a weight if you like: Normal or Normal=3. May be given several times. "
         "Default: all of the settings.",
+    ),
+]
+Parties = Annotated[
+    str,
+    _player(
+        "How many of the players come alone, in pairs and so on: weights by party size, as in "
+        "1=60,2=20,5=20.",
     ),
 ]
 Behaviours = Annotated[str, _player(f"What they do, with weights: {', '.join(Behaviour)}.")]
@@ -94,6 +105,22 @@ def parse_modes(texts: Iterable[str]) -> Mix[str]:
     if not all(map(str.strip, weights)):
         raise ConfigError(f"{option}: one has no name", hint=f"It looks like {option} Normal=3.")
     return Mix(tuple(weights.items()))
+
+
+def parse_parties(text: str) -> Mix[int]:
+    """`1=60,2=40`: weights by the number of players who come together. Raises ConfigError."""
+    option = "--parties"
+    weights = _weights((part.strip() for part in text.split(",")), option)
+    sizes = {
+        name: int(name) for name in map(str.strip, weights) if re.fullmatch("[0-9]{1,3}", name)
+    }
+    for name in weights:
+        if not 1 <= sizes.get(name.strip(), 0) <= MOST_PLAYERS:
+            raise ConfigError(
+                f"{option}: {name!r} is no number of players from 1 to {MOST_PLAYERS}",
+                hint=f"It looks like {option} 1=60,2=20,5=20.",
+            )
+    return Mix(tuple((sizes[name.strip()], weight) for name, weight in weights.items()))
 
 
 def _weights(texts: Iterable[str], option: str) -> dict[str, float]:

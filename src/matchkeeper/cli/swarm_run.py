@@ -20,7 +20,7 @@ from rich.text import Text
 from matchkeeper.cli.common import out, printable, table
 from matchkeeper.config import masked_redis_url
 from matchkeeper.errors import MatchkeeperError
-from matchkeeper.swarm.plots import seconds
+from matchkeeper.swarm.plots import seconds, together
 from matchkeeper.swarm.report import html
 from matchkeeper.swarm.summary import Summary, as_json, summary
 from matchkeeper.swarm.tally import Thresholds
@@ -157,6 +157,27 @@ def _line(swarm: Swarm, players: int) -> str:
 
 def show(found: Summary) -> None:
     """The outcome as tables."""
+    _show_behaviours(found)
+    waits = found.waits
+    out.print(
+        f"waits: half within {seconds(waits.p50)}, 95 % {seconds(waits.p95)}, "
+        f"99 % {seconds(waits.p99)}, longest {seconds(waits.longest)}; "
+        f"answers: 95 % within {seconds(found.answers.p95)}"
+    )
+    if found.parties:
+        _show_parties(found)
+    if found.accounts:
+        out.print(f"who was queued: {_counts(found.accounts)}")
+    if found.errors:
+        out.print(f"errors: {_counts(found.errors)}")
+    _show_invariants(found)
+    for check in found.checks:
+        _sign(good=check.met, text=f"{check.name}: {check.found} ({check.limit} wanted)")
+    for note in found.notes:
+        out.print(f"- {note}")
+
+
+def _show_behaviours(found: Summary) -> None:
     rows = table("behaviour", "players", "right", "wrong", "not judged")
     for row in found.behaviours:
         rows.add_row(
@@ -167,16 +188,18 @@ def show(found: Summary) -> None:
             _counts(row.not_judged) or "-",
         )
     out.print(rows)
-    waits = found.waits
-    out.print(
-        f"waits: half within {seconds(waits.p50)}, 95 % {seconds(waits.p95)}, "
-        f"99 % {seconds(waits.p99)}, longest {seconds(waits.longest)}; "
-        f"answers: 95 % within {seconds(found.answers.p95)}"
-    )
-    if found.accounts:
-        out.print(f"who was queued: {_counts(found.accounts)}")
-    if found.errors:
-        out.print(f"errors: {_counts(found.errors)}")
+
+
+def _show_parties(found: Summary) -> None:
+    rows = table("players who came", "asked", "matched", "half within", "95 %", "longest")
+    for row in found.parties:
+        waits = row.waits
+        times = map(seconds, (waits.p50, waits.p95, waits.longest))
+        rows.add_row(together(row.together), str(row.players), str(waits.count), *times)
+    out.print(rows)
+
+
+def _show_invariants(found: Summary) -> None:
     for each in found.invariants:
         if each.broken:
             _sign(good=False, text=f"broken {each.broken} times: {each.sentence}")
@@ -186,10 +209,6 @@ def show(found: Summary) -> None:
         idle = [each.name for each in found.invariants if not each.checked]
         rest = f"; nothing to check for {', '.join(idle)}" if idle else ""
         _sign(good=True, text=f"{len(found.invariants) - len(idle)} invariants held{rest}")
-    for check in found.checks:
-        _sign(good=check.met, text=f"{check.name}: {check.found} ({check.limit} wanted)")
-    for note in found.notes:
-        out.print(f"- {note}")
 
 
 def _sign(*, good: bool, text: str) -> None:

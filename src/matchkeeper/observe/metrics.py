@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import islice
 
 from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.mode import GameMode
@@ -12,14 +11,13 @@ from matchkeeper.observe.facts import Facts
 from matchkeeper.observe.facts.handoff import Claimed
 from matchkeeper.observe.metric_parts import DURATIONS, BoundedLabels
 from matchkeeper.observe.server_metrics import ServerMetrics
+from matchkeeper.observe.together import by_size, with_parties
 from matchkeeper.store.matches import Committed
 
 CONTENT_TYPE = "text/plain; version=0.0.4"
 """Without the charset, which HTTP adds to every text."""
 
 _HOLDS = ("pod_silent", "pod_unclaimed")
-_SIZES = 5
-"""Larger parties are counted as one size."""
 _NOT_STARTED = ("unclaimed", "lease_expired", "declined")
 """Causes of going back that are the game servers'."""
 
@@ -260,21 +258,11 @@ class Metrics(ServerMetrics):
         self._matches.labels(mode.name).inc(len(made))
         self._matched.labels(mode.name).inc(len(waits_seconds))
         self._waited(mode.name, "match", waits_seconds)
-        if len(waits_seconds) > sum([len(each.match.tickets) for each in made]):
+        if with_parties(made, waits_seconds):
             self._with_parties.add(mode.name)
         if mode.name in self._with_parties:
-            self._waited_together(mode.name, made, waits_seconds)
-
-    def _waited_together(
-        self, mode: str, made: Sequence[Committed], waits_seconds: Sequence[float]
-    ) -> None:
-        waits = iter(waits_seconds)
-        for each in made:
-            for ticket in each.match.tickets:
-                players = len(ticket.members)
-                wait = next(islice(waits, players - 1, None))
-                size = str(players) if players <= _SIZES else "more"
-                self._together.labels(mode, size).observe(wait)
+            for size, wait in by_size(made, waits_seconds):
+                self._together.labels(mode.name, size).observe(wait)
 
     def _put_into_queue(self, mode: GameMode, players: int) -> None:
         if players:

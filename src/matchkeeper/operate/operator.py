@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -14,9 +14,10 @@ from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.match import MatchState
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import folded
-from matchkeeper.domain.ticket import Member, PoisonedTicket
+from matchkeeper.domain.ticket import Member, PoisonedTicket, Ticket, party_of
 from matchkeeper.errors import MatchkeeperError, NotFoundError
 from matchkeeper.handoff.notices import Notice, left, left_match, messages
+from matchkeeper.store import keys
 from matchkeeper.store.asked import Reply, party_in
 from matchkeeper.store.connection import Connection
 from matchkeeper.store.dead_letters import DeadLetter, DeadLetterStore
@@ -53,16 +54,27 @@ class QueueState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartyPlace:
+    """A party that waits, or is in a pending match."""
+
+    mode: str
+    party_id: str
+    players: tuple[str, ...]
+    """In the order in which it named them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Whereabouts:
-    """Where a player is."""
+    """Where a player is, or a party."""
 
     player_id: str
+    """The party's id, where that was asked about."""
     queues: tuple[tuple[str, float], ...]
     """(mode, enqueue time in Unix seconds)."""
     pending_match: tuple[str, str] | None
     """(mode, match id)."""
-    party: tuple[str, str] | None = None
-    """(mode, party id) of the party with which the player waits, or is in the pending match."""
+    party: PartyPlace | None = None
+    """The party with which the player waits, or is in the pending match."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,21 +173,39 @@ class Operator:
         return await self._tickets.read(mode, start=start, count=count, most_bytes=most_bytes)
 
     async def where(self, player_id: str) -> Whereabouts:
-        """Where a player is now."""
+        """Where a player is now, or a party."""
         names = {mode.queue: mode.name for mode in self.modes}
         place = await self._tickets.parties.place_of(player_id)
         tickets = [player_id] if place is None else [player_id, place[1]]
-        waits = {queue: at for each in tickets for queue, at in await self._tickets.where(each)}
+        waits = [
+            (each, queue, at) for each in tickets for queue, at in await self._tickets.where(each)
+        ]
         pending = None
         for each in tickets:
             pending = pending or await self._matches.pending_match_of(each)
-        there = bool(waits) or pending is not None
+        party = None
+        for ticket_id, queue, at in waits:
+            party = party or await self._waiting_party(self.mode(queue.mode), ticket_id, at)
+        if pending is not None and party is None:
+            party = await self._party_in(self.mode(pending[0].mode), pending[1], tickets)
         return Whereabouts(
             player_id=player_id,
-            queues=tuple((names[queue], at) for queue, at in waits.items()),
+            queues=tuple((names[queue], at) for _, queue, at in waits),
             pending_match=None if pending is None else (names[pending[0]], pending[1]),
-            party=(names.get(place[0], place[0].mode), place[1]) if place and there else None,
+            party=party,
         )
+
+    async def _waiting_party(self, mode: GameMode, ticket_id: str, at: float) -> PartyPlace | None:
+        found = await self._tickets.fetch(mode, [(keys.raw(ticket_id), at)])
+        return _party_of(mode, [*found.tickets, *found.poisoned])
+
+    async def _party_in(
+        self, mode: GameMode, match_id: str, tickets: Collection[str]
+    ) -> PartyPlace | None:
+        match = await self._matches.read(mode, match_id)
+        if isinstance(match, UnreadableMatch):
+            return None
+        return _party_of(mode, [each for each in match.tickets if each.ticket_id in tickets])
 
     async def history(self, player_id: str) -> list[Happened]:
         """What happened to a player lately, newest first; at most the last 200."""
@@ -319,6 +349,14 @@ class Operator:
     async def drop(self, mode: GameMode, entry_id: str) -> None:
         """Deletes a dead letter for good."""
         await self._dead_letters.drop(mode.queue, _checked_entry(entry_id), token=self._new_token())
+
+
+def _party_of(mode: GameMode, tickets: Iterable[Ticket | PoisonedTicket]) -> PartyPlace | None:
+    for ticket in tickets:
+        if party_id := party_of(ticket.ticket_id, ticket.members):
+            players = tuple(member.player_id for member in ticket.members)
+            return PartyPlace(mode=mode.name, party_id=party_id, players=players)
+    return None
 
 
 def _no_match(mode: GameMode, match_id: str) -> NotFoundError:

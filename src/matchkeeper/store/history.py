@@ -88,7 +88,7 @@ class History:
         return found, read
 
     async def of_player(self, player_id: str, *, limit: int) -> list[Happened]:
-        """What happened to a player and to the matches of that player, newest first."""
+        """What happened to a player, or a party, and to the matches of either, newest first."""
         found = [each for queue in self._queues for each in await self._in_queue(queue, player_id)]
         # Sorted from old to new: things of the same millisecond keep the order they were found in.
         return sorted(found, key=lambda each: each.at)[::-1][:limit]
@@ -96,11 +96,16 @@ class History:
     async def _in_queue(self, queue: QueueName, player_id: str) -> list[Happened]:
         matches: set[str] = set()
         found: list[Happened] = []
+        party: frozenset[str] = frozenset()
         start = "-"
         while True:
             page = await self._page(queue, start)
             for each in _sound(queue, page):
                 mine = player_id in each.players and player_id in each.players.split("\n")
+                if each.party_id == player_id:
+                    mine, party = True, party.union(filter(None, each.players.split("\n")))
+                elif party and each.match_id and each.players:
+                    mine = party.issubset(each.players.split("\n"))
                 if mine and each.match_id:
                     matches.add(each.match_id)
                 if mine or (not each.players and each.match_id in matches):

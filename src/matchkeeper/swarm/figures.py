@@ -54,6 +54,14 @@ class Durations:
             for start in range(first, last + 1, width)
         ]
 
+    def shares(self) -> list[tuple[float, float]]:
+        """(seconds, the share of all that took at most so long), from 0 on."""
+        found, seen = [(0.0, 0.0)], 0
+        for bucket in sorted(self.buckets):
+            seen += self.buckets[bucket]
+            found.append((min(_upper(bucket), self.longest), seen / self.count))
+        return found
+
     def take(self, other: Durations) -> None:
         """All of the other's as well."""
         self.buckets.update(other.buckets)

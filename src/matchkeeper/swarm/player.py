@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from crowd.behaviours import Behaviour
-from crowd.judge import Told
+from crowd.judge import Together, Told
 from matchkeeper.swarm.tally import Whereabouts
 from matchkeeper.wire.codes import ErrorCode
 
@@ -15,6 +16,40 @@ HERE_ALREADY = frozenset(
     {ErrorCode.ALREADY_IN_QUEUE, ErrorCode.MATCH_PENDING, ErrorCode.IN_OTHER_QUEUE}
 )
 """Refusals of a player who asks twice."""
+
+
+class Doing(StrEnum):
+    """What a player does next."""
+
+    LEAVE = "leave"
+    """Sends a dequeue."""
+    LOOK = "look"
+    """The player was told `not_in_queue`: by now, the reason must have been told as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A player does something, `after` seconds."""
+
+    number: int
+    doing: Doing
+    after: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Party(Together):
+    """Players who come together. One of them leaves for all, or all as one."""
+
+    numbers: range
+    as_one: bool
+    about: int
+    """How many of them are still about."""
+    heard_of: bool = False
+
+    @property
+    def speaker(self) -> int:
+        """Who leaves; not the one who asked for all."""
+        return self.numbers[-1]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -27,6 +62,8 @@ class Player(Told):
     home: int
     patience_seconds: float
     asked_at: float
+    party: Party | None = None
+    """None: alone."""
     gone: Whereabouts | None = None
     absent: bool = False
     """Told `not_in_queue`."""
@@ -43,6 +80,28 @@ class Player(Told):
     """Answers may have been missed."""
     unsent: str = ""
     """Why a request could not be sent."""
+
+    @property
+    def size(self) -> int:
+        """How many came together."""
+        return 1 if self.party is None else len(self.party.numbers)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether this player leaves for all."""
+        return self.party is None or self.party.speaker == self.number
+
+    @property
+    def leaves_as_one(self) -> bool:
+        """Whether the whole party leaves, not this player of it."""
+        quits = self.behaviour is Behaviour.QUITS and not self.closing
+        return quits and self.party is not None and self.party.as_one
+
+    @property
+    def asked_to_leave(self) -> bool:
+        """Whether the player did, or somebody of the party: perhaps while a match was pending."""
+        party = self.party is not None and bool(self.party.leaving)
+        return self.leaving or self.leave_turn > 0 or party
 
     @property
     def may_wait(self) -> bool:

@@ -124,6 +124,11 @@ def seconds(value: float | None) -> str:
     return f"{value * 1000:.0f} ms" if value < 0.9995 else f"{value:.3g} s"
 
 
+def together(players: int) -> str:
+    """How they came, for people."""
+    return "alone" if players == 1 else f"in parties of {players}"
+
+
 def _nice_top(value: float) -> float:
     """A round number, not below `value`, whose fifths are round as well."""
     if value <= 0:

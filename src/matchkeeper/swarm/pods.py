@@ -69,6 +69,7 @@ class Pods:
     def offered(self, request: BattleRequest) -> None:
         """A battle request was heard."""
         self._seen["battle requests heard"] += 1
+        self._ledger.offered(self._now(), request)
         numbers = [self._names.number(player.player_id) for player in request.players]
         if None in numbers:
             others = all(number is None for number in numbers)

@@ -8,11 +8,14 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from matchkeeper.swarm import plots
 from matchkeeper.swarm.plots import Line
-from matchkeeper.swarm.summary import Moment, Summary
+from matchkeeper.swarm.summary import Moment, Summary, Times
 from matchkeeper.swarm.tally import percent
 
 # No script, no font, no picture from anywhere: a browser is told to load nothing at all.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+_COLOURS = 6
+"""Of lines in one plot."""
 
 
 def html(found: Summary) -> str:
@@ -122,6 +125,8 @@ def _plots(main: Element, found: Summary) -> None:
         waits,
     )
     _wait_bars(main, found)
+    if found.parties:
+        _parties(main, found)
 
 
 def _wait_bars(main: Element, found: Summary) -> None:
@@ -142,6 +147,41 @@ def _wait_bars(main: Element, found: Summary) -> None:
         f"From the request to MatchFound: {known.count} players, {within}, the longest "
         f"{plots.seconds(known.longest)}.",
     )
+
+
+def _parties(main: Element, found: Summary) -> None:
+    matched = [each for each in found.parties if each.waits.count]
+    curves = [
+        Line(
+            name=plots.together(each.together),
+            colour=f"c{number}",
+            points=[(seconds, 100 * share) for seconds, share in each.shares],
+        )
+        for number, each in enumerate(matched[:_COLOURS], 1)
+    ]
+    section = _section(main, "How long players waited, by how many came together")
+    _figure(
+        section,
+        plots.lines(
+            "Waits by party size", curves, x_label="seconds waited at most", y_label="% of players"
+        ),
+        curves,
+    )
+    rows = [
+        (
+            _Cell(plots.together(each.together), "name"),
+            each.players,
+            each.waits.count,
+            *map(plots.seconds, _quantiles(each.waits)),
+        )
+        for each in found.parties
+    ]
+    heads = ("players who came", "asked", "matched", "half within", "95 %", "99 %", "longest")
+    _table(section, heads, rows)
+
+
+def _quantiles(waits: Times) -> tuple[float | None, ...]:
+    return waits.p50, waits.p95, waits.p99, waits.longest
 
 
 def _rates(timeline: Sequence[Moment]) -> list[Line]:

@@ -75,6 +75,17 @@ class BehaviourRow(msgspec.Struct, frozen=True, kw_only=True):
     not_judged: dict[str, int]
 
 
+class PartyRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The players who came in parties of one size."""
+
+    together: int
+    """Players of such a party; 1: alone."""
+    players: int
+    waits: Times
+    shares: list[tuple[float, float]]
+    """(seconds, share of the matched who waited at most so long)."""
+
+
 class InvariantRow(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that must never happen."""
 
@@ -134,6 +145,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     answers: Times
     wait_bars: list[tuple[float, float, int]]
     """(from, to, players)."""
+    parties: list[PartyRow]
+    """Empty where all came alone."""
     errors: dict[str, int]
     expected_errors: dict[str, int]
     pods: list[PodRow]
@@ -181,6 +194,7 @@ def summary(
         waits=_times(tally.waits),
         answers=_times(tally.answers),
         wait_bars=tally.waits.bars(_BARS),
+        parties=_parties(tally),
         errors=dict(by_count(tally.errors)),
         expected_errors=dict(by_count(tally.expected_errors)),
         pods=_pods(options),
@@ -203,6 +217,7 @@ def _options(options: SwarmOptions) -> dict[str, str]:
         "rate": str(crowd.pace),
         "mix": str(crowd.behaviours),
         "modes": str(crowd.modes),
+        "parties": "; ".join(f"{mode}: {mix}" for mode, mix in crowd.parties.items()),
         "simulated game servers": str(options.pods),
         "their mix": str(options.pod_mix) if options.pods else "-",
         "requests by": options.via.value,
@@ -226,6 +241,21 @@ def _behaviours(tally: Tally) -> list[BehaviourRow]:
         )
         for behaviour in Behaviour
         if (ends := tally.ends.get(behaviour)) is not None
+    ]
+
+
+def _parties(tally: Tally) -> list[PartyRow]:
+    if not any(size > 1 for size in tally.asked_by_size):
+        return []
+    found = ((size, tally.waits_by_size.get(size, Durations())) for size in tally.asked_by_size)
+    return [
+        PartyRow(
+            together=size,
+            players=tally.asked_by_size[size],
+            waits=_times(waits),
+            shares=waits.shares(),
+        )
+        for size, waits in sorted(found, key=lambda each: each[0])
     ]
 
 

@@ -27,6 +27,9 @@ class Invariant(StrEnum):
     ONE_STARTER = "one_starter"
     LATE_CLAIM_REFUSED = "late_claim_refused"
     ALL_TOLD = "all_told"
+    OWN_POD = "own_pod"
+    PARTY_WHOLE = "party_whole"
+    LEFT_BY = "left_by"
 
     @property
     def sentence(self) -> str:
@@ -45,6 +48,9 @@ _SENTENCES = {
     Invariant.ONE_STARTER: "A match is claimed once an offer, and started by one game server.",
     Invariant.LATE_CLAIM_REFUSED: "A claim after the deadline is refused.",
     Invariant.ALL_TOLD: "All players of a started match are told of the same match.",
+    Invariant.OWN_POD: "Each player is told on the own pod.",
+    Invariant.PARTY_WHOLE: "A party is queued, matched and put on one team whole, or not at all.",
+    Invariant.LEFT_BY: "Who is taken out because a friend left is told which one.",
 }
 
 
@@ -111,6 +117,11 @@ class Tally:
     examples: defaultdict[Invariant, list[str]] = field(default_factory=lambda: defaultdict(list))
     waits: Durations = field(default_factory=Durations)
     """From the request to `MatchFound`."""
+    asked_by_size: Counter[int] = field(default_factory=Counter)
+    """Players, by how many came together; with parties of at most 100 it is bounded."""
+    waits_by_size: defaultdict[int, Durations] = field(
+        default_factory=lambda: defaultdict(Durations)
+    )
     answers: Durations = field(default_factory=Durations)
     """From the request to its answer."""
     timeline: Timeline = field(default_factory=Timeline)

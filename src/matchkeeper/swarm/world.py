@@ -10,13 +10,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import islice
 
 import msgspec
 
 from crowd.behaviours import PodBehaviour
 from crowd.mix import Mix
-from crowd.people import CrowdOptions, Person, crowd
+from crowd.people import CrowdOptions, Group, crowd, so_many
 from crowd.requests import Names, Request, Via, Writer
 from crowd.wire import told
 from matchkeeper.domain.realm import NO_REALM
@@ -26,8 +25,9 @@ from matchkeeper.store.failures import outcome_of
 from matchkeeper.store.operations import Operations, Options, Unobserved
 from matchkeeper.store.sending import Sender, Written
 from matchkeeper.store.subscription import subscribed
-from matchkeeper.swarm.ledger import Doing, Ledger, Wish
+from matchkeeper.swarm.ledger import Ledger
 from matchkeeper.swarm.messages import Messages
+from matchkeeper.swarm.player import Doing, Player, Wish
 from matchkeeper.swarm.pods import Pods
 from matchkeeper.swarm.tally import Neutral, Tally
 from matchkeeper.wire.answers import decode_answer, decode_battle_request
@@ -55,6 +55,8 @@ class Target:
     max_message_bytes: int = 65_536
     sizes: dict[str, int] = field(default_factory=dict)
     """Players of a match, by mode, as far as known."""
+    teams: dict[str, int] = field(default_factory=dict)
+    """How many it has."""
     operation_timeout: timedelta = timedelta(seconds=10)
 
 
@@ -110,6 +112,7 @@ class Swarm:
             timeout_seconds=options.timeout_seconds,
             late_seconds=options.late_seconds,
             sizes=target.sizes,
+            teams=target.teams,
             tally=self.tally,
         )
         self._pods = Pods(
@@ -129,8 +132,10 @@ class Swarm:
         self._listening = asyncio.Event()
         self._wishes: list[tuple[float, int, Wish]] = []
         self._wished = 0
-        self._people = islice(crowd(options.crowd), options.players)
-        self._next: Person | None = next(self._people, None)
+        homes = self._names.pods(options.crowd.homes)
+        self._pod_of = {target.result_channel.replace("{pod_id}", pod): pod for pod in homes}
+        self._groups = so_many(crowd(options.crowd), options.players)
+        self._next: Group | None = next(self._groups, None)
         self._begun = 0.0
         self._end = self._idle_since = float("inf")
         self._look_at = 0.0
@@ -188,24 +193,24 @@ class Swarm:
                 return
             await asyncio.sleep(0 if len(out) >= _AT_ONCE else _TICK_SECONDS)
 
-    def _arrivals(self, now: float) -> list[tuple[int, Request]]:
+    def _arrivals(self, now: float) -> list[Request]:
         """The requests of players whose time has come, as many as go in one round trip."""
-        out: list[tuple[int, Request]] = []
+        out: list[Request] = []
         size = 0
-        while self._next is not None and self._next.at <= now:
+        while self._next is not None and self._next[0].at <= now:
             if len(out) >= _AT_ONCE or size >= _AT_ONCE_BYTES:
                 break
-            person, self._next = self._next, next(self._people, None)
-            self.behind_seconds = max(self.behind_seconds, now - person.at)
-            requests = self._writer.enqueues(person)
-            self._wish(self.ledger.asked(person, now, requests=len(requests)), now)
-            out += [(person.number, request) for request in requests]
+            group, self._next = self._next, next(self._groups, None)
+            self.behind_seconds = max(self.behind_seconds, now - group[0].at)
+            requests = self._writer.enqueues(group)
+            self._wish(self.ledger.asked(group, now, requests=len(requests)), now)
+            out += requests
             size += sum(len(request.body) for request in requests)
         return out
 
-    def _leavers(self, now: float) -> list[tuple[int, Request]]:
+    def _leavers(self, now: float) -> list[Request]:
         """The dequeues that are wished for by now."""
-        out: list[tuple[int, Request]] = []
+        out: list[Request] = []
         while self._wishes and self._wishes[0][0] <= now and len(out) < _AT_ONCE:
             _, _, wish = heapq.heappop(self._wishes)
             if wish.doing is Doing.LOOK:
@@ -213,11 +218,13 @@ class Swarm:
             elif (leaving := self.ledger.leaves(wish.number)) is not None:
                 player, again = leaving
                 self._wish([again] if again else [], now)
-                request = self._writer.dequeue(
-                    player.number, player.mode, player.home, turn=player.leave_turn
-                )
-                out.append((player.number, request))
+                out.append(self._dequeue(player))
         return out
+
+    def _dequeue(self, player: Player) -> Request:
+        if player.party is not None and player.leaves_as_one:
+            return self._writer.dequeue_party(player.party.numbers, player.mode, player.home)
+        return self._writer.dequeue(player.number, player.mode, player.home, turn=player.leave_turn)
 
     def _wish(self, wishes: Sequence[Wish], now: float) -> None:
         for wish in wishes:
@@ -245,36 +252,28 @@ class Swarm:
         self.closing = True
         self._wish(self.ledger.close(why), now)
 
-    async def _send(self, out: Sequence[tuple[int, Request]]) -> None:
+    async def _send(self, out: Sequence[Request]) -> None:
         if not out:
             return
-        if self._options.via is Via.STREAM:
-            await self._submit(out)
-            return
-        channels = {
-            "enqueue": self._target.enqueue_channel,
-            "dequeue": self._target.dequeue_channel,
-        }
         try:
-            await self._connection.publish(
-                [(channels[request.kind], request.body) for _, request in out]
-            )
+            if self._options.via is Via.STREAM:
+                await self._submit(out)
+            else:
+                await self._publish(out)
         except StoreError as error:
-            for number, _ in out:
-                self.ledger.not_sent(number, outcome_of(error).value)
+            for request in out:
+                self.ledger.not_sent(request.about, outcome_of(error).value)
 
-    async def _submit(self, out: Sequence[tuple[int, Request]]) -> None:
-        try:
-            ids = await self._sender.write_all(
-                [Written(request.kind, request.body) for _, request in out]
-            )
-        except StoreError as error:
-            for number, _ in out:
-                self.ledger.not_sent(number, outcome_of(error).value)
-            return
-        for (number, _), entry_id in zip(out, ids, strict=True):
+    async def _publish(self, out: Sequence[Request]) -> None:
+        target = self._target
+        channels = {"enqueue": target.enqueue_channel, "dequeue": target.dequeue_channel}
+        await self._connection.publish([(channels[each.kind], each.body) for each in out])
+
+    async def _submit(self, out: Sequence[Request]) -> None:
+        ids = await self._sender.write_all([Written(each.kind, each.body) for each in out])
+        for request, entry_id in zip(out, ids, strict=True):
             if not entry_id:
-                self.ledger.not_sent(number, "no_stream")
+                self.ledger.not_sent(request.about, "no_stream")
 
     async def _listen(self) -> None:
         while True:
@@ -287,11 +286,9 @@ class Swarm:
             await asyncio.sleep(pause)
 
     async def _hear(self) -> None:
-        target = self._target
-        homes = self._names.pods(self._options.crowd.homes)
-        channels = [target.result_channel.replace("{pod_id}", pod) for pod in homes]
+        channels = list(self._pod_of)
         if self._options.pods:
-            channels.append(target.battle_channel)
+            channels.append(self._target.battle_channel)
         async with subscribed(self._connection, channels) as subscription:
             self._listening.set()
             await subscription.listen(self._take)
@@ -308,13 +305,19 @@ class Swarm:
         except msgspec.DecodeError:
             self.tally.errors["message that cannot be read"] += 1
             return
-        number = self._names.number(answer.player_id)
-        if number is None:
+        numbers = self._names.players(answer.player_id)
+        if not numbers:
             self.tally.foreign += 1
             return
         now = self.now()
-        news = told(now, channel, answer.player_id, answer.result_type)
-        self._wish(self.ledger.told(number, news), now)
+        news = told(
+            now,
+            self._pod_of[channel],
+            answer.player_id,
+            answer.result_type,
+            left_by=answer.left_by or "",
+        )
+        self._wish(self.ledger.told(numbers, news), now)
 
     def _connect(self, run: str) -> Operations:
         return Operations(

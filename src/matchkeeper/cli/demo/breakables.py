@@ -32,7 +32,7 @@ class Poisoner:
     async def put_one_in(self) -> None:
         """Straight into the queue, past the door that would refuse it. Raises StoreError."""
         mode, player_id = self._mode, f"{self._prefix}poisoned-{next(self._numbers)}"
-        self._ledger.came(player_id, mode, timedelta.max, lobby=_LOBBY)
+        self._ledger.came((player_id,), mode, timedelta.max, lobby=_LOBBY)
         request = Request(
             kind=RequestKind.ENQUEUE,
             player_id=player_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -39,6 +39,8 @@ class Stay(Told):
     patience: timedelta
     lobby: str
     """The pod that is told."""
+    together: tuple[str, ...]
+    """All who came together, this player among them: who leaves takes all along."""
     gone: Fate | None = None
     queued_at: float | None = None
     """When `EnQueued` was told. A match may have been faster than that answer."""
@@ -67,10 +69,19 @@ class Ledger:
         self._stays: dict[str, Stay] = {}
         self._waiting: dict[str, float] = {}
 
-    def came(self, player_id: str, mode: GameMode, patience: timedelta, *, lobby: str) -> None:
-        """The player asks for a match."""
-        self.counts["asked"] += 1
-        self._stays[player_id] = Stay(mode=mode, patience=patience, lobby=lobby)
+    def came(
+        self, players: tuple[str, ...], mode: GameMode, patience: timedelta, *, lobby: str
+    ) -> None:
+        """A player asks for a match, or a party. The first of them loses patience for all."""
+        self.counts["asked"] += len(players)
+        self.counts["in parties"] += len(players) if len(players) > 1 else 0
+        for player_id in players:
+            self._stays[player_id] = Stay(
+                mode=mode,
+                patience=patience if player_id == players[0] else timedelta.max,
+                lobby=lobby,
+                together=players,
+            )
         while len(self._stays) > _REMEMBERED + len(self._waiting):
             self._forget_one()
 
@@ -97,12 +108,24 @@ class Ledger:
 
     def asks_to_leave(self, player_id: str) -> None:
         """From here on nobody may hear how the wait ends: the answer may be lost on the way."""
-        self._stays[player_id].asked_to_leave = True
+        for stay in self._with(player_id):
+            stay.asked_to_leave = True
 
     def stays_on(self, player_id: str) -> None:
         """The wish to leave was refused, so it explains nothing. It is not asked for again."""
-        stay = self._stays[player_id]
-        stay.asked_to_leave, stay.patience = False, timedelta.max
+        for stay in self._with(player_id):
+            stay.asked_to_leave, stay.patience = False, timedelta.max
+
+    def left(self, player_id: str) -> None:
+        """A player was answered to have left, and so have all who came with this one."""
+        stay = self._stays.get(player_id)
+        for each in stay.together if stay else ():
+            self.ended(each, Fate.LEFT)
+
+    def _with(self, player_id: str) -> Iterator[Stay]:
+        for each in self._stays[player_id].together:
+            if (stay := self._stays.get(each)) is not None:
+                yield stay
 
     def _refused(self, player_id: str, code: str) -> None:
         stay = self._stays.get(player_id)

@@ -12,12 +12,12 @@ from functools import partial
 from crowd.behaviours import Behaviour, PodBehaviour
 from crowd.history import What
 from crowd.mix import Mix
-from crowd.people import CrowdOptions, Person, crowd
+from crowd.people import CrowdOptions, Group, crowd
 from crowd.pods import treat
 from crowd.wire import told
 from matchkeeper.cli.demo.day import Day
-from matchkeeper.cli.demo.ledger import Fate, Ledger, Stay
-from matchkeeper.client import GameServer, Offer, RefusedError
+from matchkeeper.cli.demo.ledger import Ledger, Stay
+from matchkeeper.client import BattleRequest, GameServer, Offer, RefusedError
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.realm import NO_REALM
 from matchkeeper.errors import MatchkeeperError
@@ -29,6 +29,9 @@ _LOBBIES = ("lobby-1", "lobby-2")
 _PATIENCE = timedelta(seconds=90)
 """Players who do not quit leave after so long."""
 _PLAYERS = Mix(((Behaviour.NORMAL, 90.0), (Behaviour.QUITS, 8.0), (Behaviour.BAD_METADATA, 2.0)))
+_LARGEST_PARTY = 5
+_FRIENDS = 0.5
+"""Share of the players who come in parties, in modes with teams."""
 _CONDUCT = Mix(
     ((PodBehaviour.CLAIMS, 97.0), (PodBehaviour.DECLINES, 2.0), (PodBehaviour.DIES, 1.0))
 )
@@ -89,6 +92,7 @@ class World:
                 pace=day,
                 behaviours=_PLAYERS,
                 modes=Mix(tuple((name, 1.0) for name in self._modes)),
+                parties={mode.name: parties_of(mode) for mode in modes},
                 homes=len(_LOBBIES),
                 seed=seed,
             )
@@ -140,33 +144,45 @@ class World:
             self._lobbies.pop(name, None)
             await asyncio.sleep(_AGAIN_SECONDS)
 
-    async def _arrive(self, group: asyncio.TaskGroup) -> None:
+    async def _arrive(self, tasks: asyncio.TaskGroup) -> None:
         begun = self._ledger.clock()
-        for person in self._people:
-            await asyncio.sleep(max(0.0, begun + person.at - self._ledger.clock()))
+        for group in self._people:
+            await asyncio.sleep(max(0.0, begun + group[0].at - self._ledger.clock()))
             if self._closed:
                 return
-            if _LOBBIES[person.home] in self._lobbies:
-                group.create_task(self._enter(person, _LOBBIES[person.home]))
+            if (name := _LOBBIES[group[0].home]) in self._lobbies:
+                tasks.create_task(self._enter(group, name))
 
-    async def _enter(self, person: Person, name: str) -> None:
-        player_id, lobby = f"{self._prefix}player-{person.number + 1}", self._lobbies[name]
-        patience = _PATIENCE
-        if person.behaviour is Behaviour.QUITS:
-            patience = timedelta(seconds=person.patience_seconds)
-        bad = person.behaviour is Behaviour.BAD_METADATA
-        self._ledger.came(player_id, self._modes[person.mode], patience, lobby=name)
+    async def _enter(self, group: Group, name: str) -> None:
+        """A player alone, or a party: all through the lobby of the first of them."""
+        lead, lobby = group[0], self._lobbies[name]
+        mode = self._modes[lead.mode]
+        quits = lead.behaviour is Behaviour.QUITS
+        patience = timedelta(seconds=lead.patience_seconds) if quits else _PATIENCE
+        bad = lead.behaviour is Behaviour.BAD_METADATA
+        players = {
+            f"{self._prefix}player-{each.number + 1}": {
+                "mmr": "over 9000" if bad and each is lead else each.rating
+            }
+            for each in group
+        }
+        self._ledger.came(tuple(players), mode, patience, lobby=name)
         try:
-            mmr = "over 9000" if bad else person.rating
-            await lobby.enqueue(player_id, person.mode, {"mmr": mmr})
+            if len(players) == 1:
+                ((player_id, metadata),) = players.items()
+                await lobby.enqueue(player_id, mode.name, metadata)
+            else:
+                party_id = f"{self._prefix}party-{lead.number + 1}"
+                await lobby.enqueue_party(party_id, players, mode.name)
         except RefusedError as error:
-            self._ledger.counts["refused"] += 1
-            self._ledger.tell(f"{player_id} refused: {error.message}")
+            self._ledger.counts["refused"] += len(players)
+            self._ledger.tell(f"{', '.join(players)} refused: {error.message}")
         except MatchkeeperError:
             # The request may count all the same, later; then the lobby hears of it.
-            self._ledger.counts["unanswered"] += 1
+            self._ledger.counts["unanswered"] += len(players)
         else:
-            self._ledger.queued(player_id)
+            for each in players:
+                self._ledger.queued(each)
 
     async def _lose_patience(self, group: asyncio.TaskGroup) -> None:
         while True:
@@ -186,7 +202,7 @@ class World:
         except MatchkeeperError:
             return  # nobody knows; the request may count, later
         else:
-            self._ledger.ended(player_id, Fate.LEFT)
+            self._ledger.left(player_id)
 
     async def _pod(self, name: str) -> None:
         while True:
@@ -237,9 +253,30 @@ class World:
                 await asyncio.sleep(_AGAIN_SECONDS)
 
     def _started(self, server: GameServer, offer: Offer) -> None:
-        players = [player.player_id for player in offer.request.players]
-        self._ledger.matched(offer.request.match_id, players)
+        request = offer.request
+        self._ledger.matched(request.match_id, [player.player_id for player in request.players])
         self._ledger.tell(
-            f"{server.pod_id} starts {offer.request.game_mode} {offer.request.match_id[-8:]}: "
-            f"{', '.join(players)}"
+            f"{server.pod_id} starts {request.game_mode} {request.match_id[-8:]}: "
+            f"{in_words(request)}"
         )
+
+
+def parties_of(mode: GameMode) -> Mix[int]:
+    """Which of its players come with friends: in modes with teams, as many in parties of each size
+    that has room on a team.
+    """
+    sizes = range(2, min(mode.team_size, _LARGEST_PARTY) + 1)
+    share = _FRIENDS / len(sizes) if sizes else 0.0
+    return Mix(((1, 1 - _FRIENDS), *((size, share) for size in sizes)))
+
+
+def in_words(request: BattleRequest) -> str:
+    """Who plays against whom: `a & b, c against d, e & f`, with `&` between friends."""
+    teams = request.teams or tuple((player,) for player in request.players)
+    words = []
+    for team in teams:
+        parties: dict[str, list[str]] = {}
+        for player in team:
+            parties.setdefault(player.party_id or player.player_id, []).append(player.player_id)
+        words.append(", ".join(map(" & ".join, parties.values())))
+    return " against ".join(words)

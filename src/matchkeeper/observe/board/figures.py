@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from typing import TypeVar
+
+V = TypeVar("V", float, tuple[str, float])
 
 _EDGES = (25, 50, 100, 150, 200, 300, 500)
 """Upper ends of the bins of rating differences, in MMR points; the last bin has none."""
@@ -21,19 +24,25 @@ def quantile(ordered: Sequence[float], share: float) -> float | None:
     return ordered[min(len(ordered), max(1, rank)) - 1]
 
 
-def newest(groups: Iterable[tuple[float, Sequence[float]]], *, since: float, enough: int) -> list[
-    float
-]:  # fmt: skip
+def newest(groups: Iterable[tuple[float, Sequence[V]]], *, since: float, enough: int) -> list[V]:
     """Values of groups that came at `since` or later, sorted. `groups` come newest first; after
     `enough` values the older ones do not matter.
     """
-    values: list[float] = []
+    values: list[V] = []
     for at, group in groups:
         if at < since or len(values) >= enough:
             break
         values.extend(group)
     values.sort()
     return values
+
+
+def by_size(waits: Iterable[tuple[str, float]]) -> dict[str, list[float]]:
+    """Size -> seconds, sorted; the smallest first. `waits` are sorted."""
+    found: dict[str, list[float]] = {}
+    for size, seconds in waits:
+        found.setdefault(size, []).append(seconds)
+    return found
 
 
 def histogram(values: Iterable[float]) -> list[tuple[float, float | None, int]]:

@@ -13,6 +13,7 @@ from matchkeeper.observe.board.stream import EventStream
 from matchkeeper.observe.facts import Facts, Hears
 from matchkeeper.observe.facts.handoff import Claimed
 from matchkeeper.observe.logging import masked
+from matchkeeper.observe.together import by_size, with_parties
 from matchkeeper.store.failures import Outcome
 from matchkeeper.store.matches import Committed
 
@@ -69,6 +70,10 @@ class QueueRecord:
     waits: deque[tuple[float, Sequence[float]]] = field(
         default_factory=lambda: deque(maxlen=_MATCHES)
     )
+    together: deque[tuple[float, Sequence[tuple[str, float]]]] = field(
+        default_factory=lambda: deque(maxlen=_MATCHES)
+    )
+    """The waits of tickets by how many players they have, since a party was matched first."""
     differences: deque[float] = field(default_factory=lambda: deque(maxlen=_DIFFERENCES))
     samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
 
@@ -160,6 +165,8 @@ class Board:
         queue.matches += len(made)
         queue.matched += len(waits_seconds)
         queue.waits.append((self.clock(), waits_seconds))
+        if queue.together or with_parties(made, waits_seconds):
+            queue.together.append((self.clock(), tuple(by_size(made, waits_seconds))))
         self._fresh += [(mode, each.match.tickets) for each in made]
         if len(self._fresh) >= _FRESH:
             self.settle()

@@ -35,6 +35,17 @@ class Waits(msgspec.Struct, kw_only=True):
     p95: float | None
 
 
+class PartyWaits(msgspec.Struct, kw_only=True):
+    """How long those had waited who came in parties of one size, in seconds."""
+
+    size: str
+    """Players: `1` is alone, and `more` are more than five."""
+    tickets: int
+    """How many such parties, or players alone."""
+    median: float | None
+    p95: float | None
+
+
 class QueueView(msgspec.Struct, kw_only=True):
     """One queue. Waits are in seconds."""
 
@@ -44,6 +55,8 @@ class QueueView(msgspec.Struct, kw_only=True):
     waiting: int
     oldest: float
     waits: Waits
+    parties: list[PartyWaits]
+    """The same by the size of the party; empty where none was matched."""
     matches: int
     matches_a_minute: float
     pending: int
@@ -243,6 +256,7 @@ def _queue(queue: QueueRecord, mode: GameMode, at: float, states: States) -> Que
             median=figures.quantile(waits, 0.5),
             p95=figures.quantile(waits, 0.95),
         ),
+        parties=_parties(queue, at),
         matches=queue.matches,
         matches_a_minute=(queue.matches - minute.matches) * _MINUTE_SECONDS / seconds,
         pending=queue.pending,
@@ -255,6 +269,22 @@ def _queue(queue: QueueRecord, mode: GameMode, at: float, states: States) -> Que
             if players > hour.back.get(cause, 0)
         },
     )
+
+
+def _parties(queue: QueueRecord, at: float) -> list[PartyWaits]:
+    together = reversed(queue.together)
+    waits = figures.by_size(figures.newest(together, since=at - _WAITS_SECONDS, enough=_WAITS))
+    if not waits.keys() - {"1"}:
+        return []
+    return [
+        PartyWaits(
+            size=size,
+            tickets=len(seconds),
+            median=figures.quantile(seconds, 0.5),
+            p95=figures.quantile(seconds, 0.95),
+        )
+        for size, seconds in waits.items()
+    ]
 
 
 def _before(samples: Sequence[Sample], at: float) -> Sample:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from matchkeeper.domain.match import seats_of
-from matchkeeper.operate.operator import QueueState
+from matchkeeper.operate.operator import PartyPlace, QueueState
 from matchkeeper.store import keys
 from matchkeeper.store.dead_letters import DeadLetter
 from matchkeeper.store.history import Happened
@@ -75,15 +75,24 @@ class HappenedView(msgspec.Struct, kw_only=True):
     """The cause, the reason, the code of a refusal, or who left."""
 
 
+class PartyView(msgspec.Struct, kw_only=True):
+    """A party that waits, or is in a match that has not started."""
+
+    mode: str
+    party_id: str
+    players: list[str]
+
+
 class PlayerView(msgspec.Struct, kw_only=True):
-    """Where a player is, and how that came."""
+    """Where a player is, or a party, and how that came."""
 
     player_id: str
+    """The party's id, where that was asked about."""
     queues: dict[str, float]
     """Mode -> enqueue time, Unix seconds."""
     pending_match: dict[str, str] | None
-    party: dict[str, str] | None
-    """`mode` and `party_id` of the party with which the player waits, or is in the match."""
+    party: PartyView | None
+    """The party with which the player waits, or is in the match."""
     history: list[HappenedView]
     """Newest first: what the history of each queue still holds."""
 
@@ -206,6 +215,13 @@ def letter_view(letter: DeadLetter) -> DeadLetterView:
         enqueued_at=letter.enqueued_at,
         set_aside_at=letter.set_aside_at,
     )
+
+
+def party_view(party: PartyPlace | None) -> PartyView | None:
+    """None where there is none."""
+    if party is None:
+        return None
+    return PartyView(mode=party.mode, party_id=party.party_id, players=list(party.players))
 
 
 def happened_view(happened: Happened, mode: str) -> HappenedView:

@@ -201,9 +201,7 @@ def _lookups(context: Context) -> list[Any]:
             player_id=player_id,
             queues=dict(found.queues),
             pending_match=None if pending is None else {"mode": pending[0], "match_id": pending[1]},
-            party=None
-            if found.party is None
-            else {"mode": found.party[0], "party_id": found.party[1]},
+            party=models.party_view(found.party),
             history=[
                 models.happened_view(each, operator.mode(each.queue.mode).name)
                 for each in await operator.history(player_id)
@@ -212,7 +210,7 @@ def _lookups(context: Context) -> list[Any]:
 
     @get(
         "/players/{player_id:str}",
-        summary="Where a player is now, and how that came",
+        summary="Where a player is now, or a party, and how that came",
         **described,
     )
     async def player(player_id: PlayerId) -> models.PlayerView:

@@ -42,6 +42,7 @@ function card(first) {
     rate: h("dd"),
     pending: h("dd"),
     empty: h("p", { class: "empty" }),
+    parties: h("div", { class: "part" }),
     ratings: h("div", { class: "part" }),
     causes: h("ul", { class: "causes" }),
     calm: h("p", { class: "muted small" }, "None within the last hour."),
@@ -62,6 +63,7 @@ function card(first) {
       pair("Oldest waits", part.oldest),
       pair(announced ? "Announced a minute" : "Matches a minute", part.rate, announced ? ANNOUNCED : null),
       pair("Being handed over", part.pending)),
+    part.parties,
     part.ratings,
     h("div", { class: "part" }, h("h4", {}, "Back to the queue, last hour"), part.causes, part.calm),
     part.holds.node);
@@ -80,6 +82,7 @@ function update(part, queue) {
   show(part.empty, quiet);
   setText(part.empty, quiet ? `No player has come to ${queue.mode} yet. Try it: matchkeeper demo` : "");
   draw(part, queue);
+  parties(part, queue);
   ratings(part, queue);
   const causes = Object.entries(queue.back);
   show(part.calm, causes.length === 0);
@@ -113,6 +116,29 @@ function ratings(part, queue) {
     h("h4", {}, "Rating difference of recent matches"),
     all ? histogram(queue.differences, `Rating difference of the last ${plural(all, "match", "matches")}, in points: ${words}`)
       : h("p", { class: "muted small" }, "No match of rated players yet."));
+}
+
+function parties(part, queue) {
+  if (!queue.parties.length) return part.parties.replaceChildren();
+  if (!part.parties.firstChild) part.parties.replaceChildren(sizesTable(part));
+  keyed(part.sizes, queue.parties, (each) => each.size, sizeRow);
+}
+
+function sizesTable(part) {
+  part.sizes = h("tbody");
+  const head = (name) => h("th", { scope: "col", class: "number" }, name);
+  return h("table", { class: "sizes" },
+    h("caption", { title: "Of those matched in the last 5 minutes; a party counts once" }, "Waits by party size"),
+    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Came"), head("Matched"), head("Median"), head("95 %"))),
+    part.sizes);
+}
+
+function sizeRow(first) {
+  const cells = [0, 1, 2].map(() => h("td", { class: "number" }));
+  const size = { 1: "alone", more: "more than 5" }[first.size] ?? `${first.size} together`;
+  const update = (each) => [number(each.tickets), seconds(each.median), seconds(each.p95)]
+    .forEach((text, nth) => setText(cells[nth], text));
+  return { node: h("tr", {}, h("th", { scope: "row" }, size), ...cells), update };
 }
 
 function causeRow([cause]) {

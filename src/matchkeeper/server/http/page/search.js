@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { byId, h, setText, show } from "./dom.js";
-import { age, iso, time } from "./format.js";
+import { age, iso, plural, time } from "./format.js";
 import { endButton } from "./matches.js";
 
 const SENTENCES = {
@@ -34,13 +34,17 @@ export async function find(player) {
   const asked = new URLSearchParams({ player_id: player });
   byId("player").value = player;
   show(byId("found"), true);
-  const title = `Player ${player}`;
-  if (byId("found-title").textContent !== title) byId("found-body").replaceChildren();
-  setText(byId("found-title"), title);
+  if (byId("found-title").dataset.of !== player) {
+    byId("found-body").replaceChildren();
+    byId("found-title").dataset.of = player;
+    setText(byId("found-title"), `Player ${player}`);
+  }
   byId("found-title").focus();
   let content;
   try {
-    content = answer(await call("GET", `api/v1/players?${asked}`));
+    const found = await call("GET", `api/v1/players?${asked}`);
+    content = answer(found);
+    if (mine === times && found.party?.party_id === player) setText(byId("found-title"), `Party ${player}`);
   } catch (error) {
     content = [h("p", { class: "wrong" }, `Not found out: ${error.message}`)];
   }
@@ -61,12 +65,22 @@ function places(found) {
   const match = pending
     ? [h("p", { class: "place" }, "Is in match ", h("code", {}, pending.match_id), " of ", h("strong", {}, pending.mode), ", which is being handed to a game server. ", ended(pending, found.player_id))]
     : [];
-  const party = found.party
-    ? [h("p", { class: "place" }, "Is in party ", h("code", {}, found.party.party_id), ": its players wait, are matched and leave together.")]
-    : [];
+  const party = found.party ? [together(found.party, found.player_id)] : [];
   if (waits.length || match.length) return [...waits, ...match, ...party];
   return [h("p", { class: "place" }, "Is in no queue and in no match that waits to start: either playing, gone, set aside (see the dead letters below), or never heard of. Ids are case-sensitive.")];
 }
+
+function together(party, asked) {
+  const itself = party.party_id === asked;
+  const others = party.players.filter((player) => player !== asked);
+  const names = others.flatMap((player, nth) => [nth ? ", " : "", link(player)]);
+  const who = itself
+    ? [`Is a party of ${plural(others.length, "player", "players")}: `, ...names]
+    : ["Is in party ", link(party.party_id), ...(names.length ? [", with ", ...names] : [])];
+  return h("p", { class: "place" }, ...who, ". They wait, are matched and leave together.");
+}
+
+const link = (id) => h("button", { type: "button", class: "plain", onclick: () => find(id) }, id);
 
 function ended(pending, player) {
   return endButton(pending.mode, pending.match_id, async (words) => {
