@@ -7,29 +7,14 @@ from collections.abc import Sequence
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.observe.board.recorder import Board
-from matchkeeper.observe.board.snapshot import Now, snapshot
+from matchkeeper.observe.board.snapshot import snapshot
 from matchkeeper.observe.facts import Facts
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.store.committing import CommitReply
 from matchkeeper.store.matches import Committed, NewMatch
+from tests.observe.test_board import NOW
 from tests.support.tickets import lone, party
 
-NOW = Now(
-    phase="running",
-    version="1",
-    breaker="closed",
-    breaker_failures=0,
-    seconds_until_probe=0.0,
-    redis_problem="",
-    not_ready=(),
-    game_server_failures=0,
-    heartbeats={},
-    silent=frozenset(),
-    left=frozenset(),
-    unclaimed={},
-    not_started={},
-    demo=False,
-)
 FIVES = GameMode(name="Fives", required_players=10, teams=2)
 
 

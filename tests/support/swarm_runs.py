@@ -13,6 +13,7 @@ from matchkeeper.swarm.player import Doing, Wish
 from matchkeeper.swarm.tally import Invariant, Tally
 
 QUEUED, DEQUEUED, EXPIRED = "EnQueued", "DeQueued", "Expired"
+STEPS = ("leave", "late", "look", "gap")
 TIMEOUT = 10.0
 LATE = 3.0
 
@@ -119,6 +120,17 @@ class Run:
         for wish in [each for each in self.wishes if each.doing is Doing.LOOK]:
             self.ledger.looks(wish.number, self.now + wish.after)
         return self
+
+    def goes_on(self, step: str, *, leaver: int) -> None:
+        """One of STEPS."""
+        if step == "leave":
+            self.ledger.leaves(leaver)
+        elif step == "late":
+            self.late()
+        elif step == "look":
+            self.looks()
+        else:
+            self.ledger.gap()
 
     def finish(self) -> Run:
         self.ledger.finish()

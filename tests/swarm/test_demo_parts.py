@@ -174,7 +174,7 @@ def test_one_of_a_party_loses_patience_for_all_and_takes_all_along() -> None:
     assert all(book.stay(player).asked_to_leave for player in FRIENDS)
     assert unheard_end(book.stay("c"), now=clock.now, set_aside=False) is Fate.LEFT
     book.left("a")
-    assert (book.counts[Fate.LEFT], book.waiting(), book.counts["in parties"]) == (3, [], 3)
+    assert (book.counts[Fate.LEFT], book.waiting()) == (3, [])
 
 
 def test_a_party_that_may_not_leave_stays_as_a_whole() -> None:

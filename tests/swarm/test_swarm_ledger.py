@@ -17,6 +17,7 @@ from tests.support.swarm_runs import (
     EXPIRED,
     LATE,
     QUEUED,
+    STEPS,
     Run,
     both_matched,
     error,
@@ -277,21 +278,15 @@ WORDS = st.sampled_from(
 
 @given(
     behaviour=st.sampled_from(Behaviour),
-    history=st.lists(st.one_of(WORDS, st.sampled_from(["leave", "late", "look", "gap"]))),
+    history=st.lists(st.one_of(WORDS, st.sampled_from(STEPS))),
 )
 def test_whatever_is_told_everybody_is_judged_once_and_forgotten(
     behaviour: Behaviour, history: list[Any]
 ) -> None:
     run = Run(behaviour)
     for step in history:
-        if step == "leave":
-            run.ledger.leaves(0)
-        elif step == "late":
-            run.late()
-        elif step == "look":
-            run.looks()
-        elif step == "gap":
-            run.ledger.gap()
+        if step in STEPS:
+            run.goes_on(step, leaver=0)
         else:
             run.told(0, step)
     run.ledger.close(Neutral.STOPPED)

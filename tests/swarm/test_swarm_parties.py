@@ -17,7 +17,7 @@ from matchkeeper.swarm.left_over import make_a_match
 from matchkeeper.swarm.player import Doing, Wish
 from matchkeeper.swarm.tally import Invariant, Neutral, Reason, Whereabouts
 from matchkeeper.wire.answers import decode_battle_request
-from tests.support.swarm_runs import DEQUEUED, QUEUED, Run, error
+from tests.support.swarm_runs import DEQUEUED, QUEUED, STEPS, Run, error
 
 PARTY = "r-0-to-2"
 WITH = ("r-0", "r-1", "r-2")
@@ -282,23 +282,15 @@ WHO = st.sampled_from([range(1), range(1, 2), range(2, 3), range(3)])
 @given(
     behaviour=st.sampled_from(Behaviour),
     variant=st.integers(0, 1),
-    history=st.lists(
-        st.one_of(st.tuples(WHO, WORDS), st.sampled_from(["leave", "late", "look", "gap"]))
-    ),
+    history=st.lists(st.one_of(st.tuples(WHO, WORDS), st.sampled_from(STEPS))),
 )
 def test_whatever_a_party_is_told_each_is_judged_once_and_forgotten(
     behaviour: Behaviour, variant: int, history: list[Any]
 ) -> None:
     run = three(behaviour, variant=variant)
     for step in history:
-        if step == "leave":
-            run.ledger.leaves(2)
-        elif step == "late":
-            run.late()
-        elif step == "look":
-            run.looks()
-        elif step == "gap":
-            run.ledger.gap()
+        if isinstance(step, str):
+            run.goes_on(step, leaver=2)
         elif len(step[0]) == 1:
             run.told(step[0][0], step[1])
         else:

@@ -130,10 +130,9 @@ class Ledger:
 
     def offered(self, at: float, request: BattleRequest) -> None:
         """A match is offered: a party is in it as a whole."""
-        teams = request.teams or tuple((player,) for player in request.players)
         seats = tuple(
             (player.player_id, player.party_id, number)
-            for number, team in enumerate(teams)
+            for number, team in enumerate(request.sides)
             for player in team
             if player.party_id is not None
         )

@@ -129,11 +129,16 @@ class BattleRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """W3C Trace Context of the match, where the server traces it."""
 
     @property
+    def sides(self) -> tuple[tuple[BattlePlayer, ...], ...]:
+        """The teams, also of a match of two players."""
+        if self.teams is not None:
+            return self.teams
+        return tuple((player,) for player in (self.player1, self.player2) if player is not None)
+
+    @property
     def players(self) -> tuple[BattlePlayer, ...]:
         """All players, team after team."""
-        if self.teams is not None:
-            return tuple(player for team in self.teams for player in team)
-        return tuple(player for player in (self.player1, self.player2) if player is not None)
+        return tuple(player for team in self.sides for player in team)
 
 
 _battle = msgspec.json.Decoder(BattleRequest)

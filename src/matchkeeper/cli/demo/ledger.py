@@ -74,7 +74,6 @@ class Ledger:
     ) -> None:
         """A player asks for a match, or a party. The first of them loses patience for all."""
         self.counts["asked"] += len(players)
-        self.counts["in parties"] += len(players) if len(players) > 1 else 0
         for player_id in players:
             self._stays[player_id] = Stay(
                 mode=mode,

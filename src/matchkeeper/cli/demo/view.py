@@ -133,7 +133,8 @@ def _queues(rows: Sequence[QueueState]) -> Table:
 def _rules(mode: GameMode) -> str:
     order = "closest ratings" if mode.rating else "first come, first served"
     taken = "claimed" if mode.handoff is Handoff.CLAIM else "announced"
-    return f"{mode.required_players} players, {order}, {taken}"
+    teams = f" in teams of {mode.team_size}" if mode.team_size > 1 else ""
+    return f"{mode.required_players} players{teams}, {order}, {taken}"
 
 
 def _figures(board: Board, ledger: Ledger) -> Table:

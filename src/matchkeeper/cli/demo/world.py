@@ -272,9 +272,8 @@ def parties_of(mode: GameMode) -> Mix[int]:
 
 def in_words(request: BattleRequest) -> str:
     """Who plays against whom: `a & b, c against d, e & f`, with `&` between friends."""
-    teams = request.teams or tuple((player,) for player in request.players)
     words = []
-    for team in teams:
+    for team in request.sides:
         parties: dict[str, list[str]] = {}
         for player in team:
             parties.setdefault(player.party_id or player.player_id, []).append(player.player_id)
