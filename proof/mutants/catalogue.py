@@ -99,12 +99,12 @@ _IN = (
     ),
     Mutant(
         name="no_answer_while_pending",
-        what="a request repeated while its match is pending is answered no more",
+        what="a request repeated while its match is pending is answered as if it were over",
         edits=(
             Edit(
                 file="store/lua/enqueue.lua",
-                old="not waiting[player] and not pending[player]\n",
-                new="not waiting[player]\n",
+                old="not waiting[id] and not pending[id]\n",
+                new="not waiting[id]\n",
             ),
         ),
     ),

@@ -18,9 +18,9 @@ from proof.mutants.mutant import ROOT, Mutant, environment
 _LONGEST_SECONDS = 900
 _TESTS = (
     "store/test_store_tickets", "store/test_store_matches", "store/test_store_leaving",
-    "store/test_store_handoffs", "store/test_store_overtaken", "store/test_parties",
-    "store/test_parties_late", "queue/test_parties_told", "store/test_connection",
-    "store/test_script_numbers", "handoff/test_by_message",
+    "store/test_store_handoffs", "store/test_status", "store/test_store_overtaken",
+    "store/test_parties", "store/test_parties_late", "queue/test_parties_told",
+    "store/test_connection", "store/test_script_numbers", "handoff/test_by_message",
     "handoff/test_handoff", "handoff/test_claiming", "handoff/test_durable_start",
     "resilience/test_breaker", "queue/test_ingest", "queue/test_hearing", "queue/test_tape",
     "queue/test_refusals", "server/test_serving", "server/test_scenarios",

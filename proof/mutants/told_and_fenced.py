@@ -106,4 +106,55 @@ TOLD_AND_FENCED = (
             ),
         ),
     ),
+    Mutant(
+        name="status_of_an_old_match",
+        what="a player who was queued anew is told of the match before",
+        edits=(
+            Edit(
+                file="store/lua/status.lua",
+                old=" or math.floor((queued_at[i] or 0) * 1000000 + 0.5) > tonumber(place) then",
+                new=" then",
+            ),
+            Edit(
+                file="store/lua/status.lua",
+                old="  return party or standing(ids[i]) or told_last(i, channel)\n",
+                new="  local last = told_last(i, channel)\n"
+                "  if last.state == 'started' then return last end\n"
+                "  return party or standing(ids[i]) or last\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="news_of_before_the_wish",
+        what="of a player who was queued since, and whose ticket is gone, an old match is told",
+        edits=(
+            Edit(
+                file="store/lua/status.lua",
+                old=" or math.floor((queued_at[i] or 0) * 1000000 + 0.5) > tonumber(place) then",
+                new=" then",
+            ),
+        ),
+    ),
+    Mutant(
+        name="start_leaves_no_news",
+        what="of a player whose match has started nothing is known",
+        edits=(
+            Edit(
+                file="store/lua/lib/started.lua",
+                old="  keep_begun(mode)\n",
+                new="",
+            ),
+        ),
+    ),
+    Mutant(
+        name="secret_to_whoever_asks",
+        what="another pod is told the secret of a player",
+        edits=(
+            Edit(
+                file="store/lua/lib/match_found.lua",
+                old="notice[1] == channel and ",
+                new="",
+            ),
+        ),
+    ),
 )

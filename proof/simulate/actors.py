@@ -25,6 +25,7 @@ from matchkeeper.errors import StoreError
 from matchkeeper.server.lifecycle import MatchServer
 from matchkeeper.server.wiring import build
 from matchkeeper.store import keys
+from matchkeeper.wire.answers import Answer
 from proof.simulate.backend import EPOCH
 from proof.simulate.defects import unexpected
 from proof.simulate.link import Endpoint
@@ -60,6 +61,8 @@ class World:
     """The settings of servers that have their own."""
     heard: Heard = field(init=False)
     """What servers know of each other's settings."""
+    pods_seek: bool = False
+    """Pods ask where their players are when they start again."""
     late_seconds: float = 0.0
     """Pods let somebody else claim before them."""
     tokens: int = 0
@@ -221,19 +224,35 @@ class Server(Process):
             self.server.stop()
 
 
+class _Client(GameServer):
+    """The public client, which tells of whom it asks where they are, by itself, too."""
+
+    def __init__(self, url: str, *, sought: Callable[[str], None], **options: Any) -> None:
+        super().__init__(url, **options)
+        self._sought = sought
+
+    async def status(self, player_id: str) -> Answer:
+        """As `GameServer.status`."""
+        self._sought(player_id)
+        return await super().status(player_id)
+
+
 class Pod(Process):
     """A game server that uses the public client."""
 
     def __init__(self, world: World, name: str, behaviours: Sequence[PodBehaviour]) -> None:
         super().__init__(world, name)
         self._behaviours = list(behaviours)
+        self.players: dict[str, None] = {}
+        """Whom it has asked for: its own store, which outlives it."""
         self.client: GameServer | None = None
 
     async def run(self, endpoint: Endpoint) -> None:
         """Takes offers until it is killed."""
         world = self.world
-        client = GameServer(
+        client = _Client(
             URL,
+            sought=lambda player: world.note(What.SOUGHT, who=self.name, player=player),
             pod_id=self.name,
             realm=world.realm,
             timeout=world.timeout,
@@ -244,12 +263,21 @@ class Pod(Process):
         )
         async with client, asyncio.TaskGroup() as games:
             self.client = client
+            if self.starts > 1 and world.pods_seek:
+                for player in self.players:
+                    games.create_task(self.seek(player))
             try:
                 async for offer in client.battle_requests():
                     if offer.request.handoff == "claim":
                         games.create_task(self._treat(offer, endpoint))
             finally:
                 self.client = None
+
+    async def seek(self, player: str) -> None:
+        """Asks where a player is, whom it has asked for."""
+        if self.client is not None and player in self.players:
+            with suppress(StoreError, RefusedError):
+                await self.client.status(player)
 
     async def do(self, work: Coroutine[Any, Any, None]) -> None:
         """Something that the process does for a player, at its own pace."""
@@ -346,6 +374,7 @@ class Player:
             word=word,
             by_stream=self.by_stream,
         )
+        self.world.pods[self.pod].players[self.name] = None
         if not self.by_stream:
             await self._publish(client, word)
         elif word == "enqueue":

@@ -82,6 +82,8 @@ class Twist(StrEnum):
     """Two servers with different settings."""
     PARTIES = "parties"
     """Players come together, and leave; of some requests there is a copy."""
+    STATUS = "status"
+    """Pods ask where their players are, now and then and when they start again."""
 
 
 FAULTS_OF: Mapping[Twist, Sequence[Fault]] = {

@@ -181,6 +181,9 @@ def random_scenario(seed: int, twists: Collection[Twist] = ()) -> Scenario:
         steps = _requests(world, dice, homes, twists) + _disturbances(world, dice)
         if Twist.PARTIES in twists:
             steps += parties(world, seed, homes)
+        if Twist.STATUS in twists:
+            world.pods_seek = True
+            steps += _questions(world, seed)
         await _do(*steps)
         await _calm(world)
 
@@ -215,6 +218,25 @@ def _requests(
             steps.append((at + dice.choice((0.0, 0.01, 0.5)), player.in_mode("Trio").enqueue))
         elif dice.random() < 0.25:
             steps.append((at + dice.choice((0.0, 0.005, 0.02, 0.5, 2.5)), player.dequeue))
+    return steps
+
+
+def _questions(world: World, seed: int) -> list[Step]:
+    """When pods ask where players are; some are asked for again after their match."""
+    dice = random.Random(f"status {seed}")  # the point of it
+
+    async def ask() -> None:
+        pod = dice.choice(list(world.pods.values()))
+        if pod.players:
+            await pod.do(pod.seek(dice.choice(list(pod.players))))
+
+    steps: list[Step] = [(dice.uniform(0.4, 12), ask) for _ in range(dice.randint(10, 40))]
+    for i in range(dice.randint(1, 4)):
+        name, pod = f"again{i}", dice.choice(list(world.pods))
+        player = Player(world, name, mode=dice.choice(("Normal", "Squad")), pod=pod, by_stream=True)
+        at = dice.uniform(0.3, 3)
+        steps += [(at, player.enqueue), (at + dice.uniform(1, 8), player.enqueue)]
+        steps.append((at + dice.uniform(1, 10), player.dequeue))
     return steps
 
 

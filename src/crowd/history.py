@@ -20,6 +20,9 @@ class What(StrEnum):
     TOLD = "told"
     """A pod was told about `player`: `word`, and `code` of an error, or of a match `match`, `mode`,
     `players` and `by`; `left_by`: the player of its party who left."""
+    SOUGHT = "sought"
+    """A pod asks where a player is: `player`, `who`. The answer is TOLD, with the word `Status`,
+    the state in `code`, and the pending or started `match`."""
     OFFERED = "offered"
     """A pod heard a battle request: `match`, `epoch`, `mode`, `players`; `word`: the handoff;
     `seats`: of players of parties, the party and the team."""

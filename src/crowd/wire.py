@@ -75,6 +75,8 @@ def told(at: float, who: str, player: str, result: object, *, left_by: str = "")
     if isinstance(result, dict):
         word, about = next(iter(result.items()), ("", None))
     fields = about if isinstance(about, dict) else {}
+    if word == "Status":
+        return _status(at, who, player, fields)
     return Event(
         at=at,
         what=What.TOLD,
@@ -88,6 +90,23 @@ def told(at: float, who: str, player: str, result: object, *, left_by: str = "")
         by=_text(fields.get("claimed_by")),
         left_by=left_by,
         seats=_seats(fields),
+    )
+
+
+def _status(at: float, who: str, player: str, status: Mapping[str, Any]) -> Event:
+    """Where a player is."""
+    news = status.get("news")
+    found = news.get("MatchFound") if isinstance(news, dict) else None
+    match = found if isinstance(found, dict) else status
+    return Event(
+        at=at,
+        what=What.TOLD,
+        who=who,
+        player=player,
+        word="Status",
+        code=_text(status.get("state")),
+        match=_text(match.get("match_id")),
+        mode=_text(match.get("game_mode")).lower(),
     )
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,14 @@ from matchkeeper.wire import trace_context
 from matchkeeper.wire.answers import Answer, BattleRequest, Failure, MatchFound
 from matchkeeper.wire.codes import ErrorCode
 from matchkeeper.wire.handed import HandoffAnswer, HandoffReply
-from matchkeeper.wire.handoffs import HandoffRequest, PodRequest
+from matchkeeper.wire.handoffs import HandoffRequest, PodRequest, StatusRequest
 from matchkeeper.wire.requests import (
     DequeueRequest,
     EnqueueRequest,
     PartyDequeueRequest,
     PartyRequest,
 )
+from matchkeeper.wire.status import State, Status
 
 _METADATA = {
     "description": "A JSON object, or a string that holds one.",
@@ -110,28 +112,34 @@ def _either(*kinds: type) -> dict[str, Any]:
 
 def _answer_schema() -> dict[str, Any]:
     schema = msgspec.json.schema(Answer)
-    parts = {"MatchFound": MatchFound, "Error": Failure}
+    news = {"MatchFound": MatchFound, "Error": Failure}
+    parts = {**news, "Status": Status}
     _, definitions = msgspec.json.schema_components(parts.values(), ref_template="#/$defs/{name}")
     schema["$defs"] |= definitions
-    schema["$defs"]["Answer"]["properties"]["result_type"] = {
-        "oneOf": [
-            {"enum": ["EnQueued", "DeQueued", "Expired"]},
-            *(
-                {
-                    "type": "object",
-                    "properties": {name: {"$ref": f"#/$defs/{kind.__name__}"}},
-                    "required": [name],
-                    "additionalProperties": False,
-                }
-                for name, kind in parts.items()
-            ),
-        ]
-    }
+    result = _result(["EnQueued", "DeQueued", "Expired"], parts)
+    schema["$defs"]["Answer"]["properties"]["result_type"] = result
+    status = schema["$defs"]["Status"]["properties"]
+    status["state"] = {"enum": [each.value for each in State]}
+    status["news"] = _result(["DeQueued", "Expired"], news)
     return schema
 
 
+def _result(words: list[str], parts: Mapping[str, type]) -> dict[str, Any]:
+    """One of the words, or an object of one of the parts."""
+    objects = [
+        {
+            "type": "object",
+            "properties": {name: {"$ref": f"#/$defs/{kind.__name__}"}},
+            "required": [name],
+            "additionalProperties": False,
+        }
+        for name, kind in parts.items()
+    ]
+    return {"oneOf": [{"enum": words}, *objects]}
+
+
 def _handoff_request_schema() -> dict[str, Any]:
-    kinds = (HandoffRequest, PodRequest)
+    kinds = (HandoffRequest, StatusRequest, PodRequest)
     refs, definitions = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     definitions["HandoffRequest"]["properties"]["assignment"] = {
         "description": "With confirm or start: what all players of the match are told, as it is.",
@@ -217,7 +225,8 @@ def error_codes() -> str:
     rows = [f"| `{code.value}` | {code.meaning} |" for code in ErrorCode]
     head = "| code | what it means, and what to do |\n|---|---|"
     codes = f"# Error codes\n\n{_BY_HAND}\n\n{head}\n" + "\n".join(rows) + "\n"
-    return f"{codes}\n## Replies to messages about matches\n\n{replies()}"
+    told = f"{codes}\n## Replies to messages about matches\n\n{replies()}"
+    return f"{told}\n## States of a player\n\n{states()}"
 
 
 def replies() -> str:
@@ -225,6 +234,12 @@ def replies() -> str:
     told = [each for each in HandoffReply if each is not HandoffReply.CONFIRMED]
     rows = [f"| `{each.value}` | {each.meaning} |" for each in told]
     return "| reply | what it means, and what to do |\n|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def states() -> str:
+    """Every state of a `Status` answer."""
+    rows = [f"| `{each.value}` | {each.meaning} |" for each in State]
+    return "| state | what it means, and what to do |\n|---|---|\n" + "\n".join(rows) + "\n"
 
 
 def history() -> str:

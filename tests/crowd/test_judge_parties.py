@@ -58,6 +58,14 @@ def leaves(told: Story, player: str) -> Story:
     return told.asked(player, "dequeue", "duos")
 
 
+def found_often(begun: Story, times: int) -> Story:
+    """`a` of the party is told of its match so often."""
+    told = offered(begun, ("a", "P", 0), ("b", "P", 0)).claimed("m").started("m")
+    for _ in range(times):
+        told = told.found("a", "m", "a", "b")
+    return told
+
+
 GOOD: dict[str, Callable[[], Story]] = {
     "on one team": lambda: offered(
         story("a", "b"), ("a", "P", 0), ("b", "P", 0), others=("c", "d")
@@ -68,6 +76,7 @@ GOOD: dict[str, Callable[[], Story]] = {
     "one left, the other hears who": lambda: dequeued(
         dequeued(leaves(story("a", "b").told("a").told("b"), "a"), "a"), "b", "a"
     ),
+    "told of a match again, since it was asked for again": lambda: found_often(story("a", "b"), 4),
     "both left": lambda: dequeued(dequeued(leaves(leaves(story("a", "b"), "a"), "b"), "a"), "b"),
 }
 BAD: dict[str, tuple[Fault, Callable[[], Story]]] = {
@@ -95,15 +104,9 @@ BAD: dict[str, tuple[Fault, Callable[[], Story]]] = {
         Fault.LEFT_BY,
         lambda: dequeued(leaves(story("a", "b"), "c"), "b", "c"),
     ),
-    "told twice of a match": (
+    "told more often of a match than it can have been asked for": (
         Fault.TOLD_OTHERWISE,
-        lambda: (
-            offered(story("a", "b"), ("a", "P", 0), ("b", "P", 0))
-            .claimed("m")
-            .started("m")
-            .found("a", "m", "a", "b")
-            .found("a", "m", "a", "b")
-        ),
+        lambda: found_often(story("a", "b"), 5),
     ),
 }
 

@@ -88,13 +88,14 @@ async def judge(wire: Outside, crowd: Crowd) -> None:
         for tag in ("normal", "squad")
         for player in await wire.redis.zrange(f"queue:{{{tag}}}", 0, -1)
     }
-    found = Counter(
-        answer["player_id"]
+    told = {
+        (answer["player_id"], answer["result_type"]["MatchFound"]["match_id"])
         for _, answer in wire.answers
         if isinstance(answer["result_type"], dict) and "MatchFound" in answer["result_type"]
-    )
+    }
+    found = Counter(player for player, _ in told)
     assert crowd.accepted - set(found) - waiting == set(), "lost"
-    assert crowd.too_often(found) == [], "told twice"
+    assert crowd.too_often(found) == [], "matched twice"
     assert crowd.too_often(crowd.started) == [], "started twice"
     assert waiting & set(found) <= set(crowd.asked_anew), "matched and still waiting"
 

@@ -84,7 +84,7 @@ async def test_a_copy_of_a_party_whose_player_has_left_does_nothing(
         assert outcome.reply is expected
     await stores.dequeue("b", DUOS)
     _, (outcome,) = await stores.tickets.enqueue(DUOS.queue, [heard(same)])
-    assert outcome.reply is Reply.OVERTAKEN
+    assert outcome.reply is Reply.OVER, "what is true now is told"
     assert await redis.zcard("queue:{duos}") == 0
     assert await redis.ttl(keys.latest("b").decode()) > 0
 

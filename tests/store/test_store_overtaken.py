@@ -97,7 +97,7 @@ async def test_requests_in_their_order_all_count(any_server: RealServer) -> None
 
 
 @pytest.mark.parametrize("by_stream", [True, False])
-async def test_a_repetition_is_not_answered_after_a_newer_request(
+async def test_after_a_newer_request_a_repetition_is_answered_with_what_is_true_now(
     any_server: RealServer, by_stream: bool
 ) -> None:
     async with open_stores(any_server.url) as stores:
@@ -112,11 +112,11 @@ async def test_a_repetition_is_not_answered_after_a_newer_request(
         entries = await _read(stores, RequestKind.ENQUEUE)
         entry = entries[0] if by_stream else None
         _, (late,) = await stores.tickets.enqueue(NORMAL.queue, [heard(asked, entry=entry)])
-        assert late.reply is Reply.OVERTAKEN
+        assert late.reply is Reply.OVER
 
 
 @pytest.mark.parametrize("by_stream", [True, False])
-async def test_a_repetition_is_not_answered_after_the_match(
+async def test_after_the_match_a_repetition_is_answered_with_what_is_true_now(
     any_server: RealServer, redis: Redis, by_stream: bool
 ) -> None:
     async with open_stores(any_server.url) as stores, redis.pubsub() as pod:
@@ -138,9 +138,9 @@ async def test_a_repetition_is_not_answered_after_the_match(
             await stores.hand(kind, match.match_id)
         known = keys.latest("p1")
         await redis.pexpire(known, 5000)
-        assert await ask(entries[2]) is Reply.OVERTAKEN
+        assert await ask(entries[2]) is Reply.OVER
         assert await redis.zcard("queue:{squad}") == 0
-        # Who is told nothing asks again: it must not become a new request one day.
+        # It may be asked for once more: it must not become a new request one day.
         assert await redis.pttl(known) > 5000
 
 
@@ -166,7 +166,7 @@ async def test_every_request_of_a_player_is_remembered(
         (again,) = await stores.tickets.dequeue(NORMAL.queue, [second])
         assert again.reply is Reply.DEQUEUED
         # Sent again: only the newest counts.
-        for asked, reply in (("first", Reply.OVERTAKEN), ("third", Reply.AGAIN)):
+        for asked, reply in (("first", Reply.OVER), ("third", Reply.AGAIN)):
             request = heard(enqueue_request("p1", request_id=asked))
             _, (outcome,) = await stores.tickets.enqueue(NORMAL.queue, [request])
             assert outcome.reply is reply

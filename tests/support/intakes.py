@@ -11,12 +11,13 @@ from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.handoff.notices import Notices
 from matchkeeper.handoff.requests import HandoffRequests
+from matchkeeper.handoff.statuses import StatusRequests
 from matchkeeper.observe.facts import Facts
 from matchkeeper.observe.supervision import supervised
 from matchkeeper.queue.hearing import PubSubIntake
 from matchkeeper.queue.ingest import Ingest
 from tests.support.runtimes import runtime
-from tests.support.stores import CLAIMED, DUOS, NORMAL, RANKED, Stores, open_stores
+from tests.support.stores import MODES, Stores, open_stores
 
 
 class _NoLoop:
@@ -25,9 +26,6 @@ class _NoLoop:
 
     def left(self, players: Sequence[str]) -> None:
         pass
-
-
-MODES = [NORMAL, RANKED, CLAIMED, DUOS]
 
 
 def handoff_requests(stores: Stores, facts: Facts | None = None) -> HandoffRequests:
@@ -57,6 +55,13 @@ def ingest(
         given,
         tickets=stores.tickets,
         handoffs=handoff_requests(stores, facts),
+        statuses=StatusRequests(
+            given,
+            statuses=stores.statuses,
+            stream=stores.stream,
+            notices=notices,
+            elsewhere=lambda: (),
+        ),
         stream=stores.stream,
         notices=notices,
         settings=settings,

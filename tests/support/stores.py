@@ -39,6 +39,7 @@ from matchkeeper.store.history import History
 from matchkeeper.store.matches import MatchStore, NewMatch
 from matchkeeper.store.sending import Sender
 from matchkeeper.store.servers import Servers
+from matchkeeper.store.statuses import Statuses
 from matchkeeper.store.stream import Entry, RequestStream
 from matchkeeper.store.tickets import Heard, Outcome, TicketStore
 from matchkeeper.wire.handed import HandoffReply
@@ -50,7 +51,8 @@ RANKED = GameMode(name="Ranked")
 CLAIMED = GameMode(name="Squad", handoff=Handoff.CLAIM)
 DUOS = GameMode(name="Duos", required_players=4, handoff=Handoff.CLAIM)
 """Two against two."""
-QUEUES = (NORMAL.queue, RANKED.queue, CLAIMED.queue, DUOS.queue)
+MODES = (NORMAL, RANKED, CLAIMED, DUOS)
+QUEUES = tuple(mode.queue for mode in MODES)
 CHANNEL = "battle:request"
 SETTINGS = MatchmakingSettings()
 
@@ -87,6 +89,7 @@ class Stores:
     tickets: TicketStore
     matches: MatchStore
     handoffs: Handoffs
+    statuses: Statuses
     dead_letters: DeadLetterStore
     stream: RequestStream
     coordination: Coordination
@@ -230,6 +233,15 @@ async def open_stores(
             ),
             matches=MatchStore(connection, queues=queues, several_queues=several_queues),
             handoffs=Handoffs(connection),
+            statuses=Statuses(
+                connection,
+                names={
+                    queue: next((each.name for each in MODES if each.queue == queue), queue.mode)
+                    for queue in queues
+                },
+                several_queues=several_queues,
+                channel=("pod:", ":match_result"),
+            ),
             dead_letters=DeadLetterStore(connection, queues=queues),
             stream=RequestStream(connection, me=me),
             coordination=Coordination(connection, new_token=token),

@@ -73,6 +73,7 @@ class Story:
         queue: Players | None = None,
         *,
         matches: dict[str, tuple[str, ...]] | None = None,
+        started: dict[str, tuple[str, ...]] | None = None,
         without_metadata: tuple[str, ...] = (),
         more_metadata: tuple[str, ...] = (),
         more: State | None = None,
@@ -86,6 +87,7 @@ class Story:
             matched={"squad": {each: match for match, who in pending.items() for each in who}},
             pending={"squad": dict.fromkeys(pending, 50.0)},
             matches={match: ("offered", who) for match, who in pending.items()},
+            started=started or {},
         )
         return self.add(What.LOOKED, who="operator", state=more or state)
 

@@ -18,6 +18,8 @@ from matchkeeper.wire.handoffs import (
     HandoffRequest,
     PodKind,
     PodRequest,
+    Said,
+    StatusRequest,
     assigned_in,
     decode_handoff,
 )
@@ -28,9 +30,38 @@ GOOD = {
 }  # fmt: skip
 
 
-def decoded(payload: bytes | str, *, max_bytes: int = 1000) -> HandoffRequest | PodRequest:
+def decoded(payload: bytes | str, *, max_bytes: int = 1000) -> Said:
     text = payload if isinstance(payload, bytes) else payload.encode()
     return decode_handoff(text, max_bytes=max_bytes)
+
+
+@pytest.mark.parametrize("more", [{}, {"token": "t"}, {"game_mode": "any"}, {"game_mode": 7}])
+def test_a_question_where_a_player_is(more: dict[str, object]) -> None:
+    asked = {"kind": "status", "pod_id": "pod-a", "player_id": "p1", **more}
+    token = "t" if "token" in more else ""
+    expected = StatusRequest(kind="status", pod_id="pod-a", player_id="p1", token=token)
+    assert decoded(json.dumps(asked)) == expected
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "why"),
+    [
+        ({"player_id": ""}, "invalid_player_id", "player_id is empty"),
+        ({"player_id": None}, "invalid_message_format", "player_id"),
+        ({"pod_id": "x" * 129}, "invalid_pod_id", "pod_id has 129 characters"),
+        ({"token": "\n"}, "invalid_message_format", "token has control characters"),
+    ],
+)
+def test_a_bad_question_is_answered_with_what_is_wrong(
+    wrong: dict[str, object], code: str, why: str
+) -> None:
+    asked = {"kind": "status", "pod_id": "pod-a", "player_id": "p1", "token": "t", **wrong}
+    with pytest.raises(HandoffError, match=why) as refused:
+        decoded(json.dumps(asked))
+    assert refused.value.code == code
+    came = json.loads(refused.value.answer)["result_type"]["Handoff"]
+    assert (came["kind"], came["reply"]) == ("status", code)
+    assert came["token"] == ("t" if "token" not in wrong else "")
 
 
 @pytest.mark.parametrize("kind", list(HandoffKind))

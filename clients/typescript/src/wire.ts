@@ -3,7 +3,13 @@
 /** `pod:{pod_id}:match_result`. `result_type` is a word or an object of one key. */
 export interface Answer {
   player_id: string;
-  result_type: "EnQueued" | "DeQueued" | "Expired" | { MatchFound: MatchFound } | { Error: Failure };
+  result_type:
+    | "EnQueued"
+    | "DeQueued"
+    | "Expired"
+    | { MatchFound: MatchFound }
+    | { Error: Failure }
+    | { Status: Status };
   party_id?: string | null;
   left_by?: string | null;
 }
@@ -178,4 +184,28 @@ export type PodKind = "bye" | "heartbeat";
 export interface PodRequest {
   kind: PodKind;
   pod_id: string;
+}
+
+/** Where a player is. */
+export interface Status {
+  state: "waiting" | "pending" | "started" | "gone" | "unknown";
+  token?: string;
+  queues?: Array<Waiting>;
+  match_id?: string | null;
+  game_mode?: string | null;
+  news?: "DeQueued" | "Expired" | { MatchFound: MatchFound } | { Error: Failure };
+}
+
+/** `match:handoff:request`: a game server asks where a player is. In which mode does not matter: a `game_mode` may stand there, too. */
+export interface StatusRequest {
+  kind: "status";
+  pod_id: string;
+  player_id: string;
+  token?: string;
+}
+
+/** A queue that the player waits in. */
+export interface Waiting {
+  game_mode: string;
+  since?: number | null;
 }

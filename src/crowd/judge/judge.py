@@ -10,6 +10,7 @@ from crowd.judge.parties import check_parties
 from crowd.judge.pods import check_pods
 from crowd.judge.settings import Refusals, check_refusals, check_sizes
 from crowd.judge.state import check_state
+from crowd.judge.statuses import check_statuses
 from crowd.judge.stays import Stay, Stays
 from crowd.judge.verdict import Fault, Finding, Verdict
 
@@ -46,6 +47,7 @@ def judge(
         *check_refusals(events, refusals),
         *_unique(check_pods(events, matches)),
         *_unique(check_parties(events, teams or {})),
+        *_unique(check_statuses(events)),
         *_strangers(events, stays),
         *_unanswered(events, stays),
         *_ends(stays, final),
@@ -82,7 +84,7 @@ def _strangers(events: list[Event], stays: dict[str, list[Stay]]) -> Iterator[Fi
     seen: set[str] = set()
     for event in events:
         seen.update(player for player, _ in event.players)
-        if event.player and event.what is What.TOLD and event.word != "Error":
+        if event.player and event.what is What.TOLD and event.word not in ("Error", "Status"):
             seen.add(event.player)
         if event.state is not None:
             seen.update(player for queue in event.state.queues.values() for player in queue)

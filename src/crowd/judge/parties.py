@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 
 from crowd.history import Event, State, What
+from crowd.judge.stays import TIMES_SENT
 from crowd.judge.verdict import Fault, Finding
 
 
@@ -27,7 +28,7 @@ def check_parties(events: Sequence[Event], teams: Mapping[str, int]) -> Iterator
             yield from check_seats(event, asked, teams.get(event.mode, 0))
         elif event.what is What.TOLD and event.word == "DeQueued":
             yield from check_left(event, friends.get(event.player, set()), leaving)
-    yield from _told_once(events)
+    yield from _told_too_often(events)
 
 
 def check_seats(
@@ -63,15 +64,18 @@ def check_left(event: Event, friends: Set[str], leaving: Set[str]) -> Iterator[F
         yield Finding(fault=Fault.LEFT_BY, about=player, text=text)
 
 
-def _told_once(events: Iterable[Event]) -> Iterator[Finding]:
-    """Nobody is told twice of one match."""
-    told: set[tuple[str, str]] = set()
+def _told_too_often(events: Iterable[Event]) -> Iterator[Finding]:
+    """Who is told of one match again has sent a request again."""
+    told: Counter[tuple[str, str]] = Counter()
+    asked: Counter[str] = Counter()
     for event in events:
-        if event.what is What.TOLD and event.word == "MatchFound":
-            if (event.match, event.player) in told:
-                text = f"{event.player} was told twice of match {event.match}"
+        if event.what is What.ASKED and event.word == "enqueue":
+            asked[event.player] += 1
+        elif event.what is What.TOLD and event.word == "MatchFound":
+            told[event.match, event.player] += 1
+            if told[event.match, event.player] > TIMES_SENT * max(asked[event.player], 1):
+                text = f"{event.player} was told too often of match {event.match}"
                 yield Finding(fault=Fault.TOLD_OTHERWISE, about=event.player, text=text)
-            told.add((event.match, event.player))
 
 
 def check_index(state: State) -> Iterator[Finding]:

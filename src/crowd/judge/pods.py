@@ -83,7 +83,7 @@ def _untold(
     told = {
         (event.player, event.match, event.who)
         for event in events
-        if event.what is What.TOLD and event.word == "MatchFound"
+        if event.what is What.TOLD and (event.word == "MatchFound" or event.code == "started")
     }
     for match_id, start in _starts(events).items():
         for player in matches.by_id[match_id].players:

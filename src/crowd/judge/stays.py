@@ -13,7 +13,7 @@ from crowd.judge.matches import Matches
 _ENDS = ("DeQueued", "Expired")
 _NOT_LEFT = ("not_in_queue", "match_pending")
 _REFUSALS = ("already_in_queue", "in_other_queue", "match_pending")
-_TIMES_SENT = 4
+TIMES_SENT = 4
 """How often a client sends a request that nobody answers; each of them may be answered."""
 
 
@@ -58,7 +58,7 @@ class Stay:
         cannot have been sent more often.
         """
         self.refusals += 1
-        if self.refusals % _TIMES_SENT == 0:
+        if self.refusals % TIMES_SENT == 0:
             self.spare = max(0, self.spare - 1)
 
     @property
@@ -195,18 +195,22 @@ class Stays:
                 stay.scores.clear()
                 stay.seconds.clear()
             stay.acknowledged_at = min(stay.acknowledged_at, event.at)
-        elif event.word == "MatchFound":
+        elif event.word == "MatchFound" and not self._is_of_before(event):
             stay.told_found = True
         elif event.word in _ENDS and not self._said_again(event):
             stay.ended.add(event.word)
 
+    def _is_of_before(self, event: Event) -> bool:
+        """Whether an earlier request was asked for again, and so its match is told once more."""
+        return any(event.match in stay.matches for stay in self._stays[event.player][:-1])
+
     def _said_again(self, event: Event) -> bool:
-        """Whether this may tell the end of the stay before once more: the request to end that stay
-        was sent several times, and nobody has seen yet that the new one began.
+        """Whether this may tell the end of the stay before once more: a request of that stay was
+        sent several times, and nobody has seen yet that the new one began.
         """
         *_, before, last = (None, *self._stays[event.player])
         unheard = before is not None and last is not None and not last.acknowledged
-        return unheard and event.word == "DeQueued" and event.word in before.ended
+        return unheard and event.word in before.ended
 
     def _open_spare(self, player: str) -> Stay | None:
         """The latest stay; a new one where that is over and a request that was sent before its end

@@ -44,6 +44,8 @@ class Fault(StrEnum):
     """A party is in a match without one of its players, or on two teams (G2)."""
     LEFT_BY = "left by the wrong player"
     """A player of a party was told DeQueued, and not who of the party left (G7)."""
+    UNTRUE = "status untrue"
+    """A pod asked where a player is, and was told what was true at no moment since (G7)."""
     STUCK = "stuck"
     """Everything is well again, and yet a match hangs, or a player who could play waits."""
 

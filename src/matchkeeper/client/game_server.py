@@ -24,16 +24,19 @@ from ..store.sending import Sender
 from ..wire.answers import Answer, BattleRequest
 from ..wire.handed import Handoff, HandoffReply
 from ..wire.limits import id_problem
+from ..wire.status import State
 from .asking import Asking, RefusedError
+from .catching_up import CatchingUp
 from .inbox import Inbox
 from .tracing import ClientSpans
+from .watching import Watching
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
 _HEARTBEAT_SECONDS = 5.0
 _TOKENS = 10_000
-_TRY_AGAIN = "internal_error"
+_TRY_AGAIN = ("internal_error", "not_durable")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,14 +139,17 @@ class GameServer:
         self._asking = Asking(
             Sender(self._connection, realm=realm), limit=max_waiting_requests, clock=clock
         )
+        self._watching = Watching()
         self._inbox = Inbox(
             self._connection,
             heard=self._asking.heard,
+            watching=self._watching,
             battle_channel=in_realm(battle_request_channel, realm),
             result_channel=in_realm(match_result_channel.format(pod_id=pod_id), realm),
             size=inbox_size,
             rng=rng,
         )
+        self._catching_up = CatchingUp(self._inbox, self._watching, status=self.status)
         self._tokens: dict[str, str] = {}
         """Message -> its token."""
         self._spans = ClientSpans(pod_id, tracer_provider)
@@ -154,7 +160,8 @@ class GameServer:
         await self._exit.enter_async_context(self._connection)
         try:
             group = await self._exit.enter_async_context(asyncio.TaskGroup())
-            tasks = [group.create_task(self._inbox.run()), group.create_task(self._beat())]
+            runs = (self._inbox.run(), self._beat(), self._catching_up.run())
+            tasks = [group.create_task(each) for each in runs]
             self._exit.callback(lambda: [task.cancel() for task in tasks])
             await self._inbox.ready(self._connection.timeout_seconds)
             await self._say("heartbeat")
@@ -172,9 +179,18 @@ class GameServer:
         await self._exit.aclose()
 
     async def enqueue(
-        self, player_id: str, game_mode: str, metadata: Mapping[str, Any] | None = None
+        self,
+        player_id: str,
+        game_mode: str,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        request_id: str | None = None,
     ) -> None:
         """Puts a player into the queue of a mode; returns once the player is in Redis.
+
+        `request_id`: one of your own, the same for the same wish. The wish counts once, also where
+        another process asked before, within the time that requests are remembered. Returns at once
+        where it is over, too: what came of it comes by `results`, as if it came just now.
 
         Raises RefusedError with a code, or StoreError when no answer came.
         """
@@ -182,13 +198,21 @@ class GameServer:
         with self._spans.enqueue(player_id, game_mode) as traceparent:
             if traceparent:
                 fields["traceparent"] = traceparent
-            await self._ask("enqueue", player_id, game_mode, {"player_id": player_id, **fields})
+            await self._ask(
+                "enqueue", player_id, game_mode, {"player_id": player_id, **fields}, request_id
+            )
 
     async def enqueue_party(
-        self, party_id: str, players: Mapping[str, Mapping[str, Any] | None], game_mode: str
+        self,
+        party_id: str,
+        players: Mapping[str, Mapping[str, Any] | None],
+        game_mode: str,
+        *,
+        request_id: str | None = None,
     ) -> None:
         """Puts players who stay together into the queue of a mode, in this order, with their
         metadata; returns once all of them are in Redis. A dequeue of any of them takes all out.
+        `request_id` as in `enqueue`.
 
         Raises RefusedError where one of them cannot be queued, and so nobody is, or StoreError when
         no answer came.
@@ -200,17 +224,41 @@ class GameServer:
                 for each, metadata in players.items()
             ],
         }
+        _check(party_id=party_id)
         *others, last = players
+        before = request_id is not None
         with ExitStack() as stack, self._spans.enqueue(party_id, game_mode) as traceparent:
             if traceparent:
                 fields["traceparent"] = traceparent
             for each in others:  # their answers say the same, before that of the last
-                stack.enter_context(self._inbox.expecting(each, "enqueue", game_mode))
-            await self._ask("enqueue", last, game_mode, fields)
+                _check(player_id=each)
+                stack.enter_context(
+                    self._inbox.expecting(each, "enqueue", game_mode, asked_before=before)
+                )
+            await self._ask("enqueue", last, game_mode, fields, request_id)
 
     async def dequeue(self, player_id: str, game_mode: str) -> None:
         """Takes a player out of a queue. Raises RefusedError (`not_in_queue`, `match_pending`)."""
         await self._ask("dequeue", player_id, game_mode, {"player_id": player_id})
+
+    async def status(self, player_id: str) -> Answer:
+        """Where a player of the realm is now, whichever pod asked for the player: `status` of the
+        answer says it, `party_id` stands beside it. After a restart, ask so for each player. News
+        of those who wait comes by `results` from then on, as of those who were asked for here.
+
+        Raises RefusedError, or StoreError when no answer came.
+        """
+        _check(player_id=player_id)
+        token = self._token()
+        body = {"kind": "status", "pod_id": self.pod_id, "player_id": player_id, "token": token}
+        with self._inbox.asking(token) as answer:
+            came = await self._asking.ask("handoff", body, answer, about=f"status of {player_id}")
+        if isinstance(came, Handoff):
+            raise _refusal_in(came)
+        found: Answer = came
+        if found.status is not None and found.status.state in (State.WAITING, State.PENDING):
+            self._watching.waits(player_id)
+        return found
 
     async def battle_requests(self) -> AsyncIterator[Offer]:
         """Matches offered to this game server, as they come."""
@@ -270,24 +318,32 @@ class GameServer:
             **told,
         }
         about = f"{kind} of match {request.match_id}"
-        with self._spans.handoff(kind, request) as tell, self._inbox.handing(token) as answer:
-            came = await self._asking.ask("handoff", body, answer, about=about)
+        with self._spans.handoff(kind, request) as tell, self._inbox.asking(token) as answer:
+            came: Handoff = await self._asking.ask("handoff", body, answer, about=about)
             tell(came.reply)
         return _reply_in(came)
 
     async def _ask(
-        self, kind: str, player_id: str, game_mode: str, fields: Mapping[str, Any]
+        self,
+        kind: str,
+        player_id: str,
+        game_mode: str,
+        fields: Mapping[str, Any],
+        request_id: str | None = None,
     ) -> None:
+        before = request_id is not None
+        request_id = self._token() if request_id is None else request_id
+        _check(player_id=player_id, request_id=request_id)
         body: dict[str, Any] = {
             "game_mode": game_mode,
             "pod_id": self.pod_id,
-            "request_id": self._token(),
+            "request_id": request_id,
             **fields,
         }
-        with self._inbox.expecting(player_id, kind, game_mode) as expected:
+        with self._inbox.expecting(player_id, kind, game_mode, asked_before=before) as expected:
 
             def again(entry_id: str) -> None:
-                expected.asked_again = True
+                expected.copies += 1
                 if entry_id:
                     body.setdefault("repeats", entry_id)
 
@@ -318,11 +374,23 @@ def _told(
 
 
 def _reply_in(came: Handoff) -> str:
-    if came.reply == _TRY_AGAIN:
-        raise StoreUnavailableError(f"{came.kind} was not done: {came.message}")
     if came.reply not in tuple(HandoffReply):
-        raise RefusedError(came.reply, came.message)
+        raise _refusal_in(came)
     return came.reply
+
+
+def _refusal_in(came: Handoff) -> MatchkeeperError:
+    if came.reply in _TRY_AGAIN:
+        return StoreUnavailableError(f"{came.kind} was not done: {came.message}")
+    return RefusedError(came.reply, came.message)
+
+
+def _check(**ids: str) -> None:
+    """Raises RefusedError. A server could not say whom a bad id is about."""
+    for name, value in ids.items():
+        if problem := id_problem(name, value):
+            code = "invalid_message_format" if name == "request_id" else "invalid_player_id"
+            raise RefusedError(code, problem)
 
 
 def _raise_refusal(answer: Answer) -> None:

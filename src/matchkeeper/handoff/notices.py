@@ -107,6 +107,13 @@ class Notices:
         self._channel = settings.result_channel
         self._facts = facts
 
+    async def pass_on(self, told: Sequence[tuple[str, bytes]]) -> None:
+        """Sends (channel, payload) that a script has made, as `send` does."""
+        try:
+            await self._connection.publish(told)
+        except StoreError as error:
+            self._facts.answers_lost(count=len(told), error=error.message)
+
     async def send(self, notices: Sequence[Notice]) -> None:
         """What they tell is done, and Pub/Sub promises no more: if they are lost, a player who asks
         again is told again.

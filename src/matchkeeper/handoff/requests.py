@@ -17,6 +17,7 @@ from matchkeeper.store.coordination import Beat, Coordination
 from matchkeeper.store.durability import Durability
 from matchkeeper.store.handoffs import Handed, Handoffs, undoing
 from matchkeeper.store.pending import PendingMatch
+from matchkeeper.store.statuses import Sought
 from matchkeeper.store.stream import Entry, RequestStream
 from matchkeeper.wire.codes import ErrorCode
 from matchkeeper.wire.handed import HandoffReply, handoff_answer
@@ -25,6 +26,8 @@ from matchkeeper.wire.handoffs import (
     HandoffKind,
     HandoffRequest,
     PodKind,
+    PodRequest,
+    StatusRequest,
     assigned_in,
     decode_handoff,
 )
@@ -65,10 +68,13 @@ class HandoffRequests:
         self._settings = settings
         self._facts = runtime.facts
 
-    def read(self, entry: Entry) -> tuple[QueueName, Handed] | PodSaid:
+    def read(self, entry: Entry) -> tuple[QueueName, Handed] | PodSaid | Sought:
         """The checked message, touching nothing outside. Raises HandoffError."""
         said = decode_handoff(entry.body, max_bytes=self._settings.max_message_bytes)
-        if not isinstance(said, HandoffRequest):
+        if isinstance(said, StatusRequest):
+            pod_id, token = said.pod_id, said.token
+            return Sought(player_id=said.player_id, pod_id=pod_id, token=token, entry=entry)
+        if isinstance(said, PodRequest):
             return PodSaid(Beat(said.pod_id, leaving=said.kind is PodKind.BYE), entry)
         mode = self._modes.get(folded(said.game_mode))
         if mode is None:

@@ -192,6 +192,13 @@ class Metrics(ServerMetrics):
         self._counter(
             "requests_total", "Requests heard", "kind", "via", of=Facts.requests_heard, by="count"
         )
+        self._counter(
+            "status_told_total",
+            "Players of whom pods were told where they are",
+            "state",
+            of=Facts.status_told,
+            by="count",
+        )
         hearing = self._gauge("hearing", "1 while what this server hears on Pub/Sub counts")
         self._on(Facts.hearing, lambda: hearing.set(1))
         self._on(Facts.others_hear, lambda: hearing.set(0))

@@ -32,9 +32,11 @@ _ID_IN_USE = {
 
 
 def told(outcome: Outcome) -> list[Notice]:
-    """The answers to a request; none where another server gives them, or has given newer ones."""
+    """The answers to a request; none where another server gives them, or has given newer ones, or
+    where what is true now is to be found out first.
+    """
     request, reply = outcome.heard.request, outcome.reply
-    if reply in (Reply.DUPLICATE, Reply.OVERTAKEN):
+    if reply in (Reply.DUPLICATE, Reply.OVERTAKEN, Reply.OVER):
         return []
     if request.kind is RequestKind.DEQUEUE:
         return _left(request, reply, outcome.detail)

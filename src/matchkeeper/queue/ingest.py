@@ -15,6 +15,7 @@ from matchkeeper.domain.ticket import Ticket
 from matchkeeper.errors import StoreError, StoreRefusedError
 from matchkeeper.handoff.notices import Notice, Notices, refusal
 from matchkeeper.handoff.requests import HandoffRequests, PodSaid
+from matchkeeper.handoff.statuses import StatusRequests
 from matchkeeper.observe.runtime import Runtime
 from matchkeeper.queue.answering import queued, refused, told
 from matchkeeper.queue.failing import Failing
@@ -28,6 +29,7 @@ from matchkeeper.queue.requested import (
 from matchkeeper.store.asked import Reply
 from matchkeeper.store.failures import NotDurableError
 from matchkeeper.store.handoffs import Handed
+from matchkeeper.store.statuses import Sought
 from matchkeeper.store.stream import Entry, RequestStream
 from matchkeeper.store.tickets import Heard, Outcome, TicketStore
 from matchkeeper.wire import answers
@@ -46,6 +48,8 @@ class Batch:
     """(queue, key of the stream) -> what game servers say of matches."""
     pods: Mapping[str, Sequence[PodSaid]]
     """Key of the stream -> what game servers say of themselves."""
+    sought: Mapping[str, Sequence[Sought]]
+    """Key of the stream -> players of whom game servers ask where they are."""
     refused: Sequence[tuple[Entry, WireError]]
     handed: Mapping[str, Sequence[Entry]]
     """Key of the stream -> entries for modes that only other servers know."""
@@ -78,6 +82,7 @@ class Ingest:
         *,
         tickets: TicketStore,
         handoffs: HandoffRequests,
+        statuses: StatusRequests,
         stream: RequestStream,
         notices: Notices,
         settings: MatchmakingSettings,
@@ -87,6 +92,7 @@ class Ingest:
         self._modes: Mapping[str, GameMode] = {mode.queue.mode: mode for mode in modes}
         self._tickets = tickets
         self._handoffs = handoffs
+        self._statuses = statuses
         self._stream = stream
         self._notices = notices
         self._settings = settings
@@ -110,6 +116,7 @@ class Ingest:
         requests: dict[tuple[QueueName, str], list[Heard]] = {}
         handoffs: dict[tuple[QueueName, str], list[Handed]] = {}
         pods: dict[str, list[PodSaid]] = {}
+        sought: dict[str, list[Sought]] = {}
         refused: list[tuple[Entry, WireError]] = []
         others: dict[str, list[Entry]] = {}
         ways = Counter((each.kind, "stream" if each.group else "pubsub") for each in entries)
@@ -123,6 +130,8 @@ class Ingest:
                     said = self._handoffs.read(entry)
                     if isinstance(said, PodSaid):
                         pods.setdefault(entry.stream, []).append(said)
+                    elif isinstance(said, Sought):
+                        sought.setdefault(entry.stream, []).append(said)
                     else:
                         queue, handed = said
                         handoffs.setdefault((queue, entry.stream), []).append(handed)
@@ -140,7 +149,12 @@ class Ingest:
             else:
                 requests.setdefault((queue, entry.stream), []).append(heard)
         return Batch(
-            requests=requests, handoffs=handoffs, pods=pods, refused=refused, handed=others
+            requests=requests,
+            handoffs=handoffs,
+            pods=pods,
+            sought=sought,
+            refused=refused,
+            handed=others,
         )
 
     async def apply(self, batch: Batch) -> int:
@@ -162,6 +176,9 @@ class Ingest:
                     break
         if failure is not None:
             raise failure
+        # Last, so that a pod is told what came of the requests that it sent before it asked.
+        for players in batch.sought.values():
+            await self._statuses.answer(players)
         for stream, entries in batch.handed.items():
             failed += await self._hand_on(stream, entries)
         return failed
@@ -304,6 +321,8 @@ class Ingest:
                 continue
             self._count(mode, outcome)
             to_tell += told(outcome)
+        over = [each.heard.request for each in outcomes if each.reply is Reply.OVER]
+        to_tell += await self._statuses.tell_again(mode, over)
         if answered:
             self._facts.answered(result_type=answers.ENQUEUED, count=answered)
         await self._send(mode.name, to_tell)
@@ -312,7 +331,7 @@ class Ingest:
         request, facts = outcome.heard.request, self._facts
         kind, player = request.kind.value, request.player_id
         match outcome.reply:
-            case Reply.AGAIN:
+            case Reply.AGAIN | Reply.OVER:
                 facts.duplicate_request(mode=mode.name, player_id=player)
             case Reply.DUPLICATE:
                 facts.done_by_others(mode=mode.name)

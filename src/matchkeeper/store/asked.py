@@ -23,6 +23,8 @@ class Reply(StrEnum):
     DEQUEUED = "dequeued"
     AGAIN = "again"
     """Sent twice; the first answer holds."""
+    OVER = "over"
+    """Sent twice; the first answer holds no more, and what is true now is to be told."""
     DUPLICATE = "duplicate"
     """Done by another server, which answers."""
     OVERTAKEN = "overtaken"
@@ -130,7 +132,7 @@ def enqueue(
 @script(
     _answers,
     *(keys.queue, keys.metadata, keys.matched, keys.leaving, keys.history, keys.parties),
-    keys.clock,
+    *(keys.news, keys.clock),
     each(
         "asked",
         seen_key=keys.seen,
@@ -150,6 +152,7 @@ def dequeue(
     others: Sequence[Other],
 ) -> None:
     """What came of each request. Parameters as in `enqueue`, without those that only it needs.
+    `packed` has `news_ms`, how long news is kept, too.
 
     `others`: where players may wait in several queues, the other queues whose matches may be in the
     way.

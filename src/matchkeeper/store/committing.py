@@ -54,7 +54,7 @@ def _committed_or_not(reply: Sequence[bytes]) -> list[tuple[CommitReply, str]]:
 @script(
     _committed_or_not,
     *(keys.queue, keys.metadata, keys.pending, keys.history, keys.matched, keys.parties),
-    keys.clock,
+    *(keys.news, keys.clock),
     each(
         "others", other_matched=keys.matched, other_queue=keys.queue, other_metadata=keys.metadata
     ),

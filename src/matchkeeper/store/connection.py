@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from redis.asyncio import Redis
@@ -25,6 +26,8 @@ R = TypeVar("R")
 class ConnectionOptions(Options):
     """How a server speaks to Redis."""
 
+    news: timedelta = timedelta(seconds=120)
+    """How long it is remembered what players were told last."""
     durability: Durability = field(default_factory=Durability)
 
 
@@ -52,6 +55,11 @@ class Connection(Operations):
     def memory_ms(self) -> int:
         """How long scripts remember what they answered."""
         return int(self.options.memory.total_seconds() * 1000)
+
+    @property
+    def news_ms(self) -> int:
+        """How long it is remembered what players were told last."""
+        return int(self.options.news.total_seconds() * 1000)
 
     def wanted(self, *, durable: bool | Durability | None) -> Durability:
         """The durability that `durable` asks for. True: the one of `redis.durability`."""

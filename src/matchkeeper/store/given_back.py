@@ -70,7 +70,7 @@ def _given_back(reply: Any) -> GivenBack | None:
 @script(
     _given_back,
     *(keys.answered, keys.match, keys.pending, keys.matched, keys.leaving),
-    *(keys.history, keys.claimers, keys.queue, keys.metadata, keys.parties, keys.clock),
+    *(keys.history, keys.claimers, keys.queue, keys.metadata, keys.parties, keys.news, keys.clock),
     each("others", other_queue=keys.queue, other_metadata=keys.metadata),
 )
 def give_back(
@@ -78,6 +78,7 @@ def give_back(
     queue: Unsent[QueueName],
     token: Unsent[str],
     memory: int,
+    news_ms: int,
     match_id: str,
     epoch: int,
     cause: str,

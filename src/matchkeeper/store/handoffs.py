@@ -44,7 +44,7 @@ def _replies(reply: Sequence[bytes]) -> list[HandoffReply]:
 
 _OF_QUEUE = (
     *(keys.pending, keys.matched, keys.leaving, keys.history, keys.claimers),
-    *(keys.parties, keys.clock),
+    *(keys.parties, keys.news, keys.clock),
 )
 
 
@@ -58,10 +58,11 @@ def handoff(
 ) -> None:
     """What came of each message.
 
-    `packed`: `durable`, whether a start is settled once it is durable, and the caller answers;
-    `channel` of the answers, in two parts between which the pod stands (empty: nobody is told);
-    `group` and `entries` as in `enqueue`. For each message, in their order: `kinds`, `matches`,
-    `epochs`, `pods` and `tokens`; `assigned`, place of a message -> its assignment and secrets.
+    `packed`: `mode`; `durable`, whether a start is settled once it is durable, and the caller
+    answers; `channel` of the answers, in two parts between which the pod stands (empty: nobody is
+    told); `group` and `entries` as in `enqueue`. For each message, in their order: `kinds`,
+    `matches`, `epochs`, `pods` and `tokens`; `assigned`, place of a message -> its assignment and
+    secrets.
     """
 
 
@@ -106,7 +107,7 @@ class Handoffs:
             queue=queue,
             stream=batch[0].entry.stream if batch[0].entry else keys.requests(queue.realm),
             packed={
-                **self._packed(batch),
+                **self._packed(queue, batch),
                 "durable": self.durability.command is not None,
                 "group": batch[0].entry.group if batch[0].entry else "",
                 "entries": [each.entry.entry_id for each in batch if each.entry],
@@ -123,11 +124,12 @@ class Handoffs:
         """Confirmed starts are durable by now: they start, and all who must know are told."""
         ids = [each.request.match_id for each in batch]
         return await self._connection.script(
-            settle(queue=queue, packed=self._packed(batch), match_ids=ids)
+            settle(queue=queue, packed=self._packed(queue, batch), match_ids=ids)
         )
 
-    def _packed(self, batch: Sequence[Handed]) -> dict[str, Any]:
+    def _packed(self, queue: QueueName, batch: Sequence[Handed]) -> dict[str, Any]:
         return {
+            "mode": queue.mode,
             "channel": self._channel,
             "kinds": [each.request.kind for each in batch],
             "matches": [each.request.match_id for each in batch],

@@ -60,6 +60,13 @@ def parties(realm: str = NO_REALM) -> str:
     return in_realm("parties", realm)
 
 
+def news(realm: str = NO_REALM) -> str:
+    """HASH with TTL: in which of `news:0` to `news:4` news is kept now, and until when. Those are
+    HASHes with TTL, of its name and a number: player -> what the player was told last.
+    """
+    return in_realm("news", realm)
+
+
 def servers(realm: str = NO_REALM) -> str:
     """HASH: server -> its last heartbeat, settings and name; and how many settings there were."""
     return in_realm("servers", realm)
@@ -192,7 +199,7 @@ def answered(queue: QueueName, token: str) -> str:
 TYPES: Mapping[object, str] = {
     **dict.fromkeys((queue, pending, pods), "zset"),
     **dict.fromkeys((metadata, match, matched, leaving, claimers), "hash"),
-    **dict.fromkeys((parties, settings, servers, modes, clock, version), "hash"),
+    **dict.fromkeys((parties, news, settings, servers, modes, clock, version), "hash"),
     **dict.fromkeys((hand_made_metadata, seen, latest, last_match, answered, alert), "string"),
     **dict.fromkeys((dead, history, requests, heard), "stream"),
 }
@@ -202,13 +209,15 @@ _WITHOUT_REALM = (
     *("queue:{*}", "metadata:*", "pending:{*}", "match:*", "matched:{*}", "leaving:{*}"),
     *("claimers:{*}", "dead:{*}", "history:{*}", "seen:{*}:*", "latest:*", "answered:{*}:*"),
     *("trace:{*}:*", "alert:{*}:*", "settings:*", "hearing:*"),
+    "news:*",
 )
 
 
 def patterns(realm: str = NO_REALM) -> Sequence[str]:
     """All keys of a realm, as patterns for an ACL."""
     whole = [
-        make(realm) for make in (clock, pods, hearing, heard, servers, modes, parties, version)
+        make(realm)
+        for make in (clock, pods, hearing, heard, servers, modes, parties, news, version)
     ]
     if not realm:
         return [*_WITHOUT_REALM, *whole]

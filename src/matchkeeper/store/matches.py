@@ -219,7 +219,9 @@ class MatchStore:
             queue=queue,
             token=token,
             memory=self._connection.memory_ms,
+            news_ms=self._connection.news_ms,
             kept=kept,
+            mode=queue.mode,
             look_ms=int(_SET_ASIDE_KEPT.total_seconds() * 1000),
             matches=described,
         )
@@ -285,6 +287,7 @@ class MatchStore:
             queue=queue,
             token=token,
             memory=self._connection.memory_ms,
+            news_ms=self._connection.news_ms,
             match_id=match_id,
             epoch=epoch,
             cause=cause,

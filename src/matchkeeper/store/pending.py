@@ -105,7 +105,7 @@ def _ids(reply: Any) -> tuple[list[str], list[str]]:
 @script(
     _ids,
     *(keys.answered, keys.pending, keys.matched, keys.leaving, keys.dead),
-    *(keys.history, keys.clock),
+    *(keys.history, keys.news, keys.clock),
     each("matches", match=keys.match),
 )
 def set_aside_matches(
@@ -113,8 +113,10 @@ def set_aside_matches(
     queue: Unsent[QueueName],
     token: Unsent[str],
     memory: int,
+    news_ms: int,
     kept: int,
     look_ms: int,
+    mode: str,
     matches: Sequence[Unreadable],
 ) -> None:
     """The matches that this call has set aside, and the tickets that are dead letters now.

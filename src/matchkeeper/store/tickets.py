@@ -92,7 +92,8 @@ def _ids(reply: Sequence[bytes]) -> set[str]:
 
 @script(
     _ids,
-    *(keys.answered, keys.queue, keys.metadata, keys.dead, keys.history, keys.parties, keys.clock),
+    *(keys.answered, keys.queue, keys.metadata, keys.dead, keys.history, keys.parties),
+    *(keys.news, keys.clock),
     each("letters", hand_made_metadata=keys.hand_made_metadata),
 )
 def set_aside(
@@ -100,6 +101,7 @@ def set_aside(
     queue: Unsent[QueueName],
     token: Unsent[str],
     memory: int,
+    news_ms: int,
     kept: int,
     mode: str,
     of_parties: Mapping[int, Sequence[str]],
@@ -112,7 +114,7 @@ def set_aside(
 
 @script(
     _ids,
-    *(keys.answered, keys.queue, keys.metadata, keys.history, keys.parties, keys.clock),
+    *(keys.answered, keys.queue, keys.metadata, keys.history, keys.parties, keys.news, keys.clock),
     each("tickets", hand_made_metadata=keys.hand_made_metadata),
 )
 def expire(
@@ -120,6 +122,7 @@ def expire(
     queue: Unsent[QueueName],
     token: Unsent[str],
     memory: int,
+    news_ms: int,
     max_wait_seconds: float,
     mode: str,
     of_parties: Mapping[int, Sequence[str]],
@@ -191,7 +194,7 @@ class TicketStore(Looks):
             queue=queue,
             scope=self._scope(queue),
             stream=_stream(queue, batch),
-            packed=self._packed(queue, batch),
+            packed={**self._packed(queue, batch), "news_ms": self._connection.news_ms},
             asked=_asked(batch),
             others=others(queue, self._queues) if self._several else [],
         )
@@ -241,6 +244,7 @@ class TicketStore(Looks):
             queue=queue,
             token=token,
             memory=memory,
+            news_ms=self._connection.news_ms,
             kept=kept,
             mode=queue.mode,
             of_parties=_of_parties(tickets),
@@ -256,6 +260,7 @@ class TicketStore(Looks):
             queue=queue,
             token=token,
             memory=self._connection.memory_ms,
+            news_ms=self._connection.news_ms,
             max_wait_seconds=max_wait.total_seconds(),
             mode=queue.mode,
             of_parties=_of_parties(tickets),

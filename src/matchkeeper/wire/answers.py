@@ -8,6 +8,7 @@ import msgspec
 
 from .codes import ErrorCode
 from .limits import MAX_DEPTH, decoded
+from .status import Status
 
 ENQUEUED = "EnQueued"
 DEQUEUED = "DeQueued"
@@ -65,10 +66,18 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def kind(self) -> str:
-        """The word: EnQueued, DeQueued, Expired, MatchFound or Error."""
+        """The word: EnQueued, DeQueued, Expired, MatchFound, Error or Status."""
         if isinstance(self.result_type, str):
             return self.result_type
         return next(iter(self.result_type), "")
+
+    @property
+    def status(self) -> Status | None:
+        """Where the player is, in an answer that says so. Raises msgspec.ValidationError."""
+        found = self.result_type
+        if not isinstance(found, dict) or "Status" not in found:
+            return None
+        return msgspec.convert(found["Status"], Status)
 
 
 _answer = msgspec.json.Decoder(Answer)

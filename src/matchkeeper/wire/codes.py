@@ -70,7 +70,10 @@ _MEANINGS = {
         "The id stands for something else: a party has the id of the player, a player has the id "
         "of the party, or the party waits with other players. Choose another id, or dequeue first."
     ),
-    ErrorCode.NOT_IN_QUEUE: "The player does not wait in this queue.",
+    ErrorCode.NOT_IN_QUEUE: (
+        "The player does not wait in this queue. To an enqueue that was sent again: the player is "
+        "nowhere, and what came of it is not known any more; ask with a new `request_id`."
+    ),
     ErrorCode.MODE_DRAINED: (
         "An operator has drained this game mode: it takes no new players. Offer another, or ask "
         "again later."

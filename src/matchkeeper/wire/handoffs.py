@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -15,6 +15,8 @@ from matchkeeper.wire.salvage import complaint, fields_in
 
 HANDOFF = "handoff"
 """The kind of a stream entry with such a message; what it is about stands in the message."""
+STATUS = "status"
+"""The kind of a question where a player is."""
 _MOST_EPOCHS = 2**31 - 1
 _Epoch = Annotated[int, msgspec.Meta(ge=1, le=_MOST_EPOCHS)]
 _IDS = {
@@ -86,6 +88,19 @@ class PodRequest(msgspec.Struct, frozen=True, kw_only=True):
     pod_id: str
 
 
+class StatusRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`match:handoff:request`: a game server asks where a player is. In which mode does not matter:
+    a `game_mode` may stand there, too.
+    """
+
+    kind: Literal["status"]
+    pod_id: str
+    """The pod that is told."""
+    player_id: str
+    token: str = ""
+    """Anything; the answer repeats it."""
+
+
 class HandoffError(WireError):
     """A message of a game server that must be refused; `answer` says so."""
 
@@ -105,14 +120,17 @@ class HandoffError(WireError):
         )
 
 
+Said = HandoffRequest | StatusRequest | PodRequest
 _handoff = msgspec.json.Decoder(HandoffRequest)
 _encode = msgspec.json.Encoder().encode
 _pod = msgspec.json.Decoder(PodRequest)
+_status = msgspec.json.Decoder(StatusRequest)
 _any = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_KNOWN = ", ".join((*HandoffKind, *PodKind))
+_KNOWN = ", ".join((*HandoffKind, STATUS, *PodKind))
+_CODES = {"pod_id": ErrorCode.INVALID_POD_ID, "player_id": ErrorCode.INVALID_PLAYER_ID}
 
 
-def decode_handoff(payload: bytes, *, max_bytes: int) -> HandoffRequest | PodRequest:
+def decode_handoff(payload: bytes, *, max_bytes: int) -> Said:
     """A message from its wire text. Raises HandoffError, which has an answer for the pod as far as
     that can be read.
     """
@@ -123,11 +141,13 @@ def decode_handoff(payload: bytes, *, max_bytes: int) -> HandoffRequest | PodReq
         why = f"nested deeper than {MAX_DEPTH} levels"
         raise HandoffError(ErrorCode.MESSAGE_TOO_DEEP, why, payload)
     found = _parse(payload)
-    for name in ("pod_id", "match_id", "token"):
-        problem = id_problem(name, getattr(found, name, "-"))
+    for name in ("pod_id", "player_id", "match_id", "token"):
+        value = getattr(found, name, "-")
+        if name == "token" and not value and isinstance(found, StatusRequest):
+            continue
+        problem = id_problem(name, value)
         if problem is not None:
-            bad_pod = name == "pod_id"
-            code = ErrorCode.INVALID_POD_ID if bad_pod else ErrorCode.INVALID_MESSAGE_FORMAT
+            code = _CODES.get(name, ErrorCode.INVALID_MESSAGE_FORMAT)
             raise HandoffError(code, problem, payload)
     if isinstance(found, HandoffRequest) and (problem := _assignment_problem(found)):
         raise HandoffError(ErrorCode.INVALID_ASSIGNMENT, problem, payload)
@@ -173,7 +193,7 @@ def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _parse(payload: bytes) -> HandoffRequest | PodRequest:
+def _parse(payload: bytes) -> Said:
     try:
         payload.decode()  # Raw fields are not checked by the decoder
         return _handoff.decode(payload)
@@ -183,6 +203,8 @@ def _parse(payload: bytes) -> HandoffRequest | PodRequest:
         kind = bytes(_any.decode(payload).get("kind", b"")).decode().strip('"')
         if kind in tuple(PodKind):
             return _pod.decode(payload)
+        if kind == STATUS:
+            return _status.decode(payload)
         if kind not in tuple(HandoffKind):
             said = f"kind is {printable(kind[:64])!r}" if kind else "there is no kind"
             why = f"The message cannot be used: {said}; write one of {_KNOWN}"

@@ -46,6 +46,10 @@ class RequestFacts:
         """So many answers went to pods."""
 
     @fact
+    def status_told(self, *, state: str, count: int) -> None:
+        """So many players were sought by a pod, or asked for again, and are in this state."""
+
+    @fact
     def refused(self, *, mode: str, code: str, count: int) -> None:
         """So many requests were refused; `mode` is empty where no known one was named."""
 

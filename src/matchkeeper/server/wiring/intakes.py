@@ -10,6 +10,7 @@ from matchkeeper.config import Settings
 from matchkeeper.domain.realm import QueueName
 from matchkeeper.handoff.notices import Notices
 from matchkeeper.handoff.requests import HandoffRequests
+from matchkeeper.handoff.statuses import StatusRequests
 from matchkeeper.observe.runtime import Runtime
 from matchkeeper.queue.fleet import Fleet
 from matchkeeper.queue.hearing import PubSubIntake
@@ -59,6 +60,13 @@ def intakes_for(
         runtime,
         tickets=stores.tickets,
         handoffs=handoffs,
+        statuses=StatusRequests(
+            runtime,
+            statuses=stores.statuses,
+            stream=stores.stream,
+            notices=notices,
+            elsewhere=lambda: fleet.agreement.elsewhere,
+        ),
         stream=stores.stream,
         notices=notices,
         settings=matchmaking,

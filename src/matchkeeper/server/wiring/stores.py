@@ -33,6 +33,7 @@ from matchkeeper.store.matches import MatchStore
 from matchkeeper.store.operations import Network, StoreObserver, Unobserved
 from matchkeeper.store.rights import Channels, trials
 from matchkeeper.store.servers import Servers
+from matchkeeper.store.statuses import Statuses
 from matchkeeper.store.stream import RequestStream
 from matchkeeper.store.tickets import TicketStore
 
@@ -55,6 +56,7 @@ class Stores:
     tickets: TicketStore
     matches: MatchStore
     handoffs: Handoffs
+    statuses: Statuses
     dead_letters: DeadLetterStore
     stream: RequestStream
     coordination: Coordination
@@ -113,6 +115,7 @@ def options_for(settings: Settings, url: str, network: Network | None = None) ->
             max_delay=timedelta(seconds=retry.max_delay_seconds),
         ),
         memory=timedelta(seconds=retry.request_memory_seconds),
+        news=timedelta(seconds=matchmaking.match_memory_seconds),
         durability=Durability.parse(
             settings.redis.durability,
             timeout_seconds=settings.redis.durability_timeout_seconds,
@@ -175,6 +178,7 @@ def stores_for(
         stop=stop,
     )
     realm, queues = matchmaking.realm, [mode.queue for mode in settings.modes()]
+    result_channel = matchmaking.result_channel(_POD).split(_POD)
     return Stores(
         connection=connection,
         tickets=TicketStore(
@@ -186,7 +190,14 @@ def stores_for(
         matches=MatchStore(
             connection, queues=queues, several_queues=matchmaking.allow_multiple_queues
         ),
-        handoffs=Handoffs(connection, channel=matchmaking.result_channel(_POD).split(_POD)),
+        handoffs=Handoffs(connection, channel=result_channel),
+        statuses=Statuses(
+            connection,
+            names={mode.queue: mode.name for mode in settings.modes()},
+            several_queues=matchmaking.allow_multiple_queues,
+            channel=result_channel,
+            realm=realm,
+        ),
         dead_letters=DeadLetterStore(connection, queues=queues),
         stream=RequestStream(connection, me=me, realm=realm),
         coordination=Coordination(connection, new_token=token, realm=realm),

@@ -16,6 +16,7 @@
 -- include: parties
 -- include: history
 -- include: history_of_many
+-- include: news
 local call = cmsgpack.unpack(packed)
 local ids = call.ids
 local created = string.format('%.6f', now)
@@ -116,18 +117,17 @@ end
 
 local heard = '1' -- how many heard the last offer
 
--- The tickets; where there are parties among them, behind that {place in the index, players} of each.
-local function ids_of_match(first, last)
+-- The tickets; {place in the index, players} of each party among them; how many tickets each team has.
+local function ids_of_match(sizes, first, last)
   local together = {}
   for i = first, last do
     if players_of[i] then together[#together + 1] = {own_place(i), players_of[i]} end
   end
-  if #together == 0 then return cmsgpack.pack({unpack(ids, first, last)}) end
-  return cmsgpack.pack({unpack(ids, first, last)}, together)
+  return cmsgpack.pack({unpack(ids, first, last)}, together, sizes)
 end
 
 local function write_match(key, sizes, first, last, notices)
-  local its_ids = ids_of_match(first, last)
+  local its_ids = ids_of_match(sizes, first, last)
   if not call.claim then
     return redis.pcall('HSET', key, 'state', 'started', 'epoch', 1, 'offers', 1, 'created', created,
       'subscribers', heard, 'ids', its_ids)
@@ -233,6 +233,14 @@ local function deliver()
     if match_of[i] then together[#together + 1] = {own_place(i), players} end
   end
   leave_parties(parties, together)
+  local told = {}
+  for i = 1, #ids do
+    local text = match_of[i] and news_text(call.mode, match_of[i])
+    for _, player in ipairs(text and (players_of[i] or {ids[i]}) or {}) do
+      told[#told + 1], told[#told + 2] = player, text
+    end
+  end
+  keep_news(told, memory)
   for _, p in ipairs(made) do redis.call('PEXPIRE', KEYS[match + p], memory) end
   for _, p in ipairs(made) do
     for _, notice in ipairs(cmsgpack.unpack(ARGV[notices + p])) do redis.call('PUBLISH', notice[1], notice[2]) end

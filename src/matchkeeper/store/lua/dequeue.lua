@@ -3,6 +3,7 @@
 -- party the detail says who is to be told: a line break, and [party, [[player, pod], …]] as JSON.
 -- REPLY  {code, detail, code, detail, …}, a pair for each request:
 --          dequeued <pod> | again <pod> | duplicate (tell nobody) | not_in_queue
+--          over (sent twice; it was answered match_pending, and that match is over: tell what is true now)
 --          overtaken (tell nobody: the player has asked for something else since)
 --          request_expired <pod> (too long ago it was first sent, or read by a server that died)
 --          match_pending <match id>: too late for now, but if the match falls through, the player
@@ -20,9 +21,10 @@
 -- include: parties
 -- include: history
 -- include: history_of_many
+-- include: news
 local call = cmsgpack.unpack(packed)
 local ids = call.players
-call.stream, call.memory_ms = requests, memory_of(call.memory_ms)
+call.stream, call.memory_ms, call.news_ms = requests, memory_of(call.memory_ms), memory_of(call.news_ms)
 must_be_sound({queue}, {metadata, matched, leaving})
 local pending = {{matched, leaving}}
 for i = 1, others_count do
@@ -68,6 +70,15 @@ local function take_out(id, text, by)
   return 'dequeued', '\n' .. cjson.encode({id, players})
 end
 
+-- The pending match that a player or the party is in, and its keys.
+local function pending_match(player, party)
+  for n, place in ipairs(pending) do
+    local match_id = redis.call('HGET', place[1], player)
+    if not match_id and party and n == 1 then match_id = redis.call('HGET', place[1], party) end
+    if match_id then return match_id, place end
+  end
+end
+
 local function decide(i)
   local player, hand_made = ids[i], KEYS[hand_made_metadata + i]
   if waiting[player] then
@@ -76,21 +87,16 @@ local function decide(i)
   end
   local party = party_of[player]
   if party and waiting[party] then return take_out(party, described[party], player) end
-  for n, place in ipairs(pending) do
-    local match_id = redis.call('HGET', place[1], player)
-    if not match_id and party and n == 1 then match_id = redis.call('HGET', place[1], party) end
-    if match_id then
-      marks[#marks + 1] = {place[2], player, match_id}
-      return 'match_pending', match_id
-    end
-  end
-  return 'not_in_queue', ''
+  local match_id, place = pending_match(player, party)
+  if not match_id then return 'not_in_queue', '' end
+  marks[#marks + 1] = {place[2], player, match_id}
+  return 'match_pending', match_id
 end
 
-local DONE = 'dequeued'
+local DONE, SINCE = 'dequeued', 'overtaken'
 
-local function is_over()
-  return false
+local function is_over(i, code, detail)
+  return code == 'match_pending' and pending_match(ids[i], party_of[ids[i]]) ~= detail
 end
 
 local function too_late(i, latest, is_old)
@@ -109,6 +115,10 @@ tell_all('HDEL', metadata, left)
 for _, key in ipairs(hand_made_left) do drop_hand_made(key) end
 for _, mark in ipairs(marks) do mark_leaving(mark[1], mark[2], mark[3], call.mode) end
 leave_parties(parties, together)
+local gone = {}
+add_news(gone, call.mode, '"DeQueued"', alone)
+for _, each in ipairs(together) do add_news(gone, call.mode, '"DeQueued"', each[2], each[3], each[4]) end
+keep_news(gone, call.news_ms)
 acknowledge(call)
 note_players(history, now, 'dequeued', alone)
 for _, each in ipairs(together) do

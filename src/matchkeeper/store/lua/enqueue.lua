@@ -3,6 +3,7 @@
 -- REPLY  {queue length, code, detail, code, detail, …}, a pair for each request:
 --          queued <enqueue time> | again (sent twice: the first answer holds) | duplicate (another
 --          server did it: tell nobody)
+--          over (sent twice, and the first answer holds no more: tell what is true now)
 --          overtaken (tell nobody: the player has asked for something else since, or was matched
 --          or taken out)
 --          request_expired (too long ago it was first sent, or read by a server that died)
@@ -115,20 +116,24 @@ local function why_no_party(id, players)
   end
 end
 
-local function put_together(i, players)
+local function put_together(i, players, place)
   local own = call.mode .. ' ' .. ids[i]
   for k, player in ipairs(players) do
     in_party[player] = own
     entered[#entered + 1], entered[#entered + 2] = player, own
-    is_latest(names[2 * i - 1], KEYS[member_latest + behind[i] + k], call, i, '-', now)
+    is_latest(names[2 * i - 1], KEYS[member_latest + behind[i] + k], call, i, '-', now, place)
   end
   together[#together + 1] = {ids[i], players, call.parties[i][2]}
 end
 
+local function why_not(i)
+  if call.parties[i] then return why_no_party(ids[i], call.parties[i][1]) end
+  return why_not_alone(ids[i])
+end
+
 local function decide(i)
   local id, players = ids[i], call.parties[i] and call.parties[i][1]
-  local code, detail
-  if players then code, detail = why_no_party(id, players) else code, detail = why_not_alone(id) end
+  local code, detail = why_not(i)
   if code then return code, detail end
   if is_drained then return 'mode_drained', '' end
   if #standing / 2 >= room then return 'queue_full', '' end
@@ -136,7 +141,7 @@ local function decide(i)
   waiting[id] = place
   standing[2 * n - 1], standing[2 * n] = place, id
   described[2 * n - 1], described[2 * n] = id, call.metadata[i]
-  if players then put_together(i, players) else queued[#queued + 1] = id end
+  if players then put_together(i, players, place) else queued[#queued + 1] = id end
   if call.channels[i] ~= '' then told[#told + 1] = i end
   return 'queued', place
 end
@@ -156,11 +161,16 @@ local function matched_since(i, nth)
   return memory and ms <= redis_now * 1000 - (memory - redis.pcall('PTTL', match))
 end
 
-local DONE = 'queued'
+local DONE, SINCE = 'queued', 'over'
+local IN_THE_WAY = {already_in_queue = true, in_other_queue = true, in_party = true, match_pending = true}
 
-local function is_over(i, code)
-  local player = ids[i]
-  return (code == 'queued' or code == 'again') and not waiting[player] and not pending[player]
+local function is_over(i, code, detail)
+  local id = ids[i]
+  if not IN_THE_WAY[code] then
+    return (code == 'queued' or code == 'again') and not waiting[id] and not pending[id]
+  end
+  local is_code, is_detail = why_not(i)
+  return is_code ~= code or is_detail ~= detail
 end
 
 local function is_somewhere(player, is_party)

@@ -13,10 +13,12 @@
 -- include: parties
 -- include: history
 -- include: history_of_many
+-- include: news
 local answer = replayed()
 if answer then return answer end
 must_be_sound({queue}, {metadata})
-local done, alone, together, players = {}, {}, {}, cmsgpack.unpack(of_parties)
+news_ms = memory_of(news_ms)
+local done, alone, together, players, told = {}, {}, {}, cmsgpack.unpack(of_parties), {}
 local latest = now - bounded('longest wait', max_wait_seconds, 0, 30 * DAY)
 for i = 1, tickets_count do
   local player = ARGV[ticket_id + i]
@@ -29,6 +31,7 @@ for i = 1, tickets_count do
     if players[i] then
       together[#together + 1] = {mode .. ' ' .. player, players[i]}
       note_party(history, now, 'expired', player, players[i])
+      add_news(told, mode, '"Expired"', players[i], player)
     else
       alone[#alone + 1] = player
     end
@@ -36,5 +39,7 @@ for i = 1, tickets_count do
 end
 if #done == 0 then return done end
 leave_parties(parties, together)
+add_news(told, mode, '"Expired"', alone)
+keep_news(told, news_ms)
 note_players(history, now, 'expired', alone)
 return remember(done)

@@ -15,11 +15,13 @@
 -- include: parties
 -- include: history
 -- include: claimers
+-- include: news
 local answer = replayed()
 if answer then return answer end
 threshold = bounded('leases in a row', threshold, 1, 1e4)
 refused_seconds = bounded('refused for', refused_seconds, 0, DAY)
 longest_seconds = bounded('refused for', longest_seconds, 0, DAY)
+news_ms = memory_of(news_ms)
 local held = redis.call('HMGET', match, 'state', 'epoch', 'tickets', 'elsewhere', 'claimed_by', 'lease')
 local deadline = redis.call('ZSCORE', pending, match_id)
 if (held[1] ~= 'offered' and held[1] ~= 'claimed') or held[2] ~= epoch or not deadline then
@@ -51,7 +53,7 @@ local function count_failure(pod, claimed_at)
   redis.call('EXPIRE', claimers, 86400)
 end
 
-local back, left, marks, together = 0, {}, {}, {}
+local back, left, marks, together, told = 0, {}, {}, {}, {}
 
 local players_of = {} -- ticket of a party -> its players
 
@@ -68,6 +70,7 @@ local function put_back(to, zset, hash, id, score, text)
   if by then
     local n = #left
     left[n + 1], left[n + 2], left[n + 3] = id, text, by
+    add_news(told, to, '"DeQueued"', players_of[id] or {id}, players_of[id] and id, by)
     if to == mode and players_of[id] then together[#together + 1] = {mode .. ' ' .. id, players_of[id]} end
     return 0
   end
@@ -92,6 +95,7 @@ for _, place in ipairs(is_readable and elsewhere or {}) do
   if keys then put_back(place[1], keys[1], keys[2], place[2], place[3], place[4]) end
 end
 leave_parties(parties, together)
+keep_news(told, news_ms)
 redis.call('ZREM', pending, match_id)
 redis.call('HSET', match, 'state', 'given_back', 'cause', cause)
 redis.call('HDEL', match, 'tickets', 'notices', 'elsewhere')

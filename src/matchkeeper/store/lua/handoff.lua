@@ -17,6 +17,7 @@
 -- include: history_of_many
 -- include: claimers
 -- include: parties
+-- include: news
 -- include: started
 local call = cmsgpack.unpack(packed)
 -- include: tell
@@ -172,7 +173,7 @@ for id, at in pairs(due) do
   end
 end
 tell_all('ZADD', pending, deadlines_due)
-end_begun()
+end_begun(call.mode)
 -- include: done
 for _, each in ipairs(refused) do
   local i, is_claim = unpack(each)

@@ -13,12 +13,19 @@
 -- include: parties
 -- include: history
 -- include: history_of_many
+-- include: news
 local answer = replayed()
 if answer then return answer end
 must_be_sound({queue}, {metadata})
 redis.call('XLEN', dead)
-local done, together, players = {}, {}, cmsgpack.unpack(of_parties)
-kept = bounded('dead letters', kept, 1, 1e7)
+local done, together, players, told = {}, {}, cmsgpack.unpack(of_parties), {}
+kept, news_ms = bounded('dead letters', kept, 1, 1e7), memory_of(news_ms)
+
+-- As the pods are told.
+local function error_of(why)
+  return '{"Error":{"code":"invalid_metadata","message":' .. cjson.encode('Set aside: ' .. why) .. '}}'
+end
+
 for i = 1, letters_count do
   local player, why = ARGV[ticket_id + i], ARGV[reason + i]
   local since = redis.call('ZSCORE', queue, player)
@@ -31,12 +38,15 @@ for i = 1, letters_count do
     if players[i] then
       together[#together + 1] = {mode .. ' ' .. player, players[i]}
       note_party(history, now, 'set_aside', player, players[i], 'detail', why)
+      add_news(told, mode, error_of(why), players[i], player)
     else
       note(history, now, 'set_aside', 'players', player, 'detail', why)
+      add_news(told, mode, error_of(why), {player})
     end
     done[#done + 1] = player
   end
 end
 if #done == 0 then return done end
 leave_parties(parties, together)
+keep_news(told, news_ms)
 return remember(done)

@@ -10,11 +10,13 @@
 -- include: replay
 -- include: sound
 -- include: history
+-- include: news
 local answer = replayed()
 if answer then return answer end
 must_be_sound({pending}, {matched, leaving})
 redis.call('XLEN', dead)
 kept = bounded('dead letters', kept, 1, 1e7)
+news_ms = memory_of(news_ms)
 look_ms = math.floor(bounded('kept for', look_ms, 1, DAY * 1000))
 
 -- match id -> {key, reason, players, when it was made}. A match that has changed since it was read stays.
@@ -46,6 +48,7 @@ for i = 1, #marks, 2 do
   if meant[string.match(marks[i + 1], '^%S*')] then redis.call('HDEL', leaving, marks[i]) end
 end
 
+local told = {}
 for _, id in ipairs(done) do
   local key, why, of_match, made, is_over, is_strange = unpack(meant[id], 1, 6)
   for _, player in ipairs(of_match) do
@@ -55,6 +58,8 @@ for _, id in ipairs(done) do
         'reason', why, 'enqueued_at', string.format('%.6f', made), 'time', string.format('%.6f', now))
       note(history, now, 'set_aside', 'players', player, 'match', id, 'detail', why)
       players[#players + 1] = player
+      local message = cjson.encode('Set aside: ' .. why)
+      add_news(told, mode, '{"Error":{"code":"internal_error","message":' .. message .. '}}', {player})
     end
   end
   redis.call('ZREM', pending, id)
@@ -63,4 +68,5 @@ for _, id in ipairs(done) do
     redis.call('PEXPIRE', key, look_ms)
   end
 end
+keep_news(told, news_ms)
 return remember({done, players})

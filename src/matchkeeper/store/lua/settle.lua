@@ -12,6 +12,7 @@
 -- include: history
 -- include: history_of_many
 -- include: parties
+-- include: news
 -- include: started
 local call = cmsgpack.unpack(packed)
 -- include: tell
@@ -33,7 +34,7 @@ for i, id in ipairs(call.matches) do
   m.claimed_by = held[4]
   codes[i] = code_of(m, held[1], held[2], held[3])
 end
-end_begun()
+end_begun(call.mode)
 tell_begun()
 for i = 1, #codes do tell(i, codes[i]) end
 return codes

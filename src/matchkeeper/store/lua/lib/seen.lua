@@ -2,8 +2,9 @@
 -- "<token>\n<code>\n<detail>". Our own token means a retry of ours, which gets the same answer again.
 -- Another token means that the request was sent twice, in two messages with the same request_id.
 -- Most players ask once, so one key is enough for most: `latest` of a player holds "<entry id> <stream> <tag>
--- <fingerprint> <first> <known>". These are the latest request that was done (one without an entry counts as
--- written at that moment), then the fingerprint of the first one that was done, and what is known of it.
+-- <fingerprint> <first> <place> <known>". These are the latest request that was done (one without an entry counts
+-- as written at that moment), then the fingerprint of the first one that was done, the last place that the player got
+-- in a queue ("-": none), and what is known of that first one.
 -- What is known of any other request stands in `seen:{tag}:<fingerprint>`. What cannot be read counts as unknown.
 -- These keys are read once for the whole batch, and written once, at its end. `key` and `latest` below are
 -- the two keys of the i-th request of a call.
@@ -23,10 +24,10 @@ end
 -- What `latest` holds, as a table; nil where it holds nothing.
 local function latest_request(latest)
   if players[latest] == nil and texts[latest] then
-    local pattern = '^(%d+%-%d+) (%S+) (%S+) (%S+) (%S+) (.*)$'
-    local id, stream, tag, name, first, known = string.match(texts[latest], pattern)
+    local pattern = '^(%d+%-%d+) (%S+) (%S+) (%S+) (%S+) (%S+) (.*)$'
+    local id, stream, tag, name, first, place, known = string.match(texts[latest], pattern)
     players[latest] = id and
-      {id = id, stream = stream, tag = tag, name = name, first = first, known = known}
+      {id = id, stream = stream, tag = tag, name = name, first = first, place = place, known = known}
   end
   return players[latest] or nil
 end
@@ -98,13 +99,15 @@ local function another_since(key, latest)
   return player ~= nil and player.name ~= fingerprint_of(key)
 end
 
--- The i-th request is the latest of a player. `first` is the one of which `latest` holds what is known.
-local function is_latest(key, latest, call, i, first, now)
+-- The i-th request is the latest of a player. `first` is the one of which `latest` holds what is known; `place`
+-- is the one that it gave the player, if any.
+local function is_latest(key, latest, call, i, first, now, place)
   local entry, player = asked(call, i), latest_request(latest)
   if not player then
-    player = {first = first, known = ''}
+    player = {first = first, place = '-', known = ''}
     players[latest] = player
   end
+  player.place = place or player.place
   player.id = entry ~= '' and entry or string.format('%.0f-0', math.floor(now * 1000))
   player.stream, player.tag = entry ~= '' and call.stream or '-', call.mode
   player.name = fingerprint_of(key)
@@ -112,9 +115,9 @@ local function is_latest(key, latest, call, i, first, now)
 end
 
 -- A request that one mode refused does not take the place of what was asked of another mode.
-local function note_latest(key, latest, call, i, has_effect, now)
+local function note_latest(key, latest, call, i, has_effect, now, place)
   if latest_is_elsewhere(latest, call) and not has_effect then return end
-  is_latest(key, latest, call, i, texts[key] and '-' or fingerprint_of(key), now)
+  is_latest(key, latest, call, i, texts[key] and '-' or fingerprint_of(key), now, place)
 end
 
 -- Whether a request is older than what is remembered, and a server has had it in hand before, or it repeats
@@ -178,7 +181,7 @@ local function acknowledge(call)
     local key = changed[i]
     local player = players[key]
     local text = player and player.id .. ' ' .. player.stream .. ' ' .. player.tag .. ' '
-      .. player.name .. ' ' .. player.first .. ' ' .. player.known
+      .. player.name .. ' ' .. player.first .. ' ' .. player.place .. ' ' .. player.known
     redis.call('SET', key, text or texts[key], 'PX', call.memory_ms)
   end
   local entries = call.standing

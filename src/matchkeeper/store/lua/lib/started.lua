@@ -1,7 +1,8 @@
 -- The last step of matches: their players are free for others, and are told which pod starts it, and what that pod wants
 -- them to know: the assignment, and each player's own secret. `begin` takes one match, as {key, id, claimed_by}.
 -- `end_begun` writes together what is of the queue and of the realm, and `tell_begun` tells the players, and the history.
--- Keys are those of the script. Needs: number_in, bulk, parties, history, history_of_many
+-- Keys are those of the script. Needs: number_in, bulk, parties, history, history_of_many,
+-- news
 local begun = {}
 
 local function unpacked(text)
@@ -27,13 +28,34 @@ local function begin(m, token)
   if not players then return false end
   m.state, m.confirm, m.over = 'started', token, true
   redis.call('HSET', m.key, 'state', 'started', 'confirm', token)
-  redis.call('HDEL', m.key, 'tickets', 'notices', 'elsewhere')
+  -- The notices stay where they say which pod may be told a secret again.
+  if next(secrets) then redis.call('HDEL', m.key, 'tickets', 'elsewhere')
+  else redis.call('HDEL', m.key, 'tickets', 'elsewhere', 'notices') end
   redis.call('PEXPIRE', m.key, memory)
-  begun[#begun + 1] = {m, players, notices, assignment and ',"assignment":' .. assignment or '', secrets, together}
+  begun[#begun + 1] = {m, players, notices, assignment and ',"assignment":' .. assignment or '', secrets, together, memory}
   return true
 end
 
-local function end_begun()
+-- What the players of all matches are to be told, should they miss it.
+local function keep_begun(mode)
+  local told, kept_ms = {}, 0
+  for _, each in ipairs(begun) do
+    local text, players_of = news_text(mode, each[1].key), {}
+    for _, party in ipairs(each[6]) do
+      local _, id = parts_of(party[1])
+      players_of[id] = party[2]
+    end
+    for _, id in ipairs(each[2]) do
+      for _, player in ipairs(players_of[id] or {id}) do
+        told[#told + 1], told[#told + 2] = player, text
+      end
+    end
+    kept_ms = math.max(kept_ms, each[7])
+  end
+  keep_news(told, kept_ms)
+end
+
+local function end_begun(mode)
   local players, ids, pods, members, left = {}, {}, {}, {}, {}
   for _, each in ipairs(begun) do
     for _, player in ipairs(each[2]) do players[#players + 1] = player end
@@ -51,6 +73,7 @@ local function end_begun()
     redis.pcall('HDEL', claimers, unpack(pods)) -- they start what they claim
   end
   leave_parties(parties, left)
+  keep_begun(mode)
 end
 
 -- A notice begins with its player, as JSON text, by which the secrets are known, too.
