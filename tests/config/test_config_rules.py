@@ -73,6 +73,18 @@ def refused(path: Path, environ: Mapping[str, str] = NO_ENVIRONMENT) -> InvalidS
             'mmr_window_max (mode 1, "A") is 1000; allowed is at least mmr_window_start',
         ),
         (
+            f"{MODE} 'A'\nsecond_is_worth = 5",
+            'second_is_worth (mode 1, "A") is 5; allowed is 0, or use_mmr_matching = true beside',
+        ),
+        (
+            f"{MODE} 'A'\nsecond_is_worth = 5\nuse_mmr_matching = true\nrequired_players = 4",
+            "is 5; allowed is 0, or required_players = 2 beside it",
+        ),
+        (
+            f"{MODE} 'A'\nuse_mmr_matching = true\nsecond_is_worth = 5\nmmr_anyone_after_seconds=9",
+            "is 5; allowed is 0, or mmr_anyone_after_seconds = 0 beside it",
+        ),
+        (
             f"{MODE} 'Duo'\n{MODE} 'dUO'",
             'game_modes[1].game_mode (mode 2, "dUO") is the name of matchmaking.game_modes[0], too',
         ),
@@ -181,6 +193,17 @@ def test_modes_of_the_domain() -> None:
         ),
         GameMode(name="Free", required_players=3, teams=3, rating=None, max_wait=None),
     )
+
+
+def test_what_a_second_is_worth_reaches_the_strategy() -> None:
+    rated = GameModeSettings(game_mode="A", use_mmr_matching=True, second_is_worth=7)
+    rules = rated.to_domain(max_metadata_bytes=1).rating
+    assert rules is not None
+    assert (rules.second_is_worth, rules.start, rules.maximum) == (7, 100, 1000)
+    plain = GameModeSettings(game_mode="A", use_mmr_matching=True)
+    rules = plain.to_domain(max_metadata_bytes=1).rating
+    assert rules is not None
+    assert rules.second_is_worth is None
 
 
 def test_zero_seconds_mean_never() -> None:

@@ -98,8 +98,8 @@ def expected(
         if group := best(anchor, others, mode):
             found.append(group)
             free = [each for each in free if each.ticket_id not in group]
-    # Parties that are larger than a team come first.
-    return sorted(found, key=lambda group: mode.teams == 1 or len(group) > 1)
+    # Parties that fill a match by themselves come first.
+    return sorted(found, key=lambda group: len(group) > 1)
 
 
 def check_whole(pairing: Pairing, queue: Sequence[Ticket], mode: GameMode) -> None:

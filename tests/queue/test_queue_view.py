@@ -355,3 +355,40 @@ async def test_whether_parties_wait_is_known_for_as_long_as_they_do(
         gone = await view.read()
         assert not gone.has_parties
         assert (gone.queue_length, gone.more_players) == (2, 0)
+
+
+WORTH = GameModeSettings(game_mode="Ranked", use_mmr_matching=True, second_is_worth=5).to_domain(
+    max_metadata_bytes=65_536
+)
+
+
+async def test_a_ticket_keeps_the_density_of_when_it_was_first_seen(
+    any_server: RealServer, redis: Redis
+) -> None:
+    """Whether this server queued it or read it; also when it is read again for changes by hand."""
+    async with open_stores(any_server.url) as stores:
+        view = view_of(stores, WORTH, again_every=timedelta(0))
+        seconds, _ = await redis.time()
+        view.arrived([lone(f"x{n}", since=seconds - 50 + n, rating=1490.0 + n) for n in range(50)])
+        view.left([f"x{n}" for n in range(50)])
+        await put(redis, "p1", seconds, 1515)
+        (first,) = (await view.read()).tickets.values()
+        assert first.density == pytest.approx(20 / (2 * 10 * 51), rel=0.5)
+        view.arrived([lone(f"y{n}", since=seconds + 0.01 * n, rating=1515.0) for n in range(40)])
+        view.left([f"y{n}" for n in range(40)])
+        await put(redis, "p1", seconds, 1520)
+        await view.refresh()
+        (again,) = (await view.read()).tickets.values()
+        assert (again.rating, again.density) == (1520, first.density)
+        await put(redis, "p2", seconds + 0.5, 1515)
+        newer = {each.ticket_id: each for each in (await view.read()).tickets.values()}
+    assert newer["p2"].density is not None
+    assert first.density is not None
+    assert newer["p2"].density > 2 * first.density
+
+
+async def test_a_mode_without_it_knows_no_density(any_server: RealServer, redis: Redis) -> None:
+    await put_some(redis, 60)
+    async with open_stores(any_server.url) as stores:
+        view = await view_of(stores).read()
+    assert {each.density for each in view.tickets.values()} == {None}

@@ -89,6 +89,15 @@ class GameModeSettings(Section):
         le=30 * DAY,
         description="Players who wait longer than this accept any rating. 0: never.",
     )
+    second_is_worth: float = Field(
+        default=0,
+        ge=0,
+        le=_MAX_RATING,
+        description="Rating points that a second of waiting is worth, for modes of two players "
+        "with `use_mmr_matching`: 5 for even matches, 10 to 20 for quick ones. The windows follow "
+        "from it and from how many players come. Of the other keys only `mmr_window_start` (until "
+        "that is known), `mmr_window_max` and `mmr_default` count. 0: the windows are those above.",
+    )
     mmr_default: float = Field(
         default=1500,
         ge=-_MAX_RATING,
@@ -106,6 +115,7 @@ class GameModeSettings(Section):
                 maximum=self.mmr_window_max,
                 anyone_after=_unless_zero(self.mmr_anyone_after_seconds),
                 default_rating=self.mmr_default,
+                second_is_worth=self.second_is_worth or None,
             )
         return GameMode(
             name=self.game_mode,

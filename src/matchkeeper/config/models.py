@@ -137,6 +137,7 @@ def _contradictions(settings: Settings) -> Iterator[Contradiction]:
     yield from _names(matchmaking)
     yield from _colons(matchmaking)
     yield from _modes(matchmaking)
+    yield from _worth(matchmaking)
 
 
 def _limits(settings: Settings) -> Iterator[Contradiction]:
@@ -252,6 +253,24 @@ def _colons(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:
                 allowed=f"allowed in a realm ({matchmaking.realm}) is a name without one",
                 others=(("matchmaking", "realm"),),
             )
+
+
+def _worth(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:
+    """What a second is worth, decides alone, and of pairs of players."""
+    for index, mode in enumerate(matchmaking.game_modes):
+        needed = (
+            ("use_mmr_matching", "true", mode.use_mmr_matching),
+            ("required_players", "2", mode.required_players == 2),
+            ("mmr_anyone_after_seconds", "0", not mode.mmr_anyone_after_seconds),
+        )
+        for key, value, good in needed if mode.second_is_worth else ():
+            if not good:
+                yield Contradiction(
+                    at=(*_MODES, index, "second_is_worth"),
+                    found=f"is {mode.second_is_worth:g}",
+                    allowed=f"allowed is 0, or {key} = {value} beside it",
+                    others=((*_MODES, index, key),),
+                )
 
 
 def _modes(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:

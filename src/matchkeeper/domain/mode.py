@@ -31,6 +31,10 @@ class RatingRules:
     maximum: float
     anyone_after: timedelta | None = None
     default_rating: float
+    second_is_worth: float | None = None
+    """Rating points that a second of waiting is worth, where the windows follow from that: then
+    `start` counts only until it is known how many come, and `growth_per_second` does not.
+    """
 
     def window(self, waited_seconds: float) -> float:
         """The largest rating difference accepted after `waited_seconds` in the queue."""

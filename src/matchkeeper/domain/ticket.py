@@ -53,6 +53,10 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The sum of the metadata that was read: a match is made only with the same metadata."""
     rating: float | None = None
     """MMR points; None where the metadata gives none."""
+    density: float | None = None
+    """Players a second and point of rating who come where it stands; None: not known. It is this
+    server's estimate, of when it first saw the ticket, and only for modes that ask for it.
+    """
     hand_made: bool = False
     """The metadata stands in a key of its own, `metadata:<ticket_id>`, put there by hand."""
 

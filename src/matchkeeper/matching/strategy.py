@@ -13,6 +13,7 @@ from matchkeeper.matching.first_come import first_come_first_served, first_come_
 from matchkeeper.matching.pairing import Pairing, Strategy
 from matchkeeper.matching.rated_parties import closest_with_parties
 from matchkeeper.matching.rating import closest_ratings
+from matchkeeper.matching.worth import worth_waiting
 
 __all__ = ["Pairing", "Strategy", "strategy_for"]
 
@@ -54,8 +55,11 @@ def _by_arrival(mode: GameMode) -> tuple[_Way, _Way]:
 
 def _by_rating(mode: GameMode, rules: RatingRules) -> tuple[_Way, _Way]:
     """As `_by_arrival`."""
+    worth = rules.second_is_worth
 
     def lone(tickets: Sequence[Ticket], now: float) -> Pairing:
+        if worth is not None:
+            return worth_waiting(tickets, now, rules=rules, worth=worth, teams=mode.teams)
         return closest_ratings(
             tickets, now, rules=rules, required_players=mode.required_players, teams=mode.teams
         )
@@ -75,7 +79,7 @@ def _has_parties(tickets: Sequence[Ticket]) -> bool:
 def _apart(
     tickets: Sequence[Ticket], mode: GameMode
 ) -> tuple[list[Ticket], list[Ticket], list[Ticket]]:
-    """Parties that fill a match by themselves, the longest waiting first; tickets that fit into a
+    """Tickets that fill a match by themselves, the longest waiting first; others that fit into a
     team; and those that fit into no match.
     """
     whole: list[Ticket] = []
@@ -83,10 +87,10 @@ def _apart(
     never: list[Ticket] = []
     for ticket in tickets:
         players = len(ticket.members)
-        if players <= mode.team_size:
-            fitting.append(ticket)
+        if players == mode.required_players:
+            whole.append(ticket)
         else:
-            (never if misfit(players, mode) else whole).append(ticket)
+            (never if misfit(players, mode) else fitting).append(ticket)
     return sorted(whole, key=attrgetter("enqueued_at")), fitting, never
 
 

@@ -13,9 +13,12 @@ from datetime import timedelta
 from heapq import nsmallest
 from itertools import chain, islice
 
+import msgspec
+
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import PoisonedTicket, Ticket
+from matchkeeper.matching.density import Density
 from matchkeeper.store import keys
 from matchkeeper.store.pages import Place
 from matchkeeper.store.tickets import TicketStore
@@ -92,11 +95,14 @@ class QueueView:
         them.
         """
         self._rng = rng
+        self._rules = mode.rating
+        worth = None if mode.rating is None else mode.rating.second_is_worth
+        self._density = None if worth is None else Density()
 
     def arrived(self, tickets: Sequence[Ticket]) -> None:
         """This server has just put these into the queue, and need not read them."""
         for ticket in tickets:
-            self._keep(ticket)
+            self._keep(ticket, ticket.enqueued_at)
 
     @property
     def _has_parties(self) -> bool:
@@ -229,7 +235,7 @@ class QueueView:
             name = keys.raw(ticket.ticket_id)
             for kept in (self._known, self._standing or {}):
                 if name in kept:
-                    kept[name] = ticket
+                    kept[name] = self._placed(ticket, kept[name], now)
                     self._largest = max(self._largest, len(ticket.members))
         for poisoned in (*found.poisoned, *found.incomplete):
             self.forget(poisoned.ticket_id)
@@ -255,14 +261,25 @@ class QueueView:
         for first in range(0, len(unknown), _FETCH):
             found = await self._tickets.to_match(self._mode, unknown[first : first + _FETCH])
             for ticket in found.tickets:
-                view.tickets[self._keep(ticket)] = ticket
+                name, kept = self._keep(ticket, view.now)
+                view.tickets[name] = kept
             view.poisoned += found.poisoned
             latest = view.now - self._grace_seconds
             view.poisoned += (each for each in found.incomplete if each.enqueued_at < latest)
 
-    def _keep(self, ticket: Ticket) -> bytes:
-        """Notes a ticket; returns its name in Redis."""
+    def _keep(self, ticket: Ticket, now: float) -> tuple[bytes, Ticket]:
+        """Notes a ticket; returns its name in Redis, and how it was noted."""
         name = keys.raw(ticket.ticket_id)
-        self._known[name] = ticket
+        kept = self._known[name] = self._placed(ticket, self._known.get(name), now)
         self._largest = max(self._largest, len(ticket.members))
-        return name
+        return name, kept
+
+    def _placed(self, ticket: Ticket, known: Ticket | None, now: float) -> Ticket:
+        """The ticket, with the density of newcomers where it stands, if the mode asks for it."""
+        if self._density is None or self._rules is None or len(ticket.members) > 1:
+            return ticket
+        if known is not None and known.enqueued_at == ticket.enqueued_at:
+            return msgspec.structs.replace(ticket, density=known.density)
+        rating = self._rules.default_rating if ticket.rating is None else ticket.rating
+        density = self._density.seen(ticket.enqueued_at, rating, now)
+        return msgspec.structs.replace(ticket, density=density)
