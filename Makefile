@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check install clean model simulate chaos mutants fuzz durability starts versions bench docs release
+.PHONY: help demo test check install clean model simulate chaos mutants fuzz durability starts versions bench fair docs release
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,11 @@ bench: $(STAMP)  ## How fast it is, beside what Redis alone lets through
 	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --quiet --inexact --group bench \
 		--python $(BIN)/python
 	$(BIN)/python -m bench $(ARGS)
+
+fair: $(STAMP)  ## How fair matches are for the wait, beside other policies; writes docs/fairness.md
+	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --quiet --inexact --group fair \
+		--python $(BIN)/python
+	$(BIN)/python -m bench.fair $(ARGS)
 
 docs: $(STAMP)  ## The documentation as a site, in site/; a dead link is an error
 	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --quiet --inexact --group docs \
