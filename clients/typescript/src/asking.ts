@@ -1,5 +1,5 @@
 import timers from "node:timers/promises";
-import { RefusedError, type Result, UnansweredError } from "./messages.js";
+import { type Heard, RefusedError, UnansweredError } from "./messages.js";
 
 /** When it is sent again, in milliseconds since the first time; at the last of them it is given up. */
 const AGAIN_AT_MS = [1_000, 3_000, 7_000, 15_000];
@@ -12,28 +12,31 @@ export const DONE = { enqueue: "EnQueued", dequeue: "DeQueued", handoff: "Handof
 
 /** A message to the servers, which knows its answer. Sent again it is the same, by its `request_id` or `token`. */
 export class Message {
-  readonly answer: Promise<Result>;
+  readonly answer: Promise<Heard>;
   /** The answer, once it came. */
-  result: Result | undefined;
+  heard: Heard | undefined;
   /** The id that the stream gave to it the first time: what a request repeats when it is sent again. */
   entryId = "";
-  #resolve!: (result: Result) => void;
+  /** It was sent before, so an answer may have been lost. */
+  askedAgain: boolean;
+  #resolve!: (heard: Heard) => void;
 
   constructor(
     readonly kind: keyof typeof DONE,
     /** By which its answer is known: a player, or a token. */
     readonly name: string,
     readonly about: string,
-    readonly body: { readonly game_mode: string },
-    /** It was sent before, so an answer may have been lost. */
-    public askedAgain = false,
+    readonly body: { readonly game_mode?: string; readonly pod_id?: string },
+    /** Perhaps by another process: what came of it may be over. */
+    readonly askedBefore = false,
   ) {
+    this.askedAgain = askedBefore;
     this.answer = new Promise((resolve) => (this.#resolve = resolve));
   }
 
-  meet(result: Result): void {
-    this.result = result;
-    this.#resolve(result);
+  meet(heard: Heard): void {
+    this.heard = heard;
+    this.#resolve(heard);
   }
 
   text(): string {
@@ -42,13 +45,22 @@ export class Message {
   }
 }
 
+/** Throws RefusedError, and UnansweredError where it was not done this time. */
+export function unlessRefused(heard: Heard, about: string): Heard {
+  const result = heard.result_type;
+  if (typeof result === "string") return heard;
+  if ("Error" in result) throw new RefusedError(result.Error.code, result.Error.message);
+  if (!("Handoff" in result) || !result.Handoff.message) return heard;
+  const { reply, message } = result.Handoff;
+  const mayBeDone = reply === "internal_error" || reply === "not_durable"; // when it is asked again
+  throw mayBeDone ? new UnansweredError(`The ${about} was not done: ${message}`) : new RefusedError(reply, message);
+}
+
 /** Adds an entry to the stream of requests: its id, or null where there is no stream. */
 export type Write = (kind: string, body: string) => Promise<string | null>;
 
-/**
- * Sends messages: written to the stream, and again until they are answered. While no server answers, `limit` of them
- * may stand in the stream; then one a second is let through, to find out.
- */
+/** Sends messages: written to the stream, and again until they are answered. While no server answers, `limit` of them
+ *  may stand in the stream; then one a second is let through, to find out. */
 export class Asking {
   readonly #pauses = new Set<AbortController>();
   /** How many were written since a server was heard last. */
@@ -81,7 +93,7 @@ export class Asking {
   }
 
   /** The answer. Throws RefusedError, and UnansweredError without one. */
-  async ask(message: Message): Promise<Result> {
+  async ask(message: Message): Promise<Heard> {
     const begun = this.now();
     let trouble: Error | undefined;
     for (const atMs of AGAIN_AT_MS) {
@@ -90,7 +102,7 @@ export class Asking {
         if (left <= 0) break;
         trouble = await this.send(message);
         await this.#within(trouble ? Math.min(left, UNWRITTEN_MS) : left, message.answer);
-        if (message.result !== undefined) return message.result;
+        if (message.heard !== undefined) return unlessRefused(message.heard, message.about);
         message.askedAgain = true;
       }
     }
@@ -106,13 +118,8 @@ export class Asking {
       if (this.now() < this.#probeAt) throw new RefusedError("backlog_full", "No server answers; is one running?");
       this.#probeAt = this.now() + PROBE_MS;
     }
-    const text = message.text();
-    let entryId: string | null;
-    try {
-      entryId = await this.write(message.kind, text);
-    } catch (error) {
-      return error as Error; // Redis is away, or the stream is damaged, which servers mend
-    }
+    const entryId = await this.write(message.kind, message.text()).catch((error: Error) => error);
+    if (entryId instanceof Error) return entryId; // Redis is away, or the stream is damaged, which servers mend
     if (entryId === null) {
       if (this.#sawStream) return new Error("there is no stream of requests until a server makes it anew");
       throw new RefusedError("no_server", "No Matchkeeper server was ever on this Redis");

@@ -11,10 +11,8 @@ export interface Ear {
   lost(why: Error): void;
 }
 
-/**
- * One connection to Redis, to say and to hear (RESP 3). It comes back by itself. What is said while it is away fails
- * at once. A Redis that does not answer within `timeoutMs` counts as away.
- */
+/** One connection to Redis, to say and to hear (RESP 3). It comes back by itself. What is said while it is away fails
+ *  at once. A Redis that does not answer within `timeoutMs` counts as away. */
 export class Connection {
   readonly #redis: Redis;
   #isHeard = false;

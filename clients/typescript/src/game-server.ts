@@ -3,14 +3,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Asking, Message } from "./asking.js";
 import { Connection } from "./connection.js";
 import { Inbox } from "./inbox.js";
-import { RefusedError, type Result, UnansweredError, checkId, playersOf } from "./messages.js";
-import type { Answer, BattlePlayer, BattleRequest, Handoff, HandoffAnswer, HandoffKind, HandoffRequest } from "./wire.js";
+import { type Heard, UnansweredError, checkId, playersOf } from "./messages.js";
+import type { Answer, BattlePlayer, BattleRequest, Handoff, HandoffAnswer, HandoffKind, HandoffRequest, Status } from "./wire.js";
 
 const HEARTBEAT_MS = 5_000;
 const BYE_MS = 2_000;
-/** What was missed is asked for in slices, so that servers are not flooded by all who come back at one time. */
+/** So many questions are under way for what was missed, and one that had no answer is asked again after a pause. */
 const MISSED_AT_ONCE = 200;
-const MISSED_PAUSE_MS = 100;
+const MISSED_PAUSE_MS = 1_000;
+/** States of players of whom there will be news. */
+const COMING = ["waiting", "pending"];
 
 export interface GameServerOptions {
   /** The name of this game server, the same after a restart: answers and news go to it. */
@@ -34,11 +36,14 @@ export interface GameServerOptions {
 }
 
 export interface EnqueueOptions {
-  /** The same as before asks again: for a game server that was restarted and kept it. */
+  /** One of your own, for a wish that counts once whichever process asks. If it is over, that comes by `results`. */
   readonly requestId?: string | undefined;
   /** The W3C Trace Context of whoever asks. */
   readonly traceparent?: string | undefined;
 }
+
+/** Where a player is; for players of a party `party_id` stands there, too. */
+export type StatusAnswer = Answer & { result_type: { Status: Status } };
 
 /** With the start: `assignment` is told to all players of the match, such as an address, a secret to its player alone. */
 export type Told = Pick<HandoffRequest, "assignment" | "secrets">;
@@ -51,7 +56,7 @@ export class Offer {
   constructor(
     readonly request: BattleRequest,
     private readonly podId: string,
-    private readonly ask: (message: Message) => Promise<Result>,
+    private readonly ask: (message: Message) => Promise<Heard>,
   ) {}
 
   /** All players, team after team. */
@@ -73,23 +78,21 @@ export class Offer {
 
   async #hand(kind: HandoffKind, hoped: Handoff["reply"], told: Told = {}): Promise<boolean> {
     const { match_id, game_mode, epoch = 0 } = this.request;
-    const token = newToken();
-    const body = { kind, pod_id: this.podId, game_mode, match_id, epoch, token, ...told };
-    const message = this.#messages.get(kind) ?? new Message("handoff", token, `${kind} of match ${match_id}`, body);
+    const body = { kind, pod_id: this.podId, game_mode, match_id, epoch, token: newToken(), ...told };
+    const message = this.#messages.get(kind) ?? new Message("handoff", body.token, `${kind} of match ${match_id}`, body);
     this.#messages.set(kind, message);
-    const { Handoff: came } = (await this.ask(message)) as HandoffAnswer["result_type"];
-    if (!came.message) return came.reply === hoped;
-    this.#messages.delete(kind); // it was not done: the next one is a new one
-    if (came.reply === "internal_error") throw new UnansweredError(`${message.about} was not done: ${came.message}`);
-    throw new RefusedError(came.reply, came.message);
+    try {
+      const heard = (await this.ask(message)) as HandoffAnswer;
+      return heard.result_type.Handoff.reply === hoped;
+    } catch (error) {
+      if (message.heard !== undefined) this.#messages.delete(kind); // it was not done: the next one is a new one
+      throw error;
+    }
   }
 }
 
-/**
- * One game server process. It listens for offers and for the results of its players, sends heartbeats, and connects
- * again by itself. What it asks goes through the durable stream with an id of its own, and is sent again when no answer
- * comes, which is safe.
- */
+/** One game server process. It listens for offers and for the results of its players, sends heartbeats, and connects
+ *  again by itself. What it asks goes through the durable stream with an id of its own, and again without an answer. */
 export class GameServer implements AsyncDisposable {
   readonly podId: string;
   readonly #connection: Connection;
@@ -108,8 +111,8 @@ export class GameServer implements AsyncDisposable {
     if (server.#timesHeard > 0) return server;
     const cause = server.#connection.trouble;
     await server.close();
-    const hint = "Check that it runs and that the URL points to it.";
-    throw new UnansweredError(`Redis was not heard within ${timeoutMs} ms (${cause?.message}). ${hint}`, { cause });
+    const why = `within ${timeoutMs} ms (${cause?.message}). Check that it runs and that the URL points to it.`;
+    throw new UnansweredError(`Redis was not heard ${why}`, { cause });
   }
 
   private constructor(url: string, options: GameServerOptions, timeoutMs: number, heard: () => void) {
@@ -142,6 +145,7 @@ export class GameServer implements AsyncDisposable {
   /** Says goodbye, and ends all loops over offers and results. */
   async close(): Promise<void> {
     clearInterval(this.#heartbeats);
+    this.#timesHeard = 0;
     this.#asking.close();
     // Falling silent says the same, a little later.
     await Promise.race([this.#say("bye"), sleep(BYE_MS, undefined, { ref: false })]);
@@ -150,9 +154,7 @@ export class GameServer implements AsyncDisposable {
     this.#inbox.news.close();
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
+  [Symbol.asyncDispose] = (): Promise<void> => this.close();
 
   /** Puts a player into the queue of a mode; done once the player is in Redis. Throws RefusedError, UnansweredError. */
   async enqueue(player: string, mode: string, metadata: object = {}, options: EnqueueOptions = {}): Promise<void> {
@@ -166,31 +168,36 @@ export class GameServer implements AsyncDisposable {
     await this.#request("dequeue", player, mode, { request_id: newToken() });
   }
 
+  /** Where a player of the realm is now, whichever pod asked for the player; after a restart, ask so for each. News of
+   *  those who wait comes by `results` from then on. Throws RefusedError, UnansweredError. */
+  async status(player: string): Promise<StatusAnswer> {
+    checkId("player_id", player);
+    const body = { kind: "status", pod_id: this.podId, player_id: player, token: newToken() };
+    const found = (await this.#ask(new Message("handoff", body.token, `status of ${player}`, body))) as StatusAnswer;
+    if (COMING.includes(found.result_type.Status.state)) this.#inbox.waits(player);
+    return found;
+  }
+
   /** Matches offered to this game server, as they come. */
   async *offers(): AsyncGenerator<Offer, void> {
     for await (const request of this.#inbox.offers) yield new Offer(request, this.podId, this.#ask);
   }
 
-  /** `MatchFound`, `Expired` and other news of this pod's players that nobody asked for. */
+  /** `MatchFound`, `Expired` and other news of this pod's players that nobody asked for, also what was missed while the
+   *  connection was away. `Status` among it: nothing is known of this player any more, ask anew. */
   results(): AsyncIterable<Answer> {
     return this.#inbox.news;
   }
 
-  async #request(kind: "enqueue" | "dequeue", player: string, mode: string, fields: object, again = false) {
+  async #request(kind: "enqueue" | "dequeue", player: string, mode: string, fields: object, before = false) {
     checkId("player_id", player);
     const body = { player_id: player, game_mode: mode, pod_id: this.podId, ...fields };
-    const result = await this.#ask(new Message(kind, player, `${kind} of ${player}`, body, again));
-    if (typeof result === "string" || !("Error" in result)) return;
-    throw new RefusedError(result.Error.code, result.Error.message);
+    await this.#ask(new Message(kind, player, `${kind} of ${player}`, body, before));
   }
 
-  readonly #ask = async (message: Message): Promise<Result> => {
-    this.#inbox.open.add(message);
-    try {
-      return await this.#asking.ask(message);
-    } finally {
-      this.#inbox.close(message);
-    }
+  readonly #ask = (message: Message): Promise<Heard> => {
+    this.#inbox.open(message);
+    return this.#asking.ask(message).finally(() => this.#inbox.close(message));
   };
 
   #listening(): void {
@@ -198,15 +205,20 @@ export class GameServer implements AsyncDisposable {
     this.#timesHeard += 1;
     if (this.#timesHeard === 1) return;
     this.#asking.listening();
-    void this.#askMissed(this.#timesHeard);
+    const waiting = [...this.#inbox.waiting].values();
+    for (let n = 0; n < MISSED_AT_ONCE; n++) void this.#catchUp(waiting, this.#timesHeard);
   }
 
-  /** Asks again for players who wait: what became of them may have been told while nobody listened. */
-  async #askMissed(time: number): Promise<void> {
-    for (const [place, request] of this.#inbox.missed().entries()) {
-      if (place % MISSED_AT_ONCE === 0) await sleep(MISSED_PAUSE_MS);
-      if (time !== this.#timesHeard) return;
-      this.#asking.send(request).catch(() => undefined); // no server answers: there will be another time
+  /** Asks where players are who wait: what became of them may have been told while nobody listened. */
+  async #catchUp(waiting: Iterable<[string, object]>, time: number): Promise<void> {
+    for (const [player, wish] of waiting) {
+      while (time === this.#timesHeard && this.#inbox.waiting.get(player) === wish) {
+        const found = await this.status(player).catch(() => sleep(MISSED_PAUSE_MS, undefined, { ref: false }));
+        if (found === undefined || this.#inbox.waiting.get(player) !== wish) continue;
+        const { state, news } = found.result_type.Status;
+        if (!COMING.includes(state)) this.#inbox.handOut(news ? { ...found, result_type: news } : found, true);
+        break;
+      }
     }
   }
 

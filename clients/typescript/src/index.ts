@@ -1,3 +1,3 @@
-export { GameServer, type GameServerOptions, Offer } from "./game-server.js";
+export { GameServer, type GameServerOptions, Offer, type StatusAnswer } from "./game-server.js";
 export { RefusedError, UnansweredError, playersOf, wordOf } from "./messages.js";
-export type { Answer, BattlePlayer, BattleRequest, MatchFound } from "./wire.js";
+export type { Answer, BattlePlayer, BattleRequest, MatchFound, Status } from "./wire.js";

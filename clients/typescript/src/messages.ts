@@ -22,12 +22,18 @@ export function checkId(name: "player_id" | "pod_id", id: string): void {
   if (!isUsable) throw new RefusedError(`invalid_${name}`, `${name} has 1 to 128 characters, none a control character`);
 }
 
+export type Heard = Answer | HandoffAnswer;
 /** What an answer says: a word, or one with what belongs to it. */
-export type Result = Answer["result_type"] | HandoffAnswer["result_type"];
+export type Result = Heard["result_type"];
 
-/** EnQueued, DeQueued, Expired, MatchFound, Error or Handoff. */
+/** EnQueued, DeQueued, Expired, MatchFound, Error, Status or Handoff. */
 export function wordOf(result: Result): string {
   return typeof result === "string" ? result : (Object.keys(result)[0] ?? "");
+}
+
+/** The code of an Error. */
+export function codeOf(result: Result): string | undefined {
+  return typeof result !== "string" && "Error" in result ? result.Error.code : undefined;
 }
 
 /** All players of a match, team after team. */
@@ -47,13 +53,11 @@ export function offerIn(text: string): BattleRequest | undefined {
 
 /** What must stand behind a word. */
 const TEXTS: Record<string, string[]> = {
-  MatchFound: ["match_id", "game_mode"],
-  Error: ["code", "message"],
-  Handoff: ["token", "reply"],
+  MatchFound: ["match_id", "game_mode"], Error: ["code", "message"], Handoff: ["token", "reply"], Status: ["state"],
 };
 
 /** What a server answered, from its wire text; undefined where it is no answer. */
-export function answerIn(text: string): Answer | HandoffAnswer | undefined {
+export function answerIn(text: string): Heard | undefined {
   const found = parsed(text);
   const result = isObject(found) ? found.result_type : undefined;
   const [[word, told] = ["", undefined]] = isObject(result) ? Object.entries(result) : [];

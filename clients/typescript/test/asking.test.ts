@@ -54,9 +54,10 @@ test("the answer ends it", async (t) => {
   const { after, ask, written } = fixture(t);
   const message = request();
   const asked = ask(message);
-  setTimeout(() => message.meet("EnQueued"), 1_500);
+  const answer = { player_id: "p1", result_type: "EnQueued" } as const;
+  setTimeout(() => message.meet(answer), 1_500);
   await after(5_000);
-  assert.equal(await asked, "EnQueued");
+  assert.equal(await asked, answer);
   assert.equal(message.askedAgain, true);
   assert.equal(written.length, 2);
 });
@@ -121,6 +122,19 @@ test("what cannot be JSON is told at once", async (t) => {
   const message = new Message("enqueue", "p1", "enqueue of p1", { game_mode: "Squad", ...{ big: 1n } });
   await assert.rejects(asking.ask(message), TypeError);
   assert.equal(written.length, 0);
+});
+
+test("an answer that says no is thrown, and one that may be yes the next time says so", async (t) => {
+  const { after, ask } = fixture(t);
+  const handed = { kind: "status", epoch: 0, token: "p1", message: "no" };
+  for (const reply of ["invalid_player_id", "internal_error"] as const) {
+    const message = request("handoff");
+    const asked = ask(message);
+    message.meet({ match_id: "", result_type: { Handoff: { ...handed, reply } } });
+    await after(100);
+    const error = await asked;
+    assert.ok(error instanceof (reply === "internal_error" ? UnansweredError : RefusedError), reply);
+  }
 });
 
 test("whoever waits when it is closed hears so", async (t) => {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { Message } from "../src/asking.js";
 import { Inbox } from "../src/inbox.js";
 import type { Mailbox } from "../src/mailbox.js";
+import type { Answer } from "../src/wire.js";
 import { answerIn, checkId, offerIn, playersOf } from "../src/messages.js";
 
 const NEWS = {
@@ -15,10 +16,12 @@ const NEWS = {
   },
 };
 
+const LEFT = { player_id: "p1", result_type: "DeQueued", party_id: "crew", left_by: "p2" };
+
 function asked(inbox: Inbox, kind: "enqueue" | "dequeue" = "enqueue"): Message {
   const message = new Message(kind, "p1", `${kind} of p1`, { game_mode: "Squad" });
   message.entryId = "1-1";
-  inbox.open.add(message);
+  inbox.open(message);
   return message;
 }
 
@@ -69,9 +72,9 @@ test("an answer goes to the request that was sent first, and is no news", async 
   const inbox = new Inbox(10);
   const [first, second] = [asked(inbox), asked(inbox)];
   inbox.hearAnswer(JSON.stringify(NEWS.queued));
-  assert.deepEqual([first.result, second.result], ["EnQueued", undefined]);
+  assert.deepEqual([first.heard, second.heard], [NEWS.queued, undefined]);
   inbox.hearAnswer(JSON.stringify(NEWS.refused));
-  assert.deepEqual(second.result, NEWS.refused.result_type);
+  assert.deepEqual(second.heard, NEWS.refused);
   assert.deepEqual(await read(inbox.news), []);
 });
 
@@ -79,22 +82,22 @@ test("a match explains an answer that was lost, and is news", async () => {
   const inbox = new Inbox(10);
   const message = asked(inbox);
   inbox.hearAnswer(JSON.stringify(NEWS.found));
-  assert.equal(message.result, undefined, "it may be of the time before it asked");
+  assert.equal(message.heard, undefined, "it may be of the time before it asked");
   message.askedAgain = true;
   inbox.hearAnswer(JSON.stringify(NEWS.found));
-  assert.deepEqual(message.result, NEWS.found.result_type);
-  assert.deepEqual(await read(inbox.news), [NEWS.found, NEWS.found]);
+  assert.deepEqual(message.heard, NEWS.found);
+  assert.deepEqual(await read(inbox.news), [NEWS.found], "it is told again, and is handed out once");
 });
 
-test("players who wait are asked for again, and what says that they wait is no news", async () => {
+test("of players who wait news is to come, and what says that they wait is no news", async () => {
   const inbox = new Inbox(10);
   asked(inbox);
   inbox.hearAnswer(JSON.stringify(NEWS.queued));
-  assert.equal(inbox.missed().length, 1);
+  assert.equal(inbox.waiting.size, 1);
   inbox.hearAnswer(JSON.stringify(NEWS.queued));
-  assert.equal(inbox.missed().length, 1, "still waiting");
+  assert.equal(inbox.waiting.size, 1, "still waiting");
   inbox.hearAnswer(JSON.stringify(NEWS.found));
-  assert.equal(inbox.missed().length, 0);
+  assert.equal(inbox.waiting.size, 0);
   assert.deepEqual(await read(inbox.news), [NEWS.found]);
 });
 
@@ -104,11 +107,11 @@ test("who has left, or expired, is not asked for", () => {
   inbox.hearAnswer(JSON.stringify(NEWS.queued));
   asked(inbox, "dequeue");
   inbox.hearAnswer(JSON.stringify({ player_id: "p1", result_type: "DeQueued" }));
-  assert.equal(inbox.missed().length, 0);
+  assert.equal(inbox.waiting.size, 0);
   asked(inbox);
   inbox.hearAnswer(JSON.stringify(NEWS.queued));
   inbox.hearAnswer(JSON.stringify(NEWS.expired));
-  assert.equal(inbox.missed().length, 0);
+  assert.equal(inbox.waiting.size, 0);
 });
 
 test("a request that was sent several times is answered several times, which is no news", async () => {
@@ -118,13 +121,13 @@ test("a request that was sent several times is answered several times, which is 
     message.askedAgain = true;
     const word = kind === "enqueue" ? "EnQueued" : "DeQueued";
     for (const _ of "123") inbox.hearAnswer(JSON.stringify({ player_id: "p1", result_type: word }));
-    assert.equal(message.result, word);
+    assert.equal(message.heard?.result_type, word);
     inbox.close(message);
   }
   const refused = asked(inbox);
   refused.askedAgain = true;
   for (const _ of "123") inbox.hearAnswer(JSON.stringify(NEWS.refused));
-  assert.equal(inbox.missed().length, 0, "a refused request is not asked again");
+  assert.equal(inbox.waiting.size, 0, "a refused request is not asked again");
   assert.deepEqual(await read(inbox.news), []);
 });
 
@@ -133,10 +136,77 @@ test("an answer that comes when nobody waits for it any longer is news, once", a
   const message = asked(inbox);
   message.askedAgain = true;
   inbox.close(message);
-  assert.equal(inbox.missed().length, 0, "it may never have been done");
+  assert.equal(inbox.waiting.size, 0, "it may never have been done");
   for (const _ of "123") inbox.hearAnswer(JSON.stringify(NEWS.queued));
-  assert.equal(inbox.missed().length, 1);
+  assert.equal(inbox.waiting.size, 1);
   assert.deepEqual(await read(inbox.news), [NEWS.queued]);
+});
+
+test("what a status says is news once, whether its own message comes before or behind it", async () => {
+  for (const news of [NEWS.expired, NEWS.found, LEFT]) {
+    for (const isFirst of [true, false]) {
+      const inbox = new Inbox(10);
+      asked(inbox);
+      inbox.hearAnswer(JSON.stringify(NEWS.queued));
+      if (isFirst) inbox.handOut(structuredClone(news) as Answer, true);
+      inbox.hearAnswer(JSON.stringify(news));
+      if (!isFirst) assert.equal(inbox.waiting.size, 0, "who waits no more is not asked for");
+      assert.deepEqual(await read(inbox.news), [news]);
+    }
+  }
+});
+
+test("a player who waits once more is told the same once more, but for a match", async () => {
+  const inbox = new Inbox(20);
+  for (const _ of "12") {
+    for (const news of [LEFT, NEWS.expired, NEWS.found]) {
+      asked(inbox);
+      inbox.hearAnswer(JSON.stringify(NEWS.queued));
+      inbox.hearAnswer(JSON.stringify(news));
+    }
+  }
+  assert.deepEqual(await read(inbox.news), [LEFT, NEWS.expired, NEWS.found, LEFT, NEWS.expired]);
+});
+
+test("an enqueue that another process asked for before is answered by what came of it", async () => {
+  for (const news of [NEWS.expired, NEWS.found, LEFT]) {
+    const inbox = new Inbox(10);
+    const message = new Message("enqueue", "p1", "enqueue of p1", { game_mode: "Squad" }, true);
+    inbox.open(message);
+    inbox.hearAnswer(JSON.stringify(news));
+    assert.deepEqual(message.heard, news);
+    assert.deepEqual(await read(inbox.news), [news]);
+  }
+});
+
+test("who waits elsewhere, or is in a match that is handed over, waits", () => {
+  for (const [code, count] of [["already_in_queue", 1], ["match_pending", 1], ["queue_full", 0]] as const) {
+    const inbox = new Inbox(10);
+    asked(inbox);
+    inbox.hearAnswer(JSON.stringify({ player_id: "p1", result_type: { Error: { code, message: "" } } }));
+    assert.equal(inbox.waiting.size, count, code);
+  }
+});
+
+test("what comes late and says that somebody waits is news, once", async () => {
+  const already = { player_id: "p1", result_type: { Error: { code: "already_in_queue", message: "" } } };
+  for (const [first, second] of [[NEWS.queued, already], [already, NEWS.queued]]) {
+    const inbox = new Inbox(10);
+    for (const each of [first, second, first]) inbox.hearAnswer(JSON.stringify(each));
+    assert.equal(inbox.waiting.size, 1);
+    assert.deepEqual(await read(inbox.news), [first]);
+  }
+});
+
+test("an answer to a question goes to who asked, and is no news", async () => {
+  const inbox = new Inbox(10);
+  const message = new Message("handoff", "t1", "status of p1", {});
+  inbox.open(message);
+  for (const token of ["t0", undefined, "t1"]) {
+    inbox.hearAnswer(JSON.stringify({ player_id: "p1", result_type: { Status: { state: "unknown", token } } }));
+  }
+  assert.deepEqual(message.heard?.result_type, { Status: { state: "unknown", token: "t1" } });
+  assert.deepEqual(await read(inbox.news), []);
 });
 
 test("who is taken out by somebody else hears so", async () => {
@@ -145,7 +215,7 @@ test("who is taken out by somebody else hears so", async () => {
   inbox.hearAnswer(JSON.stringify(NEWS.queued));
   const left = { player_id: "p1", result_type: "DeQueued" };
   inbox.hearAnswer(JSON.stringify(left));
-  assert.equal(inbox.missed().length, 0);
+  assert.equal(inbox.waiting.size, 0);
   assert.deepEqual(await read(inbox.news), [left]);
 });
 

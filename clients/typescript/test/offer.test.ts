@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Message } from "../src/asking.js";
+import { type Message, unlessRefused } from "../src/asking.js";
 import { Offer } from "../src/game-server.js";
 import { RefusedError, UnansweredError } from "../src/messages.js";
 import type { Handoff } from "../src/wire.js";
@@ -14,7 +14,9 @@ function offered(...replies: Array<Partial<Handoff> | undefined>) {
     said.push(message);
     const reply = replies.shift();
     if (reply === undefined) throw new UnansweredError("no answer");
-    return { Handoff: { kind: "", epoch: 2, token: message.name, reply: "claimed", ...reply } };
+    const came = { kind: "", epoch: 2, token: message.name, reply: "claimed", ...reply } as const;
+    message.meet({ match_id: "m1", result_type: { Handoff: came } });
+    return unlessRefused(message.heard!, message.about);
   });
   return { offer, said };
 }
