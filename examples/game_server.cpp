@@ -27,6 +27,8 @@ struct Request { std::string kind, body; };
 const std::string pod = getenv("POD_ID"), result = "pod:" + pod + ":match_result";
 std::map<std::string, Request> open_;  // what was asked and is not answered yet
 std::set<std::string> running;         // matches
+std::set<std::string> waiting;         // players of whom news is to come
+std::map<std::string, json> told;      // player -> the match that was told last
 redisContext *commands = nullptr, *heard = nullptr;
 
 redisContext *connected() {
@@ -62,7 +64,7 @@ void offered(const json &offer) {
 }
 
 void answered(const json &answer) {
-    const json &said = answer.at("result_type");
+    json said = answer.at("result_type");
     if (said.is_object() && said.contains("Handoff")) {
         const json &came = said["Handoff"];
         if (open_.erase(came.at("token")) && came.at("reply") == "started") {
@@ -72,10 +74,26 @@ void answered(const json &answer) {
         return;
     }
     const std::string player = answer.at("player_id");
+    if (said.is_object() && said.contains("Status")) {
+        open_.erase("status " + player);
+        if (!waiting.count(player) || !said["Status"].contains("news")) return;  // nothing was missed
+        said = json(said["Status"]["news"]);
+    }
     std::string news = said.is_string() ? said.get<std::string>() : said.items().begin().key();
     if (news == "Error") news = said["Error"].at("code");
-    if (news != "MatchFound") open_.erase("enqueue " + player), open_.erase("dequeue " + player);
+    if (news == "MatchFound") {
+        if (told[player] == said[news].at("match_id")) return;
+        told[player] = said[news]["match_id"];
+    }
+    const bool waits = news == "EnQueued" || news == "already_in_queue" || news == "match_pending";
+    if (waits) waiting.insert(player); else waiting.erase(player);
+    open_.erase("enqueue " + player), open_.erase("dequeue " + player);
     std::cout << json{{"told", player}, {"news", news}} << std::endl;
+}
+
+void catch_up() {  // what became of players who wait may have been told while nobody listened
+    for (const auto &player : waiting)
+        ask("status " + player, "handoff", {{"kind", "status"}, {"pod_id", pod}, {"player_id", player}});
 }
 
 void wished(const std::string &line) {
@@ -111,6 +129,7 @@ int main() {
         if (!heard && (heard = connected())) {  // listen first, then ask
             redisAppendCommand(heard, "SUBSCRIBE battle:request %s", result.c_str());
             for (int done = 0; !done && redisBufferWrite(heard, &done) == REDIS_OK;) {}
+            catch_up();
         }
         pollfd both[] = {{heard ? heard->fd : -1, POLLIN, 0}, {heard ? STDIN_FILENO : -1, POLLIN, 0}};
         poll(both, 2, 200);

@@ -34,9 +34,11 @@ var (
 	url, pod = os.Getenv("REDIS_URL"), os.Getenv("POD_ID")
 	result   = "pod:" + pod + ":match_result"
 	timeouts = []redis.DialOption{redis.DialConnectTimeout(2 * time.Second), redis.DialReadTimeout(2 * time.Second)}
-	pool     = redis.Pool{MaxIdle: 1, Dial: func() (redis.Conn, error) { return redis.DialURL(url, timeouts...) }}
+	pool     = redis.Pool{MaxIdle: 2, Dial: func() (redis.Conn, error) { return redis.DialURL(url, timeouts...) }}
 	open     = map[string][]interface{}{} // what was asked and is not answered yet
 	running  = map[string]bool{}          // matches
+	waiting  = map[string]bool{}          // players of whom news is to come
+	told     = map[string]string{}        // player -> the match that was told last
 	todo     = make(chan func())          // all of this is done by main, one thing after the other
 )
 
@@ -54,12 +56,8 @@ func send(request []interface{}) { // where that fails it is sent again, in a se
 
 // Listens until the connection is lost. `ready` is called once both channels are heard.
 func hear(ready func()) {
-	connection, err := redis.DialURL(url, timeouts...)
-	if err != nil {
-		return
-	}
-	defer connection.Close()
-	subscription := redis.PubSubConn{Conn: connection}
+	subscription := redis.PubSubConn{Conn: pool.Get()}
+	defer subscription.Close()
 	subscription.Subscribe("battle:request", result)
 	for {
 		switch came := subscription.ReceiveWithTimeout(0).(type) {
@@ -89,22 +87,39 @@ func heard(channel string, data []byte) {
 
 func answered(m message) {
 	var news string
-	about := map[string]struct{ Token, Reply, Code string }{}
+	about := map[string]struct {
+		Token, Reply, Code string
+		Match              string `json:"match_id"`
+		News               json.RawMessage
+	}{}
 	json.Unmarshal(m.Result, &news)
 	json.Unmarshal(m.Result, &about)
-	came := about["Handoff"]
-	if _, asked := open[came.Token]; asked {
-		delete(open, came.Token)
+	came, found, status := about["Handoff"], about["MatchFound"], about["Status"]
+	if _, asked := open[came.Token+status.Token]; asked {
+		delete(open, came.Token+status.Token)
 		if came.Reply == "started" {
 			running[m.Match] = true
 			fmt.Printf("{\"started\":%q}\n", m.Match)
+		} else if m.Result = status.News; waiting[m.Player] && m.Result != nil { // it was missed
+			answered(m)
 		}
-	} else if _, found := about["MatchFound"]; found {
-		fmt.Printf("{\"told\":%q,\"news\":\"MatchFound\"}\n", m.Player)
-	} else if news += about["Error"].Code; news != "" {
+		return
+	} else if found.Match != "" && found.Match != told[m.Player] {
+		news, told[m.Player] = "MatchFound", found.Match
+	}
+	if news += about["Error"].Code; news != "" {
+		waiting[m.Player] = news == "EnQueued" || news == "already_in_queue" || news == "match_pending"
 		delete(open, "enqueue "+m.Player)
 		delete(open, "dequeue "+m.Player)
 		fmt.Printf("{\"told\":%q,\"news\":%q}\n", m.Player, news)
+	}
+}
+
+func catchUp() { // what became of players who wait may have been told while nobody listened
+	for player, waits := range waiting {
+		if token := "status " + player; waits {
+			ask(token, "handoff", object{"kind": "status", "pod_id": pod, "player_id": player, "token": token})
+		}
 	}
 }
 
@@ -130,7 +145,10 @@ func main() {
 	var once sync.Once
 	go func() {
 		for ; ; time.Sleep(500 * time.Millisecond) {
-			hear(func() { once.Do(func() { go wishes() }) })
+			hear(func() {
+				once.Do(func() { go wishes() })
+				todo <- catchUp
+			})
 		}
 	}()
 	for again := time.Tick(time.Second); ; {

@@ -45,7 +45,8 @@ async def do(pod: GameServer, kind: str, wanted: dict[str, Any]) -> None:
     player, mode = wanted["player_id"], wanted["game_mode"]
     try:
         if kind == "enqueue":
-            await until_answered(lambda: pod.enqueue(player, mode, wanted.get("metadata")))
+            metadata, wish = wanted.get("metadata"), wanted.get("request_id")
+            await until_answered(lambda: pod.enqueue(player, mode, metadata, request_id=wish))
             say(told=player, news="EnQueued")
         else:
             await until_answered(lambda: pod.dequeue(player, mode))

@@ -13,6 +13,7 @@ url=${REDIS_URL:-redis://localhost:6379} pod=${POD_ID:-pod-a} cli=${REDIS_CLI:-r
 battle=${BATTLE_CHANNEL:-battle:request} result=${RESULT_CHANNEL:-pod:$pod:match_result}
 stream=${REQUEST_STREAM:-match:requests}
 declare -A open=() modes=() running=() # requests without an answer; match -> its mode; matches that run here
+declare -A waiting=() told=()           # players who wait; player -> the match that was told last
 
 # The value of a field in a line of JSON, where it stands first; empty: there is none.
 field() {
@@ -52,13 +53,25 @@ answer() {
             echo "{\"started\":\"$match\"}"
             ;;
         esac
-    elif [[ $player ]]; then
-        news=$(field code "$1")
-        [[ $news ]] || news=$(grep -oE 'EnQueued|DeQueued|Expired|MatchFound' <<<"${1#*result_type}" | head -1)
-        [[ $news ]] || return
-        [[ $news == MatchFound ]] || unset "open[enqueue $player]" "open[dequeue $player]"
-        echo "{\"told\":\"$player\",\"news\":\"$news\"}"
     fi
+    [[ $player && ! ($1 == *'"Status"'* && ! -v waiting[$player]) ]] || return # else it is told already
+    news=$(field code "$1")
+    [[ $news ]] || news=$(grep -oE 'EnQueued|DeQueued|Expired|MatchFound' <<<"${1#*result_type}" | head -1)
+    [[ $news && ! ($news == MatchFound && ${told[$player]-} == "$match") ]] || return
+    case $news in
+    EnQueued | already_in_queue | match_pending) waiting[$player]=1 ;;
+    MatchFound) told[$player]=$match ;&
+    *) unset "waiting[$player]" ;;
+    esac
+    unset "open[enqueue $player]" "open[dequeue $player]"
+    echo "{\"told\":\"$player\",\"news\":\"$news\"}"
+}
+
+# Where the players are who wait: what became of them may have been told while nobody listened.
+catch_up() {
+    for player in "${!waiting[@]}"; do
+        ask "status-$player" handoff "{\"kind\":\"status\",\"pod_id\":\"$pod\",\"player_id\":\"$player\",\"token\":\"status-$player\"}"
+    done
 }
 
 # {"enqueue":{…}}: inside is the request, but for the pod_id.
@@ -73,6 +86,7 @@ folder=$(mktemp -d) && mkfifo "$folder/lines" && exec 3<>"$folder/lines" 4<&0
 hear() {
     trap 'kill $!; exit' TERM
     while :; do
+        echo listening anew >&3
         "$cli" -u "$url" subscribe "$battle" "$result" >&3 2>/dev/null &
         wait $!
         sleep 0.5
@@ -84,13 +98,14 @@ wishes() {
 }
 hear &
 trap 'kill $(jobs -p); rm -r "$folder"' EXIT
-channel='' confirmed=0 asked=$SECONDS
+channel='' confirmed=0 times=0 asked=$SECONDS
 while :; do
     if IFS= read -r -t 1 line <&3; then
         case $line in
         "wish "*) wish "${line#wish }" ;;
         "no more wishes") exit ;;
-        subscribe) ((++confirmed == 2)) && { wishes <&4 >&3 & } ;;
+        "listening anew") confirmed=0 ;;
+        subscribe) ((++confirmed == 2)) && if ((times++)); then catch_up; else wishes <&4 >&3 & fi ;;
         "{"*) if [[ $channel == "$battle" ]]; then offer "$line"; else answer "$line"; fi ;;
         esac
         channel=$line

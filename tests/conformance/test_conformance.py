@@ -112,6 +112,15 @@ BROKEN: Mapping[str, tuple[str, set[Point]]] = {
     "takes_a_new_name": ("good", {Point.LISTENS}),
     "returns_under_a_new_name": ("good,killed", {Point.KEEPS_NAME}),
     "starts_what_it_had_in_hand": ("good,killed-in-hand", {Point.IN_HAND}),
+    "misses_what_it_did_not_hear": ("good,cut-off", {Point.CUT_OFF}),
+    "wishes_anew": (
+        "good,killed-as-it-starts,killed-while-playing",
+        {Point.LEARNS, Point.QUEUES_ONCE},
+    ),
+    "believes_what_it_remembers": (
+        "good,killed-as-it-starts,killed-while-playing",
+        {Point.LEARNS},
+    ),
     "lets_nobody_go": ("good,people", {Point.LEAVES}),
     "hides_refusals": ("good,people", {Point.REFUSED}),
     "asks_only_while_redis_is_there": ("good,redis-gone", {Point.REDIS_GONE}),

@@ -18,7 +18,15 @@ from typing import Any
 
 import msgspec
 
-from matchkeeper.client import GameServer, Offer, RefusedError, StoreError, asking, inbox
+from matchkeeper.client import (
+    GameServer,
+    Offer,
+    RefusedError,
+    StoreError,
+    asking,
+    catching_up,
+    inbox,
+)
 
 _EXAMPLE = Path(__file__).parents[2] / "examples/game_server.py"
 _spec = importlib.util.spec_from_file_location("game_server", _EXAMPLE)
@@ -122,6 +130,44 @@ def _starts_what_it_had_in_hand() -> None:
     game.play = play
     if in_hand.exists():
         game.say(started=in_hand.read_text())
+
+
+def _misses_what_it_did_not_hear() -> None:
+    """It does not ask where its players are when it is back."""
+
+    async def run(self: catching_up.CatchingUp) -> None:
+        await asyncio.sleep(3600)
+
+    catching_up.CatchingUp.run = run  # type: ignore[method-assign]
+
+
+def _wishes_anew() -> None:
+    """Whoever asks again is a new wish."""
+
+    async def do(pod: GameServer, kind: str, wanted: dict[str, Any]) -> None:
+        await _do(pod, kind, {**wanted, "request_id": None})
+
+    game.do = do
+
+
+def _believes_what_it_remembers() -> None:
+    """After a return it asks for nobody whose match it had in hand: they wait, it thinks."""
+    in_hand = _folder() / "players"
+    remembered = set(in_hand.read_text().split()) if in_hand.exists() else set()
+
+    async def play(offer: Offer, running: set[str]) -> None:
+        request = offer.request
+        teams = request.teams or [[each] for each in (request.player1, request.player2) if each]
+        in_hand.write_text(" ".join(each.player_id for team in teams for each in team))
+        await _play(offer, running)
+
+    async def do(pod: GameServer, kind: str, wanted: dict[str, Any]) -> None:
+        if wanted["player_id"] in remembered:
+            game.say(told=wanted["player_id"], news="EnQueued")
+        else:
+            await _do(pod, kind, wanted)
+
+    game.play, game.do = play, do
 
 
 def _folder() -> Path:
@@ -257,6 +303,9 @@ WAYS: dict[str, Callable[[], None]] = {
     "takes_a_new_name": _takes_a_new_name,
     "returns_under_a_new_name": _returns_under_a_new_name,
     "starts_what_it_had_in_hand": _starts_what_it_had_in_hand,
+    "misses_what_it_did_not_hear": _misses_what_it_did_not_hear,
+    "wishes_anew": _wishes_anew,
+    "believes_what_it_remembers": _believes_what_it_remembers,
     "lets_nobody_go": _lets_nobody_go,
     "hides_refusals": _hides_refusals,
     "asks_only_while_redis_is_there": _asks_only_while_redis_is_there,

@@ -81,6 +81,13 @@ class Evening:
         await self.asks_again(player)
         return player
 
+    async def comes_elsewhere(self, name: str) -> str:
+        """A player of the other game server asks to play; returns the id."""
+        player = f"{self.name}-{name}"
+        await self.world.puts_in(player)
+        self._players[player] = {}
+        return player
+
     async def asks_again(self, player: str) -> None:
         """The same line once more."""
         await self.world.program.say(self._players[player])
@@ -158,6 +165,30 @@ class Evening:
         await asyncio.sleep(QUIET_SECONDS)
         if len(own()) > len(set(own())):
             raise BrokenError(f"it started {own()[-1]} {own().count(own()[-1])} times")
+
+    async def found_elsewhere(self, player: str) -> None:
+        """Returns once servers have said that the player has a match."""
+        await self.world.server_does(
+            lambda: "MatchFound" in self.news(player), f"tell {player} of the match"
+        )
+
+    async def is_told_once(self, player: str, word: str) -> None:
+        """Returns once the program has told the player this. Raises BrokenError where it says so
+        more than once.
+        """
+        await self.is_told(player, word)
+        await asyncio.sleep(QUIET_SECONDS)
+        times = self.record.told.count((player, word))
+        if times > 1:
+            raise BrokenError(f"it told {player} {word} {times} times")
+
+    def queued_once(self, *players: str) -> None:
+        """Raises BrokenError where a player is in the queue once more."""
+        for player in players:
+            after = self.news(player)
+            after = after[after.index("MatchFound") :] if "MatchFound" in after else []
+            if "EnQueued" in after:
+                raise BrokenError(f"{player} was queued a second time, while the match runs")
 
     async def starts_nothing(self) -> None:
         """Raises BrokenError where it starts something all the same."""

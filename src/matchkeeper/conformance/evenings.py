@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from matchkeeper.conformance.evening import Evening, Script
+from matchkeeper.conformance.evening import QUIET_SECONDS, Evening, Script
 from matchkeeper.conformance.points import BrokenError, Point
 from matchkeeper.conformance.server import MODE
 from matchkeeper.conformance.texts import fields_of, handoff_in, word_in
@@ -178,6 +178,11 @@ def _is_reply(*replies: str) -> Callable[[dict[str, Any]], bool]:
     return lambda answer: handoff_in(answer).get("reply") in replies
 
 
+def _says_that_it_starts(answer: dict[str, Any]) -> bool:
+    """To the game server or to a player, whichever comes first."""
+    return _is_reply("started")(answer) or word_in(answer) == "MatchFound"
+
+
 async def _twice(evening: Evening) -> None:
     with evening.point(Point.TWICE):
         await evening.two_come()
@@ -265,12 +270,67 @@ async def _killed_in_hand(evening: Evening) -> None:
             await world.program.kill()
             held.drop()
             await evening.gives_back(offer)
-        with world.tap.hiding_offers():  # until the players have asked where they stand
-            await world.program.start()
-            await world.listens()
-            for player in (a, b):
-                await evening.hears_again(player)
+        await world.program.start()
+        await world.listens()
+        for player in (a, b):
+            await evening.asks_again(player)
         await evening.starts()
+        for player in (a, b):
+            await evening.is_told(player, "MatchFound")
+        evening.queued_once(a, b)
+
+
+async def _cut_off(evening: Evening) -> None:
+    world = evening.world
+    with evening.point(Point.CUT_OFF):
+        a = await evening.comes("a")
+        await evening.is_told(a, "EnQueued")
+        world.tap.shut()
+        await evening.comes_elsewhere("b")
+        await evening.offered()
+        await evening.is_played_elsewhere()
+        await evening.found_elsewhere(a)
+        await world.tap.open()
+        await world.listens()
+        await evening.is_told_once(a, "MatchFound")
+
+
+async def _killed_as_it_starts(evening: Evening) -> None:
+    world = evening.world
+    with evening.point(Point.LEARNS):
+        before = world.tap.lost
+        with world.tap.losing(_says_that_it_starts, shuts=True):
+            a, b = await evening.two_come()
+            await evening.offered()
+            await world.until(lambda: world.tap.lost > before, "no confirm came")
+            await world.program.kill()
+        for player in (a, b):
+            await evening.found_elsewhere(player)
+        await world.tap.open()
+        await world.program.start()
+        await world.listens()
+        for player in (a, b):
+            await evening.hears_again(player)
+        for player in (a, b):
+            await evening.is_told(player, "MatchFound")
+        evening.queued_once(a, b)
+
+
+async def _killed_while_playing(evening: Evening) -> None:
+    world = evening.world
+    with evening.point(Point.QUEUES_ONCE):
+        a, b = await evening.two_come()
+        await evening.offered()
+        await evening.starts()
+        for player in (a, b):
+            await evening.is_told(player, "MatchFound")
+        await world.program.kill()
+        await world.program.start()
+        await world.listens()
+        for player in (a, b):
+            await evening.hears_again(player)
+        await asyncio.sleep(QUIET_SECONDS)
+        evening.queued_once(a, b)
 
 
 async def _end(evening: Evening) -> None:
@@ -317,6 +377,13 @@ PLANS: Mapping[str, Plan] = {
         "Redis is gone for two seconds", _redis_gone, Point.COMES_BACK, Point.REDIS_GONE
     ),
     "killed": _plan("kill -9 while a player waits", _killed, Point.KEEPS_NAME, Point.KEEPS_PLAYERS),
+    "cut-off": _plan("a match is found while its connection is away", _cut_off, Point.CUT_OFF),
+    "killed-as-it-starts": _plan(
+        "kill -9 between a confirm and its answer", _killed_as_it_starts, Point.LEARNS
+    ),
+    "killed-while-playing": _plan(
+        "kill -9 while a match runs", _killed_while_playing, Point.QUEUES_ONCE
+    ),
     "killed-in-hand": _plan("kill -9 before the last word", _killed_in_hand, Point.IN_HAND),
     "end": _plan("nobody plays any more", _end, Point.ENDS, Point.BYE),
 }

@@ -131,6 +131,21 @@ class Point(StrEnum):
         "asks again for its players after a kill -9, and plays with them",
         "Ask for each who is there, and take already_in_queue for what it says: the player waits.",
     )
+    CUT_OFF = (
+        "cut_off",
+        "tells a player of a match that was found while its connection was away, once",
+        "After each new connection ask for the `status` of all players who wait.",
+    )
+    LEARNS = (
+        "learns",
+        "learns of a match that started as it was killed, and tells its players",
+        "Send the players' requests again with their request_id, or ask for their `status`.",
+    )
+    QUEUES_ONCE = (
+        "queues_once",
+        "queues nobody a second time whose match runs",
+        "Send the `request_id` of the line on, or ask for `status` first: a new id is a new wish.",
+    )
     IN_HAND = (
         "in_hand",
         "starts nothing that it had in hand at a kill -9, until it has it anew",

@@ -87,7 +87,7 @@ class Tap:
         self._channels = {names.enqueue: "enqueue", names.dequeue: "dequeue", names.handoff: ""}
         self._held: Held | None = None
         self._loses: Loses | None = None
-        self._hides_offers = False
+        self._shuts = False
         self.lost = 0
         """How many messages were lost on purpose."""
         self.adorns = False
@@ -124,22 +124,15 @@ class Tap:
             held.freed.set()
 
     @contextmanager
-    def losing(self, loses: Loses) -> Iterator[None]:
-        """The first answer for which this holds is lost, together with its connection."""
-        self._loses = loses
+    def losing(self, loses: Loses, *, shuts: bool = False) -> Iterator[None]:
+        """The first answer for which this holds is lost, together with its connection. `shuts`: and
+        from then on nobody gets through, until it is opened.
+        """
+        self._loses, self._shuts = loses, shuts
         try:
             yield
         finally:
             self._loses = None
-
-    @contextmanager
-    def hiding_offers(self) -> Iterator[None]:
-        """The program hears of no match meanwhile, as if it did not listen yet."""
-        self._hides_offers = True
-        try:
-            yield
-        finally:
-            self._hides_offers = False
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._listening[writer] = set()
@@ -222,22 +215,19 @@ class Tap:
             return raw
         if channel == self._names.result and self._is_lost(message):
             return None
-        if self._is_kept_back(channel, message):
+        if str(handoff_in(message).get("token", "")).startswith(OURS):
             return b""
         if channel == self._names.result:
             self._on_answer(message)
         return self._adorned(raw, [kind, name], message) if self.adorns else raw
-
-    def _is_kept_back(self, channel: str, message: dict[str, Any]) -> bool:
-        if channel == self._names.battle:
-            return self._hides_offers
-        return str(handoff_in(message).get("token", "")).startswith(OURS)
 
     def _is_lost(self, answer: dict[str, Any]) -> bool:
         lost = self._loses is not None and self._loses(answer)
         if lost:
             self._loses = None
             self.lost += 1
+            if self._shuts:
+                self.shut()
         return lost
 
     @staticmethod

@@ -156,6 +156,14 @@ class World:
         )
         return self.record.replies_to(token)[0]
 
+    async def puts_in(self, player: str) -> None:
+        """Asks for a player as another game server."""
+        body = {"player_id": player, "game_mode": MODE, "pod_id": RIVAL}
+        self.record.history.add(
+            What.ASKED, self.clock(), who=RIVAL, player=player, mode=MODE.lower(), word="enqueue"
+        )
+        await self.publish(self.names.enqueue, json.dumps(body).encode())
+
     async def takes_out(self, player: str) -> None:
         """Asks for a player to leave the queue, as another game server."""
         body = {"player_id": player, "game_mode": MODE, "pod_id": RIVAL}
