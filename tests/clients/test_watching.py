@@ -85,3 +85,11 @@ def test_who_is_refused_because_of_waiting_waits() -> None:
 def test_of_players_of_others_everything_is_news() -> None:
     watching = Watching()
     assert all(watching.is_news(each) for each in (QUEUED, LEFT, LEFT, ERROR, found(), SET_ASIDE))
+
+
+def test_who_is_said_late_to_wait_is_asked_for_from_then_on() -> None:
+    for first, second in ((QUEUED, ERROR), (ERROR, QUEUED)):
+        watching = Watching()
+        assert watching.is_news(first)
+        assert "p" in watching.waiting()
+        assert not watching.is_news(second), "this is known"

@@ -59,9 +59,10 @@ class Watching:
         now. `made_up`: it is told because of a status.
         """
         player, word = answer.player_id, answer.kind
-        if word == ENQUEUED:
-            self._made_up.pop(player, None)
-            return player not in self._waiting
+        if word == ENQUEUED or _code(answer) in _ELSEWHERE:  # an answer that comes late
+            is_known = player in self._waiting
+            self.waits(player)
+            return not is_known
         if word == "MatchFound":
             match_id = _match_id(answer)
             if self._matches.get(player) == match_id:
