@@ -67,3 +67,11 @@ def test_it_forgets() -> None:
     assert before is not None
     assert said is not None
     assert before < said / 10
+
+
+def test_ratings_that_are_far_beyond_harm_nobody() -> None:
+    density = Density()
+    for n in range(2 * ENOUGH):
+        said = density.seen(float(n), 1.7e308 * (-1) ** n, float(n))
+    assert said == float("inf")
+    assert density.seen(200.0, 1500.0, 200.0) == 0

@@ -151,6 +151,14 @@ def test_a_party_of_two_is_a_match_by_itself() -> None:
         assert [len(each.teams) for each in pairing.proposals] == [teams, teams]
 
 
+def test_ratings_whose_differences_are_not_finite_harm_nobody() -> None:
+    values = (1.7e308, 1500, -1.7e308, 1510, 1.7e308)
+    queue = [ticket(n, NOW - 60 - n, rating, None) for n, rating in enumerate(values)]
+    pairing = strategy_for(MODE)(queue, NOW)
+    assert ids(pairing) == [{"p4", "p0"}, {"p1", "p3"}]
+    assert [each.ticket_id for each in pairing.unmatched] == ["p2"]
+
+
 @pytest.mark.parametrize("count", [100, 3_000])
 def test_a_backlog_is_paired_as_near_as_can_be(count: int) -> None:
     rng = random.Random(count)

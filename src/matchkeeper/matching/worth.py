@@ -96,7 +96,9 @@ def _matched(ratings: Floats, costs: Floats) -> npt.NDArray[np.bool_]:
     """
     if not len(ratings):
         return np.zeros(0, bool)
-    ahead = _ahead(np.diff(ratings), costs)
+    with np.errstate(over="ignore"):  # ratings are finite, their differences may not be
+        gaps = np.diff(ratings)
+    ahead = _ahead(gaps, costs)
     # Backwards. Where being open costs more than the ticket, no pair is open before it, and where
     # it saves more than that, one is; else the ticket is matched, and it changes.
     opens = np.where(ahead > costs, 0, np.where(ahead < -costs, 1, -1))[::-1]
