@@ -53,6 +53,8 @@ class Pod:
             for player in players:
                 tasks.create_task(self._wants(player, is_new=is_new))
             await self._hear(set(players))
+            if self._point:
+                await offers  # it is killed there: what players are told may come before that
             offers.cancel()
 
     def _die_when_written(self) -> None:
