@@ -148,10 +148,10 @@ async def test_what_cannot_be_undone_since_it_has_started_is_told_so(
             batch: Sequence[Handed],
             *,
             durability: Durability | None = None,
+            hand: str = "",
         ) -> Came:
-            came = await super().do(queue, batch, durability=durability)
-            if durability is None:
-                await self.settle(queue, batch)
+            came = await super().do(queue, batch, durability=durability, hand=hand)
+            await self.settle(queue, batch)
             return came
 
     (match_id,) = await offered(stores)
@@ -161,6 +161,48 @@ async def test_what_cannot_be_undone_since_it_has_started_is_told_so(
         confirm = handed("confirm", match_id, token="b")
         await handoff_requests(durable).do(CLAIMED, [confirm])
     assert await answers(heard) == [(match_id, "b", "started")]
+
+
+async def test_a_start_that_came_again_is_not_taken_back_by_who_had_it_first(
+    any_server: RealServer, stores: Stores, heard: PubSub
+) -> None:
+    """Whoever had the copy in hand may have told of the start, before a failover that lost it."""
+
+    class CameAgain(Handoffs):
+        async def undo(
+            self, queue: QueueName, batch: Sequence[Handed], *, hand: str
+        ) -> list[HandoffReply]:
+            await super().do(queue, batch, durability=Durability(), hand="another")
+            assert await super().undo(queue, batch, hand="another") == [R.CONFIRMED]
+            return await super().undo(queue, batch, hand=hand)
+
+    (match_id,) = await offered(stores)
+    await stores.hand("claim", match_id, token="a")
+    async with open_stores(any_server.url, durability="replicas:1") as durable:
+        durable.handoffs = CameAgain(durable.connection)
+        confirm = handed("confirm", match_id, token="b")
+        await handoff_requests(durable).do(CLAIMED, [confirm])
+        assert await answers(heard) == [], "who has it in hand answers"
+        held = await durable.handoffs.settle(CLAIMED.queue, [confirm])
+        assert held == [R.STARTED], "it was not taken back"
+
+
+async def test_a_claim_that_was_not_durable_is_not_taken_back_once_it_was_confirmed(
+    any_server: RealServer, stores: Stores
+) -> None:
+    """Another server has told the pod of the same claim, which was durable there."""
+    (match_id,) = await offered(stores)
+    async with open_stores(any_server.url, durability="replicas:1") as durable:
+        claim = handed("claim", match_id, token="a")
+        for each in (claim, handed("confirm", match_id, token="b")):
+            await durable.handoffs.do(
+                CLAIMED.queue, [each], durability=Durability(), hand=each.request.token
+            )
+        assert await durable.handoffs.undo(CLAIMED.queue, [claim], hand="a") == [R.CONFIRMED]
+        confirm = handed("confirm", match_id, token="b")
+        assert await durable.handoffs.undo(CLAIMED.queue, [confirm], hand="b") == [R.DECLINED]
+        assert await durable.handoffs.undo(CLAIMED.queue, [confirm], hand="b") == [R.DECLINED]
+        assert await durable.handoffs.undo(CLAIMED.queue, [claim], hand="a") == [R.NOT_CLAIMED]
 
 
 @pytest.mark.parametrize("kind", ["confirm", "decline"])

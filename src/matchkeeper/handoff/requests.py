@@ -14,8 +14,7 @@ from matchkeeper.errors import StoreError, StoreRefusedError
 from matchkeeper.handoff.notices import Notice, Notices
 from matchkeeper.observe.runtime import Runtime
 from matchkeeper.store.coordination import Beat, Coordination
-from matchkeeper.store.durability import Durability
-from matchkeeper.store.handoffs import Handed, Handoffs, undoing
+from matchkeeper.store.handoffs import Handed, Handoffs
 from matchkeeper.store.pending import PendingMatch
 from matchkeeper.store.statuses import Sought
 from matchkeeper.store.stream import Entry, RequestStream
@@ -37,6 +36,7 @@ _STANDS = {
     HandoffReply.CONFIRMED: HandoffReply.STARTED,
 }
 """What was taken, and the reply where it cannot be undone, because the match has started since."""
+_HELD = HandoffReply.CONFIRMED
 
 
 class PodSaid(NamedTuple):
@@ -67,6 +67,7 @@ class HandoffRequests:
         self._notices = notices
         self._settings = settings
         self._facts = runtime.facts
+        self._new_token = runtime.new_token
 
     def read(self, entry: Entry) -> tuple[QueueName, Handed] | PodSaid | Sought:
         """The checked message, touching nothing outside. Raises HandoffError."""
@@ -98,8 +99,9 @@ class HandoffRequests:
         Redis could not do its work: what was not done stays in the stream, and what was done is
         answered when it comes again.
         """
+        hand = self._new_token() if self._handoffs.durability.command is not None else ""
         try:
-            came = await self._handoffs.do(mode.queue, batch)
+            came = await self._handoffs.do(mode.queue, batch, hand=hand)
         except StoreRefusedError as error:
             await self._apart(mode, batch, error.message)
             return
@@ -111,10 +113,10 @@ class HandoffRequests:
             return
         replies = came.replies
         if not came.durable:
-            replies = await self._undone(mode, batch, replies)
+            replies = await self._undone(mode, batch, replies, hand=hand)
         if self._handoffs.durability.command is not None:
             await self._tell(batch, replies)
-        if HandoffReply.CONFIRMED in replies:
+        if came.durable and HandoffReply.CONFIRMED in replies:
             replies = await self._settled(mode, batch, replies)
         self._count(mode, batch, replies)
 
@@ -150,19 +152,25 @@ class HandoffRequests:
         return [known.get(n, reply) for n, reply in enumerate(replies)]
 
     async def _undone(
-        self, mode: GameMode, batch: Sequence[Handed], replies: Sequence[HandoffReply]
+        self,
+        mode: GameMode,
+        batch: Sequence[Handed],
+        replies: Sequence[HandoffReply],
+        *,
+        hand: str,
     ) -> list[HandoffReply]:
         """The replies after what is not durable was given back: a new primary may know nothing of
-        it, so nobody may rely on it. What another server has started meanwhile stands.
+        it, so nobody may rely on it. What another server has started meanwhile stands. CONFIRMED:
+        another one has it in hand, too, and answers.
         """
         places = [n for n, reply in enumerate(replies) if reply in _STANDS]
         if not places:
             return list(replies)
-        taken = undoing([batch[n] for n in places])
-        came = await self._handoffs.do(mode.queue, taken, durability=Durability())
+        came = await self._handoffs.undo(mode.queue, [batch[n] for n in places], hand=hand)
+        stands = {n: {HandoffReply.STARTED: _STANDS[replies[n]], _HELD: _HELD} for n in places}
         known = {
-            n: _STANDS[replies[n]] if back is HandoffReply.STARTED else HandoffReply.NOT_DURABLE
-            for n, back in zip(places, came.replies, strict=True)
+            n: stands[n].get(back, HandoffReply.NOT_DURABLE)
+            for n, back in zip(places, came, strict=True)
         }
         return [known.get(n, reply) for n, reply in enumerate(replies)]
 

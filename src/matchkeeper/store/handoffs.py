@@ -15,8 +15,10 @@ from matchkeeper.store.failures import NotDurableError
 from matchkeeper.store.scripts import Unsent, each, script
 from matchkeeper.store.stream import Entry, as_named
 from matchkeeper.wire.handed import HandoffReply
-from matchkeeper.wire.handoffs import Assigned, HandoffKind, HandoffRequest
+from matchkeeper.wire.handoffs import Assigned, HandoffRequest
 
+_UNDO = "undo"
+"""A kind that only servers know."""
 _REPLIES: Mapping[bytes, HandoffReply] = {reply.value.encode(): reply for reply in HandoffReply}
 
 
@@ -95,12 +97,14 @@ class Handoffs:
         batch: Sequence[Handed],
         *,
         durability: Durability | None = None,
+        hand: str = "",
     ) -> Came:
         """Does messages about matches of one queue, in their order. In the same step they leave
         their stream, which is the same for all. Where nothing has to be durable first, all are
         answered in that step, too; else the caller answers, and settles what is CONFIRMED.
 
-        `durability`: what to wait for in place of the own one.
+        `durability`: what to wait for in place of the own one. `hand`: made up for this batch; who
+        knows it may `undo` it.
         """
         wanted = self.durability if durability is None else durability
         call = handoff(
@@ -109,6 +113,7 @@ class Handoffs:
             packed={
                 **self._packed(queue, batch),
                 "durable": self.durability.command is not None,
+                "hand": hand,
                 "group": batch[0].entry.group if batch[0].entry else "",
                 "entries": [each.entry.entry_id for each in batch if each.entry],
             },
@@ -119,6 +124,28 @@ class Handoffs:
         except NotDurableError as error:
             return Came(_replies(error.reply), durable=False)
         return Came(replies, durable=True)
+
+    async def undo(
+        self, queue: QueueName, batch: Sequence[Handed], *, hand: str
+    ) -> list[HandoffReply]:
+        """Takes back what these messages took that is not durable in time, under the `hand` of
+        then. STARTED: somebody has started it since. CONFIRMED: somebody else has it in hand, too,
+        so that it stays.
+        """
+        call = handoff(
+            queue=queue,
+            stream=keys.requests(queue.realm),
+            packed={
+                **self._packed(queue, batch),
+                "kinds": [_UNDO] * len(batch),
+                "durable": True,
+                "hand": hand,
+                "group": "",
+                "entries": [],
+            },
+            match_ids=[each.request.match_id for each in batch],
+        )
+        return await self._connection.script(call, durable=Durability(), patient=False)
 
     async def settle(self, queue: QueueName, batch: Sequence[Handed]) -> list[HandoffReply]:
         """Confirmed starts are durable by now: they start, and all who must know are told."""
@@ -142,20 +169,3 @@ class Handoffs:
                 if (assigned := each.assigned) is not None
             },
         }
-
-
-def undoing(batch: Sequence[Handed]) -> list[Handed]:
-    """Messages that give back what these have taken."""
-    return [
-        Handed(
-            request=HandoffRequest(
-                kind=HandoffKind.DECLINE,
-                pod_id=each.request.pod_id,
-                game_mode=each.request.game_mode,
-                match_id=each.request.match_id,
-                epoch=each.request.epoch,
-                token=f"{each.request.token} not durable",
-            )
-        )
-        for each in batch
-    ]

@@ -32,9 +32,10 @@ local function match_of(i)
   local m = matches[ids[i]]
   if m then return m end
   local key = KEYS[match + i]
-  local held = redis.pcall('HMGET', key, 'state', 'epoch', 'token', 'confirm', 'claimed_by', 'declined', 'lease', 'said')
+  local held = redis.pcall('HMGET', key, 'state', 'epoch', 'token', 'confirm', 'claimed_by', 'declined', 'lease', 'said',
+    'hand')
   m = {key = key, id = ids[i], state = held[1], epoch = tonumber(held[2] or nil), token = held[3], confirm = held[4],
-    claimed_by = held[5], declined = held[6], lease = number_in(held[7], 0, HOUR) or 10, said = held[8] or '',
+    claimed_by = held[5], declined = held[6], lease = number_in(held[7], 0, HOUR) or 10, said = held[8] or '', hand = held[9],
     deadline = tonumber(deadlines[i] or nil)}
   m.taken = m.state == 'claimed' or m.state == 'confirmed' or m.state == 'started'
   matches[ids[i]] = m
@@ -109,6 +110,10 @@ local function confirm(i, m)
   if m.state ~= 'claimed' then
     if m.confirm ~= token then return 'other_token' end
     redis.call('HSET', m.key, 'confirm', token) -- a write, for WAITAOF and WAIT behind it
+    if m.state == 'confirmed' and m.hand ~= call.hand then
+      m.hand = '' -- nobody has it in hand alone any more
+      redis.call('HSET', m.key, 'hand', '')
+    end
     if m.state == 'confirmed' and m.deadline and now > m.deadline then is_due(m, now + m.lease) end
     return m.state
   end
@@ -116,14 +121,24 @@ local function confirm(i, m)
   if not m.deadline or now > m.deadline then return 'too_late' end
   assign(i, m)
   if call.durable then
-    m.state, m.confirm = 'confirmed', token
-    redis.call('HSET', m.key, 'state', 'confirmed', 'confirm', token)
+    m.state, m.confirm, m.hand = 'confirmed', token, call.hand
+    redis.call('HSET', m.key, 'state', 'confirmed', 'confirm', token, 'hand', call.hand)
     is_due(m, now + m.lease) -- another lease to be durable in, or to be declined
     happened(confirmed, m)
     return 'confirmed'
   end
   if not begin(m, token) then return 'unknown_match' end
   return 'started'
+end
+
+-- The match can be offered again.
+local function give(i, m, token)
+  happened(declined, m)
+  m.state, m.taken, m.declined, m.claimed_by, m.token, m.confirm = 'offered', false, token, false, false, false
+  redis.call('HDEL', m.key, 'token', 'claimed_by', 'confirm', 'hand', 'assignment', 'secrets')
+  redis.call('HSET', m.key, 'state', 'offered', 'declined', token, 'declined_by', pods[i])
+  is_due(m, 0)
+  return 'declined'
 end
 
 local function decline(i, m)
@@ -133,12 +148,19 @@ local function decline(i, m)
   if m.claimed_by ~= pods[i] then return 'already_claimed' end
   if m.state == 'started' then return 'started' end
   if is_refused(i, m) then return 'not_claimed' end
-  happened(declined, m)
-  m.state, m.taken, m.declined, m.claimed_by, m.token, m.confirm = 'offered', false, tokens[i], false, false, false
-  redis.call('HDEL', m.key, 'token', 'claimed_by', 'confirm', 'assignment', 'secrets')
-  redis.call('HSET', m.key, 'state', 'offered', 'declined', tokens[i], 'declined_by', pods[i])
-  is_due(m, 0)
-  return 'declined'
+  return give(i, m, tokens[i])
+end
+
+-- Gives back what a message has taken that was not durable in time. Not a start that has come again since: whoever has
+-- it in hand may have told of it, also before a failover that has forgotten so.
+local function undo(i, m)
+  local token = tokens[i]
+  local mark = token .. ' not durable'
+  if m.declined == mark then return 'declined' end
+  if not m.taken or m.claimed_by ~= pods[i] then return 'not_claimed' end
+  if m.state == 'started' then return (m.confirm == token or m.token == token) and 'started' or 'not_claimed' end
+  if m.state == 'claimed' or m.confirm == token and m.hand == call.hand then return give(i, m, mark) end
+  return 'confirmed'
 end
 
 local function answer(i)
@@ -149,6 +171,7 @@ local function answer(i)
   if kind == 'claim' then return claim(i, m) end
   if kind == 'confirm' then return confirm(i, m) end
   if kind == 'decline' then return decline(i, m) end
+  if kind == 'undo' then return undo(i, m) end
   local code = claim(i, m)
   return code == 'claimed' and confirm(i, m) or code
 end
@@ -161,7 +184,7 @@ for i = 1, #ids do
   local code, kind = answer(i), call.kinds[i]
   codes[i] = code
   local is_claim = kind == 'claim' or kind == 'start'
-  if not GOOD[code] and kind ~= 'decline' and not (is_claim and TOLD[code]) then
+  if not GOOD[code] and kind ~= 'decline' and kind ~= 'undo' and not (is_claim and TOLD[code]) then
     refused[#refused + 1] = {i, is_claim}
   end
 end
