@@ -27,6 +27,10 @@ _DURABLE = {"DURABLE": 1}
 _SMALL = {"PLAYERS": 2, "ENQUEUES": 2, "REAPERS": 1}
 _BREAKS = {"MARKS": 3, "KILLS": 0}
 _PLACES = {"PLAYERS": 2, "ENQUEUES": 2, "MATCHES": 3, "ROUNDS": 1, "REAPERS": 1}
+_PARTY = {"PARTY": 1, "ENQUEUES": 2, "ROUNDS": 1, "REAPERS": 1}
+_OF_THREE = {"PLAYERS": 3, **_PARTY}
+_ONE = {"MATCHES": 1}
+_COPIES = {"FAILOVERS": 0, "LIVES": 2, "MATCHES": 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +85,14 @@ HOLDING = (
         name="durable starts, one server, three matches",
         sizes=_PLACES | _DURABLE,
     ),
-    Case(name="durable starts, two failovers", model=FAILOVER),
+    Case(name="a party of two and one alone, who come again", sizes=_PARTY),
+    Case(name="two servers, a party of two and one alone", sizes={"PARTY": 1, "REAPERS": 1}),
+    Case(
+        name="durable starts, a party of two and one alone",
+        sizes={"PARTY": 1, "ROUNDS": 1, "REAPERS": 1} | _DURABLE,
+    ),
+    Case(name="messages, two failovers", model=FAILOVER),
+    Case(name="messages, late and twice, pods that start again", model=FAILOVER, sizes=_COPIES),
     Case(name="hearing, a subscription breaks", model=HEARING, sizes=_BREAKS),
     Case(name="hearing, a server is killed", model=HEARING, sizes={"MARKS": 3, "BREAKS": 0}),
     Case(
@@ -101,7 +112,10 @@ REACHED = tuple(
         ("a player comes again and plays again", HANDOFF, _PLACES, "REACH_SECOND_START"),
         ("a confirmed match is settled by a server", HANDOFF, _SMALL | _DURABLE, "REACH_SETTLED"),
         ("one that was confirmed is declined", HANDOFF, _SMALL | _DURABLE, "REACH_DECLINED"),
-        ("a match starts after two failovers", FAILOVER, {}, "REACH_AFTER_FAILOVER"),
+        ("a match with a party starts", HANDOFF, _PARTY, "REACH_PARTY_START"),
+        ("one of a party leaves, both have left", HANDOFF, _PARTY, "REACH_PARTY_LEFT"),
+        ("a match starts after two failovers", FAILOVER, _ONE, "REACH_AFTER_FAILOVER"),
+        ("a refused confirm may come again", FAILOVER, _COPIES, "REACH_REFUSED_COPY"),
         ("another hears, all is moved", HEARING, {"KILLS": 0, "BREAKS": 0}, "REACH_TAKEN_OVER"),
         ("the server that heard was killed", HEARING, {"BREAKS": 0}, "REACH_AFTER_KILL"),
     )
@@ -124,9 +138,14 @@ def _bugs(model: Path, sizes: Mapping[str, int]) -> list[Case]:
 
 _NEED = {
     **dict.fromkeys(("BUG_SETTLE_ANY", "BUG_DECLINE_STARTED", "BUG_START_UNSETTLED"), _DURABLE),
+    **dict.fromkeys(
+        ("BUG_LEFT_IN_INDEX", "BUG_PARTY_SPLIT", "BUG_HALF_PUT_BACK", "BUG_LEAVES_ALONE"),
+        _OF_THREE,
+    ),
+    "BUG_REFUSAL_FORGOTTEN": _COPIES,
     "BUG_PLACE_IGNORED": {"BREAKS": 0, "LATES": 1},
 }
-BUGS = (*_bugs(HANDOFF, _SMALL), *_bugs(FAILOVER, {}), *_bugs(HEARING, _BREAKS))
+BUGS = (*_bugs(HANDOFF, _SMALL), *_bugs(FAILOVER, _ONE), *_bugs(HEARING, _BREAKS))
 
 
 class CannotRunError(Exception):

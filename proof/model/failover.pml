@@ -1,22 +1,33 @@
 /*
- * A start that a failover cannot undo, for Spin: claim, confirm, be durable, settle.
+ * Handoff by message, and a start that a failover cannot undo, for Spin: a pod's confirm is done by
+ * any server, which waits until it is durable, settles it, and answers.
  *
- * A few players who have asked once, and one match after the other of them. Redis is a primary and a
- * replica that is behind: it has what the primary had at some moment. A failover makes it the
- * primary. Each script is one `atomic` step on the primary. WAIT is answered once the replica has
- * what was written before on that connection, and no connection outlives a failover. Deadlines pass
- * whenever they like.
+ * A few players who have asked once, and one match after the other of them. A message that was sent
+ * may be done at any time, any number of times, by any server, until its pod has sent two others.
+ * Each answer may be lost. A claim is the pod's; a confirm has the token of its message, which one
+ * process of the pod sends once for each offer.
+ *
+ * Redis is a primary and a replica that is behind: it has what the primary had at some moment. A
+ * failover makes it the primary. Each script is one `atomic` step on the primary. WAIT is answered
+ * once the replica has what was written before on that connection, and no connection outlives a
+ * failover. Deadlines pass whenever they like, on both: what is overdue here is so there.
  *
  * A BUG_ switch breaks one rule: the verifier must find it.
  */
 #ifndef MATCHES
-#define MATCHES 3    /* of these players, one after the other */
+#define MATCHES 2    /* of these players, one after the other */
 #endif
 #ifndef OFFERS
 #define OFFERS 2
 #endif
 #ifndef FAILOVERS
 #define FAILOVERS 2
+#endif
+#ifndef SERVERS
+#define SERVERS 2
+#endif
+#ifndef LIVES
+#define LIVES 1      /* processes of each pod, one after the other */
 #endif
 #define PODS 2
 
@@ -27,127 +38,260 @@
 #define STARTED   4
 
 typedef Redis {
-  byte state, id, epoch, token;
+  byte state, id, epoch;
+  byte claimer;  /* pod + 1 */
+  byte confirm;  /* the token of the confirm that was granted */
+  byte said;     /* the confirms of this offer that were refused and could come true, as bits */
+  byte hand;     /* who has it in hand alone: the server that did it first; 0: it has come again */
   bit due
 }
+typedef Message {
+  byte id, epoch;
+  byte token     /* 0: there is none */
+}
 Redis primary, replica;
-byte era;            /* failovers so far */
-bit behind[PODS + 1];  /* the replica lacks what a pod, or a server, has written last */
+byte era;              /* failovers so far */
+bit behind[SERVERS];   /* the replica lacks what a server has written last */
+Message latest[PODS], before[PODS];  /* the confirms of each pod that may come */
+
+/* ---- The pods ---- */
+#define SILENT  0
+#define WAITS   1      /* for what comes of the latest message */
+/* Was told that it must not start. A replica may have the confirm and not what undid it; then a
+ * match starts for nobody, and what was refused is granted later. */
+#if FAILOVERS > 0
+#define REFUSED SILENT
+#else
+#define REFUSED 2
+#endif
+byte mind[PODS];
+byte lives[PODS];
 
 /* ---- What is promised, read by no process ---- */
-bit plays;           /* somebody has started a match of these players */
-hidden byte g2_started_once, g2_who_plays_waits_not;
+byte plays;            /* pod + 1 that has started a match of these players */
+hidden byte g1_told_truly, g2_refused_for_good, g2_started_once, g2_who_plays_waits_not;
 
 inline promised(promise, so) {
   promise = so; assert(promise); promise = 0
 }
 
 inline copied(to, source) {
-  to.state = source.state; to.id = source.id; to.epoch = source.epoch;
-  to.token = source.token; to.due = source.due
+  to.state = source.state; to.id = source.id; to.epoch = source.epoch; to.claimer = source.claimer;
+  to.confirm = source.confirm; to.said = source.said; to.hand = source.hand;
+  to.due = source.due
 }
 
-#define HIS(i) (primary.token == i + 1)
+#define TOKEN(pod) (lives[pod] + 1)
+#define BIT(pod, t) (1 << (2 * (pod) + (t) - 1))
+#define IS(m, i, e, t) (m.token == t && m.id == i && m.epoch == e)
+#define OFFER(i, e) (primary.id == i && primary.epoch == e)
+#define GRANTED(pod, t) (primary.claimer == pod + 1 && primary.confirm == t)
+
+/* What comes of a message is told to its pod, or the answer is lost. Only who waits for it hears. */
+inline tells_start(who, its_id, its_epoch, its_token) {
+  if
+  :: mind[who] == WAITS && IS(latest[who], its_id, its_epoch, its_token) ->
+       promised(g2_started_once, (plays == 0));
+       plays = who + 1; mind[who] = SILENT
+  :: true
+  fi
+}
+
+inline refuses(who, its_id, its_epoch, its_token) {
+  if
+  :: mind[who] == WAITS && IS(latest[who], its_id, its_epoch, its_token) ->
+       promised(g1_told_truly,
+         !(primary.state == STARTED && OFFER(its_id, its_epoch) && GRANTED(who, its_token)));
+       mind[who] = REFUSED
+  :: true
+  fi
+}
+
+inline starts() {
+#if FAILOVERS == 0
+  promised(g2_refused_for_good,
+    !(mind[primary.claimer - 1] == REFUSED
+      && IS(latest[primary.claimer - 1], primary.id, primary.epoch, primary.confirm)));
+#endif
+  primary.state = STARTED; primary.due = 0; primary.said = 0; primary.hand = 0
+}
+
+#ifdef BUG_REFUSAL_FORGOTTEN
+#define WAS_REFUSED(pod, t) false
+#else
+#define WAS_REFUSED(pod, t) ((primary.said & BIT(pod, t)) != 0)
+#endif
+#ifdef BUG_OTHER_TOKEN
+#define SAME_MESSAGE(t) true
+#else
+#define SAME_MESSAGE(t) (primary.confirm == t)
+#endif
 #ifdef BUG_GIVE_BACK_CONFIRMED
 #define GIVES_BACK (primary.state != QUEUED && primary.state != STARTED)
 #else
 #define GIVES_BACK (primary.state == OFFERED || primary.state == CLAIMED)
 #endif
-#ifdef BUG_SERVER_SETTLES_AT_ONCE
-#define SURE true
-#else
-#define SURE \
-  (!behind[PODS] && asked == primary.id && epoch == primary.epoch && at == era)
-#endif
 #ifdef BUG_SETTLES_AT_ONCE
 #define DURABLE true
 #else
-#define DURABLE (!behind[i])
+#define DURABLE (!behind[s] && at == era)
+#endif
+#ifdef BUG_REAPER_SETTLES_AT_ONCE
+#define SURE (DURABLE || !undoes)
+#else
+#define SURE DURABLE
 #endif
 
-inline gone() {
-  claimed = 0; confirmed = 0; id = 0; epoch = 0; at = 0; behind[i] = 0
+#define HAND (1 + s + SERVERS * era)  /* each time that a server takes one in hand */
+
+/* A confirm: handoff.lua. The server is to wait, and to settle it. */
+inline confirms(m, p) {
+  if
+  :: !OFFER(m.id, m.epoch) || primary.state == QUEUED || primary.claimer != p + 1 ->
+       if
+       :: OFFER(m.id, m.epoch) && primary.state == OFFERED ->
+            primary.said = primary.said | BIT(p, m.token)
+       :: else
+       fi;
+       refuses(p, m.id, m.epoch, m.token)
+  :: else ->
+       if
+       :: primary.state == CLAIMED && !primary.due && !WAS_REFUSED(p, m.token) ->
+            primary.state = CONFIRMED; primary.confirm = m.token; primary.due = 0;
+            primary.hand = HAND;
+            takes(m, p)
+       :: primary.state == CONFIRMED && SAME_MESSAGE(m.token) ->
+            primary.hand = 0; primary.due = 0;
+            takes(m, p)
+       :: primary.state == STARTED && SAME_MESSAGE(m.token) ->
+            tells_start(p, m.id, m.epoch, m.token)
+       :: else -> refuses(p, m.id, m.epoch, m.token)
+       fi
+  fi
 }
 
-inline gives_up() {
-  asked = 0; epoch = 0; at = 0; behind[PODS] = 0
+inline takes(m, p) {
+  pod = p; id = m.id; epoch = m.epoch; token = m.token; at = era; behind[s] = 1; undoes = 1
 }
 
-inline begins() {
-  promised(g2_started_once, !plays);
-  plays = 1;
-  gone()
+inline lets_go() {
+  pod = 0; id = 0; epoch = 0; token = 0; at = 0; behind[s] = 0; undoes = 0
 }
 
-/* Match servers: all that they do about a match. */
-proctype Servers() {
-  byte asked, epoch;  /* a confirm that is to be durable: of which match and epoch, ... */
-  byte at;            /* ... and before which failover it was asked for */
+inline declined() {
+  primary.state = OFFERED; primary.claimer = 0; primary.confirm = 0; primary.hand = 0;
+  primary.due = 1
+}
+
+#define HELD (OFFER(id, epoch) && GRANTED(pod, token))
+#if defined(BUG_UNDOES_WHAT_CAME_AGAIN)
+#define MINE_ALONE (HELD && primary.state == CONFIRMED)
+#elif defined(BUG_HAND_NOT_KEPT)
+#define MINE_ALONE (HELD && primary.state == CONFIRMED && primary.hand != 0)
+#else
+#define MINE_ALONE (HELD && primary.state == CONFIRMED && primary.hand == 1 + s + SERVERS * at)
+#endif
+
+/* A server, with the confirm that it has in hand. Where it is not durable in time,
+ * it takes it back: only who has it in hand alone, since another one may have started it, also
+ * before a failover. The reaper takes nothing back. */
+proctype Server(byte s) {
+  byte pod, id, epoch, token, at;
+  bit undoes;
+end:
+  do
+  :: atomic { token == 0 && latest[0].token != 0 -> confirms(latest[0], 0) }
+  :: atomic { token == 0 && latest[1].token != 0 -> confirms(latest[1], 1) }
+  :: atomic { token == 0 && before[0].token != 0 -> confirms(before[0], 0) }
+  :: atomic { token == 0 && before[1].token != 0 -> confirms(before[1], 1) }
+  :: atomic {  /* the reaper: the same confirm once more */
+       token == 0 && primary.state == CONFIRMED && primary.due ->
+       primary.due = 0; primary.hand = 0;
+       pod = primary.claimer - 1; id = primary.id; epoch = primary.epoch;
+       token = primary.confirm; at = era; behind[s] = 1
+     }
+  :: atomic {  /* settle.lua, by a connection that may be another one by now */
+       token != 0 && SURE ->
+       if
+       :: HELD && primary.state == CONFIRMED -> starts(); tells_start(pod, id, epoch, token)
+       :: HELD && primary.state == STARTED -> tells_start(pod, id, epoch, token)
+       :: !HELD || (primary.state != CONFIRMED && primary.state != STARTED) ->
+            refuses(pod, id, epoch, token)
+       fi;
+       lets_go()
+     }
+  :: atomic {  /* not durable in time: taken back, where it has not come again */
+       token != 0 && undoes ->
+       if
+       :: MINE_ALONE -> declined(); refuses(pod, id, epoch, token)
+       :: HELD && primary.state == STARTED -> tells_start(pod, id, epoch, token)
+#ifdef BUG_NOT_DURABLE_ANYHOW
+       :: !MINE_ALONE -> refuses(pod, id, epoch, token)
+#else
+       :: else  /* another server has it in hand, and answers */
+#endif
+       fi;
+       lets_go()
+     }
+  :: atomic { token != 0 -> lets_go() }  /* a crash, or the reaper in vain */
+  od
+}
+
+/* All else that servers do about a match. */
+proctype Queue() {
 end:
   do
   :: atomic {
        primary.state == QUEUED && primary.id < MATCHES ->
-       primary.state = OFFERED; primary.id++; primary.epoch = 1; primary.token = 0; primary.due = 0
+       primary.state = OFFERED; primary.id++; primary.epoch = 1; primary.due = 0
      }
   :: atomic {  /* redeliver.lua */
        primary.state == OFFERED && primary.due && primary.epoch < OFFERS ->
-       primary.epoch++; primary.due = 0
+       primary.epoch++; primary.due = 0; primary.said = 0
      }
   :: atomic {  /* give_back.lua */
        GIVES_BACK && primary.due ->
-       promised(g2_who_plays_waits_not, !plays);
-       primary.state = QUEUED; primary.epoch = 0; primary.token = 0; primary.due = 0
+       promised(g2_who_plays_waits_not, (plays == 0));
+       primary.state = QUEUED; primary.epoch = 0; primary.claimer = 0; primary.confirm = 0;
+       primary.said = 0; primary.hand = 0; primary.due = 0
      }
-  :: atomic {  /* confirm.lua for a pod that has not settled in time */
-       primary.state == CONFIRMED && primary.due && asked == 0 ->
-       primary.due = 0;
-       asked = primary.id; epoch = primary.epoch; at = era; behind[PODS] = 1
-     }
-  :: atomic {  /* settle.lua */
-       primary.state == CONFIRMED && SURE ->
-       primary.state = STARTED; primary.due = 0; gives_up()
-     }
-  :: atomic { asked != 0 -> gives_up() }  /* or a crash */
   od
 }
 
-/* A game server, with the offer that it has heard last. */
+/* With failovers a pod confirms what it was told to have claimed, which is so once it is durable.
+ * Without, it may confirm whatever was offered, with a claim or without. */
+#if FAILOVERS > 0
+#define MAY_CONFIRM (primary.claimer == i + 1 && replica.claimer == i + 1 \
+  && replica.id == primary.id && replica.epoch == primary.epoch)
+#else
+#define MAY_CONFIRM (primary.state != QUEUED)
+#endif
+#define SAID (IS(latest[i], primary.id, primary.epoch, TOKEN(i)))
+
+#define GIVEN_UP (plays != i + 1 && !(mind[i] == WAITS && SAID))
+
 proctype Pod(byte i) {
-  byte id, epoch;
-  bit claimed, confirmed;  /* as it was told */
-  byte at;                 /* its connection: before which failover it was made */
-#define SAME (primary.id == id && primary.epoch == epoch)
 end:
   do
-  :: atomic {  /* claim.lua */
-       !claimed && primary.state == OFFERED && !primary.due ->
-       id = primary.id; epoch = primary.epoch; claimed = 1;
-       primary.state = CLAIMED; primary.token = i + 1; primary.due = 0
+  :: atomic {  /* its claim is done, whoever has sent it and when */
+       primary.state == OFFERED && !primary.due ->
+       primary.state = CLAIMED; primary.claimer = i + 1; primary.due = 0
      }
-  :: atomic {  /* confirm.lua, also once more */
-       claimed && SAME && HIS(i) ->
-       if
-       :: (primary.state == CLAIMED && !primary.due) || primary.state == CONFIRMED ->
-            primary.state = CONFIRMED; primary.due = 0;
-            confirmed = 1; at = era; behind[i] = 1
-       :: primary.state == STARTED -> begins()
-       :: else -> gone()
-       fi
+  :: atomic {
+       MAY_CONFIRM && !SAID ->
+       before[i].id = latest[i].id; before[i].epoch = latest[i].epoch;
+       before[i].token = latest[i].token;
+       latest[i].id = primary.id; latest[i].epoch = primary.epoch; latest[i].token = TOKEN(i);
+       mind[i] = WAITS
      }
-  :: atomic { claimed && !(SAME && HIS(i)) -> gone() }  /* any call is refused */
-  :: atomic {  /* settle.lua, once it is durable */
-       confirmed && DURABLE && at == era && SAME && HIS(i) ->
-       if
-       :: primary.state == CONFIRMED -> primary.state = STARTED; primary.due = 0; begins()
-       :: primary.state == STARTED -> begins()
-       :: else -> gone()
-       fi
+  :: atomic {  /* a decline is done; or a server takes back a claim that was not durable in time */
+       primary.state == CLAIMED && primary.claimer == i + 1 -> declined()
      }
-  :: atomic {  /* decline.lua: it takes too long */
-       claimed && SAME && HIS(i) && (primary.state == CLAIMED || primary.state == CONFIRMED) ->
-       primary.state = OFFERED; primary.token = 0; primary.due = 1; gone()
+  :: atomic {  /* a decline is done: the pod has given it up */
+       primary.state == CONFIRMED && primary.claimer == i + 1 && GIVEN_UP -> declined()
      }
-  :: atomic { claimed -> gone() }  /* a crash */
+  :: atomic { mind[i] == WAITS -> mind[i] = SILENT }
+  :: atomic { lives[i] < LIVES - 1 -> lives[i]++; mind[i] = SILENT }  /* a crash */
   od
 }
 
@@ -155,29 +299,46 @@ proctype World() {
 end:
   do
   :: atomic {
-       primary.state != QUEUED && primary.state != STARTED && !primary.due -> primary.due = 1
+       primary.state != QUEUED && primary.state != STARTED && !primary.due ->
+       primary.due = 1; replica.due = 1
      }
+#if FAILOVERS > 0
   :: atomic {
        copied(replica, primary);
-       behind[0] = 0; behind[1] = 0; behind[2] = 0
+       behind[0] = 0; behind[SERVERS - 1] = 0
      }
   :: atomic {
        era < FAILOVERS ->
        era++;
        copied(primary, replica);
-       behind[0] = 0; behind[1] = 0; behind[2] = 0
+       behind[0] = 0; behind[SERVERS - 1] = 0
      }
+#else
+  :: atomic { behind[0] || behind[SERVERS - 1] -> behind[0] = 0; behind[SERVERS - 1] = 0 }
+#endif
   od
 }
 
 /* What must be reachable, so that the promises are not kept by doing nothing. */
-#ifdef REACH_AFTER_FAILOVER
+#if defined(REACH_AFTER_FAILOVER)
+#define GOAL (era == FAILOVERS && plays && primary.state == STARTED)
+#elif defined(REACH_REFUSED_COPY)
+#define GOAL (primary.said != 0 && primary.state == CLAIMED && mind[0] == REFUSED \
+  && primary.claimer == 1)
+#endif
+#ifdef GOAL
 active proctype Goal() {
 end:
-  atomic { era == FAILOVERS && plays && primary.state == STARTED -> assert(false) }
+  atomic { GOAL -> assert(false) }
 }
 #endif
 
 init {
-  atomic { run Servers(); run Pod(0); run Pod(1); run World() }
+  byte n;
+  atomic {
+    run Queue(); run World();
+    for (n : 0 .. SERVERS - 1) { run Server(n) }
+    for (n : 0 .. PODS - 1) { run Pod(n) }
+    n = 0
+  }
 }

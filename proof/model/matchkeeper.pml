@@ -6,8 +6,12 @@
  * every state. Servers and pods keep local variables only, and lose them in a crash. A lost reply
  * is a call that was applied and is made again. Time is a flag: the deadline of a match has passed.
  *
- * With DURABLE a confirmed start is settled only once it is durable: by its pod or, when its lease
- * has ended, by a server; or it is declined.
+ * Pods send messages, and handoff.lua does them: a claim is the pod's, also of the process that comes
+ * after a crash; a confirm is the message's, by its token. Copies of messages are in failover.pml.
+ * With DURABLE the server that has done a confirm settles it once it is durable, or takes it back, or
+ * dies; then, when the lease has ended, another one settles it.
+ *
+ * With PARTY players 0 and 1 may come together, as one ticket; player 1 may come alone, too.
  *
  * Sizes and switches are set with -D. A BUG_ switch breaks one rule: the verifier must find it.
  */
@@ -45,13 +49,14 @@
 #define GIVEN_BACK 4
 #define CONFIRMED  5
 
-#define STRANGER   9  /* the token of a pod that has crashed: nobody knows it any more */
+#define STRANGER   9  /* the claimer of a match that is over */
 #define WRONG_PLACE 15
 
 typedef Match {
   byte state;
   byte epoch;           /* `offers` always equals it: both grow in redeliver only */
-  byte token;           /* of the pod that claimed it: pod + 1 */
+  byte claimer;         /* claimed_by: pod + 1 */
+  bit known;            /* the process that has sent the confirm is there: it knows its token */
   bit due;              /* its score in pending:{tag} has passed */
   byte place[PLAYERS]   /* tickets: 0 = not in this match */
 }
@@ -61,6 +66,10 @@ byte queue[PLAYERS];    /* queue:{tag}: the place of a waiting player, 0 = not t
 byte matched[PLAYERS];  /* matched:{tag}: the pending match of a player */
 byte leaving[PLAYERS];  /* leaving:{tag}: the pending match a player asked to leave */
 Match match[MATCHES + 1];
+#ifdef PARTY
+bit joined;             /* the ticket of the party waits or is in a pending match */
+bit index[2];           /* parties: whether the player is said to be in it */
+#endif
 
 /* ---- What is promised, followed beside Redis and read by no process ---- */
 #define NEVER 0
@@ -71,6 +80,7 @@ byte fate[PLAYERS];
 byte enqueued[PLAYERS];     /* accepted enqueues; the last one's number is also the place it gave */
 bit asked_to_leave[PLAYERS];  /* since the last enqueue, and was heard */
 byte battle[MATCHES + 1];   /* pod + 1 that really started the match */
+byte told[PODS];            /* the match that a pod was told it may start, and has not yet started */
 
 byte held[ROUNDS];         /* the match id a server has made up and not yet committed */
 
@@ -92,6 +102,7 @@ byte x;  /* counts within one step */
 hidden byte g1_never_lost, g2_never_doubled, g3_place_kept, g3_leaving_counts;
 hidden byte g2_starts_once, g2_claimer_starts, g2_one_start_an_enqueue;
 hidden byte one_proposal_one_match, old_epoch_refused, lease_holds;
+hidden byte g2_party_is_whole, g2_index_is_right;
 
 inline promised(promise, so) {
   promise = so; assert(promise); promise = 0
@@ -104,13 +115,27 @@ inline promises_to(p) {
   promised(g3_leaving_counts, (!(fate[p] == OUT && COPIES(p)) && !(asked_to_leave[p] && queue[p])))
 }
 
+#ifdef PARTY
+#define TOGETHER(m) (IN(m, 0) == IN(m, 1))
+inline promises_to_party() {
+  promised(g2_party_is_whole, (!joined || (queue[0] != 0) == (queue[1] != 0) && TOGETHER(1)));
+#if MATCHES > 1
+  promised(g2_party_is_whole, (!joined || TOGETHER(2)));
+#endif
+  promised(g2_index_is_right, (index[0] == joined && index[1] == joined))
+}
+#else
+#define promises_to_party() skip
+#endif
+
 inline promises() {
   d_step {
     promises_to(0);
     promises_to(1);
 #if PLAYERS > 2
-    promises_to(2)
+    promises_to(2);
 #endif
+    promises_to_party()
   }
 }
 
@@ -139,24 +164,71 @@ inline promises() {
 #define IN_PENDING(p) (matched[p] != 0)
 #endif
 
+#define SOMEWHERE(p) (queue[p] != 0 || IN_PENDING(p))
+
+inline is_queued(p) {
+  enqueued[p]++;
+  queue[p] = enqueued[p];
+  fate[p] = WAITS;
+  asked_to_leave[p] = 0
+}
+
 /* enqueue.lua, for a request that is new. */
 inline enqueue(p) {
   if
-  :: queue[p] == 0 && !IN_PENDING(p) ->
-       enqueued[p]++;
-       queue[p] = enqueued[p];
-       fate[p] = WAITS;
-       asked_to_leave[p] = 0
-  :: else  /* already_in_queue, match_pending */
+  :: !SOMEWHERE(p) -> is_queued(p)
+  :: else  /* already_in_queue, match_pending, in_party */
   fi
 }
 
-/* dequeue.lua */
+#ifdef PARTY
+#define IN_PARTY(p) (joined && p < 2)
+#define IN_PLACE_OF(p) (1 - p)  /* the other one of the party */
+inline parts() {
+  joined = 0; index[0] = 0;
+#ifndef BUG_LEFT_IN_INDEX
+  index[1] = 0
+#endif
+}
+/* enqueue.lua, for both at once: none is queued where one cannot be. */
+inline enqueue_party() {
+  if
+  :: !SOMEWHERE(0) && !SOMEWHERE(1) && !index[0] && !index[1] ->
+       is_queued(0); is_queued(1);
+       joined = 1; index[0] = 1; index[1] = 1
+  :: else
+  fi
+}
+#define PARTY_MAY_COME (enqueued[0] < ENQUEUES && enqueued[1] < ENQUEUES)
+#define COMES_ALONE(p) (p != 0)
+#else
+#define IN_PARTY(p) false
+#define IN_PLACE_OF(p) p
+#define parts() skip
+#define COMES_ALONE(p) true
+#endif
+
+inline is_out(p) {
+  queue[p] = 0; fate[p] = OUT
+}
+
+/* dequeue.lua: who leaves takes the ticket out. */
 inline dequeue(p) {
   if
-  :: queue[p] != 0 -> queue[p] = 0; fate[p] = OUT
-  :: queue[p] == 0 && matched[p] != 0 -> leaving[p] = matched[p]; asked_to_leave[p] = 1
+  :: queue[p] != 0 && !IN_PARTY(p) -> is_out(p)
+  :: queue[p] != 0 && IN_PARTY(p) -> is_out(p); is_out(IN_PLACE_OF(p)); parts()
+  :: queue[p] == 0 && matched[p] != 0 ->
+       leaving[p] = matched[p]; asked_to_leave[p] = 1;
+       if :: IN_PARTY(p) -> asked_to_leave[IN_PLACE_OF(p)] = 1 :: else fi
   :: else  /* not_in_queue */
+  fi
+}
+
+/* expire.lua: takes out who still has the place that was read; else it changes nothing. */
+inline expire(p) {
+  if
+  :: IN_PARTY(p) -> is_out(p); is_out(IN_PLACE_OF(p)); parts()
+  :: else -> is_out(p)
   fi
 }
 
@@ -172,6 +244,17 @@ inline dequeue(p) {
   (queue[a] == pa && queue[b] == pb && !matched[a] && !matched[b])
 #endif
 
+#if defined(PARTY) && !defined(BUG_PARTY_SPLIT)
+inline with_the_other(id, a) {  /* of a party, which is the first of a pair */
+  if
+  :: a == 0 -> match[id].place[1] = queue[1]; queue[1] = 0; matched[1] = id
+  :: else
+  fi
+}
+#else
+#define with_the_other(id, a) skip
+#endif
+
 /* commit.lua, for the pair a, b whose places were read as pa, pb. */
 inline commit(id, a, pa, b, pb, made) {
   if
@@ -185,7 +268,8 @@ inline commit(id, a, pa, b, pb, made) {
        match[id].place[a] = pa;
        match[id].place[b] = pb;
        queue[a] = 0; queue[b] = 0;
-       matched[a] = id; matched[b] = id
+       matched[a] = id; matched[b] = id;
+       with_the_other(id, a)
   :: !KNOWN_ID(id)  /* no_server: nothing is changed */
   fi
 }
@@ -204,9 +288,15 @@ inline forget(m) {
   skip
 #else
   match[m].epoch = 1;
-  match[m].token = STRANGER
+  match[m].claimer = STRANGER; match[m].known = 0
 #endif
 }
+
+#ifdef BUG_OTHER_TOKEN
+#define after_start(m) skip
+#else
+#define after_start(m) forget(m)
+#endif
 
 #ifdef BUG_OLD_EPOCH
 #define EPOCH_HOLDS(m, e) true
@@ -220,28 +310,35 @@ inline forget(m) {
 #define CLAIMABLE(m, e) (match[m].state == OFFERED && EPOCH_HOLDS(m, e) && !match[m].due)
 #endif
 
-/* claim.lua; a repeated call of the token that claimed changes nothing. */
+/* A claim; the same message again changes nothing. */
 inline claim(m, e, pod) {
   match[m].state = CLAIMED;
-  match[m].token = pod + 1;
+  match[m].claimer = pod + 1;
   match[m].due = 0
 }
 
-/* confirm.lua, the first time */
+/* A confirm, the first time */
 #ifdef BUG_LATE_CONFIRM
 #define CONFIRMABLE(m, e, pod) \
   ((match[m].state == CLAIMED || match[m].state == GIVEN_BACK) && EPOCH_HOLDS(m, e) \
-   && match[m].token == pod + 1)
-#elif defined(BUG_CONFIRM_NO_TOKEN)
+   && match[m].claimer == pod + 1)
+#elif defined(BUG_CONFIRM_NOT_CLAIMED)
 #define CONFIRMABLE(m, e, pod) \
   (match[m].state == CLAIMED && EPOCH_HOLDS(m, e) && !match[m].due)
 #else
 #define CONFIRMABLE(m, e, pod) \
-  (match[m].state == CLAIMED && EPOCH_HOLDS(m, e) && match[m].token == pod + 1 && !match[m].due)
+  (match[m].state == CLAIMED && EPOCH_HOLDS(m, e) && match[m].claimer == pod + 1 && !match[m].due)
 #endif
 
-#define TO_START(m, e, pod) \
-  (match[m].state == STARTED && EPOCH_HOLDS(m, e) && match[m].token == pod + 1)
+/* The same message gets the same reply; another one of the same pod gets `other_token`. */
+#ifdef BUG_OTHER_TOKEN
+#define SAME_TOKEN(m, pod) true
+#else
+#define SAME_TOKEN(m, pod) (match[m].known && battle[m] != pod + 1)
+#endif
+#define AGAIN(m, e, pod) \
+  (EPOCH_HOLDS(m, e) && match[m].claimer == pod + 1 && SAME_TOKEN(m, pod))
+#define TO_START(m, e, pod) (match[m].state == STARTED && AGAIN(m, e, pod))
 
 inline start(m) {
   match[m].state = STARTED;
@@ -256,32 +353,42 @@ inline start(m) {
     fi
   }
   x = 0;
+  if :: IN_PARTY(0) && match[m].place[0] != 0 -> parts() :: else fi;
   ended(m)
 }
 
 #ifdef DURABLE
 inline confirm(m) {
   match[m].state = CONFIRMED;
+  match[m].known = 1;
   match[m].due = 0
 }
 #else
-#define confirm(m) start(m)
+inline confirm(m) {
+  match[m].known = 1;
+  start(m)
+}
 #endif
 
-/* settle.lua, by the pod that waited until the confirm was durable */
+/* settle.lua, by the server that waited until the confirm was durable. Under one epoch there is one
+ * confirm: after a decline nobody can claim until the match is offered again. */
 #ifdef BUG_SETTLE_ANY
-#define SETTLEABLE(m, e, pod) \
-  ((match[m].state == CONFIRMED || match[m].state == OFFERED) && EPOCH_HOLDS(m, e))
+#define SETTLEABLE(m, e) ((match[m].state == CONFIRMED || match[m].state == OFFERED))
 #else
-#define SETTLEABLE(m, e, pod) \
-  (match[m].state == CONFIRMED && EPOCH_HOLDS(m, e) && match[m].token == pod + 1)
+#define SETTLEABLE(m, e) (match[m].state == CONFIRMED && match[m].epoch == e)
 #endif
 
-/* decline.lua; the answer it remembers changes nothing, and is left out. */
+#ifdef BUG_DECLINE_STARTED
+#define MAY_DECLINE(m) (match[m].state == CLAIMED || match[m].state == CONFIRMED \
+  || match[m].state == STARTED)
+#else
+#define MAY_DECLINE(m) (match[m].state == CLAIMED || match[m].state == CONFIRMED)
+#endif
+/* A decline, by a pod, or by a server for a confirm that is not durable in time. */
 inline decline(m) {
   reached_declined(m);
   match[m].state = OFFERED;
-  match[m].token = 0;
+  match[m].claimer = 0; match[m].known = 0;
   match[m].due = 1
 }
 
@@ -309,8 +416,17 @@ inline redeliver(m, e, answer) {
 #endif
 #ifdef BUG_NEW_PLACE
 #define PLACE(m, p) WRONG_PLACE
+#elif defined(BUG_HALF_PUT_BACK)
+#define PLACE(m, p) (IN_PARTY(p) && p == 1 -> 0 : match[m].place[p])
 #else
 #define PLACE(m, p) match[m].place[p]
+#endif
+
+/* Of a party all leave where one does. */
+#ifdef BUG_LEAVES_ALONE
+#define LEAVES(m, p) (leaving[p] == m)
+#else
+#define LEAVES(m, p) (leaving[p] == m || (IN_PARTY(p) && leaving[IN_PLACE_OF(p)] == m))
 #endif
 
 /* give_back.lua */
@@ -322,14 +438,20 @@ inline give_back(m, e, force, answer) {
          if
          :: match[m].place[x] == 0
 #ifndef BUG_DEQUEUE_IGNORED
-         :: match[m].place[x] != 0 && leaving[x] == m ->
-              fate[x] = OUT; matched[x] = 0; leaving[x] = 0
-         :: match[m].place[x] != 0 && leaving[x] != m ->
+         :: match[m].place[x] != 0 && LEAVES(m, x) -> fate[x] = OUT
+         :: match[m].place[x] != 0 && !LEAVES(m, x) ->
 #else
          :: match[m].place[x] != 0 ->
 #endif
-              queue[x] = PLACE(m, x); matched[x] = 0; leaving[x] = 0
+              queue[x] = PLACE(m, x)
          fi
+       }
+       if
+       :: IN_PARTY(0) && match[m].place[0] != 0 && LEAVES(m, 0) -> parts()
+       :: else
+       fi;
+       for (x : 0 .. PLAYERS - 1) {
+         if :: match[m].place[x] != 0 -> matched[x] = 0; leaving[x] = 0 :: else fi
        }
        x = 0;
        match[m].state = GIVEN_BACK;
@@ -341,6 +463,14 @@ inline give_back(m, e, force, answer) {
 }
 
 /* ---- The processes ---- */
+
+/* A pod hears that it may start, or the answer is lost. */
+inline hears_start(m, pod) {
+  if
+  :: told[pod] == 0 && battle[m] != pod + 1 -> told[pod] = m
+  :: true
+  fi
+}
 
 #define FREE(m) (match[m].state == NONE && held[0] != m && held[ROUNDS - 1] != m)
 /* Whether a match is such; and any match that is, into a variable. */
@@ -356,7 +486,10 @@ inline give_back(m, e, force, answer) {
 #endif
 #define KNOWN(m)   (match[m].state != NONE)
 
-#if PLAYERS == 2
+#ifdef PARTY
+#define HEADS(p) (queue[p] && !(joined && p == 1))  /* has a ticket of its own, or that of the party */
+#define ANY_PAIR (HEADS(2) && (HEADS(0) || HEADS(1)))
+#elif PLAYERS == 2
 #define ANY_PAIR (queue[0] && queue[1])
 #else
 #define ANY_PAIR ((queue[0] && queue[1]) || (queue[2] && (queue[0] || queue[1])))
@@ -387,8 +520,13 @@ end:
   :: atomic {
        held[i] == 0 && ANY_PAIR && ANY(FREE) ->
        if
+#ifdef PARTY
+       :: HEADS(0) && HEADS(2) -> a = 0; b = 2
+       :: HEADS(1) && HEADS(2) -> a = 1; b = 2
+#else
        :: queue[0] && queue[1] -> a = 0; b = 1
-#if PLAYERS > 2
+#endif
+#if PLAYERS > 2 && !defined(PARTY)
        :: queue[0] && queue[2] -> a = 0; b = 2
        :: queue[1] && queue[2] -> a = 1; b = 2
 #endif
@@ -469,12 +607,13 @@ end:
        :: answer != HEARD  /* the reply is lost: the same call again; once done, it does nothing */
        fi
      }
-  :: atomic {  /* settle.lua, by a server; under one epoch there is one token */
+  :: atomic {  /* settle.lua, for a confirm whose server is gone, once it is durable */
        step == SETTLE ->
        if
        :: match[m].state == CONFIRMED && match[m].epoch == e ->
             reached_settled();
-            start(m); promises()
+            start(m); promises();
+            if :: match[m].known -> hears_start(m, match[m].claimer - 1) :: else fi
        :: else
        fi;
        reaper_idle()
@@ -483,60 +622,88 @@ end:
   od
 }
 
-/* What a pod may do with the offer (m, e). Refused calls change nothing, and are left out. */
-#ifdef BUG_DECLINE_STARTED
-#define MAY_DECLINE(m) (match[m].state == CLAIMED || match[m].state == CONFIRMED \
-  || match[m].state == STARTED)
-#else
-#define MAY_DECLINE(m) (match[m].state == CLAIMED || match[m].state == CONFIRMED)
+#ifdef DURABLE
+/* A server that has a confirm in hand: requests.py. It was done, or it was done before and the same
+ * message has come again. */
+proctype Settler() {
+  byte m, e;
+end:
+  do
+  :: atomic { m == 0 && match[1].state == CONFIRMED && match[1].known -> m = 1; e = match[1].epoch }
+#if MATCHES > 1
+  :: atomic { m == 0 && match[2].state == CONFIRMED && match[2].known -> m = 2; e = match[2].epoch }
 #endif
+#if MATCHES > 2
+  :: atomic { m == 0 && match[3].state == CONFIRMED && match[3].known -> m = 3; e = match[3].epoch }
+#endif
+  :: atomic {  /* it is durable */
+       m != 0 ->
+       if
+       :: SETTLEABLE(m, e) ->
+            start(m); promises();
+            if :: match[m].known -> hears_start(m, match[m].claimer - 1) :: else fi
+       :: else
+       fi;
+       m = 0; e = 0
+     }
+  :: atomic {  /* not in time: it is taken back */
+       m != 0 ->
+       if
+       :: MAY_DECLINE(m) && match[m].epoch == e -> decline(m); promises()
+       :: else
+       fi;
+       m = 0; e = 0
+     }
+  :: atomic { m != 0 -> m = 0; e = 0 }  /* a crash */
+  od
+}
+#endif
+
+/* What a pod may do with the offer (m, e). Refused messages change nothing, and are left out. */
 #define DECLINABLE(m, e, pod) \
-  (MAY_DECLINE(m) && EPOCH_HOLDS(m, e) && match[m].token == pod + 1)
+  (MAY_DECLINE(m) && EPOCH_HOLDS(m, e) && match[m].claimer == pod + 1)
 #ifdef BUG_CLAIM_NOT_ATOMIC
 #define CLAIM(m, e, pod) seen = m
 #else
 #define CLAIM(m, e, pod) claim(m, e, pod)
 #endif
 #if !defined(DURABLE) || defined(BUG_START_UNSETTLED)
-#define TELL(m) if :: told = m :: true fi  /* or the reply is lost */
+#define TELL(m, pod) hears_start(m, pod)
 #else
-#define TELL(m) skip
+#define TELL(m, pod) skip
 #endif
 
 inline act(m, e, pod) {
   if
   :: CLAIMABLE(m, e) -> CLAIM(m, e, pod)
   :: DECLINABLE(m, e, pod) -> decline(m)
-  :: told == 0 && CONFIRMABLE(m, e, pod) ->
+  :: CONFIRMABLE(m, e, pod) ->
        promised(old_epoch_refused, (match[m].epoch == e));
        confirm(m);
-       TELL(m)
+       TELL(m, pod)
 #ifdef DURABLE
-  :: told == 0 && SETTLEABLE(m, e, pod) ->
-       start(m);
-       if :: told = m :: true fi  /* or the reply is lost */
-  :: SETTLEABLE(m, e, pod) && match[m].due -> match[m].due = 0  /* confirms again */
+  :: match[m].state == CONFIRMED && AGAIN(m, e, pod) && match[m].due -> match[m].due = 0
 #endif
-  :: told == 0 && TO_START(m, e, pod) && battle[m] != pod + 1 -> told = m  /* the same answer */
+  :: told[pod] == 0 && TO_START(m, e, pod) -> told[pod] = m  /* the same answer */
   fi
 }
 
 #ifdef DURABLE
-#define MAY_SETTLE(m, e) (told == 0 && SETTLEABLE(m, e, i))
+#define MAY_PROLONG(m, e) (match[m].state == CONFIRMED && AGAIN(m, e, i) && match[m].due)
 #else
-#define MAY_SETTLE(m, e) false
+#define MAY_PROLONG(m, e) false
 #endif
 #define MAY_ACT(m, e) \
-  (match[m].epoch >= e && (CLAIMABLE(m, e) || DECLINABLE(m, e, i) || MAY_SETTLE(m, e) \
-   || (told == 0 && (CONFIRMABLE(m, e, i) || (TO_START(m, e, i) && battle[m] != i + 1)))))
+  (match[m].epoch >= e && (CLAIMABLE(m, e) || DECLINABLE(m, e, i) || MAY_PROLONG(m, e) \
+   || CONFIRMABLE(m, e, i) || (told[i] == 0 && TO_START(m, e, i))))
 
-#define MINE(m) (match[m].token == i + 1)
+#define MINE(m) (match[m].claimer == i + 1 && match[m].known)
 
-/* A game server. It may act at any time on any offer that was ever published: this covers offers
- * that are lost, late, heard twice, or worked on side by side, and lost replies of claim and
- * decline. Its token for a match is its own until it crashes. Only who is told `started` starts. */
+/* A game server. What it says of any offer that was ever published may be done at any time: this
+ * covers offers that are lost, late, heard twice, or worked on side by side, messages that are late,
+ * and lost answers. After a crash its process knows none of the tokens of the one before, and has
+ * its name. Only who is told `started` starts. */
 proctype Pod(byte i) {
-  byte told;
 #ifdef BUG_CLAIM_NOT_ATOMIC
   byte seen;
 #endif
@@ -571,18 +738,19 @@ end:
   :: atomic { seen != 0 -> claim(seen, 0, i); seen = 0; promises() }
 #endif
   :: atomic {
-       told != 0 ->
-       promised(g2_claimer_starts, (match[told].state == STARTED && match[told].token == i + 1));
-       promised(g2_starts_once, (battle[told] == 0));
-       battle[told] = i + 1;
-       forget(told);
-       told = 0
+       told[i] != 0 ->
+       promised(g2_claimer_starts,
+         (match[told[i]].state == STARTED && match[told[i]].claimer == i + 1));
+       promised(g2_starts_once, (battle[told[i]] == 0));
+       battle[told[i]] = i + 1;
+       after_start(told[i]);
+       told[i] = 0
      }
   :: atomic {  /* a crash: its tokens are forgotten */
-       told != 0 || ANY(MINE) ->
-       told = 0;
+       told[i] != 0 || ANY(MINE) ->
+       told[i] = 0;
        for (x : 1 .. MATCHES) {
-         if :: match[x].token == i + 1 -> match[x].token = STRANGER :: else fi
+         if :: match[x].claimer == i + 1 -> match[x].known = 0 :: else fi
        }
        x = 0
      }
@@ -617,10 +785,12 @@ proctype Player(byte p) {
 #endif
 end:
   do
-  :: atomic { enqueued[p] < ENQUEUES -> enqueue(p); promises() }
+  :: atomic { COMES_ALONE(p) && enqueued[p] < ENQUEUES -> enqueue(p); promises() }
+#ifdef PARTY
+  :: atomic { p == 0 && PARTY_MAY_COME -> enqueue_party(); promises() }
+#endif
   :: atomic { REMEMBERED(p) || queue[p] || matched[p] -> leave(p); promises() }
-  /* expire.lua: takes out who still has the place that was read; else it changes nothing. */
-  :: atomic { queue[p] != 0 -> queue[p] = 0; fate[p] = OUT; promises() }
+  :: atomic { queue[p] != 0 -> expire(p); promises() }
 #ifdef BUG_ENQUEUE_FORGOTTEN
   /* lib/seen.lua without memory: a request that is sent again counts again. */
   :: atomic {
@@ -655,6 +825,10 @@ end:
 #define GOAL (fate[0] == OUT && asked_to_leave[0] && match[1].state == GIVEN_BACK)
 #elif defined(REACH_LAST_OFFER)
 #define GOAL (match[1].epoch == OFFERS && battle[1] == 0 && match[1].state == STARTED)
+#elif defined(REACH_PARTY_START)
+#define GOAL (battle[1] != 0 && fate[0] == PLAYS && fate[1] == PLAYS && fate[2] == PLAYS)
+#elif defined(REACH_PARTY_LEFT)
+#define GOAL (fate[0] == OUT && fate[1] == OUT && match[1].state == GIVEN_BACK && queue[2])
 #elif defined(REACH_SECOND_START)
 #define GOAL (enqueued[0] == 2 && battle[1] != 0 && battle[2] != 0)
 #endif
@@ -672,6 +846,9 @@ init {
     for (n : 0 .. ROUNDS - 1) { run Round(n) }
     for (n : 0 .. REAPERS - 1) { run Reaper() }
     for (n : 0 .. PODS - 1) { run Pod(n) }
+#ifdef DURABLE
+    run Settler();
+#endif
     for (n : 0 .. PLAYERS - 1) { run Player(n) }
     n = 0
   }

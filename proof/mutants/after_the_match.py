@@ -79,7 +79,7 @@ HANDED_OVER = (
                 new="  if m.state ~= 'claimed' then\n",
             ),
         ),
-        model="BUG_CONFIRM_NO_TOKEN",
+        model="BUG_CONFIRM_NOT_CLAIMED",
     ),
     Mutant(
         name="refused_is_granted_later",
@@ -102,6 +102,40 @@ HANDED_OVER = (
                 new="before .. call.pods[math.max(i - 1, 1)] .. after",
             ),
         ),
+    ),
+    Mutant(
+        name="assignment_of_another_match",
+        what="players are told the assignment of another match that starts at the same moment",
+        edits=(
+            Edit(
+                file="store/lua/lib/started.lua",
+                old=" .. pod .. each[4] .. secret .. ",
+                new=" .. pod .. begun[1][4] .. secret .. ",
+            ),
+        ),
+    ),
+    Mutant(
+        name="secret_of_another_player",
+        what="all players of a match are told the same secret",
+        edits=(
+            Edit(
+                file="store/lua/lib/started.lua",
+                old="secret = secrets[player] and ',\"secret\":' .. secrets[player] or ''\n",
+                new="secret = ',\"secret\":' .. select(2, next(secrets))\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="start_undone_that_came_again",
+        what="a server takes back a start that another one may have told of, before a failover",
+        edits=(
+            Edit(
+                file="store/lua/handoff.lua",
+                old="m.confirm == token and m.hand == call.hand then",
+                new="m.confirm == token then",
+            ),
+        ),
+        model="BUG_UNDOES_WHAT_CAME_AGAIN",
     ),
     Mutant(
         name="lease_without_bound",

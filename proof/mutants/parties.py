@@ -59,6 +59,29 @@ PARTIES = (
         ),
     ),
     Mutant(
+        name="party_matched_in_part",
+        what="a match has the first two players of a party, and no others of it",
+        edits=(
+            Edit(
+                file="domain/match.py",
+                old="for ticket in team for each in ticket.members]\n",
+                new="for ticket in team for each in ticket.members[:2]]\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="one_leaves_the_others_go_back",
+        what="a party of which one left while its match was pending goes back into the queue",
+        edits=(
+            Edit(
+                file="store/lua/give_back.lua",
+                old="    if asked_to_leave(marks[player], match_id, to) then return player end\n",
+                new="",
+            ),
+        ),
+        model="BUG_LEAVES_ALONE",
+    ),
+    Mutant(
         name="left_by_nobody",
         what="the others of a party are not told who left",
         edits=(

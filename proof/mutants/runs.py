@@ -58,7 +58,7 @@ _COMMANDS: Mapping[Run, tuple[str, ...]] = {
 _REASONS: Mapping[Run, str] = {
     Run.TESTS: r"^(?:FAILED|ERROR) (.*)$",
     Run.SIMULATION: r"^  ([a-z ,]+: .*)$",
-    Run.CHAOS: r"^((?:AOF|replica): .*)$",
+    Run.CHAOS: r"^((?:AOF|at-once|replica): .*)$",
     Run.MODEL: r"found: (\w+)",
 }
 
