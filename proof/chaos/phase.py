@@ -6,16 +6,17 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from crowd.history import Event
 from crowd.judge import Verdict, judge
 from proof.chaos.faults import CRASHES, Blow
 from proof.chaos.notes import read
 from proof.chaos.recovery import Recoveries, recoveries
-from proof.chaos.settings import LIFETIMES, REFUSALS, Options, sizes
+from proof.chaos.settings import LIFETIMES, REFUSALS, TEAMS, TIMES_SENT, Options, sizes
 from proof.chaos.site import Site
 from proof.chaos.storm import Storm
 
@@ -29,7 +30,8 @@ class Plan:
 
     name: str
     realm: str
-    replicas: int
+    durability: str
+    replicas: int = 0
     seconds: float
     crashes: int
 
@@ -66,20 +68,34 @@ class Outcome:
 
 
 def plans(options: Options) -> list[Plan]:
-    """Most of the time goes to crashes that come back from the AOF, the rest to failovers, in a
-    realm.
+    """Most of the time goes to crashes that come back from the AOF, also where servers tell in the
+    step that does it; the rest to failovers, in a realm.
     """
-    seconds, crashes = 60 * options.minutes, options.crashes
+
+    def part(share: float, crashes: float) -> dict[str, Any]:
+        return {
+            "seconds": 60 * share * options.minutes,
+            "crashes": int(crashes * options.crashes),
+        }
+
     return [
-        Plan(name="AOF", realm="", replicas=0, seconds=0.8 * seconds, crashes=int(0.95 * crashes)),
-        Plan(
-            name="replica",
-            realm="eu",
-            replicas=1,
-            seconds=0.2 * seconds,
-            crashes=int(0.05 * crashes),
-        ),
+        Plan(name="AOF", realm="", durability="fsync", **part(0.5, 0.6)),
+        Plan(name="at-once", realm="", durability="none", **part(0.3, 0.35)),
+        Plan(name="replica", realm="eu", durability="replicas:1", replicas=1, **part(0.2, 0.05)),
     ]
+
+
+def judged(events: Iterable[Event], *, edition: int, failovers: bool = False) -> Verdict:
+    """The verdict on a history that ends with servers of that edition of the settings."""
+    return judge(
+        events,
+        required=sizes(edition),
+        lifetimes=LIFETIMES,
+        refusals=REFUSALS,
+        teams=TEAMS,
+        failovers=failovers,
+        times_sent=TIMES_SENT,
+    )
 
 
 async def run(plan: Plan, options: Options, show: Callable[[str], None]) -> Outcome:
@@ -89,6 +105,7 @@ async def run(plan: Plan, options: Options, show: Callable[[str], None]) -> Outc
         options.folder / plan.name,
         realm=plan.realm,
         replicas=plan.replicas,
+        durability=plan.durability,
         players_per_second=options.players_per_second,
         seed=options.seed,
     )
@@ -102,7 +119,7 @@ async def run(plan: Plan, options: Options, show: Callable[[str], None]) -> Outc
     events = read(site.histories())
     return Outcome(
         plan=plan,
-        verdict=judge(events, required=sizes(site.newest), lifetimes=LIFETIMES, refusals=REFUSALS),
+        verdict=judged(events, edition=site.newest, failovers=plan.replicas > 0),
         faults=_faults(site, storm),
         blows=tuple(storm.blows),
         recoveries=recoveries(events, storm.blows),

@@ -1,6 +1,7 @@
 """`python -m proof.chaos.pod`: a process of several game servers, which notes all it sees.
 
-It hears and asks over the plain wire, and takes matches with the client that ships.
+It hears and asks over the plain wire, and takes matches with the client that ships, and in plain
+messages, by Pub/Sub and by stream.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from crowd import handing
 from crowd.behaviours import PodBehaviour
 from crowd.history import What
 from crowd.pods import treat
@@ -25,13 +27,16 @@ from matchkeeper.client import GameServer
 from matchkeeper.domain.realm import in_realm
 from matchkeeper.errors import StoreError
 from matchkeeper.wire.answers import BattleRequest, decode_battle_request
+from proof.chaos.handing import Answers, Hands, Messages
 from proof.chaos.notes import Notes
 from proof.chaos.players import Players
 from proof.chaos.settings import DEADLINE_SECONDS, LEASE_SECONDS, PodOptions
 from proof.chaos.wire import Client, Line, WireError
 
 _PODS = 3
-_TRIES = 100
+_TRIES = 4
+"""How often the client is asked for a start: each time it asks for as long as a client does. What
+it claims or declines too late is over."""
 _TARDY_SECONDS = 2.0
 _SHARES = {
     PodBehaviour.CLAIMS: 74,
@@ -43,6 +48,8 @@ _SHARES = {
     PodBehaviour.CLAIMS_LATE: 3,
 }
 """What becomes of offers, in percent."""
+_AT_ONCE = 0.3
+"""Of those that are claimed and started, claim and start in one message."""
 
 
 class Pods:
@@ -57,12 +64,14 @@ class Pods:
         self._names = [f"{options.name}-{number}" for number in range(_PODS)]
         self._pods: dict[str, GameServer] = {}
         """Those that are up. They only claim, confirm and decline: what they hear is noted here."""
+        self._answers = Answers()
         self._players = Players(
             options,
             self._names,
             client=self._client,
             notes=self._notes,
             rng=self._rng,
+            elsewhere=[f"{each}-{n}" for each in options.neighbours for n in range(_PODS)],
         )
         self._swallow = Path(options.swallow)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -85,6 +94,7 @@ class Pods:
                 pod_id=name,
                 realm=self._options.realm,
                 timeout=timedelta(seconds=DEADLINE_SECONDS),
+                token=lambda: handing.token(name, f"{self._rng.randrange(16**8):08x}"),
             )
             with suppress(StoreError):
                 async with pod:
@@ -137,6 +147,9 @@ class Pods:
         if event.what is What.TOLD:
             self._players.told(event)
             return
+        if event.what is What.ANSWERED:
+            self._answers.hear(event)
+            return
         task = asyncio.create_task(self._treat(decode_battle_request(payload)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -151,23 +164,53 @@ class Pods:
         tardy = _TARDY_SECONDS if behaviour is PodBehaviour.CLAIMS_LATE else 0.0
         starts_late = behaviour is PodBehaviour.STARTS_LATE
         name = self._rng.choice(self._names)
-        pod = self._pods.get(name)
-        if pod is None:
+        hands = self._hands(name)
+        if hands is None:
             return  # Redis was away since the process began
-        again = partial(self._again, offer, tries=1 if swallows else _TRIES)
+        again = partial(self._again, offer, tries=1)
+        assignment = handing.assignment(offer.match_id, name)
+        secrets = handing.secrets(offer.match_id, (each.player_id for each in offer.players))
+
+        def confirming(
+            how: Callable[..., Awaitable[bool]],
+        ) -> Callable[[BattleRequest], Awaitable[bool]]:
+            return lambda request: how(request, assignment, secrets)
 
         def note(what: What) -> None:
             word = behaviour.value if what is What.CLAIMED else ""
-            self._notes.now(what, **_facts(offer, name), word=word)
+            assigns = what is What.CONFIRMING
+            self._notes.now(what, **_facts(offer, name), word=word, assigns=assigns)
 
+        if behaviour is PodBehaviour.CLAIMS and self._rng.random() < _AT_ONCE:
+            note(What.CONFIRMING)
+            if await self._again(offer, confirming(hands.start), tries=_TRIES):
+                note(What.CLAIMED)
+                note(What.STARTED)
+            return
         await treat(
             behaviour,
-            claim=partial(again, pod.claim),
-            decline=partial(again, pod.decline),
-            start=partial(again, pod.started),
+            claim=partial(again, hands.claim),
+            decline=partial(again, hands.decline),
+            start=partial(
+                self._again, offer, confirming(hands.started), tries=1 if swallows else _TRIES
+            ),
             before=lambda: tardy + self._rng.choice((0.0, 0.001, 0.005, 0.02)),
             between=1.1 * LEASE_SECONDS if starts_late else self._rng.uniform(0, 0.1),
             note=note,
+        )
+
+    def _hands(self, name: str) -> Hands | None:
+        """What takes the next match for a pod: the client, or messages on one of two ways."""
+        way = self._rng.randrange(3)
+        if not way:
+            return self._pods.get(name)
+        return Messages(
+            name,
+            self._options,
+            self._answers,
+            client=self._client,
+            rng=self._rng,
+            by_stream=way == 1,
         )
 
     def _begin(self, offer: BattleRequest) -> None:

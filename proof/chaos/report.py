@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 
 from rich.console import Console
 from rich.table import Table
 
+from crowd.history import What
 from crowd.judge import Fault
 from proof.chaos.faults import CRASHES, CommandFault, Kind
 from proof.chaos.phase import Outcome
@@ -69,10 +70,16 @@ def _verdicts(console: Console, outcomes: Sequence[Outcome]) -> None:
         "commands through the proxy": lambda each: f"{each.commands:,}",
         "players asked": lambda each: f"{each.verdict.attempted:,}",
         "told EnQueued": lambda each: f"{each.verdict.acknowledged:,}",
+        "parties that asked": lambda each: _different(e.party for e in each.events),
+        "told who of a party left": lambda each: f"{sum(bool(e.left_by) for e in each.events):,}",
         "matches started": lambda each: f"{each.verdict.started:,}",
+        "offered with parties": lambda each: _different(e.match for e in each.events if e.seats),
+        "answers to messages about matches": lambda each: f"{_answers(each):,}",
+        "told an assignment and a secret": lambda each: f"{_assigned(each):,}",
         "lost": lambda each: _count(each, Fault.LOST),
         "doubled": lambda each: _count(each, Fault.DOUBLED),
         "out of place": lambda each: _count(each, Fault.OUT_OF_PLACE),
+        "party split": lambda each: _count(each, Fault.SPLIT),
         "other findings": lambda each: _count(each, *_OTHERS),
         "seconds until all was at rest": lambda each: f"{each.settled_after:.1f}",
         "longest recovery in seconds": lambda each: f"{_longest(each):.2f}",
@@ -82,7 +89,19 @@ def _verdicts(console: Console, outcomes: Sequence[Outcome]) -> None:
     console.print(table)
 
 
-_OTHERS = tuple(set(Fault) - {Fault.LOST, Fault.DOUBLED, Fault.OUT_OF_PLACE})
+_OTHERS = tuple(set(Fault) - {Fault.LOST, Fault.DOUBLED, Fault.OUT_OF_PLACE, Fault.SPLIT})
+
+
+def _different(names: Iterable[str]) -> str:
+    return f"{len({name for name in names if name}):,}"
+
+
+def _answers(outcome: Outcome) -> int:
+    return sum(event.what is What.ANSWERED for event in outcome.events)
+
+
+def _assigned(outcome: Outcome) -> int:
+    return sum(bool(event.assignment and event.secret) for event in outcome.events)
 
 
 def _count(outcome: Outcome, *faults: Fault) -> str:

@@ -10,35 +10,45 @@ import msgspec
 
 from crowd.judge import Refusals
 
-SHARES = {"Duel": 6, "Squad": 3, "Ranked": 3, "Brief": 1, "Open": 2}
-"""How many of the players come for each mode."""
+SHARES = {"Duel": 6, "Squad": 3, "Ranked": 3, "Brief": 1, "Open": 2, "Crew": 5, "League": 3}
+"""How many come for each mode, of those who come alone or together."""
+PARTIES = {"Squad": (2,), "Open": (2,), "Crew": (2, 2, 2, 3, 3, 4, 5), "League": (2, 2, 3)}
+"""The sizes of parties, one of which is chosen."""
 ANNOUNCED = "Open"
 """The mode of `publish` handoff: announced before a replica has it, so only played without one."""
-LIFETIMES = {"brief": 6.0}
-"""Seconds after which a player who waits in a mode is taken out."""
+LIFETIMES = {"brief": 6.0, "crew": 20.0, "league": 20.0}
+"""Seconds after which a player who waits in a mode is taken out. Parties that fit into no match
+together must go some time.
+"""
+TEAMS = {"crew": 5, "league": 3}
+"""Players of a team."""
 LEASE_SECONDS = 2.0
 MEMORY_SECONDS = 45.0
 """How long a request is remembered."""
 REFUSALS = Refusals(claims=5, after_seconds=1.5, apart_seconds=0.8)
 """When the claims of pods that start nothing are refused, in each mode. One may be let through with
 each lease, which is known to a second. A failover may forget a claim, which then does not count."""
+TIMES_SENT = 25
+"""How often a player sends one request at most, twice at once among them."""
 DEADLINE_SECONDS = 1.0
 """The deadline of every operation on Redis, for servers and pods alike."""
 
 
 def sizes(edition: int) -> dict[str, int]:
     """Players of a match by tag, in an edition of the settings; each differs from the next."""
-    return {"duel": 2, "squad": 2 if edition % 2 else 4, "ranked": 2, "brief": 3, "open": 2}
+    squad = 2 if edition % 2 else 4
+    return {
+        "duel": 2, "squad": squad, "ranked": 2, "brief": 3, "open": 2, "crew": 10, "league": 6
+    }  # fmt: skip
 
 
 def _modes(edition: int) -> list[dict[str, object]]:
+    rated = {"use_mmr_matching": True, "mmr_anyone_after_seconds": 2}
     special: dict[str, dict[str, object]] = {
         "Squad": {"teams": 2},
-        "Ranked": {
-            "use_mmr_matching": True,
-            "mmr_anyone_after_seconds": 2,
-            "mmr_window_max": 1000 + edition,
-        },
+        "Crew": {"teams": 2, "max_wait_seconds": LIFETIMES["crew"]},
+        "League": {"teams": 2, "max_wait_seconds": LIFETIMES["league"], **rated},
+        "Ranked": {"mmr_window_max": 1000 + edition, **rated},
         "Brief": {"max_wait_seconds": LIFETIMES["brief"]},
         ANNOUNCED: {"handoff": "publish"},
     }
@@ -72,6 +82,8 @@ class PodOptions:
 
     name: str
     """The name of the process; its pods are named after it, and keep their names."""
+    neighbours: tuple[str, ...] = ()
+    """The names of the other processes, at whose pods friends of its players are."""
     start: int
     """How often the process was started; it has other players each time."""
     port: int
@@ -82,7 +94,7 @@ class PodOptions:
     swallow: str
     """A file; while it is there, the pods claim every match at once and start none."""
     shares: dict[str, int]
-    """Modes, and how many of the players come for each."""
+    """Modes, and how many come for each."""
     players_per_second: float
     seed: str
 

@@ -23,7 +23,7 @@ from proof.versions.release import HERE, Release
 
 _DEFECTS = ('"loop_failed"', "Traceback (most recent")
 _SERVERS = 2
-_POD_PROCESSES = 3
+_POD_PROCESSES = ("pod0", "pod1", "pod2")
 _SETTLED_SECONDS = 2.0
 _ARRIVED_SECONDS = 4.0
 """After this time everybody has heard what was published, unless cut off."""
@@ -33,14 +33,22 @@ _IN_STEP_SECONDS = 20.0
 
 class Site:
     """The processes of a phase, all of one realm. `replicas`: how many Valkeys follow the first
-    one, 0 or 1.
+    one, 0 or 1. `durability`: what servers wait for before they tell.
     """
 
     def __init__(
-        self, folder: Path, *, realm: str, replicas: int, players_per_second: float, seed: int
+        self,
+        folder: Path,
+        *,
+        realm: str,
+        replicas: int,
+        players_per_second: float,
+        seed: int,
+        durability: str = "fsync",
     ) -> None:
         self.realm = realm
         self.replicas = replicas
+        self._durability = durability
         self.primary = Valkey(folder / "valkey-1", appends=not replicas)
         self.replica = Valkey(folder / "valkey-2", appends=False)
         self.proxy = Proxy(self.primary.port)
@@ -50,7 +58,7 @@ class Site:
         """Processes that ended although nobody had killed them."""
         self._folder = folder
         self._run = f"{random.SystemRandom().randrange(16**4):04x}"
-        self._rate = players_per_second / _POD_PROCESSES
+        self._rate = players_per_second / len(_POD_PROCESSES)
         self._seed = seed
         self._looker = Looker(tuple(sizes(0)), realm=realm, replicas=replicas)
         self._stop = folder / "stop"
@@ -76,7 +84,7 @@ class Site:
         self.proxy.deaf = lambda pod: self.notes.now(What.DEAF, who=pod)
         await self.proxy.open()
         self.servers = [self._server(f"server-{number}") for number in range(_SERVERS)]
-        self.pods = [self._pod(f"pod{number}") for number in range(_POD_PROCESSES)]
+        self.pods = [self._pod(name) for name in _POD_PROCESSES]
         for child in (*self.servers, *self.pods):
             child.release = releases.get(child.name, HERE)
             child.start()
@@ -227,24 +235,25 @@ class Site:
         return all(len(state.queues[tag]) < n for tag, n in sizes(self.newest).items())
 
     def _server(self, name: str) -> Child:
-        durability = f"replicas:{self.replicas}" if self.replicas else "fsync"
         self._editions[name] = 0
 
         def command(_start: int) -> tuple[list[str], dict[str, str]]:
             edition = self._editions[name]
             return ["matchkeeper", "serve"], server_environment(
-                self.proxy.port, durability, edition, realm=self.realm
+                self.proxy.port, self._durability, edition, realm=self.realm
             )
 
         return Child(name, self._folder, command)
 
     def _pod(self, name: str) -> Child:
         durable = not self.replicas
+        others = [each for each in _POD_PROCESSES if each != name]
 
         def command(start: int) -> tuple[list[str], dict[str, str]]:
             options = PodOptions(
                 # No other run has these names, so that nobody confuses the players of two runs.
                 name=f"{self._run}.{name}",
+                neighbours=tuple(f"{self._run}.{each}" for each in others),
                 start=start,
                 port=self.proxy.port,
                 realm=self.realm,

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from crowd import handing
 from crowd.behaviours import PodBehaviour
 from crowd.history import History, What
 from crowd.pods import treat
@@ -258,7 +259,7 @@ class Pod(Process):
             timeout=world.timeout,
             clock=world.loop.time,
             rng=random.Random(world.rng.random()),  # the seed decides
-            token=world.token,
+            token=lambda: handing.token(self.name, world.token()),
             network=partial(world.network.connect, endpoint),
         )
         async with client, asyncio.TaskGroup() as games:
@@ -290,17 +291,20 @@ class Pod(Process):
         facts = {"match": offer.request.match_id, "epoch": offer.request.epoch, "who": self.name}
 
         def note(what: What) -> None:
-            world.note(what, **facts)
+            world.note(what, **facts, assigns=what is What.CONFIRMING)
             if behaviour is PodBehaviour.DIES:
                 world.network.kill(endpoint)
 
+        assignment = handing.assignment(offer.request.match_id, self.name)
+        players = (each.player_id for each in offer.request.players)
+        secrets = handing.secrets(offer.request.match_id, players)
         late = behaviour is PodBehaviour.CLAIMS_LATE
         wait = _TARDY_SECONDS if late else world.late_seconds
         await treat(
             behaviour,
             claim=partial(self._again, offer.claim),
             decline=partial(self._again, offer.decline),
-            start=partial(self._again, offer.started),
+            start=partial(self._again, partial(offer.started, assignment, secrets)),
             before=lambda: wait + world.rng.choice((0.0, 0.001, 0.01, 0.3)),
             between=_LATE_SECONDS if behaviour is PodBehaviour.STARTS_LATE else 0.05,
             note=note,

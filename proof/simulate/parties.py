@@ -13,6 +13,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from crowd.history import What
+from crowd.tickets import Member, Ticket
 from matchkeeper.client import GameServer
 from matchkeeper.domain.realm import in_realm
 from matchkeeper.errors import StoreError
@@ -33,54 +34,42 @@ class Party:
         self, world: World, name: str, players: Sequence[Player], *, again_after: float
     ) -> None:
         self.world = world
-        self.name = name
-        self.players = players
+        self.ticket = Ticket(
+            mode=_MODE,
+            members=tuple(Member(each.name, each.pod) for each in players),
+            party=name,
+            by_stream=players[0].by_stream,
+        )
         self._again_after = again_after
         self._asked = 0
 
     async def enqueue(self) -> None:
         """Asks for all of them at once."""
-        members = [{"player_id": each.name, "pod_id": each.pod} for each in self.players]
-        await self._ask("enqueue", {"party_id": self.name, "players": members}, self.players)
+        await self._ask("enqueue", self.ticket.enqueue({}))
 
     async def leave(self, by: Player | None = None) -> None:
         """One of them leaves, or all as one."""
-        about = {"party_id": self.name} if by is None else {"player_id": by.name}
-        await self._ask("dequeue", about, self.players if by is None else [by])
+        member = None if by is None else Member(by.name, by.pod)
+        await self._ask("dequeue", self.ticket.dequeue(member), member)
 
-    async def _ask(self, word: str, about: dict[str, Any], players: Sequence[Player]) -> None:
+    async def _ask(self, word: str, about: dict[str, Any], by: Member | None = None) -> None:
         self._asked += 1
-        body: dict[str, Any] = {
-            **about,
-            "game_mode": _MODE,
-            "request_id": f"{self.name} {word} {self._asked}",
-        }
-        lead = players[0]
-        pod = self.world.pods[lead.pod]
+        body = {**about, "request_id": f"{self.ticket.party} {word} {self._asked}"}
+        pod = self.world.pods[(by or self.ticket.members[0]).pod]
         while pod.client is None:
             await asyncio.sleep(0.5)
-        for each in players:
-            self.world.note(
-                What.ASKED,
-                who=each.pod,
-                player=each.name,
-                mode=_MODE.lower(),
-                word=word,
-                party=self.name,
-                together=tuple(one.name for one in self.players) if word == "enqueue" else (),
-            )
-        await pod.do(self._send(pod.client, word, body, lead))
+        for fields in self.ticket.asked(word, by):
+            self.world.note(What.ASKED, **fields)
+        await pod.do(self._send(pod.client, word, body))
 
-    async def _send(
-        self, client: GameServer, word: str, body: dict[str, Any], lead: Player
-    ) -> None:
+    async def _send(self, client: GameServer, word: str, body: dict[str, Any]) -> None:
         begun = self.world.loop.time()
         for nth, wait in enumerate((0.0, self._again_after)):
             await asyncio.sleep(wait)
             if self.world.loop.time() - begun > _AGAIN_WITHIN_SECONDS:
                 return  # the pod stood still: by now it would be a new request
             with suppress(StoreError):
-                if not lead.by_stream:
+                if not self.ticket.by_stream:
                     await self._publish(client, word, body)
                 elif not nth or "repeats" in body:
                     # As the client: who does not know what it repeats writes no copy.

@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from crowd.judge import Verdict, judge
+from crowd.judge import Verdict
 from proof.chaos.notes import read
-from proof.chaos.settings import LIFETIMES, REFUSALS, sizes
+from proof.chaos.phase import judged
 from proof.chaos.site import Site
 from proof.versions.release import Release
 
@@ -85,9 +85,7 @@ async def roll(
         await site.proxy.close()
     return Outcome(
         name=f"{first.name}, then {then.name}, and back",
-        verdict=judge(
-            read(site.histories()), required=sizes(0), lifetimes=LIFETIMES, refusals=REFUSALS
-        ),
+        verdict=judged(read(site.histories()), edition=0),
         ended=tuple(site.ended),
         defects=tuple(site.defects()),
         served=tuple(evening.served),

@@ -19,7 +19,7 @@ class What(StrEnum):
     `together`."""
     TOLD = "told"
     """A pod was told about `player`: `word`, and `code` of an error, or of a match `match`, `mode`,
-    `players` and `by`; `left_by`: the player of its party who left."""
+    `players`, `by`, `assignment` and `secret`; `left_by`: the player of its party who left."""
     SOUGHT = "sought"
     """A pod asks where a player is: `player`, `who`. The answer is TOLD, with the word `Status`,
     the state in `code`, and the pending or started `match`."""
@@ -30,7 +30,11 @@ class What(StrEnum):
     """A pod was told that it has the match: `match`, `epoch`; `word` is its behaviour, where known:
     `grabs` starts nothing that it claims."""
     CONFIRMING = "confirming"
-    """A pod asks for the last word: `match`, `epoch`."""
+    """A pod asks for the last word: `match`, `epoch`; `assigns`: with an assignment and secrets, as
+    `crowd.handing` has them."""
+    ANSWERED = "answered"
+    """A pod was told what came of a message about a match: `match`, `epoch`, `token`; `word`: its
+    kind, `code`: the reply."""
     STARTED = "started"
     """A pod was told that it starts the match, or starts an announced one: `match`, `epoch`, and
     `players` where no offer tells them."""
@@ -98,6 +102,11 @@ class Event:
     party: str = ""
     together: tuple[str, ...] = ()
     left_by: str = ""
+    token: str = ""
+    assigns: bool = False
+    assignment: str = ""
+    """As JSON text."""
+    secret: str = ""
     seats: tuple[tuple[str, str, int], ...] = ()
     """(player, party, team)."""
     sizes: Mapping[str, tuple[int, ...]] | None = None

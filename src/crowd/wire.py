@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from crowd import handing
 from crowd.history import Event, History, What
 
 
@@ -24,10 +25,11 @@ def note(history: History, at: float, who: str, channel: str, payload: bytes) ->
     elif channel.endswith(":match_result"):
         pod = channel.removeprefix("pod:").removesuffix(":match_result")
         answer = json.loads(payload)
-        if "player_id" not in answer:
-            return None  # what came of the pod's own message about a match
-        left_by = _text(answer.get("left_by"))
-        event = told(at, pod, answer["player_id"], answer["result_type"], left_by=left_by)
+        if "player_id" in answer:
+            left_by = _text(answer.get("left_by"))
+            event = told(at, pod, answer["player_id"], answer["result_type"], left_by=left_by)
+        else:
+            event = answered(at, pod, answer)
     else:
         return None
     history.see(event)
@@ -88,6 +90,8 @@ def told(at: float, who: str, player: str, result: object, *, left_by: str = "")
         mode=_text(fields.get("game_mode")).lower(),
         players=tuple((player, 0) for player, _ in _named(fields.get("teams"))),
         by=_text(fields.get("claimed_by")),
+        assignment=handing.text(fields.get("assignment")),
+        secret=_text(fields.get("secret")),
         left_by=left_by,
         seats=_seats(fields),
     )
@@ -107,6 +111,21 @@ def _status(at: float, who: str, player: str, status: Mapping[str, Any]) -> Even
         code=_text(status.get("state")),
         match=_text(match.get("match_id")),
         mode=_text(match.get("game_mode")).lower(),
+    )
+
+
+def answered(at: float, who: str, answer: Mapping[str, Any]) -> Event:
+    """What came of a message of `who` about a match. Raises KeyError where a field is missing."""
+    came = answer["result_type"]["Handoff"]
+    return Event(
+        at=at,
+        what=What.ANSWERED,
+        who=who,
+        match=answer["match_id"],
+        epoch=came["epoch"],
+        word=came["kind"],
+        code=came["reply"],
+        token=came["token"],
     )
 
 

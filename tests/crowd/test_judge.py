@@ -8,6 +8,7 @@ import pytest
 
 from crowd.history import State, What
 from crowd.judge import Fault
+from tests.crowd import test_judge_handing as of_handing
 from tests.crowd import test_judge_parties as of_parties
 from tests.crowd import test_judge_settings as of_settings
 from tests.crowd import test_judge_statuses as of_statuses
@@ -300,7 +301,12 @@ def test_a_bad_history_is_rejected_for_its_reason(name: str) -> None:
 
 
 def test_every_fault_has_a_history_that_shows_it() -> None:
-    shown = (*BAD.values(), *of_settings.BAD.values(), *of_parties.BAD.values())
+    shown = (
+        *BAD.values(),
+        *of_settings.BAD.values(),
+        *of_parties.BAD.values(),
+        *of_handing.BAD.values(),
+    )
     as_it_comes = {fault for _, fault in of_told.CASES.values() if fault}
     of_status = {of_statuses.FAULT for _ in of_statuses.BAD}
     assert {fault for fault, _ in shown} | as_it_comes | of_status == set(Fault)

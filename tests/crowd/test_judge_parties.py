@@ -17,7 +17,10 @@ TEAMS = {"duos": 2}
 
 def story(*players: str) -> Story:
     """A party P that was asked for."""
-    told = Story()
+    return asks(Story(), *players)
+
+
+def asks(told: Story, *players: str) -> Story:
     for player in players:
         told.add(
             What.ASKED,
@@ -257,3 +260,39 @@ def test_a_party_is_in_a_match_as_a_whole_on_one_team_or_fills_it(
     )
     found = [each.fault for each in together().seated(news)]
     assert found == ([fault] if fault else [])
+
+
+def test_a_wish_of_its_own_that_is_done_after_the_match_is_a_stay_of_its_own() -> None:
+    """The players hear of the match before anybody sees in Redis that it has started."""
+    told = offered(story("a", "b").told("a").told("b"), ("a", "P", 0), ("b", "P", 0))
+    asks(told, "a", "b")
+    told.found("a", "m", "a", "b").found("b", "m", "a", "b")
+    told.told("a").told("b")
+    told.add(
+        What.OFFERED,
+        who="pod",
+        match="n",
+        epoch=1,
+        mode="duos",
+        word="claim",
+        players=(("a", 200), ("b", 200)),
+        seats=(("a", "P", 0), ("b", "P", 0)),
+    )
+    leaves(told, "a")
+    dequeued(dequeued(told, "a"), "b", "a")
+    assert faults(told) == set()
+
+
+def test_a_match_that_is_heard_of_late_belongs_to_the_stay_before() -> None:
+    """A pod that stood still hears of it when its players have asked anew."""
+    told = offered(story("a", "b").told("a").told("b"), ("a", "P", 0), ("b", "P", 0))
+    leaves(told, "a")
+    dequeued(dequeued(told, "a"), "b", "a")
+    asks(told, "a", "b")
+    told.told("a").told("b")
+    again = {"match": "n", "epoch": 1, "mode": "duos", "word": "claim"}
+    seats = (("a", "P", 0), ("b", "P", 0))
+    told.add(What.OFFERED, who="pod", players=(("a", 200), ("b", 200)), seats=seats, **again)
+    offered(told, *seats)
+    told.claimed("n").started("n")
+    assert faults(told) == set()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from crowd.history import Event, State, What
+from crowd.judge.handing import check_answers, check_assigned
 from crowd.judge.matches import Matches, check_matches
-from crowd.judge.parties import check_parties
+from crowd.judge.parties import check_parties, check_told_often
 from crowd.judge.pods import check_pods
 from crowd.judge.settings import Refusals, check_refusals, check_sizes
 from crowd.judge.state import check_state
 from crowd.judge.statuses import check_statuses
-from crowd.judge.stays import Stay, Stays
+from crowd.judge.stays import TIMES_SENT, Stay, Stays
 from crowd.judge.verdict import Fault, Finding, Verdict
 
 
@@ -25,6 +26,8 @@ def judge(
     sizes: Mapping[str, int] | None = None,
     refusals: Refusals | None = None,
     teams: Mapping[str, int] | None = None,
+    failovers: bool = False,
+    times_sent: int = TIMES_SENT,
 ) -> Verdict:
     """The verdict on a history whose last event is a look at Redis.
 
@@ -34,7 +37,8 @@ def judge(
     of that, or of an end that was asked for: then nobody outside can tell how the stay ended.
     `sizes`: mode -> players of each match, until an event says otherwise. `teams`: mode -> players
     of a team. `refusals`: when pods that start nothing are refused. `several`: players may wait in
-    several queues; nobody leaves one of them.
+    several queues; nobody leaves one of them. `failovers`: a replica is promoted now and then, so
+    that what nobody had to wait for may be forgotten. `times_sent`: how often a request is sent.
     """
     events = list(history)
     final = _final(events)
@@ -48,6 +52,9 @@ def judge(
         *_unique(check_pods(events, matches)),
         *_unique(check_parties(events, teams or {})),
         *_unique(check_statuses(events)),
+        *_unique(check_told_often(events, times_sent)),
+        *_unique(check_answers(events, forgets=failovers)),
+        *_unique(check_assigned(events)),
         *_strangers(events, stays),
         *_unanswered(events, stays),
         *_ends(stays, final),

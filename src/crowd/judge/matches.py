@@ -25,8 +25,8 @@ class Match:
     """(epoch, pod)."""
     told: set[str] = field(default_factory=set)
     """Players who were told of it."""
-    said: set[tuple[tuple[str, ...], str]] = field(default_factory=set)
-    """(players, pod that starts it), as they were told."""
+    said: set[tuple[tuple[str, ...], str, str]] = field(default_factory=set)
+    """(players, pod that starts it, assignment), as they were told."""
     recorded: bool = False
     """Redis knows it as started, even if nobody heard of that."""
 
@@ -39,7 +39,7 @@ class Match:
     @property
     def starters(self) -> set[str]:
         """Pods that start it, by what they and its players were told."""
-        return {pod for _, pod in self.starts} | {pod for _, pod in self.said if pod}
+        return {pod for _, pod in self.starts} | {pod for _, pod, _ in self.said if pod}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Matches:
 
     def see(self, event: Event) -> None:
         """Takes in what an event says about a match."""
-        if event.match and event.what is not What.CONFIRMING:
+        if event.match and event.what not in (What.CONFIRMING, What.ANSWERED):
             _note(self._of(event.match, event.at), event)
         elif event.state is not None:
             for match_id, players in event.state.started.items():
@@ -100,7 +100,7 @@ def _note(match: Match, event: Event) -> None:
     elif event.word == "MatchFound":
         match.players = match.players or players
         match.told.add(event.player)
-        match.said.add((players, event.by))
+        match.said.add((players, event.by, event.assignment))
 
 
 def check_matches(matches: Matches) -> Iterator[Finding]:

@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 
 from crowd.history import Event, State, What
-from crowd.judge.stays import TIMES_SENT
 from crowd.judge.verdict import Fault, Finding
 
 
@@ -28,7 +27,6 @@ def check_parties(events: Sequence[Event], teams: Mapping[str, int]) -> Iterator
             yield from check_seats(event, asked, teams.get(event.mode, 0))
         elif event.what is What.TOLD and event.word == "DeQueued":
             yield from check_left(event, friends.get(event.player, set()), leaving)
-    yield from _told_too_often(events)
 
 
 def check_seats(
@@ -64,8 +62,8 @@ def check_left(event: Event, friends: Set[str], leaving: Set[str]) -> Iterator[F
         yield Finding(fault=Fault.LEFT_BY, about=player, text=text)
 
 
-def _told_too_often(events: Iterable[Event]) -> Iterator[Finding]:
-    """Who is told of one match again has sent a request again."""
+def check_told_often(events: Iterable[Event], times_sent: int) -> Iterator[Finding]:
+    """Who is told of one match again has sent a request again, `times_sent` times at most."""
     told: Counter[tuple[str, str]] = Counter()
     asked: Counter[str] = Counter()
     for event in events:
@@ -73,7 +71,7 @@ def _told_too_often(events: Iterable[Event]) -> Iterator[Finding]:
             asked[event.player] += 1
         elif event.what is What.TOLD and event.word == "MatchFound":
             told[event.match, event.player] += 1
-            if told[event.match, event.player] > TIMES_SENT * max(asked[event.player], 1):
+            if told[event.match, event.player] > times_sent * max(asked[event.player], 1):
                 text = f"{event.player} was told too often of match {event.match}"
                 yield Finding(fault=Fault.TOLD_OTHERWISE, about=event.player, text=text)
 

@@ -101,6 +101,8 @@ class Stays:
         self._together: dict[str, set[str]] = {}
         """Player -> those with whom the player was asked for: who leaves takes the others out."""
         self._delivered: set[str] = set()
+        self._heard_at: dict[str, float] = {}
+        """Match -> when somebody first heard of it."""
 
     def read(self, events: Sequence[Event]) -> dict[str, list[Stay]]:
         """The stays of a whole history, by player."""
@@ -197,8 +199,10 @@ class Stays:
             stay.acknowledged_at = min(stay.acknowledged_at, event.at)
         elif event.word == "MatchFound" and not self._is_of_before(event):
             stay.told_found = True
+            self._deliver(event.match)
         elif event.word in _ENDS and not self._said_again(event):
-            stay.ended.add(event.word)
+            # After a match it is the end of what was asked for beside it.
+            (self._open_spare(event.player) or stay).ended.add(event.word)
 
     def _is_of_before(self, event: Event) -> bool:
         """Whether an earlier request was asked for again, and so its match is told once more."""
@@ -232,8 +236,12 @@ class Stays:
         return stay
 
     def _in_match(self, event: Event) -> None:
+        is_news = not (event.match in self._heard_at or event.match in self._delivered)
+        first = self._heard_at.setdefault(event.match, event.at)
         for player, seconds in event.players:
-            if (stay := self._latest(player)) is not None:
+            stay = self._open_spare(player) if is_news else self._latest(player)
+            # Who stood still hears late of a match of the stay before.
+            if stay is not None and first >= stay.asked_at:
                 self._age(stay, event.at)
                 stay.seconds.add(seconds)
         if event.what is What.STARTED or event.word == "publish":

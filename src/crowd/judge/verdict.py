@@ -46,6 +46,11 @@ class Fault(StrEnum):
     """A player of a party was told DeQueued, and not who of the party left (G7)."""
     UNTRUE = "status untrue"
     """A pod asked where a player is, and was told what was true at no moment since (G7)."""
+    WRONG_ASSIGNMENT = "told the wrong assignment"
+    """A player was not told the assignment of the match by the pod that starts it, or the own
+    secret, or was told another's (G7)."""
+    REFUSED_BUT_GRANTED = "refused, then granted"
+    """A message about a match was refused, and the same message was granted later (G2)."""
     STUCK = "stuck"
     """Everything is well again, and yet a match hangs, or a player who could play waits."""
 
