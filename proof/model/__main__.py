@@ -143,6 +143,7 @@ _NEED = {
         _OF_THREE,
     ),
     "BUG_REFUSAL_FORGOTTEN": _COPIES,
+    "BUG_TOKEN_IGNORED": _COPIES,
     "BUG_PLACE_IGNORED": {"BREAKS": 0, "LATES": 1},
 }
 BUGS = (*_bugs(HANDOFF, _SMALL), *_bugs(FAILOVER, _ONE), *_bugs(HEARING, _BREAKS))

@@ -121,7 +121,7 @@ inline starts() {
 #else
 #define WAS_REFUSED(pod, t) ((primary.said & BIT(pod, t)) != 0)
 #endif
-#ifdef BUG_OTHER_TOKEN
+#ifdef BUG_TOKEN_IGNORED
 #define SAME_MESSAGE(t) true
 #else
 #define SAME_MESSAGE(t) (primary.confirm == t)

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 import uvloop
 from redis.asyncio import Redis
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from matchkeeper.errors import (
     CircuitOpenError,
     StoreError,
+    StoreNotReadyError,
     StoreRefusedError,
     StoreTimeoutError,
     StoreUnavailableError,
@@ -204,6 +206,25 @@ async def test_a_full_server_is_not_ready_and_queues_nobody(any_server: RealServ
         await redis.config_set("maxmemory", "0")
         assert await redis.dbsize() == 0
     assert ("enqueue", Outcome.NOT_READY) in stores.seen.operations
+
+
+async def test_a_connection_that_does_not_close_in_time_hides_no_failure(
+    any_server: RealServer, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that is overloaded; it ended the loop that had asked."""
+
+    async def too_late(**_: object) -> None:
+        raise RedisTimeoutError("Timed out closing connection after 1.0")
+
+    async with open_stores(any_server.url, attempts=1) as stores:
+        await stores.enqueue("p1")
+        await redis.config_set("maxmemory", "1")
+        pool = stores.connection.redis.connection_pool
+        with monkeypatch.context() as patch:
+            patch.setattr(pool, "disconnect", too_late)
+            with pytest.raises(StoreNotReadyError):
+                await stores.enqueue("p2")
+        await redis.config_set("maxmemory", "0")
 
 
 def test_a_write_on_a_lost_connection_is_a_network_error_under_uvloop_too(

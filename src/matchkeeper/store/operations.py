@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -18,6 +18,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
+from redis.exceptions import RedisError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from ..errors import StoreError, StoreNotReadyError, StoreReadOnlyError
@@ -188,7 +189,7 @@ class Operations:
         self._met_replica = False
         former, self._former, self.redis = self._former, self.redis, _client(self.options)
         if former is not None:
-            await former.aclose(close_connection_pool=True)
+            await _closed(former.aclose(close_connection_pool=True))
 
     async def ping(self) -> None:
         """Whether Redis answers. Raises StoreError."""
@@ -221,7 +222,7 @@ class Operations:
             self._met_replica |= isinstance(failure, StoreReadOnlyError)
             if isinstance(failure, StoreNotReadyError):
                 # After a failover the same address may lead to another server.
-                await self.redis.connection_pool.disconnect(inuse_connections=False)
+                await _closed(self.redis.connection_pool.disconnect(inuse_connections=False))
             if failure is error:
                 raise
             raise failure from error
@@ -230,13 +231,19 @@ class Operations:
         """Closes all connections."""
         for redis in (self.redis, self._former):
             if redis is not None:
-                await redis.aclose(close_connection_pool=True)
+                await _closed(redis.aclose(close_connection_pool=True))
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+async def _closed(closing: Awaitable[None]) -> None:
+    """Connections that do not close in time are given up, and hide no failure."""
+    with suppress(RedisError, OSError):
+        await closing
 
 
 @cache
