@@ -341,6 +341,7 @@ inline claim(m, e, pod) {
 #define TO_START(m, e, pod) (match[m].state == STARTED && AGAIN(m, e, pod))
 
 inline start(m) {
+  promised(g2_claimer_starts, (match[m].claimer != 0));
   match[m].state = STARTED;
   for (x : 0 .. PLAYERS - 1) {
     if
