@@ -15,7 +15,7 @@ from matchkeeper.domain.ticket import Member, PoisonedTicket, Ticket
 from matchkeeper.wire import answers
 from matchkeeper.wire.codes import ErrorCode, WireError
 from matchkeeper.wire.limits import id_problem
-from matchkeeper.wire.metadata import members_in, rating_in, read_ticket
+from matchkeeper.wire.metadata import members_in, read_ticket, traits_in
 from matchkeeper.wire.metadata_text import BadMetadataError
 from matchkeeper.wire.offers import battle_request, filled_in
 from matchkeeper.wire.requests import Request, RequestKind, decode
@@ -131,7 +131,7 @@ def _matchable(request: Request) -> None:
 
 def _passes(request: Request, mode: GameMode) -> bool:
     try:
-        rating_in(request.metadata, mode)
+        traits_in(request.metadata, mode)
     except BadMetadataError:
         return False
     return True

@@ -253,14 +253,16 @@ def settings() -> str:
     """A Markdown table for each table of the configuration."""
     parts = []
     for table, settings in groupby(_in_order(), key=lambda setting: setting.table):
-        array = table.startswith("[[")
         parts.append(f"### `{table}`\n")
         head = ["Key", "Type", "Default", "Allowed", "Meaning"]
-        rows = [_row(setting) for setting in settings]
-        if array:
+        of_table = list(settings)
+        rows = [_row(setting) for setting in of_table]
+        if table.startswith("[["):
             parts.append("Set as a whole by `MATCHKEEPER_MATCHMAKING__GAME_MODES`, as JSON.\n")
-        else:
+        elif of_table[0].variable:
             head[1:1] = ["Variable"]
+        else:
+            parts.append("Below a game mode. [Rules](rules.md) says what it means.\n")
         parts.append("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
         parts.append("\n".join(rows) + "\n")
     return "\n".join(parts)

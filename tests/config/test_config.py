@@ -11,7 +11,6 @@ from annotated_types import Ge, Gt, Le
 from pydantic import SecretStr, ValidationError
 
 from matchkeeper.config import (
-    GameModeSettings,
     InvalidSettingsError,
     Setting,
     Settings,
@@ -309,7 +308,8 @@ def test_bounds(setting: Setting, value: float, accepted: bool) -> None:
     table = field_at(setting.location[:-1])
     model = model_in(table.annotation) if table else None
     assert model is not None
-    data = {"game_mode": "A"} if model is GameModeSettings else {}
+    needed = {"game_mode": "A", "size": 1, "type": "number"}
+    data = {name: needed[name] for name, x in model.model_fields.items() if x.is_required()}
     if accepted:
         model.model_validate({**data, setting.name: value})
     else:

@@ -21,6 +21,7 @@ export interface BattlePlayer {
   pod_id: string;
   metadata: Record<string, unknown>;
   party_id?: string | null;
+  role?: string | null;
 }
 
 /** `battle:request`: a match is offered to all pods. */
@@ -30,6 +31,8 @@ export interface BattleRequest {
   player1?: BattlePlayer | null;
   player2?: BattlePlayer | null;
   teams?: Array<Array<BattlePlayer>> | null;
+  team_names?: Array<string> | null;
+  region?: string | null;
   handoff?: string;
   epoch?: number;
   claim_within_seconds?: number;
@@ -102,6 +105,9 @@ export interface Handoff {
     | "invalid_player_id"
     | "invalid_pod_id"
     | "invalid_metadata"
+    | "missing_attribute"
+    | "invalid_attribute"
+    | "never_matched"
     | "metadata_too_large"
     | "message_too_large"
     | "message_too_deep"
@@ -141,6 +147,10 @@ export interface MatchFound {
   team: number;
   teams?: Array<Array<string>> | null;
   parties?: Record<string, Array<string>> | null;
+  team_names?: Array<string> | null;
+  region?: string | null;
+  role?: string | null;
+  roles?: Record<string, string> | null;
   claimed_by: string | null;
   assignment?: Record<string, unknown> | null;
   secret?: string | null;

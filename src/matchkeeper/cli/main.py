@@ -17,6 +17,7 @@ from matchkeeper.cli import (
     match,
     migrate,
     queue,
+    rules,
     server,
     swarm,
 )
@@ -48,6 +49,7 @@ app.command()(conformance.conformance)
 app.add_typer(queue.app, name="queue")
 app.add_typer(match.app, name="match")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(rules.app, name="rules")
 app.add_typer(server.config_app, name="config")
 
 

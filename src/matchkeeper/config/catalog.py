@@ -32,9 +32,11 @@ class Setting:
 
     @property
     def table(self) -> str:
-        """The table it stands in, as in the file: `[redis]`."""
+        """The table it stands in, as in the file: `[redis]`. What is below a table array counts as
+        one table, whatever its tables are named.
+        """
         table = ".".join(self.location[:-1])
-        return f"[[{table}]]" if len(self.location) > 2 else f"[{table}]"
+        return f"[[{table}]]" if len(self.location) == 3 else f"[{table}]"
 
     @property
     def key(self) -> str:
@@ -65,16 +67,20 @@ def _walk(model: type[BaseModel], location: tuple[str, ...]) -> Iterator[Setting
 
 
 def field_at(location: Location) -> FieldInfo | None:
-    """The field at a place in the configuration; None where there is none."""
+    """The field at a place in the configuration; None where there is none. A table of tables is the
+    field of each of them, whatever their names are.
+    """
     model: type[BaseModel] | None = Settings
-    field = None
+    field, named = None, False
     for part in location:
-        if isinstance(part, int):
+        if isinstance(part, int) or named:
+            named = False
             continue
         if model is None or part not in model.model_fields:
             return None
         field = model.model_fields[part]
         model = model_in(field.annotation)
+        named = model is not None and get_origin(field.annotation) is dict
     return field
 
 
@@ -97,6 +103,8 @@ def is_list(field: FieldInfo) -> bool:
 
 def type_text(field: FieldInfo) -> str:
     """The type, in the words of TOML."""
+    if "type_text" in _extra(field):
+        return str(_extra(field)["type_text"])
     if is_list(field):
         return "array of tables" if model_in(field.annotation) else "array of strings"
     kinds = ((bool, "boolean"), (int, "integer"), (float, "number"))

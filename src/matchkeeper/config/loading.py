@@ -46,7 +46,11 @@ def _validated(data: dict[str, Any]) -> Settings | list[ErrorDetails]:
     except ValidationError as error:
         # This is returned, not chained to the error raised later: it holds the input with its
         # secrets.
-        return error.errors(include_url=False)
+        found = error.errors(include_url=False)
+    for each in found:
+        # The form of a value that may have several is no part of its key.
+        each["loc"] = tuple([part for part in each["loc"] if not str(part).startswith("(")])
+    return found
 
 
 def _problems(errors: list[ErrorDetails], inputs: Inputs) -> Iterator[Problem]:

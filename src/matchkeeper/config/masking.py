@@ -13,6 +13,7 @@ from pydantic import BaseModel, SecretStr
 
 from matchkeeper.config.checks import redis_url_problem
 from matchkeeper.config.models import Settings
+from matchkeeper.config.rule_tables import Sparse
 
 MASK = "********"
 _MAX_SHOWN = 60
@@ -99,7 +100,10 @@ def to_toml(settings: Settings) -> str:
 
 
 def _table(section: BaseModel) -> dict[str, object]:
-    return {name: _plain(getattr(section, name)) for name in type(section).model_fields}
+    names = list(type(section).model_fields)
+    if isinstance(section, Sparse):
+        names = [each for each in names if each in section.model_fields_set]
+    return {name: _plain(getattr(section, name)) for name in names}
 
 
 def _plain(value: object) -> object:
@@ -107,8 +111,10 @@ def _plain(value: object) -> object:
         return _table(value)
     if isinstance(value, SecretStr):
         return MASK
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, Path):
         return str(value)
     return without_user_info(value) if isinstance(value, str) else value

@@ -1,138 +1,21 @@
-"""The table [matchmaking] and its [[matchmaking.game_modes]]."""
+"""The table [matchmaking]."""
 
 from __future__ import annotations
-
-from datetime import timedelta
-from typing import Literal
 
 from pydantic import Field
 from pydantic.config import JsonDict
 
-from matchkeeper.config.checks import POD_ID, Channel, ModeName, Realm, ResultChannel
+from matchkeeper.config.checks import POD_ID, Channel, Realm, ResultChannel
+from matchkeeper.config.game_mode import GameModeSettings
 from matchkeeper.config.sections import DAY, HOUR, Section, allowed
-from matchkeeper.domain.mode import GameMode, Handoff, RatingRules
+from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import NO_REALM, in_realm
 
 _CHANNEL = allowed("1 to 256 printable characters without blanks")
-_MAX_RATING = 1_000_000
 EACH_ITS_OWN: JsonDict = {"each_its_own": True}
 """For keys of [matchmaking] that say how fast a server works. All others must be the same on all
 servers of one Redis.
 """
-
-
-class GameModeSettings(Section):
-    """[[matchmaking.game_modes]]"""
-
-    game_mode: ModeName = Field(
-        description="Name of the mode. Upper and lower case are the same in keys.",
-        json_schema_extra=allowed("1 to 64 printable characters without blanks, { and }"),
-    )
-    required_players: int = Field(default=2, ge=2, le=1000, description="Players of one match.")
-    use_mmr_matching: bool = Field(
-        default=False,
-        description="`true`: closest ratings (`mmr` in the metadata). `false`: first come, first "
-        "served.",
-    )
-    teams: int | None = Field(
-        default=None,
-        ge=1,
-        le=1000,
-        description="Number of teams, all of one size; divides `required_players`.",
-        json_schema_extra={"default_text": "`required_players`: each player alone"},
-    )
-    handoff: Literal["publish", "claim"] = Field(
-        default="publish",
-        description="`claim`, the safe way: a match is offered until one game server has claimed "
-        "it and confirmed the start. `publish`, for game servers that only listen: a match is "
-        "announced once to all who listen. The pod of the first player starts it, and if that pod "
-        "dies or hangs, the match is lost.",
-    )
-    claim_lease_seconds: float = Field(
-        default=10,
-        gt=0,
-        le=HOUR,
-        description="Time in which a claimed match must be confirmed; else its players go back. It "
-        "should be more than a game server needs to get ready.",
-    )
-    max_wait_seconds: float = Field(
-        default=0,
-        ge=0,
-        le=30 * DAY,
-        description="Players who wait longer than this expire. 0: never.",
-    )
-    max_queue_length: int = Field(
-        default=0,
-        ge=0,
-        le=10_000_000,
-        description="Number of players who may wait. Further ones are refused (`queue_full`). At "
-        "least `required_players`. 0: no bound.",
-    )
-    mmr_window_start: float = Field(
-        default=100, ge=0, le=_MAX_RATING, description="Largest rating difference at first."
-    )
-    mmr_window_growth_per_second: float = Field(
-        default=10,
-        ge=0,
-        le=_MAX_RATING,
-        description="What each second of waiting adds to the window.",
-    )
-    mmr_window_max: float = Field(
-        default=1000,
-        ge=0,
-        le=_MAX_RATING,
-        description="Widest window. At least `mmr_window_start`.",
-    )
-    mmr_anyone_after_seconds: float = Field(
-        default=0,
-        ge=0,
-        le=30 * DAY,
-        description="Players who wait longer than this accept any rating. 0: never.",
-    )
-    second_is_worth: float = Field(
-        default=0,
-        ge=0,
-        le=_MAX_RATING,
-        description="Rating points that a second of waiting is worth, for modes of two players "
-        "with `use_mmr_matching`: 5 for even matches, 10 to 20 for quick ones. The windows follow "
-        "from it and from how many players come. Of the other keys only `mmr_window_start` (until "
-        "that is known), `mmr_window_max` and `mmr_default` count. 0: the windows are those above.",
-    )
-    mmr_default: float = Field(
-        default=1500,
-        ge=-_MAX_RATING,
-        le=_MAX_RATING,
-        description="Rating of a player whose metadata has none.",
-    )
-
-    def to_domain(self, *, realm: str = NO_REALM, max_metadata_bytes: int) -> GameMode:
-        """The mode as the rest of the program knows it."""
-        rating = None
-        if self.use_mmr_matching:
-            rating = RatingRules(
-                start=self.mmr_window_start,
-                growth_per_second=self.mmr_window_growth_per_second,
-                maximum=self.mmr_window_max,
-                anyone_after=_unless_zero(self.mmr_anyone_after_seconds),
-                default_rating=self.mmr_default,
-                second_is_worth=self.second_is_worth or None,
-            )
-        return GameMode(
-            name=self.game_mode,
-            realm=realm,
-            required_players=self.required_players,
-            teams=self.teams or self.required_players,
-            rating=rating,
-            handoff=Handoff(self.handoff),
-            claim_lease=timedelta(seconds=self.claim_lease_seconds),
-            max_metadata_bytes=max_metadata_bytes,
-            max_wait=_unless_zero(self.max_wait_seconds),
-            max_queue_length=self.max_queue_length or None,
-        )
-
-
-def _unless_zero(seconds: float) -> timedelta | None:
-    return timedelta(seconds=seconds) if seconds else None
 
 
 class MatchmakingSettings(Section):
@@ -367,7 +250,7 @@ class MatchmakingSettings(Section):
             mode.to_domain(
                 realm=self.realm,
                 max_metadata_bytes=min(
-                    self.max_message_bytes, self.max_battle_request_bytes // mode.required_players
+                    self.max_message_bytes, self.max_battle_request_bytes // mode.most_players
                 ),
             )
             for mode in self.game_modes

@@ -10,7 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from matchkeeper.config.game_mode import GameModeSettings
 from matchkeeper.config.matchmaking import EACH_ITS_OWN, MatchmakingSettings
+from matchkeeper.config.rules import read
 from matchkeeper.config.sections import (
     AlertSettings,
     LoggingSettings,
@@ -21,6 +23,7 @@ from matchkeeper.config.sections import (
 )
 from matchkeeper.domain.agreement import Shared
 from matchkeeper.domain.mode import GameMode
+from matchkeeper.domain.party import misfit_of_rules
 from matchkeeper.domain.realm import folded
 
 ENV_PREFIX = "MATCHKEEPER_"
@@ -120,7 +123,7 @@ class Settings(BaseSettings):
                 **{f"matchmaking.{key}": value for key, value in matchmaking.items()},
             },
             modes={
-                folded(mode.game_mode): mode.model_dump(mode="json")
+                folded(mode.game_mode): mode.model_dump(mode="json", exclude_none=True)
                 for mode in self.matchmaking.game_modes
             },
         )
@@ -260,7 +263,7 @@ def _worth(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:
     for index, mode in enumerate(matchmaking.game_modes):
         needed = (
             ("use_mmr_matching", "true", mode.use_mmr_matching),
-            ("required_players", "2", mode.required_players == 2),
+            ("required_players", "2", mode.players == 2),
             ("mmr_anyone_after_seconds", "0", not mode.mmr_anyone_after_seconds),
         )
         for key, value, good in needed if mode.second_is_worth else ():
@@ -275,34 +278,81 @@ def _worth(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:
 
 def _modes(matchmaking: MatchmakingSettings) -> Iterator[Contradiction]:
     for index, mode in enumerate(matchmaking.game_modes):
-        players = mode.required_players
-        if mode.teams is not None and players % mode.teams:
-            divisors = [n for n in range(1, players + 1) if players % n == 0]
-            yield Contradiction(
-                at=(*_MODES, index, "teams"),
-                found=f"is {mode.teams}, which does not divide required_players = {players}",
-                allowed=f"allowed is one of {', '.join(map(str, divisors))}",
-                others=((*_MODES, index, "required_players"),),
-            )
+        at = (*_MODES, index)
+        yield from _teams(mode, at)
+        yield from _demands(mode, at)
         if mode.mmr_window_max < mode.mmr_window_start:
             yield Contradiction(
-                at=(*_MODES, index, "mmr_window_max"),
+                at=(*at, "mmr_window_max"),
                 found=f"is {mode.mmr_window_max:g}",
                 allowed=f"allowed is at least mmr_window_start, which is {mode.mmr_window_start:g}",
-                others=((*_MODES, index, "mmr_window_start"),),
+                others=((*at, "mmr_window_start"),),
             )
-        if 0 < mode.max_queue_length < players:
-            yield Contradiction(
-                at=(*_MODES, index, "max_queue_length"),
-                found=f"is {mode.max_queue_length}",
-                allowed=f"allowed is 0, or at least required_players, which is {players}",
-                others=((*_MODES, index, "required_players"),),
-            )
-        if players > matchmaking.max_tickets_per_round:
-            yield Contradiction(
-                at=(*_MODES, index, "required_players"),
-                found=f"is {players}",
-                allowed="allowed is at most matchmaking.max_tickets_per_round, which is "
-                f"{matchmaking.max_tickets_per_round}",
-                others=(("matchmaking", "max_tickets_per_round"),),
-            )
+        yield from _room(mode, matchmaking.max_tickets_per_round, at)
+
+
+def _teams(mode: GameModeSettings, at: Location) -> Iterator[Contradiction]:
+    players, teams = mode.players, mode.teams
+    if isinstance(teams, int) and players % teams:
+        divisors = [n for n in range(1, players + 1) if players % n == 0]
+        yield Contradiction(
+            at=(*at, "teams"),
+            found=f"is {teams}, which does not divide required_players = {players}",
+            allowed=f"allowed is one of {', '.join(map(str, divisors))}",
+            others=((*at, "required_players"),),
+        )
+    elif not isinstance(teams, int | None) and mode.required_players is not None:
+        yield Contradiction(
+            at=(*at, "required_players"),
+            found=f"is {players} beside a table of teams",
+            allowed="allowed is none: the sizes of the teams say how many players there are",
+            others=((*at, "teams"),),
+        )
+
+
+def _demands(mode: GameModeSettings, at: Location) -> Iterator[Contradiction]:
+    """What is wrong with attributes, teams, party, region and rules."""
+    demanded = read(mode)
+    for fault in demanded.faults:
+        yield Contradiction(
+            at=(*at, *fault.at), found=fault.found, allowed=fault.allowed, others=()
+        )
+    rules, party = demanded.rules, mode.party
+    if rules is None:
+        return
+    if mode.use_mmr_matching:
+        yield Contradiction(
+            at=(*at, "use_mmr_matching"),
+            found="stands in a mode with rules",
+            allowed="allowed is a rule in its place, such as { near = 'mmr', within = { start = "
+            "100, per_second = 10, max = 1000 } }",
+            others=(),
+        )
+    size = None if party is None else party.max_size
+    if size is not None and rules.teams and misfit_of_rules(size, rules, mode.game_mode):
+        yield Contradiction(
+            at=(*at, "party", "max_size"),
+            found=f"is {size}, and such a party fits no team: the largest has "
+            f"{max(each.largest for each in rules.teams)} players",
+            allowed="allowed is what a team holds, or what fills a match",
+            others=((*at, "teams"),),
+        )
+
+
+def _room(mode: GameModeSettings, most_tickets: int, at: Location) -> Iterator[Contradiction]:
+    most = mode.most_players
+    if 0 < mode.max_queue_length < most:
+        yield Contradiction(
+            at=(*at, "max_queue_length"),
+            found=f"is {mode.max_queue_length}",
+            allowed=f"allowed is 0, or at least required_players, which is {most}",
+            others=((*at, "required_players"),),
+        )
+    if most > most_tickets:
+        yield Contradiction(
+            at=(*at, "required_players"),
+            found=f"is {most}",
+            allowed="allowed is at most matchmaking.max_tickets_per_round, which is "
+            f"{most_tickets}",
+            others=(("matchmaking", "max_tickets_per_round"),),
+        )

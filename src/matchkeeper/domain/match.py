@@ -11,11 +11,24 @@ import msgspec
 from matchkeeper.domain.ticket import Ticket
 
 
+class Seating(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """What the rules of a mode decided beside who is in the match. It is kept with the match."""
+
+    teams: tuple[tuple[tuple[str, str | None], ...], ...]
+    """(player, role) of each team; on a team without roles the role is None."""
+    region: str | None = None
+    """Where the match is to be played; None where the mode chooses none."""
+    names: tuple[str, ...] = ()
+    """The names of the teams."""
+
+
 class Proposal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Tickets that a strategy would put into one match, by team."""
 
     teams: tuple[tuple[Ticket, ...], ...]
     """A party that fills the match by itself stands in the first team, and the others are empty."""
+    seating: Seating | None = None
+    """None where the mode has no rules."""
 
     @property
     def tickets(self) -> tuple[Ticket, ...]:
@@ -29,6 +42,7 @@ class Seat(msgspec.Struct, frozen=True, gc=False):
     player_id: str
     pod_id: str
     ticket: Ticket
+    role: str | None = None
 
     @property
     def party_id(self) -> str | None:
@@ -36,10 +50,14 @@ class Seat(msgspec.Struct, frozen=True, gc=False):
         return self.ticket.party_id
 
 
-def seats_of(teams: Sequence[Sequence[Ticket]], count: int) -> list[list[Seat]]:
-    """Who sits in which of `count` teams. A party that fills the match by itself is divided into
-    the teams, in the order of its players.
+def seats_of(
+    teams: Sequence[Sequence[Ticket]], count: int, seating: Seating | None = None
+) -> list[list[Seat]]:
+    """Who sits in which of `count` teams. Without a seating, a party that fills the match by itself
+    is divided into the teams, in the order of its players.
     """
+    if seating is not None:
+        return _seated(teams, seating)
     seats = [
         [Seat(each.player_id, each.pod_id, ticket) for ticket in team for each in ticket.members]
         for team in teams
@@ -49,6 +67,19 @@ def seats_of(teams: Sequence[Sequence[Ticket]], count: int) -> list[list[Seat]]:
     everybody = [seat for team in seats for seat in team]
     size = len(everybody) // count
     return [everybody[nth * size : (nth + 1) * size] for nth in range(count)]
+
+
+def _seated(teams: Sequence[Sequence[Ticket]], seating: Seating) -> list[list[Seat]]:
+    of = {
+        each.player_id: (each, ticket)
+        for team in teams
+        for ticket in team
+        for each in ticket.members
+    }
+    return [
+        [Seat(player, of[player][0].pod_id, of[player][1], role) for player, role in team]
+        for team in seating.teams
+    ]
 
 
 class MatchState(StrEnum):

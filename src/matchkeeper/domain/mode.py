@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from matchkeeper.domain.attribute import Attribute
+from matchkeeper.domain.layout import MatchRules
 from matchkeeper.domain.realm import NO_REALM, QueueName
 
 
@@ -51,10 +53,15 @@ class GameMode:
     name: str
     realm: str = NO_REALM
     required_players: int = 2
+    """Players of a match; with rules, the fewest with which one can be made."""
     teams: int = 2
-    """Number of teams; divides `required_players`."""
+    """Number of teams; divides `required_players` where there are no rules."""
     rating: RatingRules | None = None
-    """None: first come, first served."""
+    """None, and no rules: first come, first served."""
+    attributes: tuple[Attribute, ...] = ()
+    """What is read of every player, in this order."""
+    rules: MatchRules | None = None
+    """What a match must have; None: teams of one size, and nothing else."""
     handoff: Handoff = Handoff.PUBLISH
     claim_lease: timedelta = timedelta(seconds=10)
     """A claimed match must be confirmed within this time."""
@@ -67,8 +74,15 @@ class GameMode:
 
     @property
     def team_size(self) -> int:
-        """Players of one team."""
+        """Players of one team, of the largest where they differ."""
+        if self.rules is not None:
+            return max(each.largest for each in self.rules.teams)
         return self.required_players // self.teams
+
+    @property
+    def most_players(self) -> int:
+        """The most players of one match."""
+        return self.required_players if self.rules is None else self.rules.largest
 
     @property
     def queue(self) -> QueueName:

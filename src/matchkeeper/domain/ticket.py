@@ -7,6 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
+from matchkeeper.domain.attribute import Value
+
 
 class Poison(StrEnum):
     """The kind of fault that makes a ticket unusable; the sentence beside it may change."""
@@ -23,6 +25,8 @@ class Poison(StrEnum):
     MATCH_UNREADABLE = "match_unreadable"
     INVALID_PARTY = "invalid_party"
     PARTY_DOES_NOT_FIT = "party_does_not_fit"
+    MISSING_ATTRIBUTE = "missing_attribute"
+    INVALID_ATTRIBUTE = "invalid_attribute"
     IN_TWO_PLACES = "in_two_places"
 
 
@@ -41,6 +45,19 @@ def party_of(ticket_id: str, members: Sequence[Member]) -> str | None:
     return ticket_id if members and members[0].player_id != ticket_id else None
 
 
+Values = tuple[Value, ...]
+"""The attributes of one player, in the order of the mode's."""
+
+
+class Traits(msgspec.Struct, frozen=True, gc=False):
+    """What strategies read in the metadata of a ticket."""
+
+    rating: float | None = None
+    """MMR points; None where the metadata gives none, or the mode uses none."""
+    values: tuple[Values, ...] = ()
+    """For each member; empty where the mode has no attributes."""
+
+
 class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Players who wait in one queue as one. Metadata stays in Redis: a queue may be long."""
 
@@ -57,6 +74,8 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Players a second and point of rating who come where it stands; None: not known. It is this
     server's estimate, of when it first saw the ticket, and only for modes that ask for it.
     """
+    values: tuple[Values, ...] = ()
+    """The attributes of each member; empty where the mode has none."""
     hand_made: bool = False
     """The metadata stands in a key of its own, `metadata:<ticket_id>`, put there by hand."""
 

@@ -51,7 +51,7 @@ class Offers:
 
     def at_once(self, mode: GameMode) -> int:
         """How many matches make one batch."""
-        return max(1, 2 * self._settings.commit_batch_size // mode.required_players)
+        return max(1, 2 * self._settings.commit_batch_size // mode.most_players)
 
     async def ready(self, mode: GameMode, proposals: Sequence[Proposal]) -> Ready:
         """A batch of matches, ready to be committed and offered."""
@@ -145,6 +145,7 @@ def new_match(
         match_id=match_id,
         tickets=proposal.tickets,
         team_sizes=tuple(map(len, proposal.teams)),
+        seating=proposal.seating,
         offer=battle_request(
             proposal.teams,
             mode,
@@ -157,6 +158,7 @@ def new_match(
                 for each in proposal.tickets
                 if each.is_party
             },
+            seating=proposal.seating,
         ),
         notices=tuple(
             [

@@ -171,6 +171,7 @@ class Reaper:
             claim_within_seconds=self._settings.offer_timeout_seconds,
             traceparent=await self._traces.of_match(mode, match),
             of_parties=of_parties,
+            seating=match.seating,
         )
         metadata = [texts.get(ticket.ticket_id, "") for ticket in match.tickets]
         heard = await self._matches.redeliver(

@@ -16,6 +16,8 @@ class Pairing:
 
     proposals: tuple[Proposal, ...]
     unmatched: tuple[Ticket, ...]
+    refused: tuple[str, ...] = ()
+    """Proposals that broke a rule and were dropped, each as a sentence that says which and why."""
 
 
 class Strategy(Protocol):

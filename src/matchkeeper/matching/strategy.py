@@ -13,6 +13,8 @@ from matchkeeper.matching.first_come import first_come_first_served, first_come_
 from matchkeeper.matching.pairing import Pairing, Strategy
 from matchkeeper.matching.rated_parties import closest_with_parties
 from matchkeeper.matching.rating import closest_ratings
+from matchkeeper.matching.rules.lineup import Met, nobody
+from matchkeeper.matching.rules.strategy import by_rules
 from matchkeeper.matching.worth import worth_waiting
 
 __all__ = ["Pairing", "Strategy", "strategy_for"]
@@ -20,8 +22,12 @@ __all__ = ["Pairing", "Strategy", "strategy_for"]
 _Way = Callable[[Sequence[Ticket], float], Pairing]
 
 
-def strategy_for(mode: GameMode) -> Strategy:
-    """Closest ratings where the mode has rating rules, else first come, first served."""
+def strategy_for(mode: GameMode, *, met: Met = nobody) -> Strategy:
+    """As the rules say where the mode has some; closest ratings where it has rating rules; else
+    first come, first served.
+    """
+    if mode.rules is not None:
+        return _by_rules(mode, met)
     lone, mixed = _by_arrival(mode) if mode.rating is None else _by_rating(mode, mode.rating)
 
     def choose(tickets: Sequence[Ticket], now: float, *, parties: bool = True) -> Pairing:
@@ -33,6 +39,14 @@ def strategy_for(mode: GameMode) -> Strategy:
             proposals=(*_by_themselves(whole, mode.teams), *pairing.proposals),
             unmatched=(*never, *pairing.unmatched),
         )
+
+    return choose
+
+
+def _by_rules(mode: GameMode, met: Met) -> Strategy:
+    def choose(tickets: Sequence[Ticket], now: float, *, parties: bool = True) -> Pairing:
+        del parties  # a lone player is a ticket like others
+        return by_rules(tickets, now, mode=mode, met=met)
 
     return choose
 

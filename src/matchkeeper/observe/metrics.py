@@ -135,6 +135,12 @@ class Metrics(ServerMetrics):
             of=Facts.round_bound_hit,
         )
         self._counter(
+            "refused_proposals_total",
+            "Proposals that broke a rule of their mode, a defect of the strategy",
+            "mode",
+            of=Facts.proposal_refused,
+        )
+        self._counter(
             "stale_proposals_total",
             "Proposals whose players were gone",
             "mode",

@@ -113,9 +113,7 @@ def examine_offers(facts: ServerFacts, modes: Sequence[GameMode], batch: int) ->
     if limit is None:
         mend = "Make sure that client-output-buffer-limit fits (docs/deploy.md)."
         return [_doubtful("offers", "this Redis does not tell its buffer for subscribers", mend)]
-    largest = max(
-        2 * max(mode.required_players, 2 * batch) * mode.max_metadata_bytes for mode in modes
-    )
+    largest = max(2 * max(mode.most_players, 2 * batch) * mode.max_metadata_bytes for mode in modes)
     if not limit:
         return [_good("offers", "no limit for subscribers (client-output-buffer-limit)")]
     found = f"up to {largest >> 20} MiB at once, of {limit >> 20} MiB (client-output-buffer-limit)"

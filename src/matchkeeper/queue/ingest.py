@@ -11,11 +11,12 @@ from typing import Protocol
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import QueueName, folded
-from matchkeeper.domain.ticket import Ticket
+from matchkeeper.domain.ticket import Ticket, Traits
 from matchkeeper.errors import StoreError, StoreRefusedError
 from matchkeeper.handoff.notices import Notice, Notices, refusal
 from matchkeeper.handoff.requests import HandoffRequests, PodSaid
 from matchkeeper.handoff.statuses import StatusRequests
+from matchkeeper.matching.rules.hopeless import never_for
 from matchkeeper.observe.runtime import Runtime
 from matchkeeper.queue.answering import queued, refused, told
 from matchkeeper.queue.failing import Failing
@@ -23,8 +24,9 @@ from matchkeeper.queue.requested import (
     identified,
     place_of,
     queued_ticket,
-    rating_of,
+    refuse_hopeless,
     runs,
+    traits_of,
 )
 from matchkeeper.store.asked import Reply
 from matchkeeper.store.failures import NotDurableError
@@ -90,6 +92,7 @@ class Ingest:
         known_elsewhere: Callable[[str], bool],
     ) -> None:
         self._modes: Mapping[str, GameMode] = {mode.queue.mode: mode for mode in modes}
+        self._never = {each.queue: never_for(each) for each in modes if each.rules is not None}
         self._tickets = tickets
         self._handoffs = handoffs
         self._statuses = statuses
@@ -213,13 +216,17 @@ class Ingest:
                 game_mode=request.game_mode,
                 party=request.party,
             )
-        rating = rating_of(request, mode) if kind is RequestKind.ENQUEUE else None
+        traits = Traits()
+        if kind is RequestKind.ENQUEUE:
+            traits = traits_of(request, mode)
+            if never := self._never.get(mode.queue):
+                refuse_hopeless(request, traits, mode, never)
         return mode.queue, Heard(
             request=identified(request, entry),
             token=self._new_token(),
             entry=entry,
             since=entry.since if request.fingerprint else 0,
-            rating=rating,
+            traits=traits,
             answers=self._queued_answers(request),
         )
 

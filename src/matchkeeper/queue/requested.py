@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.ticket import Ticket
+from matchkeeper.domain.ticket import Ticket, Traits
+from matchkeeper.matching.rules.hopeless import Never
 from matchkeeper.store.stream import Entry
 from matchkeeper.store.tickets import Heard, Outcome
-from matchkeeper.wire.codes import WireError
-from matchkeeper.wire.metadata import metadata_sum, rating_in
+from matchkeeper.wire.codes import ErrorCode, WireError
+from matchkeeper.wire.metadata import metadata_sum, traits_in
 from matchkeeper.wire.metadata_text import BadMetadataError
-from matchkeeper.wire.parties import members_of_text, rating_of_party
+from matchkeeper.wire.parties import members_of_text, traits_of_party
 from matchkeeper.wire.requests import Request, RequestKind, fingerprint
 
 
@@ -66,13 +67,13 @@ def identified(request: Request, entry: Entry) -> Request:
     return replace(request, fingerprint=name)
 
 
-def rating_of(request: Request, mode: GameMode) -> float | None:
-    """The rating in MMR points; None where the mode has no ratings. Raises WireError."""
+def traits_of(request: Request, mode: GameMode) -> Traits:
+    """What strategies read of the players who want to come. Raises WireError."""
     try:
         if request.party:
             members = members_of_text(request.player_id, request.metadata.encode())
-            return rating_of_party(members, mode)
-        return rating_in(request.metadata, mode)
+            return traits_of_party(members, mode)
+        return traits_in(request.metadata, mode)
     except BadMetadataError as error:
         raise WireError(
             error.code,
@@ -85,6 +86,26 @@ def rating_of(request: Request, mode: GameMode) -> float | None:
         ) from None
 
 
+def refuse_hopeless(request: Request, traits: Traits, mode: GameMode, never: Never) -> None:
+    """Raises WireError where no match can ever have these players."""
+    ticket = Ticket(
+        ticket_id=request.ticket_id,
+        members=request.members,
+        enqueued_at=0.0,
+        metadata_sum="",
+        values=traits.values,
+    )
+    if why := never(ticket):
+        raise WireError(
+            ErrorCode.NEVER_MATCHED,
+            f"{mode.name}: {why}",
+            player_id=request.player_id,
+            pod_id=request.pod_id,
+            game_mode=mode.name,
+            party=request.party,
+        )
+
+
 def queued_ticket(queued: Outcome) -> Ticket:
     """The ticket that now stands in the queue."""
     request = queued.heard.request
@@ -93,5 +114,6 @@ def queued_ticket(queued: Outcome) -> Ticket:
         members=request.members,
         enqueued_at=float(queued.detail),
         metadata_sum=metadata_sum(request.metadata.encode()),
-        rating=queued.heard.rating,
+        rating=queued.heard.traits.rating,
+        values=queued.heard.traits.values,
     )

@@ -29,6 +29,9 @@ from matchkeeper.store.matches import Committed, NewMatch
 _LONG = 10_000
 """From so many tickets on a strategy gets a thread: it takes microseconds for each."""
 
+_LONG_BY_RULES = 20
+"""The same with rules, where it takes milliseconds for each."""
+
 _COMMITS_AT_ONCE = 2
 """One batch that Redis works on, and one that is there when the first is done."""
 
@@ -91,6 +94,8 @@ class Round:
         with self._step("pair"):
             pairing = await self._pair(free, view.now, parties=view.has_parties)
         self.view.unmatched(pairing.unmatched)
+        for why in pairing.refused:
+            self._facts.proposal_refused(mode=self.mode.name, why=why)
         looking_seconds = self._clock() - begun
         if pairing.proposals and pairing.unmatched:
             unmatched = members_of(pairing.unmatched)
@@ -124,7 +129,7 @@ class Round:
         """Runs the strategy, in a thread where it takes long, so that requests are heard
         meanwhile.
         """
-        if len(tickets) < _LONG:
+        if len(tickets) < (_LONG if self.mode.rules is None else _LONG_BY_RULES):
             return self._strategy(tickets, now, parties=parties)
         return await asyncio.to_thread(self._strategy, tickets, now, parties=parties)
 
@@ -177,7 +182,7 @@ class Round:
         return made, unheard > 0
 
     def _players_of(self, proposals: Sequence[Proposal]) -> int:
-        return self.mode.required_players * len(proposals)
+        return sum(len(members_of(each.tickets)) for each in proposals)
 
     async def _commit_batch(self, matches: Sequence[NewMatch], now: float) -> tuple[int, int]:
         """Returns how many were made, and how many players are in offers that nobody heard."""

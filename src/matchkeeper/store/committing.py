@@ -78,7 +78,8 @@ def commit(
     claimed (a claim is confirmed within the lease, and nobody is told of the start before the
     durability is reached); `memory_ms`; `ids` of all tickets, team after team; their `scores` and
     `sums`, the first 16 digits of the SHA-1 of the metadata that they were matched by; `proposals`,
-    each with its match id, how many tickets each team has, and the offer in pieces; `parties`,
+    each with its match id, how many tickets each team has, the offer in pieces, and what the rules
+    of the mode decided (None where it has none), which is kept with the match; `parties`,
     place of a ticket -> the players of a party. `marks`: all players; only where players may wait
     in several queues.
     """

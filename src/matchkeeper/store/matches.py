@@ -10,6 +10,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from matchkeeper.domain.match import Seating
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import Ticket
@@ -26,6 +27,7 @@ from matchkeeper.store.pending import (
     overdue,
     read_match,
     set_aside_matches,
+    text_of_seating,
 )
 from matchkeeper.store.places import others
 from matchkeeper.store.present import Present
@@ -43,6 +45,8 @@ class NewMatch(msgspec.Struct, frozen=True, kw_only=True):
     tickets: tuple[Ticket, ...]
     """All of them, team after team."""
     team_sizes: tuple[int, ...]
+    seating: Seating | None = None
+    """What the rules of the mode decided, where it has some."""
     offer: tuple[str, ...]
     """The battle request in pieces; the metadata of the next ticket belongs between two of them."""
     notices: tuple[tuple[str, str], ...]
@@ -117,7 +121,10 @@ class MatchStore:
             "ids": [ticket.ticket_id for ticket in tickets],
             "scores": [repr(ticket.enqueued_at) for ticket in tickets],
             "sums": [ticket.metadata_sum for ticket in tickets],
-            "proposals": [(each.match_id, each.team_sizes, each.offer) for each in matches],
+            "proposals": [
+                (each.match_id, each.team_sizes, each.offer, text_of_seating(each.seating))
+                for each in matches
+            ],
             "parties": {
                 place: [each.player_id for each in ticket.members]
                 for place, ticket in enumerate(tickets, start=1)

@@ -10,17 +10,23 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from matchkeeper.domain.match import MatchState
+from matchkeeper.domain.match import MatchState, Seating
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.realm import QueueName
-from matchkeeper.domain.ticket import Member, PoisonedTicket, Ticket
+from matchkeeper.domain.ticket import Member, PoisonedTicket, Ticket, members_of
 from matchkeeper.store import keys
 from matchkeeper.store.claimers import Claimer, claimers
 from matchkeeper.store.scripts import Unsent, each, script
 from matchkeeper.wire.metadata import metadata_sum, read_ticket
 
+_seating = msgspec.json.Decoder(Seating)
 _stored = msgspec.msgpack.Decoder(tuple[list[int], list[str], list[str], list[str]])
 """Tickets of each team; then, team after team, their ids, enqueue times and metadata."""
+
+
+def text_of_seating(seating: Seating | None) -> str | None:
+    """A seating, as it is kept with the match: JSON."""
+    return None if seating is None else msgspec.json.encode(seating).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +45,8 @@ class PendingMatch:
     confirm: str | None
     """Token of the confirm."""
     declined_by: str | None
+    seating: Seating | None = None
+    """What the rules of the mode decided, where it had some."""
 
     @property
     def tickets(self) -> tuple[Ticket, ...]:
@@ -151,25 +159,35 @@ def _pending(mode: GameMode, match_id: str, fields: Mapping[bytes, bytes]) -> Pe
     if sum(sizes) != len(ids):
         raise ValueError("its teams are not its players")
     metadata = dict(zip(ids, texts, strict=True))
-    tickets = iter(
-        [
-            _ticket(mode, ticket_id, _finite(score), metadata[ticket_id])
-            for ticket_id, score in zip(ids, scores, strict=True)
-        ]
-    )
+    tickets = [
+        _ticket(mode, ticket_id, _finite(score), metadata[ticket_id])
+        for ticket_id, score in zip(ids, scores, strict=True)
+    ]
     claimed_by, confirm, declined_by = map(fields.get, (b"claimed_by", b"confirm", b"declined_by"))
+    left = iter(tickets)
     return PendingMatch(
         match_id=match_id,
         state=MatchState(fields[b"state"].decode()),
         epoch=_number(fields[b"epoch"]),
         offers=_number(fields[b"offers"]),
         created_at=_finite(fields[b"created"].decode()),
-        teams=tuple(tuple(islice(tickets, size)) for size in sizes),
+        teams=tuple(tuple(islice(left, size)) for size in sizes),
         metadata=metadata,
         claimed_by=None if claimed_by is None else claimed_by.decode(),
         confirm=None if confirm is None else confirm.decode(),
         declined_by=None if declined_by is None else declined_by.decode(),
+        seating=_seating_in(fields, tickets),
     )
+
+
+def _seating_in(fields: Mapping[bytes, bytes], tickets: Sequence[Ticket]) -> Seating | None:
+    if b"seating" not in fields:
+        return None
+    seating = _seating.decode(fields[b"seating"])
+    seated = sorted([player for team in seating.teams for player, _ in team])
+    if seated != sorted([each.player_id for each in members_of(tickets)]):
+        raise ValueError("its seats are not its players")
+    return seating
 
 
 def _finite(text: str) -> float:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from matchkeeper.domain.realm import QueueName
-from matchkeeper.domain.ticket import Poison, PoisonedTicket, Ticket
+from matchkeeper.domain.ticket import Poison, PoisonedTicket, Ticket, Traits
 from matchkeeper.store import keys
 from matchkeeper.store.asked import (
     Answer,
@@ -38,8 +38,8 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """Made once for each message in hand; retries repeat it."""
     entry: Entry | None = None
     """Its place in a stream."""
-    rating: float | None = None
-    """MMR points, for an enqueue whose mode uses them."""
+    traits: Traits = Traits()
+    """What strategies read of the players, for an enqueue."""
     answers: tuple[tuple[str, bytes], ...] = ()
     """For an enqueue: channel and payload that say `EnQueued`, one for each player."""
     since: int = 0

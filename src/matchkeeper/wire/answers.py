@@ -34,6 +34,14 @@ class MatchFound(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everybody in the match, by team; absent in matches of more than 32 players."""
     parties: dict[str, tuple[str, ...]] | None = None
     """The parties among them: party id -> its players. Absent where there are none."""
+    team_names: tuple[str, ...] | None = None
+    """The name of each team, in modes with rules."""
+    region: str | None = None
+    """Where the match is played, in modes that choose it."""
+    role: str | None = None
+    """What the player plays, in modes with roles."""
+    roles: dict[str, str] | None = None
+    """Player -> role, of all players; absent as `teams` is, and where there are no roles."""
     claimed_by: str | None
     """The pod that starts it, in claim handoff; the script that starts the match fills it in, and
     what follows.
@@ -118,6 +126,8 @@ class BattlePlayer(msgspec.Struct, frozen=True, omit_defaults=True):
     metadata: msgspec.Raw
     party_id: str | None = None
     """The party that the player came with."""
+    role: str | None = None
+    """What the player plays, in modes with roles."""
 
 
 class BattleRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -128,6 +138,10 @@ class BattleRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     player1: BattlePlayer | None = None
     player2: BattlePlayer | None = None
     teams: tuple[tuple[BattlePlayer, ...], ...] | None = None
+    team_names: tuple[str, ...] | None = None
+    """The name of each team, in modes with rules; of `player1` and `player2`, too."""
+    region: str | None = None
+    """Where the match is to be played, in modes that choose it."""
     handoff: str = ""
     epoch: int = 0
     """Claim handoff: which hand-out of the match this is; claim, confirm and decline repeat it."""

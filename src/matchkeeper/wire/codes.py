@@ -26,6 +26,9 @@ class ErrorCode(StrEnum):
     INVALID_PLAYER_ID = "invalid_player_id"
     INVALID_POD_ID = "invalid_pod_id"
     INVALID_METADATA = "invalid_metadata"
+    MISSING_ATTRIBUTE = "missing_attribute"
+    INVALID_ATTRIBUTE = "invalid_attribute"
+    NEVER_MATCHED = "never_matched"
     METADATA_TOO_LARGE = "metadata_too_large"
     MESSAGE_TOO_LARGE = "message_too_large"
     MESSAGE_TOO_DEEP = "message_too_deep"
@@ -92,6 +95,18 @@ _MEANINGS = {
     ErrorCode.INVALID_POD_ID: "`pod_id` is empty, over 128 characters, or has control characters.",
     ErrorCode.INVALID_METADATA: (
         "`metadata` is no JSON object, nor a string that holds one, or its `mmr` is no number."
+    ),
+    ErrorCode.MISSING_ATTRIBUTE: (
+        "The metadata has no value for an attribute of the mode that has no default. The text "
+        "names it, and says what is needed."
+    ),
+    ErrorCode.INVALID_ATTRIBUTE: (
+        "A value in the metadata is not of the type that the mode's attribute has. The text names "
+        "the attribute, what was found and what is needed."
+    ),
+    ErrorCode.NEVER_MATCHED: (
+        "With what the player or the party brings, a rule of the mode would never hold, however "
+        "long they wait. The text names the rule and says why."
     ),
     ErrorCode.METADATA_TOO_LARGE: (
         "The metadata is over what a player of this mode may have: "

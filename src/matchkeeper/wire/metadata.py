@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from matchkeeper.domain.mode import GameMode
-from matchkeeper.domain.ticket import Member, Poison, PoisonedTicket, Ticket
+from matchkeeper.domain.ticket import Member, Poison, PoisonedTicket, Ticket, Traits
+from matchkeeper.wire.attributes import values_in
 from matchkeeper.wire.limits import MAX_METADATA_BYTES, id_problem
 from matchkeeper.wire.metadata_text import (
     BadMetadataError,
@@ -17,7 +18,7 @@ from matchkeeper.wire.metadata_text import (
     rating_of,
     readable,
 )
-from matchkeeper.wire.parties import members_of_text, rating_of_party, readable_members
+from matchkeeper.wire.parties import members_of_text, readable_members, traits_of_party
 
 
 class _Known(msgspec.Struct):
@@ -49,13 +50,19 @@ def normalise(raw: bytes, pod_id: str) -> str:
     return _encode(fields).decode()
 
 
-def rating_in(metadata: str, mode: GameMode) -> float | None:
-    """The rating in normalised metadata, where the mode uses ratings.
+def traits_in(metadata: str, mode: GameMode) -> Traits:
+    """What strategies read in the normalised metadata of a player who comes alone.
 
     Raises BadMetadataError where a ticket with this metadata would be poisoned in `mode`.
     """
-    check_size(metadata.encode(), mode)
-    return None if mode.rating is None else rating_of(_known.decode(metadata).mmr)
+    raw = metadata.encode()
+    return _traits(raw, None if mode.rating is None else _known.decode(raw).mmr, mode)
+
+
+def _traits(raw: bytes, mmr: object, mode: GameMode) -> Traits:
+    check_size(raw, mode)
+    rating = None if mode.rating is None else rating_of(mmr)
+    return Traits(rating, (values_in(raw, mode),) if mode.attributes else ())
 
 
 def read_ticket(
@@ -71,13 +78,12 @@ def read_ticket(
         known = _parse(raw)
         if known.players is msgspec.UNSET:
             members = _alone(ticket_id, known)
-            check_size(raw, mode)
-            rating = rating_of(known.mmr) if mode.rating is not None else None
+            traits = _traits(raw, known.mmr, mode)
         else:
             members = readable_members(raw)
             party = members_of_text(ticket_id, raw)
             members = tuple([Member(each.player_id, each.pod_id) for each in party])
-            rating = rating_of_party(party, mode)
+            traits = traits_of_party(party, mode)
     except BadMetadataError as error:
         return PoisonedTicket(
             ticket_id=ticket_id,
@@ -93,7 +99,8 @@ def read_ticket(
         members=members,
         enqueued_at=enqueued_at,
         metadata_sum=metadata_sum(raw),
-        rating=rating,
+        rating=traits.rating,
+        values=traits.values,
         hand_made=hand_made,
     )
 

@@ -20,6 +20,8 @@ _CODES = {
     Poison.POD_ID_NOT_FOUND: ErrorCode.INVALID_POD_ID,
     Poison.INVALID_PARTY: ErrorCode.INVALID_PARTY,
     Poison.PARTY_DOES_NOT_FIT: ErrorCode.PARTY_DOES_NOT_FIT,
+    Poison.MISSING_ATTRIBUTE: ErrorCode.MISSING_ATTRIBUTE,
+    Poison.INVALID_ATTRIBUTE: ErrorCode.INVALID_ATTRIBUTE,
 }
 
 
@@ -107,6 +109,6 @@ def check_size(raw: bytes, mode: GameMode) -> None:
     if len(raw) > mode.max_metadata_bytes:
         text = (
             f"metadata has {len(raw)} bytes with its pod_id, {mode.max_metadata_bytes} are allowed "
-            f"for each of the {mode.required_players} players of {mode.name}"
+            f"for each of the {mode.most_players} players of {mode.name}"
         )
         raise BadMetadataError(text, Poison.METADATA_TOO_LARGE)

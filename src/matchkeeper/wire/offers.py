@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from matchkeeper.domain.match import Proposal, Seat, seats_of
+from matchkeeper.domain.match import Proposal, Seat, Seating, seats_of
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.wire.answers import (
@@ -24,9 +24,10 @@ _encode = msgspec.json.Encoder().encode
 
 def match_found(proposal: Proposal, mode: GameMode, match_id: str) -> list[tuple[str, str]]:
     """One (pod_id, payload) for each player of the match."""
-    teams = seats_of(proposal.teams, mode.teams)
+    seating = proposal.seating
+    teams = seats_of(proposal.teams, mode.teams, seating)
     everybody = list(chain.from_iterable(teams))
-    named = parties = None
+    named = parties = roles = None
     if len(everybody) <= MOST_NAMED:
         named = tuple([tuple([seat.player_id for seat in team]) for team in teams])
         parties = {
@@ -34,6 +35,7 @@ def match_found(proposal: Proposal, mode: GameMode, match_id: str) -> list[tuple
             for each in proposal.tickets
             if each.is_party
         } or None
+        roles = {each.player_id: each.role for each in everybody if each.role} or None
     notices = []
     for number, team in enumerate(teams):
         for seat in team:
@@ -44,6 +46,10 @@ def match_found(proposal: Proposal, mode: GameMode, match_id: str) -> list[tuple
                 team=number,
                 teams=named,
                 parties=parties,
+                team_names=None if seating is None else seating.names,
+                region=None if seating is None else seating.region,
+                role=seat.role,
+                roles=roles,
                 claimed_by=None,
             )
             answer = Answer(seat.player_id, {"MatchFound": found}, seat.party_id)
@@ -69,12 +75,13 @@ def battle_request(
     claim_within_seconds: float,
     traceparent: str = "",
     of_parties: Mapping[str, Sequence[bytes]] = MappingProxyType({}),
+    seating: Seating | None = None,
 ) -> tuple[str, ...]:
     """The offer of a match, in pieces. The metadata of the next ticket, team after team, belongs
     between two pieces; that of a party stands in the pieces, so nothing does. Two players stand in
     `player1` and `player2`, more in `teams`. `of_parties`: ticket id -> JSON of each player.
     """
-    sides = _sides(seats_of(teams, mode.teams), of_parties)
+    sides = _sides(seats_of(teams, mode.teams, seating), of_parties)
     everybody = tuple(chain.from_iterable(sides))
     duel, claimed = len(everybody) == 2, mode.handoff is Handoff.CLAIM
     text = _encode(
@@ -84,6 +91,8 @@ def battle_request(
             player1=everybody[0] if duel else None,
             player2=everybody[1] if duel else None,
             teams=None if duel else sides,
+            team_names=None if seating is None else seating.names,
+            region=None if seating is None else seating.region,
             handoff=mode.handoff.value,
             epoch=epoch,
             claim_within_seconds=claim_within_seconds if claimed else 0.0,
@@ -103,13 +112,15 @@ def filled_in(pieces: Sequence[str], metadata: Iterable[str]) -> str:
 def _sides(
     teams: Sequence[Sequence[Seat]], of_parties: Mapping[str, Sequence[bytes]]
 ) -> tuple[tuple[BattlePlayer, ...], ...]:
-    left = {ticket_id: list(texts) for ticket_id, texts in of_parties.items()}
+    left = {ticket_id: len(texts) for ticket_id, texts in of_parties.items()}
 
     def metadata(seat: Seat) -> msgspec.Raw:
         party_id = seat.party_id
         if party_id is None:
             return _slot
-        text = left[party_id].pop(0)
+        members = [each.player_id for each in seat.ticket.members]
+        text = of_parties[party_id][members.index(seat.player_id)]
+        left[party_id] -= 1
         # Behind its last player a party has a place between two pieces, as every ticket has.
         return msgspec.Raw(text if left[party_id] else text + _SLOT)
 
@@ -123,6 +134,7 @@ def _sides(
                         seat.pod_id,
                         metadata(seat),
                         seat.party_id,
+                        seat.role,
                     )
                     for seat in team
                 ]

@@ -13,7 +13,8 @@ import msgspec
 
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.party import mean_rating, misfit
-from matchkeeper.domain.ticket import Member, Poison, Ticket
+from matchkeeper.domain.ticket import Member, Poison, Ticket, Traits, Values
+from matchkeeper.wire.attributes import values_in
 from matchkeeper.wire.limits import decoded, id_problem
 from matchkeeper.wire.metadata_text import (
     BadMetadataError,
@@ -150,25 +151,29 @@ def seats_in(ticket: Ticket, raw: bytes) -> list[bytes]:
     return [found.get(each.player_id, b"{}") for each in ticket.members]
 
 
-def rating_of_party(members: Sequence[PartyMember], mode: GameMode) -> float | None:
-    """The mean rating of a party; None where nobody has one, or the mode uses none.
+def traits_of_party(members: Sequence[PartyMember], mode: GameMode) -> Traits:
+    """What strategies read of a party. Its rating is the mean; None where nobody has one, or the
+    mode uses none.
 
     Raises BadMetadataError where the party is too large for the mode, or one of the players has
     metadata that the mode does not take.
     """
     if why := misfit(len(members), mode):
         raise BadMetadataError(why, Poison.PARTY_DOES_NOT_FIT)
-    ratings = [_rating(each, mode) for each in members]
-    if mode.rating is None or not any(each is not None for each in ratings):
-        return None
-    return mean_rating(ratings, mode.rating)
+    found = [_of_member(each, mode) for each in members]
+    ratings, rating = [each for each, _ in found], None
+    if mode.rating is not None and any(each is not None for each in ratings):
+        rating = mean_rating(ratings, mode.rating)
+    return Traits(rating, tuple([each for _, each in found]) if mode.attributes else ())
 
 
-def _rating(member: PartyMember, mode: GameMode) -> float | None:
+def _of_member(member: PartyMember, mode: GameMode) -> tuple[float | None, Values]:
+    """The rating and the attributes of a player."""
     try:
         check_size(member.metadata, mode)
         mmr = _mmr.decode(member.metadata).get("mmr") if mode.rating is not None else None
-        return None if mmr is None else rating_of(_anything.decode(mmr))
+        rating = None if mmr is None else rating_of(_anything.decode(mmr))
+        return rating, values_in(member.metadata, mode)
     except BadMetadataError as error:
         raise error.of_player(member.player_id) from None
 

@@ -7,7 +7,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Poison, members_of
 from matchkeeper.errors import StoreError
-from matchkeeper.observe.facts.fact import DEBUG, INFO, LOOK_AT_REDIS, WARNING, Fields, fact, logged
+from matchkeeper.observe.facts.fact import (
+    DEBUG,
+    ERROR,
+    INFO,
+    LOOK_AT_REDIS,
+    WARNING,
+    Fields,
+    fact,
+    logged,
+)
 from matchkeeper.store.matches import Committed
 
 
@@ -117,6 +126,15 @@ class RoundFacts:
     @logged(DEBUG, "Proposal in {mode} dropped: {player_id} is not there any more")
     def proposal_stale(self, *, mode: str, player_id: str) -> None:
         """A player left, or another server was faster. The others still wait."""
+
+    @logged(
+        ERROR,
+        "The strategy of {mode} proposed what its rules refuse: {why}",
+        "Nobody was matched by it. Report it with the settings of the mode.",
+        page="A proposal in {mode} was dropped: {why}",
+    )
+    def proposal_refused(self, *, mode: str, why: str) -> None:
+        """A defect of the strategy, which the check of its proposals caught. The players wait."""
 
     @logged(
         INFO,

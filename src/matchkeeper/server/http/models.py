@@ -199,7 +199,8 @@ def match_view(match: PendingMatch | UnreadableMatch) -> MatchView:
         created_at=match.created_at,
         claimed_by=match.claimed_by,
         teams=[
-            [seat.player_id for seat in team] for team in seats_of(match.teams, len(match.teams))
+            [seat.player_id for seat in team]
+            for team in seats_of(match.teams, len(match.teams), match.seating)
         ],
         problem=None,
     )

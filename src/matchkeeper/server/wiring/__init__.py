@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from matchkeeper.config import Settings
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.realm import QueueName
+from matchkeeper.handoff.acquaintances import Acquaintances
 from matchkeeper.handoff.claimers import RefusedClaimers
 from matchkeeper.handoff.committed import CommittedMatches, HandoffEvents
 from matchkeeper.handoff.game_servers import GameServers
@@ -188,6 +189,8 @@ class _Wiring:
             self._modes, self._stores.servers, settings.agreed(), runtime, wake=self._wake
         )
 
+        self._acquaintances = Acquaintances(self._modes, self._stores.history, runtime)
+
     def _wake(self, queue: QueueName) -> None:
         """A round of this queue is due."""
         self._queues[queue].try_now()
@@ -221,6 +224,7 @@ class _Wiring:
             Task(name="reaper", run=self._reaper(claimers, handoffs).run),
             *self._looks(watches),
             Task(name="handoff events", run=self._handoff_events(committed).run),
+            Task(name="acquaintances", run=self._acquaintances.run),
         )
         tasks = [*works, *self._at_once(watches, board)]
         deadline = timedelta(seconds=settings.server.shutdown_deadline_seconds)
@@ -304,7 +308,7 @@ class _Wiring:
             self._facts.mode_served(mode=mode.name, required_players=mode.required_players)
             round_ = Round(
                 mode,
-                strategy_for(mode),
+                strategy_for(mode, met=self._acquaintances.met(mode.queue)),
                 QueueView(mode, stores.tickets, settings, rng=runtime.rng),
                 runtime,
                 offers=offers,

@@ -126,17 +126,19 @@ local function ids_of_match(sizes, first, last)
   return cmsgpack.pack({unpack(ids, first, last)}, together, sizes)
 end
 
-local function write_match(key, sizes, first, last, notices)
+local function write_match(key, sizes, first, last, notices, seating)
   local its_ids = ids_of_match(sizes, first, last)
   if not call.claim then
-    return redis.pcall('HSET', key, 'state', 'started', 'epoch', 1, 'offers', 1, 'created', created,
-      'subscribers', heard, 'ids', its_ids)
+    local fields = {'state', 'started', 'epoch', 1, 'offers', 1, 'created', created, 'subscribers', heard, 'ids', its_ids}
+    if seating then fields[#fields + 1], fields[#fields + 2] = 'seating', seating end
+    return redis.pcall('HSET', key, unpack(fields))
   end
   local fields = {'state', 'offered', 'epoch', 1, 'offers', 1, 'created', created, 'subscribers', heard,
     'ids', its_ids, 'tickets', tickets_of(sizes, first, last), 'notices', notices, 'lease', lease_seconds,
     'memory', memory}
   local left = next(elsewhere) and left_elsewhere(first, last)
   if left then fields[#fields + 1], fields[#fields + 2] = 'elsewhere', left end
+  if seating then fields[#fields + 1], fields[#fields + 2] = 'seating', seating end
   return redis.pcall('HSET', key, unpack(fields))
 end
 
@@ -173,7 +175,7 @@ local function not_made(reply)
 end
 
 local function commit(p, first, last)
-  local match_id, sizes, pieces = unpack(call.proposals[p])
+  local match_id, sizes, pieces, seating = unpack(call.proposals[p])
   local key = KEYS[match + p]
   local known = is_repeated and redis.pcall('HGET', key, 'subscribers')
   if type(known) == 'table' then return not_made(known) end
@@ -185,7 +187,7 @@ local function commit(p, first, last)
   local stale = stale_player(first, last)
   if stale then return 'stale', stale end
   -- The match is written first, so that one that Redis refuses to write is not published either.
-  local written = write_match(key, sizes, first, last, ARGV[notices + p])
+  local written = write_match(key, sizes, first, last, ARGV[notices + p], seating)
   if type(written) == 'table' then return not_made(written) end
   local reply = redis.pcall('PUBLISH', call.channel, offer_of(pieces, first))
   if reply == 0 or type(reply) == 'table' then

@@ -98,7 +98,7 @@ leave_parties(parties, together)
 keep_news(told, news_ms)
 redis.call('ZREM', pending, match_id)
 redis.call('HSET', match, 'state', 'given_back', 'cause', cause)
-redis.call('HDEL', match, 'tickets', 'notices', 'elsewhere')
+redis.call('HDEL', match, 'tickets', 'notices', 'elsewhere', 'seating')
 redis.call('PEXPIRE', match, remembered_ms)
 if cause == 'lease_expired' and held[5] then
   count_failure(held[5], deadline - (number_in(held[6], 0, HOUR) or 0))

@@ -35,16 +35,34 @@ local function parties_text(parties_of)
   return #texts > 0 and ',"parties":{' .. table.concat(texts, ',') .. '}' or ''
 end
 
+-- Where the rules of the mode decided it: the players of each team, their roles, and what all are told beside that.
+local function seated(text)
+  local good, seating = pcall(cjson.decode, text)
+  if not good then return nil end
+  local teams, role_of = {}, {}
+  for t, team in ipairs(seating.teams) do
+    teams[t] = {}
+    for n, seat in ipairs(team) do
+      teams[t][n] = seat[1]
+      if seat[2] ~= cjson.null then role_of[seat[1]] = seat[2] end
+    end
+  end
+  local names = ',"team_names":' .. cjson.encode(seating.names)
+  return teams, role_of, names .. (seating.region and ',"region":' .. cjson.encode(seating.region) or '')
+end
+
 local matches = {}
 
 -- What all players are told, read once for each match.
 local function started_match(key)
   if matches[key] ~= nil then return matches[key] end
   matches[key] = false
-  local held = redis.pcall('HMGET', key, 'state', 'ids', 'claimed_by', 'assignment', 'secrets', 'notices')
+  local held = redis.pcall('HMGET', key, 'state', 'ids', 'claimed_by', 'assignment', 'secrets', 'notices', 'seating')
   local teams, parties_of = teams_of(held[1] == 'started' and held[2])
+  local role_of, decided = {}, ''
+  if teams and held[7] then teams, role_of, decided = seated(held[7]) end
   if not teams then return false end
-  local m = {teams = teams, team_of = {}, party_of = {}, count = 0}
+  local m = {teams = teams, team_of = {}, party_of = {}, role_of = role_of, count = 0}
   for t, team in ipairs(teams) do
     for _, player in ipairs(team) do m.team_of[player], m.count = t, m.count + 1 end
   end
@@ -52,7 +70,8 @@ local function started_match(key)
     for _, player in ipairs(each[2]) do m.party_of[player] = each[1] end
   end
   m.named = ',"teams":' .. cjson.encode(teams) .. parties_text(parties_of)
-  m.rest = ',"claimed_by":' .. (held[3] and cjson.encode(held[3]) or 'null')
+    .. (next(role_of) and ',"roles":' .. cjson.encode(role_of) or '')
+  m.rest = decided .. ',"claimed_by":' .. (held[3] and cjson.encode(held[3]) or 'null')
     .. (held[4] and ',"assignment":' .. held[4] or '')
   m.secrets, m.notices = unpacked(held[5]) or {}, unpacked(held[6]) or {}
   matches[key] = m
@@ -83,6 +102,7 @@ local function match_found(player, key, game_mode, channel, most)
   end
   return '{"MatchFound":{' .. (other and '"opponent_id":' .. cjson.encode(other) .. ',' or '')
     .. '"match_id":' .. cjson.encode(string.match(key, '[^:]*$')) .. ',"game_mode":' .. cjson.encode(game_mode)
-    .. ',"team":' .. (team - 1) .. (m.count <= most and m.named or '') .. m.rest .. secret_text(m, player, channel)
+    .. ',"team":' .. (team - 1) .. (m.role_of[player] and ',"role":' .. cjson.encode(m.role_of[player]) or '')
+    .. (m.count <= most and m.named or '') .. m.rest .. secret_text(m, player, channel)
     .. '}}', m.party_of[player]
 end

@@ -1,0 +1,64 @@
+"""The examples of rules keep what their cases say; and a case that is not so is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from matchkeeper.errors import ConfigError
+from matchkeeper.operate.rule_cases import Case, TicketOfCase, outcome, read_cases
+from tests.support.ruled import EXAMPLES, example
+
+NAMES = sorted(each.name.removesuffix(".cases.toml") for each in EXAMPLES.glob("*.cases.toml"))
+CASES = [(name, case) for name in NAMES for case in read_cases(EXAMPLES / f"{name}.cases.toml")]
+
+
+def test_every_example_has_cases() -> None:
+    modes = {each.stem for each in EXAMPLES.glob("*.toml") if ".cases" not in each.name}
+    assert modes == set(NAMES)
+    assert len(NAMES) == 13
+
+
+@pytest.mark.parametrize(
+    ("name", "case"), CASES, ids=[f"{name}: {case.name}" for name, case in CASES]
+)
+def test_an_example_keeps_its_cases(name: str, case: Case) -> None:
+    assert outcome(case, example(name)).wrong == ()
+
+
+def test_what_is_not_so_is_told() -> None:
+    mode = example("duel")
+    metadata = {"map": "a", "mode": "b", "character": "c"}
+    two = (TicketOfCase(id="p", count=2),)
+    wrong = outcome(
+        Case(name="", metadata=metadata, tickets=two, matched=("p",), matches=1), mode
+    ).wrong
+    assert wrong == (
+        "0 matches are made, expected are 1",
+        "p_1, p_2 waits on, and must be matched",
+    )
+    late = (TicketOfCase(id="p", count=2, waited=60),)
+    wrong = outcome(
+        Case(name="", metadata=metadata, tickets=late, unmatched=("p_2",), teams={"x": ("p_1",)}),
+        mode,
+    ).wrong
+    assert wrong == ("p_2 is matched, and must wait", "p_1 is on team_1, expected is x")
+    wrong = outcome(Case(name="", tickets=(TicketOfCase(id="p"),)), mode).wrong
+    assert wrong == ("p is refused: missing_attribute",)
+    refused = {"p": "never_matched"}
+    wrong = outcome(Case(name="", tickets=(TicketOfCase(id="p"),), refused=refused), mode).wrong
+    assert wrong == ("p is refused: missing_attribute; expected is never_matched",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["cases = 5", "[[cases]]\nname = 'x'", "not toml", "[[cases]]\nname = 'x'\ntickets = [{}]"],
+)
+def test_a_file_that_has_no_cases(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "cases.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match="has no cases"):
+        read_cases(path)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_cases(tmp_path / "none.toml")
