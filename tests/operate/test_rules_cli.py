@@ -41,6 +41,12 @@ RANKED = [
 def test_the_example_in_words() -> None:
     assert explained(example("ranked-5v5")) == RANKED
     assert list(doubts(example("ranked-5v5"))) == []
+    hunters = explained(example("hunters"))
+    assert (
+        hunters[0]
+        == "A match of Hunters has 6 players: hunters 5, 4 to 5 after 30 s, 3 to 5 after 60 s; monster 1."
+    )
+    assert hunters[-1] == "Strong: avg(monster.skill) >= max(hunters.wants)."
 
 
 @pytest.mark.parametrize(

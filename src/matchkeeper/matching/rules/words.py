@@ -134,7 +134,7 @@ def _region(region: RegionRule) -> list[str]:
 
 def _rule(rule: Rule) -> str:
     demand = _DEMANDS[type(rule.demand)](rule.demand)
-    text = demand[0].upper() + demand[1:]
+    text = demand if isinstance(rule.demand, Compare) else demand[0].upper() + demand[1:]
     if _is_never(rule):
         return f"{text}."
     if rule.worth_seconds is not None:
