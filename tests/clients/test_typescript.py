@@ -117,6 +117,51 @@ async def _has_left(redis: Redis) -> bool:
     return await redis.zscore(keys.pods(), "pod-a") is None
 
 
+_FRIENDS = """
+import { GameServer } from "./dist/src/index.js";
+const pod = await GameServer.connect(process.env.REDIS_URL, { podId: "pod-a" });
+const code = (asked) => asked.then(() => "done", (error) => error.code);
+const crew = [{ player_id: "20" }, { player_id: "3", metadata: { mmr: 1500 } }];
+const said = { queued: await code(pod.enqueueParty("crew", crew, "Squad")) };
+const offer = (await pod.offers().next()).value;
+said.order = offer.players.map((each) => each.player_id);
+const others = [{ player_id: "p1" }, { player_id: "3" }];
+said.second = await code(pod.enqueueParty("other", others, "Squad"));
+said.started = await offer.start({ secrets: { 3: "s3" } });
+said.news = [];
+for await (const { player_id, party_id, result_type } of pod.results()) {
+  const found = result_type.MatchFound;
+  if (found) said.news.push([player_id, party_id, found.secret ?? null]);
+  if (said.news.length === 2) break;
+}
+said.nobody = await code(pod.enqueueParty("none", [], "Squad"));
+said.noName = await code(pod.enqueueParty("", [{ player_id: "p1" }], "Squad"));
+await pod.close();
+console.log(JSON.stringify(said));
+"""
+
+
+async def test_friends_play_together(client: Path, valkey: RealServer, tmp_path: Path) -> None:
+    program = client / "friends.mjs"
+    program.write_text(_FRIENDS, "utf-8")
+    with serving(valkey.url, tmp_path) as server:
+        await server.ready()
+        process = await asyncio.create_subprocess_exec(
+            "node", program, env={**os.environ, "REDIS_URL": valkey.url}, stdout=subprocess.PIPE
+        )
+        async with asyncio.timeout(60):
+            output, _ = await process.communicate()
+    assert json.loads(output) == {
+        "queued": "done",
+        "order": ["20", "3"],
+        "second": "in_party",
+        "started": True,
+        "news": [["20", "crew", None], ["3", "crew", "s3"]],
+        "nobody": "invalid_party",
+        "noName": "invalid_party",
+    }
+
+
 async def test_two_pods_start_each_match_once(
     client: Path, valkey: RealServer, tmp_path: Path
 ) -> None:

@@ -35,8 +35,7 @@ export class Message {
   }
 
   meet(heard: Heard): void {
-    this.heard = heard;
-    this.#resolve(heard);
+    this.#resolve((this.heard = heard));
   }
 
   text(): string {
@@ -56,9 +55,6 @@ export function unlessRefused(heard: Heard, about: string): Heard {
   throw mayBeDone ? new UnansweredError(`The ${about} was not done: ${message}`) : new RefusedError(reply, message);
 }
 
-/** Adds an entry to the stream of requests: its id, or null where there is no stream. */
-export type Write = (kind: string, body: string) => Promise<string | null>;
-
 /** Sends messages: written to the stream, and again until they are answered. While no server answers, `limit` of them
  *  may stand in the stream; then one a second is let through, to find out. */
 export class Asking {
@@ -70,7 +66,8 @@ export class Asking {
   #isClosed = false;
 
   constructor(
-    readonly write: Write,
+    /** Adds an entry to the stream of requests: its id, or null where there is no stream. */
+    readonly write: (kind: string, body: string) => Promise<string | null>,
     readonly limit: number,
     /** Milliseconds, of a clock that never goes back. */
     readonly now = (): number => performance.now(),

@@ -60,13 +60,9 @@ export class Connection {
     return this.#redis.xadd(stream, "NOMKSTREAM", "*", "kind", kind, "body", body);
   }
 
-  async publish(channel: string, text: string): Promise<void> {
-    await this.#redis.publish(channel, text);
-  }
+  publish = (channel: string, text: string): Promise<number> => this.#redis.publish(channel, text);
 
-  close(): void {
-    this.#redis.disconnect();
-  }
+  close = (): void => this.#redis.disconnect();
 
   async #listen(): Promise<void> {
     try {

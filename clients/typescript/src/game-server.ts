@@ -3,12 +3,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Asking, Message } from "./asking.js";
 import { Connection } from "./connection.js";
 import { Inbox } from "./inbox.js";
-import { type Heard, UnansweredError, checkId, playersOf } from "./messages.js";
-import type { Answer, BattlePlayer, BattleRequest, Handoff, HandoffAnswer, HandoffKind, HandoffRequest, Status } from "./wire.js";
+import { type Heard, RefusedError, UnansweredError, checkId, playersOf } from "./messages.js";
+import type * as wire from "./wire.js";
+import type { Answer, BattlePlayer, BattleRequest, HandoffKind } from "./wire.js";
 
 const HEARTBEAT_MS = 5_000;
 const BYE_MS = 2_000;
-/** So many questions are under way for what was missed, and one that had no answer is asked again after a pause. */
+/** Questions under way for what was missed, and the pause before one without an answer is asked again. */
 const MISSED_AT_ONCE = 200;
 const MISSED_PAUSE_MS = 1_000;
 /** States of players of whom there will be news. */
@@ -42,11 +43,14 @@ export interface EnqueueOptions {
   readonly traceparent?: string | undefined;
 }
 
-/** Where a player is; for players of a party `party_id` stands there, too. */
-export type StatusAnswer = Answer & { result_type: { Status: Status } };
+/** A player of a party, who is told on this pod. */
+export type Member = Pick<wire.PartyPlayer, "player_id" | "metadata">;
 
-/** With the start: `assignment` is told to all players of the match, such as an address, a secret to its player alone. */
-export type Told = Pick<HandoffRequest, "assignment" | "secrets">;
+/** Where a player is; for players of a party `party_id` stands there, too. */
+export type StatusAnswer = Answer & { result_type: { Status: wire.Status } };
+
+/** With the start: `assignment` is told to all players of the match, such as an address; a secret to its player. */
+export type Told = Pick<wire.HandoffRequest, "assignment" | "secrets">;
 
 /** A match offered to this game server. Its methods throw RefusedError and UnansweredError; call them again then. */
 export class Offer {
@@ -76,13 +80,13 @@ export class Offer {
   /** Gives a claimed match back, so that another server is asked at once. */
   decline = (): Promise<boolean> => this.#hand("decline", "declined");
 
-  async #hand(kind: HandoffKind, hoped: Handoff["reply"], told: Told = {}): Promise<boolean> {
+  async #hand(kind: HandoffKind, hoped: wire.Handoff["reply"], told: Told = {}): Promise<boolean> {
     const { match_id, game_mode, epoch = 0 } = this.request;
     const body = { kind, pod_id: this.podId, game_mode, match_id, epoch, token: newToken(), ...told };
-    const message = this.#messages.get(kind) ?? new Message("handoff", body.token, `${kind} of match ${match_id}`, body);
+    const message = this.#messages.get(kind) ?? new Message("handoff", body.token, `${kind} of ${match_id}`, body);
     this.#messages.set(kind, message);
     try {
-      const heard = (await this.ask(message)) as HandoffAnswer;
+      const heard = (await this.ask(message)) as wire.HandoffAnswer;
       return heard.result_type.Handoff.reply === hoped;
     } catch (error) {
       if (message.heard !== undefined) this.#messages.delete(kind); // it was not done: the next one is a new one
@@ -147,8 +151,7 @@ export class GameServer implements AsyncDisposable {
     clearInterval(this.#heartbeats);
     this.#timesHeard = 0;
     this.#asking.close();
-    // Falling silent says the same, a little later.
-    await Promise.race([this.#say("bye"), sleep(BYE_MS, undefined, { ref: false })]);
+    await Promise.race([this.#say("bye"), sleep(BYE_MS, undefined, { ref: false })]); // or silence says it, later
     this.#connection.close();
     this.#inbox.offers.close();
     this.#inbox.news.close();
@@ -157,19 +160,23 @@ export class GameServer implements AsyncDisposable {
   [Symbol.asyncDispose] = (): Promise<void> => this.close();
 
   /** Puts a player into the queue of a mode; done once the player is in Redis. Throws RefusedError, UnansweredError. */
-  async enqueue(player: string, mode: string, metadata: object = {}, options: EnqueueOptions = {}): Promise<void> {
-    const { requestId = newToken(), traceparent } = options;
-    const fields = { request_id: requestId, metadata, ...(traceparent && { traceparent }) };
-    await this.#request("enqueue", player, mode, fields, options.requestId !== undefined);
+  async enqueue(player: string, mode: string, metadata: object = {}, options?: EnqueueOptions): Promise<void> {
+    await this.#request("enqueue", [player], mode, { player_id: player, metadata }, options);
+  }
+
+  /** The same for players who stay together, in this order: all, or nobody. Who is dequeued takes all out. */
+  async enqueueParty(party: string, players: Member[], mode: string, options?: EnqueueOptions): Promise<void> {
+    checkId("party", party);
+    const ids = players.map((each) => each.player_id);
+    await this.#request("enqueue", ids, mode, { party_id: party, players }, options);
   }
 
   /** Takes a player out of a queue. Throws RefusedError (`not_in_queue`, `match_pending`), UnansweredError. */
   async dequeue(player: string, mode: string): Promise<void> {
-    await this.#request("dequeue", player, mode, { request_id: newToken() });
+    await this.#request("dequeue", [player], mode, { player_id: player });
   }
 
-  /** Where a player of the realm is now, whichever pod asked for the player; after a restart, ask so for each. News of
-   *  those who wait comes by `results` from then on. Throws RefusedError, UnansweredError. */
+  /** Where a player of the realm is, whichever pod asked. News of who waits comes by `results` from then on. */
   async status(player: string): Promise<StatusAnswer> {
     checkId("player_id", player);
     const body = { kind: "status", pod_id: this.podId, player_id: player, token: newToken() };
@@ -183,16 +190,19 @@ export class GameServer implements AsyncDisposable {
     for await (const request of this.#inbox.offers) yield new Offer(request, this.podId, this.#ask);
   }
 
-  /** `MatchFound`, `Expired` and other news of this pod's players that nobody asked for, also what was missed while the
-   *  connection was away. `Status` among it: nothing is known of this player any more, ask anew. */
-  results(): AsyncIterable<Answer> {
-    return this.#inbox.news;
-  }
+  /** `MatchFound`, `Expired` and other news of players, also what was missed. `Status`: nothing is known, ask anew. */
+  results = (): AsyncIterable<Answer> => this.#inbox.news;
 
-  async #request(kind: "enqueue" | "dequeue", player: string, mode: string, fields: object, before = false) {
-    checkId("player_id", player);
-    const body = { player_id: player, game_mode: mode, pod_id: this.podId, ...fields };
-    await this.#ask(new Message(kind, player, `${kind} of ${player}`, body, before));
+  /** Each player is answered; the last answer is waited for. */
+  async #request(kind: "enqueue" | "dequeue", players: string[], mode: string, said: object, opts?: EnqueueOptions) {
+    const { requestId, traceparent } = opts ?? {};
+    const body = { game_mode: mode, pod_id: this.podId, request_id: requestId ?? newToken(), traceparent, ...said };
+    for (const player of players) checkId("player_id", player);
+    const messages = players.map((player) => new Message(kind, player, `${kind} of ${player}`, body, !!requestId));
+    const last = messages.pop();
+    if (last === undefined) throw new RefusedError("invalid_party", "A party has players");
+    for (const each of messages) this.#inbox.open(each);
+    await this.#ask(last).finally(() => messages.forEach((each) => this.#inbox.close(each)));
   }
 
   readonly #ask = (message: Message): Promise<Heard> => {

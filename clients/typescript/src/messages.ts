@@ -17,7 +17,7 @@ export class UnansweredError extends Error {
 }
 
 /** Throws where no server would take an id, and so could not name it in its answer. */
-export function checkId(name: "player_id" | "pod_id", id: string): void {
+export function checkId(name: "player_id" | "party" | "pod_id", id: string): void {
   const isUsable = typeof id === "string" && /^[^\x00-\x1f\x7f-\x9f\p{Surrogate}]{1,128}$/u.test(id);
   if (!isUsable) throw new RefusedError(`invalid_${name}`, `${name} has 1 to 128 characters, none a control character`);
 }
@@ -59,13 +59,11 @@ const TEXTS: Record<string, string[]> = {
 /** What a server answered, from its wire text; undefined where it is no answer. */
 export function answerIn(text: string): Heard | undefined {
   const found = parsed(text);
-  const result = isObject(found) ? found.result_type : undefined;
-  const [[word, told] = ["", undefined]] = isObject(result) ? Object.entries(result) : [];
+  const result = hasTexts(found) ? found.result_type : undefined;
+  const [[word, told] = ["", undefined]] = hasTexts(result) ? Object.entries(result) : [];
   if (typeof result !== "string" && !hasTexts(told, ...(TEXTS[word] ?? []))) return undefined;
   return hasTexts(found, word === "Handoff" ? "match_id" : "player_id") ? (found as unknown as Answer) : undefined;
 }
-
-type Fields = Record<string, unknown>;
 
 function parsed(text: string): unknown {
   try {
@@ -75,10 +73,8 @@ function parsed(text: string): unknown {
   }
 }
 
-function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function hasTexts(value: unknown, ...names: string[]): value is Fields {
-  return isObject(value) && names.every((name) => typeof value[name] === "string");
+/** Whether it is an object with these texts. */
+function hasTexts(value: unknown, ...names: string[]): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return names.every((name) => typeof (value as Record<string, unknown>)[name] === "string");
 }
