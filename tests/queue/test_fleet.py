@@ -90,6 +90,12 @@ def test_how_fast_a_server_works_is_its_own_affair() -> None:
     assert digests[0] == digests[1] != digests[2]
 
 
+def test_what_is_left_out_is_as_its_default() -> None:
+    modes = ('[{"game_mode": "Duel"}]', '[{"game_mode": "Duel", "required_players": 2}]')
+    said = [load(environ={"MATCHKEEPER_MATCHMAKING__GAME_MODES": each}).agreed() for each in modes]
+    assert said[0] == said[1]
+
+
 def fleet_of(stores: Stores, shared: Shared, *modes: GameMode) -> tuple[Fleet, list[QueueName]]:
     woken: list[QueueName] = []
     fleet = Fleet(

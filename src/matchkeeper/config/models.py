@@ -123,7 +123,10 @@ class Settings(BaseSettings):
                 **{f"matchmaking.{key}": value for key, value in matchmaking.items()},
             },
             modes={
-                folded(mode.game_mode): mode.model_dump(mode="json", exclude_none=True)
+                folded(mode.game_mode): {
+                    **mode.model_dump(mode="json", exclude_none=True),
+                    "required_players": mode.players,  # left out, it is the same as said
+                }
                 for mode in self.matchmaking.game_modes
             },
         )
