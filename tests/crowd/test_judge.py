@@ -122,6 +122,21 @@ BAD: dict[str, tuple[Fault, Callable[[], Story]]] = {
             .looked()
         ),
     ),
+    "told DeQueued twice, asked anew and left anew, and matched": (
+        Fault.LEFT_BUT_MATCHED,
+        lambda: (
+            story()
+            .queued("a", "b")
+            .asked("a", "dequeue")
+            .told("a", "DeQueued")
+            .told("a", "DeQueued")
+            .queued("a")
+            .asked("a", "dequeue")
+            .told("a", "DeQueued")
+            .played("m", "a", "b")
+            .looked()
+        ),
+    ),
     "told Expired, and matched": (
         Fault.LEFT_BUT_MATCHED,
         lambda: story().queued("a", "b").told("a", "Expired").played("m", "a", "b").looked(),

@@ -7,9 +7,26 @@ from collections.abc import Callable
 import pytest
 
 from crowd.history import State, What
+from crowd.judge.stays import TIMES_SENT
 from tests.support.stories import Story, moved, story
 
+
+def _wishes_after_an_outage() -> Story:
+    """All are done at once, and each answer comes as often as was asked for it."""
+    told = story()
+    for word in ("enqueue", "dequeue") * 2:
+        told.asked("a", word)
+    told.asked("a")
+    for second in (100.5, 101.5):
+        told.looked({"a": second})
+        for word in ("EnQueued", "DeQueued"):
+            for _ in range(TIMES_SENT):
+                told.told("a", word)
+    return told.told("a").queued("b").played("m", "a", "b").looked()
+
+
 GOOD: dict[str, Callable[[], Story]] = {
+    "wishes after an outage": _wishes_after_an_outage,
     "nothing happens": lambda: story().looked(),
     "told through a pod that had just come, or has gone soon": lambda: (
         story()

@@ -209,12 +209,13 @@ class Stays:
         return any(event.match in stay.matches for stay in self._stays[event.player][:-1])
 
     def _said_again(self, event: Event) -> bool:
-        """Whether this may tell the end of the stay before once more: a request of that stay was
-        sent several times, and nobody has seen yet that the new one began.
+        """Whether this may tell an end once more: its request was sent several times, and nobody
+        has seen since then that another stay began.
         """
         *_, before, last = (None, *self._stays[event.player])
-        unheard = before is not None and last is not None and not last.acknowledged
-        return unheard and event.word in before.ended
+        if last is not None and (last.acknowledged or last.over):
+            return event.word in last.ended
+        return before is not None and event.word in before.ended
 
     def _open_spare(self, player: str) -> Stay | None:
         """The latest stay; a new one where that is over and a request that was sent before its end
