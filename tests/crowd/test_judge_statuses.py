@@ -28,12 +28,26 @@ def played() -> Story:
     return story.played("m", "a", "b").looked(started={"m": ("a", "b")})
 
 
+def party() -> Story:
+    """`a` and `b` are party `crew`."""
+    story = Story()
+    for player in ("a", "b"):
+        story.add(
+            What.ASKED, who="pod", player=player, mode="squad", word="enqueue",
+            party="crew", together=("a", "b"),
+        )  # fmt: skip
+    return story
+
+
 def waits() -> Story:
     """`a` waits, and was in match `m` before."""
     return played().queued("a").looked({"a": 200.0}, started={"m": ("a", "b")})
 
 
 GOOD: dict[str, Callable[[], Story]] = {
+    "of a party, what its ticket does": lambda: said(
+        sought(party(), "crew").looked(matches={"m": ("a", "b")}), "pending", "n", "crew"
+    ),
     "nothing is known of somebody who never came": lambda: said(sought(Story()), "unknown"),
     "waiting": lambda: said(sought(waits()), "waiting"),
     "waiting, when it was asked": lambda: said(sought(waits()).looked(), "waiting"),

@@ -36,7 +36,9 @@ def check_statuses(events: Sequence[Event]) -> Iterator[Finding]:
     """Findings about each status that was told."""
     players: dict[str, _Player] = {}
     looks: list[_Look] = []
-    sought = {event.player for event in events if event.what is What.SOUGHT}
+    # The id of a party is no player's: what stands there is its ticket.
+    parties = {event.party for event in events}
+    sought = {event.player for event in events if event.what is What.SOUGHT} - parties
     for event in events if sought else ():
         if event.what is What.SOUGHT:
             player = players.setdefault(event.player, _Player())
@@ -44,7 +46,7 @@ def check_statuses(events: Sequence[Event]) -> Iterator[Finding]:
         elif event.state is not None:
             looks.append(_Look(event.at, event.state))
             _note(players, sought, looks[-1])
-        elif event.what is What.TOLD and event.word == "Status":
+        elif event.what is What.TOLD and event.word == "Status" and event.player not in parties:
             player = players.setdefault(event.player, _Player())
             if why := _untrue(event, player, _since(looks, _begun(event, player))):
                 text = f"{event.player} was told to be {event.code} {event.match}: {why}"
