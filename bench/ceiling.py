@@ -37,7 +37,6 @@ from matchkeeper.store.pages import scan
 from matchkeeper.store.scripts import Call
 from matchkeeper.store.stream import Entry
 from matchkeeper.store.tickets import Heard, TicketStore
-from matchkeeper.wire import answers
 from matchkeeper.wire.handoffs import HANDOFF, HandoffKind, HandoffRequest
 from matchkeeper.wire.metadata import metadata_sum
 from matchkeeper.wire.requests import RequestKind, decode
@@ -45,6 +44,7 @@ from matchkeeper.wire.requests import RequestKind, decode
 _ME = "bench"
 _REQUESTS = "match:enqueue:request"
 _QUEUE = QueueName.of(TAG)
+_ANSWERS = ("pod:", ":match_result")
 _AHEAD = 8
 _PAGE = 2000
 _COMMIT: int = MatchmakingSettings.model_fields["commit_batch_size"].default
@@ -166,7 +166,11 @@ def _heard_by(
 
 async def _enqueues(batches: Sequence[Sequence[str]], entries: list[list[str]]) -> list[bytes]:
     recorder = _Recorder()
-    store = TicketStore(recorder, queues=(_QUEUE,))  # type: ignore[arg-type]  # as good as one
+    store = TicketStore(
+        recorder,  # type: ignore[arg-type]  # as good as one
+        queues=(_QUEUE,),
+        channel=_ANSWERS,
+    )
     for batch, ids in zip(batches, entries, strict=True):
         recorder.count = len(batch)
         heard = [_heard(player, entry) for player, entry in zip(batch, ids, strict=True)]
@@ -176,7 +180,6 @@ async def _enqueues(batches: Sequence[Sequence[str]], entries: list[list[str]]) 
 
 def _heard(player: str, entry: str) -> Heard:
     request = decode(RequestKind.ENQUEUE, body(player).encode(), max_bytes=10_000)
-    answer = ("pod:pod:match_result", answers.plain(player, answers.ENQUEUED))
     return Heard(
         request=replace(request, fingerprint=f"{hash(player):032x}"[-32:]),
         token=f"{hash(player):016x}"[-16:],
@@ -185,7 +188,6 @@ def _heard(player: str, entry: str) -> Heard:
         )
         if entry
         else None,
-        answers=(answer,),
     )
 
 
@@ -230,7 +232,7 @@ async def _commits(mode: GameMode, tickets: Sequence[Ticket]) -> list[list[bytes
                 memory=timedelta(seconds=120),
             )
             if mode.handoff is Handoff.CLAIM:
-                handoffs = Handoffs(recorder, channel=("pod:", ":match_result"))  # type: ignore[arg-type]  # as good as one
+                handoffs = Handoffs(recorder, channel=_ANSWERS)  # type: ignore[arg-type]  # as good as one
                 for kind in (HandoffKind.CLAIM, HandoffKind.CONFIRM):
                     await handoffs.do(_QUEUE, [_handed(kind, each.match_id) for each in some])
         pages.append(recorder.commands)

@@ -156,7 +156,7 @@ class Pod:
 
 
 def _body(kind: str, **about: object) -> bytes:
-    return json.dumps({"kind": kind, "pod_id": "pod", **about}).encode()
+    return json.dumps({"kind": kind, "pod_id": "pod", **about}, separators=(",", ":")).encode()
 
 
 def _quantiles(values: array[float]) -> list[float]:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from matchkeeper.config import GameModeSettings
+from matchkeeper.domain.match import seats_of
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Member, PoisonedTicket, Ticket
 from matchkeeper.wire import answers
@@ -149,9 +150,8 @@ def _ticket(given: bytes) -> bool:
         them = (Member("q", "pod"),)
         other = Ticket(ticket_id="q", members=them, enqueued_at=1.0, metadata_sum="")
         try:
-            pieces = battle_request(
-                [[ticket], [other]], mode, match_id="m", epoch=1, claim_within_seconds=5
-            )
+            seats = seats_of([[ticket], [other]], mode.teams)
+            pieces = battle_request(seats, mode, match_id="m", epoch=1, claim_within_seconds=5)
         except (ValueError, OverflowError) as error:
             raise WrongError(f"no offer for a readable ticket of score {score}: {error}") from None
         offer = filled_in(pieces, [raw.decode(), "{}"]).encode()

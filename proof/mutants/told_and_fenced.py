@@ -67,7 +67,7 @@ TOLD_AND_FENCED = (
         edits=(
             Edit(
                 file="store/lua/lib/started.lua",
-                old="  redis.call('PUBLISH', notice[1], payload)\n",
+                old="    tell_found(each[3], cjson.encode(m.claimed_by), each[4], each[5])\n",
                 new="",
             ),
         ),

@@ -12,6 +12,7 @@ from matchkeeper.observe.facts import Facts
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.store.committing import CommitReply
 from matchkeeper.store.matches import Committed, NewMatch
+from matchkeeper.wire.offers import Found
 from tests.observe.test_board import NOW
 from tests.support.tickets import lone, party
 
@@ -30,7 +31,11 @@ def committed(facts: Facts, teams: Sequence[Sequence[Ticket]], now: float) -> No
     """As `Offers` tells it."""
     tickets = tuple([each for team in teams for each in team])
     match = NewMatch(
-        match_id="m", tickets=tickets, team_sizes=tuple(map(len, teams)), offer=(), notices=()
+        match_id="m",
+        tickets=tickets,
+        team_sizes=tuple(map(len, teams)),
+        offer=(),
+        notices=Found("", ()),
     )
     facts.match_committed(
         mode=FIVES,

@@ -11,12 +11,12 @@ import jsonschema
 import pytest
 
 from matchkeeper import reference
-from matchkeeper.domain.match import Proposal
+from matchkeeper.domain.match import seats_of
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.wire import answers
 from matchkeeper.wire.codes import ErrorCode
-from matchkeeper.wire.offers import battle_request, filled_in, match_found
-from tests.support.tickets import lone
+from matchkeeper.wire.offers import battle_request, filled_in
+from tests.support.tickets import lone, told
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -38,10 +38,12 @@ def test_what_the_codec_writes_fits_the_schemas() -> None:
     four = ((lone("p1"), lone("p2")), (lone("p3"), lone("p4")))
     mode = GameMode(name="M")
     for teams in (two, four):
-        pieces = battle_request(teams, mode, match_id="m", epoch=1, claim_within_seconds=1)
+        pieces = battle_request(
+            seats_of(teams, mode.teams), mode, match_id="m", epoch=1, claim_within_seconds=1
+        )
         everybody = ['{"pod_id":"a"}' for team in teams for _ in team]
         valid("battle_request", filled_in(pieces, everybody))
-        for _, notice in match_found(Proposal(teams=teams), mode, "m"):
+        for _, notice in told(teams, mode):
             valid("answer", notice)
     valid("answer", answers.plain("p1", answers.EXPIRED))
     valid("answer", answers.error("p1", ErrorCode.NOT_IN_QUEUE, "no"))

@@ -260,6 +260,28 @@ async def test_a_start_takes_nobody_out_of_the_index_who_is_in_another_party_by_
     assert await index_of(redis) == {"b": "duos R", "e": "duos R"}
 
 
+async def test_who_is_queued_is_told_so_in_the_same_step(
+    any_server: RealServer, redis: Redis
+) -> None:
+    came = []
+    async with (
+        open_stores(any_server.url, channel=("pod:", ":match_result")) as stores,
+        redis.pubsub() as pods,
+    ):
+        await pods.psubscribe("pod:*")
+        await pods.get_message(timeout=1)
+        done = [await stores.enqueue("ä/1", DUOS), await stores.enqueue_party("P", "a", "b")]
+        refused = await stores.enqueue("a", DUOS)
+        while message := await pods.get_message(timeout=0.5):
+            came.append((message["channel"], json.loads(message["data"])))
+    assert [each.answered for each in (*done, refused)] == [True, True, False]
+    assert came == [
+        ("pod:pod-a:match_result", {"player_id": "ä/1", "result_type": "EnQueued"}),
+        ("pod:a:match_result", {"player_id": "a", "result_type": "EnQueued", "party_id": "P"}),
+        ("pod:b:match_result", {"player_id": "b", "result_type": "EnQueued", "party_id": "P"}),
+    ]
+
+
 @pytest.mark.usefixtures("listener")
 async def test_an_announced_match_frees_its_players_at_once(stores: Stores, redis: Redis) -> None:
     await stores.enqueue_party("P", "a", "b", mode=NORMAL)

@@ -68,7 +68,7 @@ async def test_so_do_the_numbers_of_a_commit(plain: Redis, name: str) -> None:
 async def test_so_does_the_memory_of_requests(plain: Redis) -> None:
     packed = {
         "mode": "squad", "group": "", "several": False, "longest": 0, "players": [],
-        "metadata": [], "tokens": [], "entries": [], "repeats": {}, "channels": [], "answers": [],
+        "metadata": [], "tokens": [], "entries": [], "repeats": {}, "channel": [], "pods": [],
         "parties": {},
     }  # fmt: skip
     for bad in (*BAD, float("inf"), float("nan"), 1e12, 0):

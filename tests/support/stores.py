@@ -201,8 +201,11 @@ async def open_stores(
     durability: str = "none",
     queues: Sequence[QueueName] = QUEUES,
     clock: Callable[[], float] = time.monotonic,
+    channel: Sequence[str] = (),
 ) -> AsyncIterator[Stores]:
-    """Stores for one server on the Redis at `url`."""
+    """Stores for one server on the Redis at `url`. `channel`: of the answers that scripts send, in
+    two parts; where there is none they send none.
+    """
     seen = Seen()
     stop = asyncio.Event()
     rng = random.Random(1)
@@ -230,6 +233,7 @@ async def open_stores(
                 queues=queues,
                 several_queues=several_queues,
                 longest=longest or {},
+                channel=channel,
             ),
             matches=MatchStore(connection, queues=queues, several_queues=several_queues),
             handoffs=Handoffs(connection),

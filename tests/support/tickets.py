@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from matchkeeper.domain.match import seats_of
+from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Member, Ticket
+from matchkeeper.wire.offers import match_found
 
 
 def lone(
@@ -41,6 +44,17 @@ def party(
         metadata_sum="",
         rating=rating,
     )
+
+
+def told(teams: Sequence[Sequence[Ticket]], mode: GameMode) -> list[tuple[str, str]]:
+    """(pod, message) of `MatchFound` for all players of match `m`, as scripts put it together in
+    `publish` handoff.
+    """
+    found = match_found(seats_of(teams, mode.teams), mode, "m", lambda pod: pod)
+    return [
+        (pod, '{"player_id":' + player + rest + found.common + "null}}}")
+        for pod, player, rest in found.players
+    ]
 
 
 def fits(parties: Sequence[int], room: Sequence[int]) -> bool:

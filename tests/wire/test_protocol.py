@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matchkeeper.config import GameModeSettings
-from matchkeeper.domain.match import Proposal
+from matchkeeper.domain.match import seats_of
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import Member, Poison, PoisonedTicket, Ticket
 from matchkeeper.wire import answers
@@ -18,9 +18,9 @@ from matchkeeper.wire.codes import ErrorCode, WireError
 from matchkeeper.wire.limits import id_problem, too_deep
 from matchkeeper.wire.metadata import normalise, read_ticket
 from matchkeeper.wire.metadata_text import BadMetadataError
-from matchkeeper.wire.offers import battle_request, filled_in, match_found
+from matchkeeper.wire.offers import battle_request, filled_in
 from matchkeeper.wire.requests import RequestKind, decode, kind_of
-from tests.support.tickets import lone
+from tests.support.tickets import lone, told
 
 NORMAL = GameMode(name="Normal")
 RANKED = GameModeSettings(game_mode="Ranked", use_mmr_matching=True).to_domain(
@@ -248,9 +248,8 @@ METADATA = '{"pod_id":"a","x":[1]}'
 
 
 def test_a_battle_request_of_two_is_what_existing_servers_parse() -> None:
-    pieces = battle_request(
-        ((ticket("p1"),), (ticket("p2"),)), NORMAL, match_id="m", epoch=1, claim_within_seconds=0
-    )
+    seats = seats_of(((ticket("p1"),), (ticket("p2"),)), 2)
+    pieces = battle_request(seats, NORMAL, match_id="m", epoch=1, claim_within_seconds=0)
     payload = filled_in(pieces, [METADATA, METADATA]).encode()
     message = json.loads(payload)
     assert message["player1"] == {
@@ -269,7 +268,9 @@ def test_a_battle_request_of_two_is_what_existing_servers_parse() -> None:
 
 def test_more_than_two_players_stand_in_teams_and_hear_of_their_team() -> None:
     teams = ((ticket("a1"), ticket("a2")), (ticket("b1"), ticket("b2")))
-    pieces = battle_request(teams, NORMAL, match_id="m", epoch=2, claim_within_seconds=5)
+    pieces = battle_request(
+        seats_of(teams, 2), NORMAL, match_id="m", epoch=2, claim_within_seconds=5
+    )
     payload = filled_in(pieces, [METADATA] * 4)
     message = json.loads(payload)
     assert [[c["player_id"] for c in team] for team in message["teams"]] == [
@@ -277,9 +278,7 @@ def test_more_than_two_players_stand_in_teams_and_hear_of_their_team() -> None:
         ["b1", "b2"],
     ]
     assert "player1" not in message
-    notices = [
-        msgspec.json.decode(each) for _, each in match_found(Proposal(teams=teams), NORMAL, "m")
-    ]
+    notices = [msgspec.json.decode(each) for _, each in told(teams, NORMAL)]
     found = {notice["player_id"]: notice["result_type"] for notice in notices}
     named = [["a1", "a2"], ["b1", "b2"]]
     assert found["a2"]["MatchFound"] == {
@@ -290,11 +289,10 @@ def test_more_than_two_players_stand_in_teams_and_hear_of_their_team() -> None:
 
 def test_of_a_match_of_two_both_hear_who_the_other_is() -> None:
     teams = ((ticket("p1"),), (ticket("p2"),))
-    (_, first), (_, second) = match_found(Proposal(teams=teams), NORMAL, "m")
+    (_, first), (_, second) = told(teams, NORMAL)
     assert first == (
-        '{"player_id":"p1","result_type":{"MatchFound":{"opponent_id":"p2","match_id":"m",'
-        '"game_mode":"Normal","team":0,"teams":[["p1"],["p2"]],'
-        '"claimed_by":null}}}'
+        '{"player_id":"p1","result_type":{"MatchFound":{"opponent_id":"p2","team":0,'
+        '"match_id":"m","game_mode":"Normal","teams":[["p1"],["p2"]],"claimed_by":null}}}'
     )
     assert '"opponent_id":"p1"' in second
 
@@ -303,7 +301,7 @@ def test_of_a_match_of_two_both_hear_who_the_other_is() -> None:
 def test_of_a_large_match_the_others_are_not_named(size: int, named: bool) -> None:
     mode = GameMode(name="Big", required_players=size)
     side = tuple(ticket(f"p{n}") for n in range(size // 2))
-    (_, text), *_ = match_found(Proposal(teams=(side, side)), mode, "m")
+    (_, text), *_ = told((side, side), mode)
     found = msgspec.json.decode(text)["result_type"]["MatchFound"]
     assert ("teams" in found) is named
     assert (found["team"], found["claimed_by"]) == (0, None)
@@ -313,7 +311,7 @@ def test_everybody_of_a_ticket_hears_of_the_match_on_the_own_pod() -> None:
     members = (Member("a1", "pod-a"), Member("a2", "pod-b"))
     pair = Ticket(ticket_id="pair", members=members, enqueued_at=1.5, metadata_sum="")
     teams = ((pair,), (ticket("b1"), ticket("b2")))
-    notices = match_found(Proposal(teams=teams), NORMAL, "m")
+    notices = told(teams, NORMAL)
     answered = [(pod, answers.decode_answer(text.encode())) for pod, text in notices]
     assert [each.party_id for _, each in answered] == ["pair", "pair", None, None]
     found = msgspec.json.decode(notices[2][1])["result_type"]["MatchFound"]
@@ -325,7 +323,12 @@ def test_everybody_of_a_ticket_hears_of_the_match_on_the_own_pod() -> None:
     texts = {"pair": [b'{"mmr":1}', b"{}"]}
     offer = filled_in(
         battle_request(
-            teams, NORMAL, match_id="m", epoch=1, claim_within_seconds=5, of_parties=texts
+            seats_of(teams, 2),
+            NORMAL,
+            match_id="m",
+            epoch=1,
+            claim_within_seconds=5,
+            of_parties=texts,
         ),
         ["", METADATA, METADATA],  # nothing is put into a party's place
     )
@@ -344,14 +347,14 @@ def test_a_party_that_fills_the_match_is_divided_into_the_teams_in_its_order() -
     party = Ticket(ticket_id="all", members=members, enqueued_at=1.5, metadata_sum="")
     for teams in (((party,),), ((party,), ())):
         offer = battle_request(
-            teams, NORMAL, match_id="m", epoch=1, claim_within_seconds=5,
+            seats_of(teams, 2), NORMAL, match_id="m", epoch=1, claim_within_seconds=5,
             of_parties={"all": [b"1", b"2", b"3", b"4"]},
         )  # fmt: skip
         sides = json.loads(filled_in(offer, [""]))["teams"]
         assert [[(c["player_id"], c["metadata"]) for c in side] for side in sides] == [
             [("a1", 1), ("a2", 2)], [("a3", 3), ("a4", 4)],
         ]  # fmt: skip
-        notices = match_found(Proposal(teams=teams), NORMAL, "m")
+        notices = told(teams, NORMAL)
         found = [msgspec.json.decode(text)["result_type"]["MatchFound"] for _, text in notices]
         assert [each["team"] for each in found] == [0, 0, 1, 1]
 

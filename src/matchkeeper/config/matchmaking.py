@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from pydantic import Field
 from pydantic.config import JsonDict
 
@@ -235,7 +237,7 @@ class MatchmakingSettings(Section):
         """The channel of battle requests in this realm."""
         return in_realm(self.battle_request_channel, self.realm)
 
-    @property
+    @cached_property
     def results(self) -> str:
         """The channels of the answers in this realm, with `{pod_id}`."""
         return in_realm(self.match_result_channel, self.realm)

@@ -42,12 +42,9 @@ class Seat(msgspec.Struct, frozen=True, gc=False):
     player_id: str
     pod_id: str
     ticket: Ticket
+    party_id: str | None
+    """The party that the player came with."""
     role: str | None = None
-
-    @property
-    def party_id(self) -> str | None:
-        """The party that the player came with."""
-        return self.ticket.party_id
 
 
 def seats_of(
@@ -59,7 +56,12 @@ def seats_of(
     if seating is not None:
         return _seated(teams, seating)
     seats = [
-        [Seat(each.player_id, each.pod_id, ticket) for ticket in team for each in ticket.members]
+        [
+            Seat(each.player_id, each.pod_id, ticket, party)
+            for ticket in team
+            for party in (ticket.party_id,)
+            for each in ticket.members
+        ]
         for team in teams
     ]
     if sum(map(len, teams)) > 1:
@@ -77,7 +79,11 @@ def _seated(teams: Sequence[Sequence[Ticket]], seating: Seating) -> list[list[Se
         for each in ticket.members
     }
     return [
-        [Seat(player, of[player][0].pod_id, of[player][1], role) for player, role in team]
+        [
+            Seat(player, member.pod_id, ticket, ticket.party_id, role)
+            for player, role in team
+            for member, ticket in (of[player],)
+        ]
         for team in seating.teams
     ]
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from matchkeeper.config import MatchmakingSettings
-from matchkeeper.domain.match import Proposal
+from matchkeeper.domain.match import Proposal, seats_of
 from matchkeeper.domain.mode import GameMode
 from matchkeeper.domain.ticket import members_of
 from matchkeeper.errors import StoreError
@@ -138,16 +138,18 @@ def new_match(
     traceparent: str = "",
     texts: Mapping[str, bytes] = MappingProxyType({}),
 ) -> NewMatch:
-    """A proposal with its battle request and the notices for its players' pods. `texts`: party ->
+    """A proposal with its battle request and what its players' pods are told. `texts`: party ->
     its text in Redis.
     """
+    seating = proposal.seating
+    seats = seats_of(proposal.teams, mode.teams, seating)
     return NewMatch(
         match_id=match_id,
         tickets=proposal.tickets,
         team_sizes=tuple(map(len, proposal.teams)),
-        seating=proposal.seating,
+        seating=seating,
         offer=battle_request(
-            proposal.teams,
+            seats,
             mode,
             match_id=match_id,
             epoch=1,
@@ -158,12 +160,7 @@ def new_match(
                 for each in proposal.tickets
                 if each.is_party
             },
-            seating=proposal.seating,
+            seating=seating,
         ),
-        notices=tuple(
-            [
-                (result_channel(pod_id), payload)
-                for pod_id, payload in match_found(proposal, mode, match_id)
-            ]
-        ),
+        notices=match_found(seats, mode, match_id, result_channel, seating),
     )

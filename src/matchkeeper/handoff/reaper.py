@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from matchkeeper.config import MatchmakingSettings
+from matchkeeper.domain.match import seats_of
 from matchkeeper.domain.mode import GameMode, Handoff
 from matchkeeper.domain.realm import QueueName
 from matchkeeper.domain.ticket import members_of
@@ -164,7 +165,7 @@ class Reaper:
             if each.is_party
         }
         pieces = battle_request(
-            match.teams,
+            seats_of(match.teams, mode.teams, match.seating),
             mode,
             match_id=match.match_id,
             epoch=match.epoch + 1,

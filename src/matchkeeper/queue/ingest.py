@@ -18,7 +18,7 @@ from matchkeeper.handoff.requests import HandoffRequests, PodSaid
 from matchkeeper.handoff.statuses import StatusRequests
 from matchkeeper.matching.rules.hopeless import never_for
 from matchkeeper.observe.runtime import Runtime
-from matchkeeper.queue.answering import queued, refused, told
+from matchkeeper.queue.answering import refused, told
 from matchkeeper.queue.failing import Failing
 from matchkeeper.queue.requested import (
     identified,
@@ -37,7 +37,7 @@ from matchkeeper.store.tickets import Heard, Outcome, TicketStore
 from matchkeeper.wire import answers
 from matchkeeper.wire.codes import ErrorCode, WireError
 from matchkeeper.wire.handoffs import HANDOFF
-from matchkeeper.wire.requests import Request, RequestKind, decode, kind_of
+from matchkeeper.wire.requests import RequestKind, decode, kind_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,14 +227,7 @@ class Ingest:
             entry=entry,
             since=entry.since if request.fingerprint else 0,
             traits=traits,
-            answers=self._queued_answers(request),
         )
-
-    def _queued_answers(self, request: Request) -> tuple[tuple[str, bytes], ...]:
-        if request.kind is not RequestKind.ENQUEUE:
-            return ()
-        channel = self._settings.result_channel
-        return tuple([(channel(each.pod_id or ""), each.payload) for each in queued(request)])
 
     async def _do(self, mode: GameMode, kind: RequestKind, heard: Sequence[Heard]) -> int:
         """Does requests in one call; returns how many failed by themselves. Raises StoreError."""
@@ -324,7 +317,7 @@ class Ingest:
         answered = 0
         for outcome in outcomes:
             if outcome.answered:
-                answered += len(outcome.heard.answers)
+                answered += len(outcome.heard.request.members)
                 continue
             self._count(mode, outcome)
             to_tell += told(outcome)

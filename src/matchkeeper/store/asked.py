@@ -118,14 +118,14 @@ def enqueue(
     `memory_ms`; `several`, whether players may wait in several queues; `longest`, how long the
     queue may become (0: no limit); `repeats`, place of a request -> its entry when it was first
     sent; `since`, place of a request that may be a copy -> since when it may have been sent, Unix
-    milliseconds; `parties`, place of the request of a party -> its players, and the answers
-    (channel and payload) that tell them that they are queued. For each request, in the order of the
-    stream: `players` (tickets), `metadata`, `tokens`, `entries` (empty: in none), `channels` and
-    `answers`, where and what to publish before anybody
-    can match the player (empty: the caller publishes, once the write is durable). Where players may
-    wait in several queues, `scope` is the queue, since a request for one says nothing about
-    another (else it has no mode), and `marks` are the tickets of the requests, and behind them all
-    players of parties. `members` are the players of parties.
+    milliseconds; `parties`, place of the request of a party -> its players, and the pod of each;
+    `channel` of the answers, in two parts between which the pod stands (empty: the caller answers,
+    once the write is durable): players hear that they are queued before anybody can match them. For
+    each request, in the order of the stream: `players` (tickets), `pods`, `metadata`, `tokens`, and
+    `entries` (empty: in none). Where players may wait in several queues, `scope` is the queue,
+    since a request for one says nothing about another (else it has no mode), and `marks` are the
+    tickets of the requests, and behind them all players of parties. `members` are the players of
+    parties.
     """
 
 

@@ -10,6 +10,7 @@ from matchkeeper.domain.realm import QueueName
 from matchkeeper.store import keys
 from matchkeeper.store.places import Other
 from matchkeeper.store.scripts import Unsent, each, script
+from matchkeeper.wire.offers import Found
 
 
 class CommitReply(StrEnum):
@@ -29,7 +30,7 @@ class Proposed(NamedTuple):
     """A proposal that becomes a match."""
 
     match_id: Unsent[str]
-    notices: tuple[tuple[str, str], ...]
+    notices: Found
 
 
 class ByHand(NamedTuple):

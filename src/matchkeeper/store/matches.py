@@ -32,6 +32,7 @@ from matchkeeper.store.pending import (
 from matchkeeper.store.places import others
 from matchkeeper.store.present import Present
 from matchkeeper.store.scripts import Unsent, script
+from matchkeeper.wire.offers import Found
 
 _SET_ASIDE_KEPT = timedelta(days=1)
 
@@ -49,8 +50,8 @@ class NewMatch(msgspec.Struct, frozen=True, kw_only=True):
     """What the rules of the mode decided, where it has some."""
     offer: tuple[str, ...]
     """The battle request in pieces; the metadata of the next ticket belongs between two of them."""
-    notices: tuple[tuple[str, str], ...]
-    """(channel, payload) for the pods of the players, sent when the match starts."""
+    notices: Found
+    """What the players are told when the match starts."""
 
 
 class Committed(msgspec.Struct, frozen=True, kw_only=True):

@@ -243,11 +243,12 @@ def entry_of(stream: str, entry_id: bytes, fields: Any, *, group: str = "") -> E
     values = (
         fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))
     )
+    since = values.get(b"since")
     return Entry(
         stream=stream,
         entry_id=entry_id.decode(),
         kind=values.get(b"kind", b"").decode("utf-8", "replace"),
         body=values.get(b"body", b""),
         group=group,
-        since=milliseconds_in(values.get(b"since", b"").decode("utf-8", "replace")),
+        since=milliseconds_in(since.decode("utf-8", "replace")) if since else 0,
     )

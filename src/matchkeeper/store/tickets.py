@@ -40,8 +40,6 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """Its place in a stream."""
     traits: Traits = Traits()
     """What strategies read of the players, for an enqueue."""
-    answers: tuple[tuple[str, bytes], ...] = ()
-    """For an enqueue: channel and payload that say `EnQueued`, one for each player."""
     since: int = 0
     """Of one that may be a copy of another: since when it may have been sent, Unix milliseconds."""
 
@@ -134,7 +132,8 @@ def expire(
 class TicketStore(Looks):
     """The queues of all modes. Methods raise StoreError.
 
-    `longest`: how many may wait in a queue; a queue that is not in it has no limit.
+    `longest`: how many may wait in a queue; a queue that is not in it has no limit. `channel`: of
+    the answers, in two parts, between which the pod stands; empty: the caller answers.
     """
 
     def __init__(
@@ -144,8 +143,10 @@ class TicketStore(Looks):
         queues: Sequence[QueueName],
         several_queues: bool = False,
         longest: Mapping[QueueName, int] = MappingProxyType({}),
+        channel: Sequence[str] = (),
     ) -> None:
         super().__init__(connection, queues=queues)
+        self._channel = tuple(channel)
         self._several = several_queues
         self._longest = longest
 
@@ -154,8 +155,7 @@ class TicketStore(Looks):
         step the requests leave their stream, which is the same for all.
         """
         # The script itself publishes the answer, so that it comes before any news of a match.
-        at_once = self._connection.options.durability.command is None
-        told = [_answer(each) if at_once else _UNTOLD for each in batch]
+        channel = () if self._connection.options.durability.command else self._channel
         together = {nth: each for nth, each in enumerate(batch, start=1) if each.request.party}
         members = [PartyPlayer(one.player_id) for e in together.values() for one in e.request.party]
         packed = {
@@ -163,12 +163,12 @@ class TicketStore(Looks):
             "several": self._several,
             "longest": self._longest.get(queue, 0),
             "metadata": [heard.request.metadata for heard in batch],
-            "channels": [channel for channel, _ in told],
-            "answers": [answer.decode() for _, answer in told],
+            "channel": channel,
+            "pods": [heard.request.pod_id or "" for heard in batch],
             "parties": {
                 nth: (
                     [one.player_id for one in each.request.party],
-                    [(channel, text.decode()) for channel, text in each.answers if at_once],
+                    [one.pod_id for one in each.request.party],
                 )
                 for nth, each in together.items()
             },
@@ -186,7 +186,7 @@ class TicketStore(Looks):
             members=members,
         )
         length, answers = await self._connection.script(call, durable=True)
-        return length, _outcomes(batch, answers, answered=at_once)
+        return length, _outcomes(batch, answers, answered=bool(channel))
 
     async def dequeue(self, queue: QueueName, batch: Sequence[Heard]) -> list[Outcome]:
         """Takes players out of a queue because they ask to leave; streams as in `enqueue`."""
@@ -315,14 +315,7 @@ def _outcomes(
             heard=heard,
             reply=reply,
             detail=detail,
-            answered=answered and reply is Reply.QUEUED and bool(heard.answers),
+            answered=answered and reply is Reply.QUEUED,
         )
         for heard, (reply, detail) in zip(batch, answers, strict=True)
     ]
-
-
-_UNTOLD = ("", b"")
-
-
-def _answer(heard: Heard) -> tuple[str, bytes]:
-    return heard.answers[0] if heard.answers and not heard.request.party else _UNTOLD

@@ -10,7 +10,7 @@ import msgspec
 
 from matchkeeper.wire.codes import ErrorCode, WireError
 from matchkeeper.wire.handed import handoff_answer
-from matchkeeper.wire.limits import MAX_DEPTH, id_problem, printable, too_deep
+from matchkeeper.wire.limits import MAX_DEPTH, are_ids, id_problem, printable, too_deep
 from matchkeeper.wire.salvage import complaint, fields_in
 
 HANDOFF = "handoff"
@@ -141,6 +141,17 @@ def decode_handoff(payload: bytes, *, max_bytes: int) -> Said:
         why = f"nested deeper than {MAX_DEPTH} levels"
         raise HandoffError(ErrorCode.MESSAGE_TOO_DEEP, why, payload)
     found = _parse(payload)
+    if not isinstance(found, HandoffRequest):
+        _check_ids(found, payload)
+        return found
+    if not are_ids(found.pod_id, found.match_id, found.token):
+        _check_ids(found, payload)
+    if _says_more(found) and (problem := _assignment_problem(found)):
+        raise HandoffError(ErrorCode.INVALID_ASSIGNMENT, problem, payload)
+    return found
+
+
+def _check_ids(found: HandoffRequest | StatusRequest | PodRequest, payload: bytes) -> None:
     for name in ("pod_id", "player_id", "match_id", "token"):
         value = getattr(found, name, "-")
         if name == "token" and not value and isinstance(found, StatusRequest):
@@ -149,16 +160,18 @@ def decode_handoff(payload: bytes, *, max_bytes: int) -> Said:
         if problem is not None:
             code = _CODES.get(name, ErrorCode.INVALID_MESSAGE_FORMAT)
             raise HandoffError(code, problem, payload)
-    if isinstance(found, HandoffRequest) and (problem := _assignment_problem(found)):
-        raise HandoffError(ErrorCode.INVALID_ASSIGNMENT, problem, payload)
-    return found
+
+
+def _says_more(said: HandoffRequest) -> bool:
+    """Whether it has an assignment or secrets."""
+    return said.assignment is not _ABSENT or bool(said.secrets)
 
 
 def assigned_in(said: HandoffRequest) -> Assigned | None:
     """What the players are to know; None where the message says nothing of it."""
-    text = bytes(said.assignment)
-    if not text and not said.secrets:
+    if not _says_more(said):
         return None
+    text = bytes(said.assignment)
     # A secret stands in nothing that is written down: it is told, and then kept with its match.
     secrets = {_text(player): _text(secret) for player, secret in said.secrets.items()}
     return Assigned(text.decode() or "{}", secrets)
@@ -172,8 +185,6 @@ def _assignment_problem(said: HandoffRequest) -> str:
     """What is wrong with what the players are to know. It says nothing of what stands there."""
     text, secrets = bytes(said.assignment), said.secrets
     problem = ""
-    if not text and not secrets:
-        return problem
     if said.kind not in (HandoffKind.CONFIRM, HandoffKind.START):
         problem = f"{said.kind} takes no assignment and no secrets: send them with confirm or start"
     elif text and not text.startswith(b"{"):

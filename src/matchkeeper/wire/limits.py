@@ -70,6 +70,12 @@ def id_problem(name: str, value: object) -> str | None:
     return None
 
 
+def are_ids(*values: str) -> bool:
+    """Whether all are usable as ids; `id_problem` says what is wrong with one."""
+    longest = max(map(len, values))
+    return all(values) and longest <= MAX_ID_CHARACTERS and not _UNUSABLE.search("".join(values))
+
+
 def too_deep(text: bytes, limit: int = MAX_DEPTH) -> bool:
     """Whether JSON text nests objects and arrays deeper than `limit`. Does not parse it."""
     if text.count(b"{") + text.count(b"[") <= limit:

@@ -2,63 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
+from typing import NamedTuple
 
 import msgspec
 
-from matchkeeper.domain.match import Proposal, Seat, Seating, seats_of
+from matchkeeper.domain.match import Seat, Seating
 from matchkeeper.domain.mode import GameMode, Handoff
-from matchkeeper.domain.ticket import Ticket
-from matchkeeper.wire.answers import (
-    MOST_NAMED,
-    Answer,
-    BattlePlayer,
-    BattleRequest,
-    MatchFound,
-)
+from matchkeeper.wire.answers import MOST_NAMED, BattlePlayer, BattleRequest
 
 _encode = msgspec.json.Encoder().encode
+_DUEL = 2
+"""Of two players each hears who the other is."""
 
 
-def match_found(proposal: Proposal, mode: GameMode, match_id: str) -> list[tuple[str, str]]:
-    """One (pod_id, payload) for each player of the match."""
-    seating = proposal.seating
-    teams = seats_of(proposal.teams, mode.teams, seating)
+class Found(NamedTuple):
+    """`MatchFound` for all players of a match, in pieces: what all are told is sent and kept once.
+    Scripts put the message together: `{"player_id":`, the player, what follows, what all are told,
+    the pod that starts the match as JSON text, its assignment and secret, `}}}`.
+    """
+
+    common: str
+    """What all are told, up to the pod that starts it."""
+    players: tuple[tuple[str, str, str], ...]
+    """For each player: where to tell it, the player as JSON text, and what follows."""
+
+
+class _Common(msgspec.Struct, kw_only=True, omit_defaults=True):
+    match_id: str
+    game_mode: str
+    teams: Sequence[Sequence[str]] | None = None
+    parties: Mapping[str, Sequence[str]] | None = None
+    team_names: Sequence[str] | None = None
+    region: str | None = None
+    roles: Mapping[str, str] | None = None
+    claimed_by: None
+
+
+def match_found(
+    teams: Sequence[Sequence[Seat]],
+    mode: GameMode,
+    match_id: str,
+    channel: Callable[[str], str],
+    seating: Seating | None = None,
+) -> Found:
+    """What players hear of their match. `channel`: of a pod."""
     everybody = list(chain.from_iterable(teams))
-    named = parties = roles = None
-    if len(everybody) <= MOST_NAMED:
-        named = tuple([tuple([seat.player_id for seat in team]) for team in teams])
-        parties = {
-            each.ticket_id: tuple([one.player_id for one in each.members])
-            for each in proposal.tickets
-            if each.is_party
-        } or None
-        roles = {each.player_id: each.role for each in everybody if each.role} or None
-    notices = []
+    is_named = len(everybody) <= MOST_NAMED
+    common = _Common(
+        match_id=match_id,
+        game_mode=mode.name,
+        teams=[[seat.player_id for seat in team] for team in teams] if is_named else None,
+        parties=(_parties(everybody) or None) if is_named else None,
+        team_names=None if seating is None else seating.names,
+        region=None if seating is None else seating.region,
+        roles=(_roles(everybody) or None) if is_named and seating is not None else None,
+        claimed_by=None,
+    )
+    names = [_text(seat.player_id) for seat in everybody]
+    others = names[::-1] if len(names) == _DUEL else None
+    players, nth = [], 0
     for number, team in enumerate(teams):
         for seat in team:
-            found = MatchFound(
-                opponent_id=_other(everybody, seat) if len(everybody) == 2 else None,
-                match_id=match_id,
-                game_mode=mode.name,
-                team=number,
-                teams=named,
-                parties=parties,
-                team_names=None if seating is None else seating.names,
-                region=None if seating is None else seating.region,
-                role=seat.role,
-                roles=roles,
-                claimed_by=None,
-            )
-            answer = Answer(seat.player_id, {"MatchFound": found}, seat.party_id)
-            notices.append((seat.pod_id, _encode(answer).decode()))
-    return notices
+            party = seat.party_id
+            mine = f',"party_id":{_text(party)}' if party is not None else ""
+            other = f'"opponent_id":{others[nth]},' if others else ""
+            role = f'"role":{_text(seat.role)},' if seat.role is not None else ""
+            rest = f'{mine},"result_type":{{"MatchFound":{{{other}"team":{number},{role}'
+            players.append((channel(seat.pod_id), names[nth], rest))
+            nth += 1
+    return Found(_encode(common).decode()[1 : -len("null}")], tuple(players))
 
 
-def _other(both: Sequence[Seat], seat: Seat) -> str:
-    return next(each.player_id for each in both if each is not seat)
+def _parties(everybody: Sequence[Seat]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for seat in everybody:
+        if (party := seat.party_id) is not None:
+            found.setdefault(party, []).append(seat.player_id)
+    return found
+
+
+def _roles(everybody: Sequence[Seat]) -> dict[str, str]:
+    return {seat.player_id: seat.role for seat in everybody if seat.role}
+
+
+def _text(value: str) -> str:
+    return _encode(value).decode()
 
 
 _SLOT = b"\x00"
@@ -67,7 +98,7 @@ _slot = msgspec.Raw(_SLOT)
 
 
 def battle_request(
-    teams: Sequence[Sequence[Ticket]],
+    teams: Sequence[Sequence[Seat]],
     mode: GameMode,
     *,
     match_id: str,
@@ -81,9 +112,9 @@ def battle_request(
     between two pieces; that of a party stands in the pieces, so nothing does. Two players stand in
     `player1` and `player2`, more in `teams`. `of_parties`: ticket id -> JSON of each player.
     """
-    sides = _sides(seats_of(teams, mode.teams, seating), of_parties)
+    sides = _sides(teams, of_parties)
     everybody = tuple(chain.from_iterable(sides))
-    duel, claimed = len(everybody) == 2, mode.handoff is Handoff.CLAIM
+    duel, claimed = len(everybody) == _DUEL, mode.handoff is Handoff.CLAIM
     text = _encode(
         BattleRequest(
             match_id=match_id,

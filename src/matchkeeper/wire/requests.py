@@ -15,6 +15,7 @@ from matchkeeper.wire.codes import ErrorCode, WireError
 from matchkeeper.wire.limits import (
     MAX_DEPTH,
     MAX_METADATA_BYTES,
+    are_ids,
     id_problem,
     printable,
     too_deep,
@@ -153,17 +154,20 @@ _together: Mapping[RequestKind, msgspec.json.Decoder[PartyRequest | PartyDequeue
 }
 
 
+_kinds: Mapping[str, RequestKind] = {each.value: each for each in RequestKind}
+
+
 def kind_of(text: str, payload: bytes) -> RequestKind:
     """The `kind` of a stream entry, in upper or lower case; `payload` is its `body`.
 
     Raises WireError, which names player and pod as far as they can be read.
     """
-    try:
-        return RequestKind(text.strip().lower())
-    except ValueError:
+    kind = _kinds.get(text.strip().lower())
+    if kind is None:
         known = f"{', '.join(RequestKind)} or handoff"
         why = f"kind is {printable(text[:64])!r}; write {known}"
-        raise _refusal(ErrorCode.INVALID_MESSAGE_FORMAT, why, payload) from None
+        raise _refusal(ErrorCode.INVALID_MESSAGE_FORMAT, why, payload)
+    return kind
 
 
 def decode(kind: RequestKind, payload: bytes, *, max_bytes: int) -> Request:
@@ -268,12 +272,12 @@ def _refusal(code: ErrorCode, message: str, payload: bytes) -> WireError:
 
 def _check_ids(message: _Message) -> None:
     player_id, pod_id, request_id = _subject(message), message.pod_id, message.request_id
+    if are_ids(player_id, *(each for each in (pod_id, request_id) if each is not None)):
+        return
     name = "player_id" if message.party_id is None else "party_id"
     player_problem = id_problem(name, player_id)
     pod_problem = None if pod_id is None else id_problem("pod_id", pod_id)
     request_problem = None if request_id is None else id_problem("request_id", request_id)
-    if not (player_problem or pod_problem or request_problem):
-        return
     for code, problem in (
         (ErrorCode.INVALID_PLAYER_ID, player_problem),
         (ErrorCode.INVALID_POD_ID, pod_problem),

@@ -186,6 +186,7 @@ def stores_for(
             queues=queues,
             several_queues=matchmaking.allow_multiple_queues,
             longest={mode.queue: mode.max_queue_length or 0 for mode in settings.modes()},
+            channel=result_channel,
         ),
         matches=MatchStore(
             connection, queues=queues, several_queues=matchmaking.allow_multiple_queues

@@ -13,6 +13,7 @@
 -- include: places
 -- include: sound
 -- include: hand_made
+-- include: found
 -- include: parties
 -- include: history
 -- include: history_of_many
@@ -43,6 +44,7 @@ end
 
 -- The players of the parties among the tickets: place of the ticket -> players.
 local players_of = call.parties
+local has_parties = next(players_of) ~= nil
 
 -- What players have in the other queues. It is kept with the match, and put back with the rest. A party that has
 -- only its id in common with a player, put there by hand, stays where it is, and the other way round.
@@ -120,8 +122,10 @@ local heard = '1' -- how many heard the last offer
 -- The tickets; {place in the index, players} of each party among them; how many tickets each team has.
 local function ids_of_match(sizes, first, last)
   local together = {}
-  for i = first, last do
-    if players_of[i] then together[#together + 1] = {own_place(i), players_of[i]} end
+  if has_parties then
+    for i = first, last do
+      if players_of[i] then together[#together + 1] = {own_place(i), players_of[i]} end
+    end
   end
   return cmsgpack.pack({unpack(ids, first, last)}, together, sizes)
 end
@@ -143,7 +147,7 @@ local function write_match(key, sizes, first, last, notices, seating)
 end
 
 local function players_text(first, last)
-  if not next(players_of) then return table.concat(ids, '\n', first, last) end
+  if not has_parties then return table.concat(ids, '\n', first, last) end
   local found = {}
   for i = first, last do
     for _, player in ipairs(players_of[i] or {ids[i]}) do found[#found + 1] = player end
@@ -245,7 +249,7 @@ local function deliver()
   keep_news(told, memory)
   for _, p in ipairs(made) do redis.call('PEXPIRE', KEYS[match + p], memory) end
   for _, p in ipairs(made) do
-    for _, notice in ipairs(cmsgpack.unpack(ARGV[notices + p])) do redis.call('PUBLISH', notice[1], notice[2]) end
+    tell_found(cmsgpack.unpack(ARGV[notices + p]), 'null', '', {})
   end
 end
 

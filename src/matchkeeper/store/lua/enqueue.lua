@@ -76,7 +76,8 @@ local is_drained = type(states) == 'string' and string.find(' ' .. states .. ' '
 local room = call.longest > 0 and call.longest - redis.call('ZCARD', queue) or math.huge
 
 -- These are written together at the end, and told after that: nobody is answered before being in the queue.
-local queued, standing, described, told, entered, together = {}, {}, {}, {}, {}, {}
+local queued, pods, standing, described, entered, together = {}, {}, {}, {}, {}, {}
+local count = 0 -- of `standing`
 
 -- Where a player is already; a party may wait in one queue only, whatever the settings allow.
 local function where_is(player, is_party)
@@ -136,13 +137,18 @@ local function decide(i)
   local code, detail = why_not(i)
   if code then return code, detail end
   if is_drained then return 'mode_drained', '' end
-  if #standing / 2 >= room then return 'queue_full', '' end
-  local place, n = next_place(), #standing / 2 + 1
+  if count >= room then return 'queue_full', '' end
+  local place = next_place()
+  count = count + 1
   waiting[id] = place
-  standing[2 * n - 1], standing[2 * n] = place, id
-  described[2 * n - 1], described[2 * n] = id, call.metadata[i]
-  if players then put_together(i, players, place) else queued[#queued + 1] = id end
-  if call.channels[i] ~= '' then told[#told + 1] = i end
+  standing[2 * count - 1], standing[2 * count] = place, id
+  described[2 * count - 1], described[2 * count] = id, call.metadata[i]
+  if players then
+    put_together(i, players, place)
+  else
+    local n = #queued + 1
+    queued[n], pods[n] = id, call.pods[i]
+  end
   return 'queued', place
 end
 
@@ -181,8 +187,9 @@ end
 -- Players of a party who have asked for something else since it was asked for, or were matched: what they
 -- were told since holds. Of one that is too old, those who are somewhere, as far as anybody knows.
 local function overtakers(i, is_old)
+  if not call.parties[i] then return '' end
   local found = {}
-  for k, player in ipairs(call.parties[i] and call.parties[i][1] or {}) do
+  for k, player in ipairs(call.parties[i][1]) do
     local nth = behind[i] + k
     if older_than_latest(KEYS[member_latest + nth], call, i) or matched_since(i, #ids + nth)
       or is_old and is_somewhere(player, true) then
@@ -205,17 +212,26 @@ local function too_late(i, latest, is_old)
   if is_old then return 'request_expired', '' end
 end
 
+local to_pod, to_result = unpack(call.channel)
+
+local function tell_queued(player, pod, party)
+  if not to_pod then return end
+  redis.call('PUBLISH', to_pod .. pod .. to_result,
+    '{"player_id":' .. cjson.encode(player) .. ',"result_type":"EnQueued"' .. party .. '}')
+end
+
 local answers = {0}
 -- include: outcomes
 tell_all('HSET', metadata, described)
 tell_all('HSET', parties, entered)
 tell_all('ZADD', queue, standing)
-if #standing > 0 then redis.pcall('HSET', clock, 'place', string.format('%.0f', place_us)) end
+if count > 0 then redis.pcall('HSET', clock, 'place', string.format('%.0f', place_us)) end
 acknowledge(call)
-for _, i in ipairs(told) do redis.call('PUBLISH', call.channels[i], call.answers[i]) end
+for n, id in ipairs(queued) do tell_queued(id, pods[n], '') end
 for _, each in ipairs(together) do
-  local id, players, answers = unpack(each)
-  for _, answer in ipairs(answers) do redis.call('PUBLISH', answer[1], answer[2]) end
+  local id, players, their_pods = unpack(each)
+  local party = ',"party_id":' .. cjson.encode(id)
+  for k, player in ipairs(players) do tell_queued(player, their_pods[k], party) end
   note_party(history, now, 'queued', id, players)
 end
 note_players(history, now, 'queued', queued)

@@ -18,6 +18,7 @@
 -- include: claimers
 -- include: parties
 -- include: news
+-- include: found
 -- include: started
 local call = cmsgpack.unpack(packed)
 -- include: tell

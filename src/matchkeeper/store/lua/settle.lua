@@ -13,6 +13,7 @@
 -- include: history_of_many
 -- include: parties
 -- include: news
+-- include: found
 -- include: started
 local call = cmsgpack.unpack(packed)
 -- include: tell

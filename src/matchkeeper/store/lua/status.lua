@@ -10,6 +10,7 @@
 -- include: number_in
 -- include: bulk
 -- include: parties
+-- include: found
 -- include: match_found
 local call = cmsgpack.unpack(packed)
 local ids, before, after = call.players, unpack(call.channel)

@@ -1,6 +1,4 @@
--- What a player of a started match is told, made of the match itself.
-local PLAYER, RESULT = '{"player_id":', ',"result_type":'
-
+-- What a player of a started match is told, made of the match itself. Needs: parties, found
 local function unpacked(text)
   local found = {pcall(cmsgpack.unpack, text or '')}
   if found[1] and type(found[2]) == 'table' then return unpack(found, 2) end
@@ -73,7 +71,8 @@ local function started_match(key)
     .. (next(role_of) and ',"roles":' .. cjson.encode(role_of) or '')
   m.rest = decided .. ',"claimed_by":' .. (held[3] and cjson.encode(held[3]) or 'null')
     .. (held[4] and ',"assignment":' .. held[4] or '')
-  m.secrets, m.notices = unpacked(held[5]) or {}, unpacked(held[6]) or {}
+  local found = unpacked(held[6])
+  m.secrets, m.notices = unpacked(held[5]) or {}, found and is_found(found) and found[2] or {}
   matches[key] = m
   return m
 end
@@ -81,8 +80,7 @@ end
 -- The secret of a player, for that player's own pod alone: the one that was told of the match.
 local function secret_text(m, player, channel)
   for _, notice in ipairs(m.notices) do
-    local last = notice[1] == channel and string.find(notice[2], RESULT, 1, true)
-    local text = last and string.sub(notice[2], #PLAYER + 1, last - 1)
+    local text = notice[1] == channel and notice[2]
     if text and m.secrets[text] and cjson.decode('[' .. text .. ']')[1] == player then
       return ',"secret":' .. m.secrets[text]
     end

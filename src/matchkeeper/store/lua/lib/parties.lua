@@ -1,13 +1,10 @@
 -- parties is the index of players who are in a party: player -> "<mode> <party>", while that ticket waits or
 -- is in a pending match. It counts only as long as the ticket stands there: what is left of a ticket that
 -- somebody took out by hand refuses nobody. A key of another type holds nobody. Needs: bulk
-local function is_index(parties)
-  return type(redis.pcall('HLEN', parties)) == 'number'
-end
-
--- Where each of `ids` is said to be; false for those who are in no party.
+-- Where each of `ids` is said to be; nothing for those who are in no party.
 local function party_places(parties, ids)
-  if #ids == 0 or not is_index(parties) then return {} end
+  local count = #ids > 0 and redis.pcall('HLEN', parties)
+  if type(count) ~= 'number' or count == 0 then return {} end
   return ask_all(redis.call, 'HMGET', parties, ids)
 end
 

@@ -1,8 +1,8 @@
 -- The last step of matches: their players are free for others, and are told which pod starts it, and what that pod wants
 -- them to know: the assignment, and each player's own secret. `begin` takes one match, as {key, id, claimed_by}.
 -- `end_begun` writes together what is of the queue and of the realm, and `tell_begun` tells the players, and the history.
--- Keys are those of the script. Needs: number_in, bulk, parties, history, history_of_many,
--- news
+-- Keys are those of the script. Needs: number_in, bulk, parties, found, news,
+-- history, history_of_many
 local begun = {}
 
 local function unpacked(text)
@@ -10,21 +10,18 @@ local function unpacked(text)
   if is_readable and type(value) == 'table' then return value, type(more) == 'table' and more or {} end
 end
 
--- What is in a match: players, and their notices. Nil where that cannot be read: then nothing has changed.
+-- What is in a match: players, and what they are told. Nil where that cannot be read: then nothing has changed.
 local function readable(m)
   local held = redis.call('HMGET', m.key, 'ids', 'notices', 'memory', 'assignment', 'secrets')
   local players, together = unpacked(held[1])
-  local notices = unpacked(held[2])
-  if not players or not notices or #players == 0 then return end
-  for _, notice in ipairs(notices) do
-    if type(notice) ~= 'table' or type(notice[1]) ~= 'string' or type(notice[2]) ~= 'string' then return end
-  end
-  return players, notices, number_in(held[3], 1, 86400 * 1000) or 120000, held[4], unpacked(held[5]) or {}, together
+  local found = unpacked(held[2])
+  if not players or #players == 0 or not found or not is_found(found) then return end
+  return players, found, number_in(held[3], 1, 86400 * 1000) or 120000, held[4], unpacked(held[5]) or {}, together
 end
 
 -- Whether the match is started now: its record can be read.
 local function begin(m, token)
-  local players, notices, memory, assignment, secrets, together = readable(m)
+  local players, found, memory, assignment, secrets, together = readable(m)
   if not players then return false end
   m.state, m.confirm, m.over = 'started', token, true
   redis.call('HSET', m.key, 'state', 'started', 'confirm', token)
@@ -32,7 +29,7 @@ local function begin(m, token)
   if next(secrets) then redis.call('HDEL', m.key, 'tickets', 'elsewhere')
   else redis.call('HDEL', m.key, 'tickets', 'elsewhere', 'notices') end
   redis.call('PEXPIRE', m.key, memory)
-  begun[#begun + 1] = {m, players, notices, assignment and ',"assignment":' .. assignment or '', secrets, together, memory}
+  begun[#begun + 1] = {m, players, found, assignment and ',"assignment":' .. assignment or '', secrets, together, memory}
   return true
 end
 
@@ -76,28 +73,13 @@ local function end_begun(mode)
   keep_begun(mode)
 end
 
--- A notice begins with its player, as JSON text, by which the secrets are known, too.
-local PLAYER, RESULT = '{"player_id":', ',"result_type":'
-
 local function tell_begun()
   local matches_of = {}
   for _, each in ipairs(begun) do
-    local pod, secrets, its = cjson.encode(each[1].claimed_by), each[5], matches_of[each[1].claimed_by] or {}
-    matches_of[each[1].claimed_by], its[#its + 1] = its, each[1].id
-    local has_secrets = next(secrets) ~= nil
-    for _, notice in ipairs(each[3]) do
-      local payload = notice[2]
-      local first, last = string.find(payload, '"claimed_by":null', 1, true)
-      if first then
-        local secret = ''
-        if has_secrets then
-          local player = string.sub(payload, #PLAYER + 1, (string.find(payload, RESULT, 1, true) or 1) - 1)
-          secret = secrets[player] and ',"secret":' .. secrets[player] or ''
-        end
-        payload = string.sub(payload, 1, last - 4) .. pod .. each[4] .. secret .. string.sub(payload, last + 1)
-      end
-      redis.call('PUBLISH', notice[1], payload)
-    end
+    local m = each[1]
+    tell_found(each[3], cjson.encode(m.claimed_by), each[4], each[5])
+    local its = matches_of[m.claimed_by] or {}
+    matches_of[m.claimed_by], its[#its + 1] = its, m.id
   end
   note_pods(history, now, 'started', matches_of)
 end
