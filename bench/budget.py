@@ -27,8 +27,8 @@ class Cost:
 
 # How many rounds fit between two batches is a matter of chance: 5.2 to 6.3 round trips were seen. A
 # slow machine counts more of what a server calls once a second.
-STREAM_AND_CLAIM = Cost(redis_commands=11.0, bytes=2950, round_trips=6.0)
-PUBSUB_AND_PUBLISH = Cost(redis_commands=6.8, bytes=2350, round_trips=6.0)
+STREAM_AND_CLAIM = Cost(redis_commands=10.1, bytes=2690, round_trips=6.0)
+PUBSUB_AND_PUBLISH = Cost(redis_commands=6.8, bytes=2290, round_trips=6.0)
 
 
 def cost(found: Throughput) -> Cost:
