@@ -126,7 +126,7 @@ async def test_requests_of_one_player_in_one_call_keep_their_order(any_server: R
         again = await stores.tickets.enqueue(NORMAL.queue, [*twice, other])
         # The first of two equal requests is known by the second, which answers for both.
         assert [each.reply for each in again[1]] == [
-            Reply.OVERTAKEN, Reply.AGAIN, Reply.ALREADY_IN_QUEUE,
+            Reply.OVER, Reply.AGAIN, Reply.ALREADY_IN_QUEUE,
         ]  # fmt: skip
 
 

@@ -105,7 +105,7 @@ async def test_what_was_really_sent_twice_is_told_again(any_server: RealServer) 
         assert (length, again[0].reply) == (1, Reply.AGAIN)
         await stores.dequeue("p1")
         length, again = await stores.tickets.enqueue(NORMAL.queue, [heard(request)])
-    assert (length, again[0].reply) == (0, Reply.OVERTAKEN), "one id is one request for ever"
+    assert (length, again[0].reply) == (0, Reply.OVER), "one id is one request for ever"
 
 
 async def test_the_same_text_after_leaving_is_a_new_request(any_server: RealServer) -> None:
