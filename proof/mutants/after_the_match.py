@@ -109,8 +109,8 @@ HANDED_OVER = (
         edits=(
             Edit(
                 file="store/lua/lib/started.lua",
-                old=" .. pod .. each[4] .. secret .. ",
-                new=" .. pod .. begun[1][4] .. secret .. ",
+                old="cjson.encode(m.claimed_by), each[4], each[5])\n",
+                new="cjson.encode(m.claimed_by), begun[1][4], each[5])\n",
             ),
         ),
     ),
@@ -119,9 +119,9 @@ HANDED_OVER = (
         what="all players of a match are told the same secret",
         edits=(
             Edit(
-                file="store/lua/lib/started.lua",
-                old="secret = secrets[player] and ',\"secret\":' .. secrets[player] or ''\n",
-                new="secret = ',\"secret\":' .. select(2, next(secrets))\n",
+                file="store/lua/lib/found.lua",
+                old="    local secret = secrets[notice[2]]\n",
+                new="    local _, secret = next(secrets)\n",
             ),
         ),
     ),

@@ -64,8 +64,8 @@ PARTIES = (
         edits=(
             Edit(
                 file="domain/match.py",
-                old="for ticket in team for each in ticket.members]\n",
-                new="for ticket in team for each in ticket.members[:2]]\n",
+                old="in (ticket.party_id,)\n            for each in ticket.members\n",
+                new="in (ticket.party_id,)\n            for each in ticket.members[:2]\n",
             ),
         ),
     ),
