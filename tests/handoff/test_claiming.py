@@ -232,8 +232,8 @@ async def test_a_match_answers_an_enqueue_whose_answer_was_lost(valkey: RealServ
         async def asked(times: int) -> bool:
             return await redis.xlen(requests) == times
 
-        async def tell(mode: str) -> None:
-            found = {"match_id": "m", "game_mode": mode, "opponent_id": "p2", "teams": []}
+        async def tell(match_id: str, mode: str) -> None:
+            found = {"match_id": match_id, "game_mode": mode, "opponent_id": "p2", "teams": []}
             message = {"player_id": "p1", "result_type": {"MatchFound": found}}
             await redis.publish(result, json.dumps(message))
             async for news in pod.results():
@@ -242,10 +242,10 @@ async def test_a_match_answers_an_enqueue_whose_answer_was_lost(valkey: RealServ
 
         async with asyncio.timeout(10):
             await wait_until(lambda: asked(1))
-            await tell("Squad")
+            await tell("m1", "Squad")
             await wait_until(lambda: asked(2))
             assert not asking.done(), "a match that came before it could be missed is another's"
-            await tell("Normal")
+            await tell("m2", "Normal")
             assert not asking.done(), "a match of another mode"
-            await tell("Squad")
+            await tell("m3", "Squad")
             await asking
