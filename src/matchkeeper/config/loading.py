@@ -99,14 +99,14 @@ def _without(data: dict[str, Any], locations: Iterable[Location]) -> dict[str, A
 
 
 def _mend(data: dict[str, Any], location: Location) -> None:
-    """Takes out a refused value; a game mode stays, if needed with a made-up name."""
+    """Takes out a refused value, with all of its key; a game mode stays, if needed with a made-up
+    name.
+    """
     modes = location[:2] == ("matchmaking", "game_modes") and len(location) > 2
     if modes and len(location) == 3:
         data["matchmaking"]["game_modes"][location[2]] = {"game_mode": f"#{location[2]}"}
         return
-    if not modes:
-        location = location[:2]
-    *way, last = location
+    *way, last = location[:4] if modes else location[:2]
     table: Any = data
     for part in way:
         table = table[part]
