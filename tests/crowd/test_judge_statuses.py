@@ -39,6 +39,10 @@ def party() -> Story:
     return story
 
 
+def still_played(story: Story) -> Story:
+    return story.looked(started={"m": ("a", "b")})
+
+
 def waits() -> Story:
     """`a` waits, and was in match `m` before."""
     return played().queued("a").looked({"a": 200.0}, started={"m": ("a", "b")})
@@ -64,6 +68,7 @@ GOOD: dict[str, Callable[[], Story]] = {
         "m",
     ),
     "gone": lambda: said(sought(waits().looked(started={"m": ("a", "b")})), "gone"),
+    "the match was just forgotten": lambda: said(sought(played()), "unknown").looked(),
     "the match is forgotten": lambda: said(sought(played().looked()), "unknown"),
 }
 BAD: dict[str, Callable[[], Story]] = {
@@ -83,8 +88,8 @@ BAD: dict[str, Callable[[], Story]] = {
     "the one before the last": lambda: said(
         sought(waits().looked(started={"m": ("a", "b"), "n": ("a", "c")})), "started", "m"
     ),
-    "unknown, although it has started": lambda: said(sought(played()), "unknown"),
-    "gone, although it has started": lambda: said(sought(played()), "gone"),
+    "unknown, although it has started": lambda: still_played(said(sought(played()), "unknown")),
+    "gone, although it has started": lambda: still_played(said(sought(played()), "gone")),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -36,6 +37,7 @@ def check_statuses(events: Sequence[Event]) -> Iterator[Finding]:
     """Findings about each status that was told."""
     players: dict[str, _Player] = {}
     looks: list[_Look] = []
+    later = deque(_Look(event.at, event.state) for event in events if event.state is not None)
     # The id of a party is no player's: what stands there is its ticket.
     parties = {event.party for event in events}
     sought = {event.player for event in events if event.what is What.SOUGHT} - parties
@@ -44,11 +46,12 @@ def check_statuses(events: Sequence[Event]) -> Iterator[Finding]:
             player = players.setdefault(event.player, _Player())
             player.asked.setdefault(event.who, []).append(event.at)
         elif event.state is not None:
-            looks.append(_Look(event.at, event.state))
+            looks.append(later.popleft())
             _note(players, sought, looks[-1])
         elif event.what is What.TOLD and event.word == "Status" and event.player not in parties:
             player = players.setdefault(event.player, _Player())
-            if why := _untrue(event, player, _since(looks, _begun(event, player))):
+            since = _since(looks, _begun(event, player))
+            if why := _untrue(event, player, since, [*since, *(later and [later[0]])]):
                 text = f"{event.player} was told to be {event.code} {event.match}: {why}"
                 yield Finding(fault=Fault.UNTRUE, about=event.player, text=text)
 
@@ -88,8 +91,12 @@ def _stands(state: State, player: str) -> bool:
     )
 
 
-def _untrue(event: Event, player: _Player, looks: Sequence[_Look]) -> str:
-    """Why it was true at no moment; empty where it may have been."""
+def _untrue(
+    event: Event, player: _Player, looks: Sequence[_Look], and_next: Sequence[_Look]
+) -> str:
+    """Why it was true at no moment; empty where it may have been. `and_next`: the looks until it
+    was told, and the next one.
+    """
     name, states = event.player, [look.state for look in looks]
     if event.code == "waiting":
         waits = any(name in queue for state in states for queue in state.queues.values())
@@ -101,7 +108,7 @@ def _untrue(event: Event, player: _Player, looks: Sequence[_Look]) -> str:
         return "the player waits, or is in a pending match"
     if event.code == "started":
         return _no_start(event.match, player, looks)
-    return _forgotten(player, looks, event.at)
+    return _forgotten(player, and_next, event.at)
 
 
 def _no_start(match: str, player: _Player, looks: Sequence[_Look]) -> str:
