@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from matchkeeper.config import GameModeSettings
 from matchkeeper.domain.agreement import Peer, Shared
 from matchkeeper.errors import StoreRefusedError
 from matchkeeper.store.servers import Roster, Servers
@@ -46,12 +45,7 @@ class Heard:
         servers.beat = noted  # type: ignore[method-assign]  # as it is, and noted
 
     def _note(self, name: str, newest: Shared) -> None:
-        sizes = {
-            mode: GameModeSettings.model_validate(each)
-            .to_domain(max_metadata_bytes=1)
-            .required_players
-            for mode, each in newest.modes.items()
-        }
+        sizes = {mode: each["required_players"] for mode, each in newest.modes.items()}
         self._newest.setdefault(name, deque(maxlen=_BEATS)).append(sizes)
         each = [known for every in self._newest.values() for known in every]
         allowed = {mode: tuple(sorted({known[mode] for known in each})) for mode in self._told}

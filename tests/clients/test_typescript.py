@@ -46,8 +46,9 @@ async def entries_of(redis: Redis, stream: str) -> list[dict[str, str]]:
 
 
 async def in_history(redis: Redis, event: str) -> int:
-    """How often something happened in the mode Squad."""
-    return sum(entry["what"] == event for entry in await entries_of(redis, "history:{squad}"))
+    """To how many matches of the mode Squad something happened."""
+    entries = await entries_of(redis, "history:{squad}")
+    return sum(len(each["match"].split("\n")) for each in entries if each["what"] == event)
 
 
 def test_its_own_tests_pass(client: Path) -> None:

@@ -77,7 +77,7 @@ local room = call.longest > 0 and call.longest - redis.call('ZCARD', queue) or m
 
 -- These are written together at the end, and told after that: nobody is answered before being in the queue.
 local queued, pods, standing, described, entered, together = {}, {}, {}, {}, {}, {}
-local count = 0 -- of `standing`
+local newcomers = 0 -- tickets in `standing`
 
 -- Where a player is already; a party may wait in one queue only, whatever the settings allow.
 local function where_is(player, is_party)
@@ -137,12 +137,12 @@ local function decide(i)
   local code, detail = why_not(i)
   if code then return code, detail end
   if is_drained then return 'mode_drained', '' end
-  if count >= room then return 'queue_full', '' end
+  if newcomers >= room then return 'queue_full', '' end
   local place = next_place()
-  count = count + 1
+  newcomers = newcomers + 1
   waiting[id] = place
-  standing[2 * count - 1], standing[2 * count] = place, id
-  described[2 * count - 1], described[2 * count] = id, call.metadata[i]
+  standing[2 * newcomers - 1], standing[2 * newcomers] = place, id
+  described[2 * newcomers - 1], described[2 * newcomers] = id, call.metadata[i]
   if players then
     put_together(i, players, place)
   else
@@ -225,7 +225,7 @@ local answers = {0}
 tell_all('HSET', metadata, described)
 tell_all('HSET', parties, entered)
 tell_all('ZADD', queue, standing)
-if count > 0 then redis.pcall('HSET', clock, 'place', string.format('%.0f', place_us)) end
+if newcomers > 0 then redis.pcall('HSET', clock, 'place', string.format('%.0f', place_us)) end
 acknowledge(call)
 for n, id in ipairs(queued) do tell_queued(id, pods[n], '') end
 for _, each in ipairs(together) do
