@@ -243,6 +243,18 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     assert len(refused(tmp_path, text)) == 4
 
 
+def test_names_that_are_no_texts_hide_nothing_else_that_is_wrong(tmp_path: Path) -> None:
+    text = HEAD.replace('names = ["red", "blue"]', "names = [1, 2]")
+    found = refused(tmp_path, text + RULES + "[matchmaking]\nround_interval_seconds = -1\n")
+    assert any("teams" in each for each in found), found
+    assert any("round_interval_seconds" in each for each in found), found
+
+
+def test_an_integer_of_hundreds_of_digits_is_no_number(tmp_path: Path) -> None:
+    found = refused(tmp_path, HEAD + RULES + f'X = {{ near = "rating", within = {"9" * 400} }}')
+    assert any("rules.X" in each for each in found), found
+
+
 def test_several_teams_of_one_name(tmp_path: Path) -> None:
     teams = (
         '[{ name = "squad", count = 3, size = [[0, 4], [9, [2, 4]]] }, { name = "boss", size = 1 }]'

@@ -56,9 +56,13 @@ def meant(name: str, known: Iterable[str]) -> str:
 
 def number(raw: object) -> float | None:
     """A finite number; None where it is none."""
-    if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw):
+    if isinstance(raw, bool) or not isinstance(raw, int | float):
         return None
-    return float(raw)
+    try:
+        value = float(raw)
+    except OverflowError:  # an integer of hundreds of digits
+        return None
+    return value if math.isfinite(value) else None
 
 
 def relaxation(raw: object, at: Place, faults: Faults, *, is_upper: bool) -> Relaxation | None:
