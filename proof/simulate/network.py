@@ -225,6 +225,7 @@ class Network:
             self.reset(self.rng.choice(listening))
         elif fault is not None and fault in STEPS:
             self.backend.step_clock(self.loop.time(), STEPS[fault])
+            self.on_process(What.STEPPED, "redis")
 
     def _before(self, link: Link, fault: Fault | None) -> None:
         if fault is Fault.REDIS_RESTARTED:

@@ -52,6 +52,8 @@ class What(StrEnum):
     """The process goes on: `who`."""
     SIZED = "sized"
     """From now on, by the settings of now, matches have as many players as `sizes` says."""
+    STEPPED = "stepped"
+    """The clock of Redis stepped: what it keeps for a time may be gone too early."""
     LOOKED = "looked"
     """What stands in Redis: `state`."""
 

@@ -22,9 +22,9 @@ def said(story: Story, state: str, match: str = "", player: str = "a") -> Story:
     return story.told(player, "Status", state, match)
 
 
-def played() -> Story:
+def played(story: Story | None = None) -> Story:
     """`a` and `b` are in match `m`, and then sought."""
-    story = Story().queued("a", "b").looked({"a": 100.0, "b": 100.5})
+    story = (story or Story()).queued("a", "b").looked({"a": 100.0, "b": 100.5})
     return story.played("m", "a", "b").looked(started={"m": ("a", "b")})
 
 
@@ -41,6 +41,10 @@ def party() -> Story:
 
 def still_played(story: Story) -> Story:
     return story.looked(started={"m": ("a", "b")})
+
+
+def stepped(story: Story) -> Story:
+    return story.add(What.STEPPED, who="redis")
 
 
 def waits() -> Story:
@@ -70,6 +74,9 @@ GOOD: dict[str, Callable[[], Story]] = {
     "gone": lambda: said(sought(waits().looked(started={"m": ("a", "b")})), "gone"),
     "the match was just forgotten": lambda: said(sought(played()), "unknown").looked(),
     "the match is forgotten": lambda: said(sought(played().looked()), "unknown"),
+    "the news alone is forgotten, since the clock stepped": lambda: still_played(
+        said(sought(stepped(played())), "unknown")
+    ),
 }
 BAD: dict[str, Callable[[], Story]] = {
     "nothing is known of somebody who waits": lambda: said(sought(waits()), "unknown"),
@@ -89,6 +96,9 @@ BAD: dict[str, Callable[[], Story]] = {
         sought(waits().looked(started={"m": ("a", "b"), "n": ("a", "c")})), "started", "m"
     ),
     "unknown, although it has started": lambda: still_played(said(sought(played()), "unknown")),
+    "unknown, although it has started since the clock stepped": lambda: still_played(
+        said(sought(played(stepped(Story()))), "unknown")
+    ),
     "gone, although it has started": lambda: still_played(said(sought(played()), "gone")),
 }
 

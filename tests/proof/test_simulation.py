@@ -107,6 +107,11 @@ def test_seeds_that_once_failed(backend: Backend, seed: int) -> None:
             "68=FROZEN_AFTER,134=FROZEN_BEFORE,162=REDIS_RESTARTED,170=NOT_SENT,175=FROZEN_AFTER,"
             "238=FROZEN_AFTER,311=KILLED_BEFORE,452=OOM,467=FROZEN_BEFORE,514=FROZEN_AFTER"
         ),
+        # the news of a match was forgotten before the match, since the clock had stepped
+        (
+            "random+clocks+status:850035:60=CLOCK_BACK,102=OOM,162=SLOW_REPLY,250=CLOCK_BACK,"
+            "270=REDIS_RESTARTED,333=SLOW_REPLY,348=SUBSCRIBERS_DROPPED,437=CLOCK_FORWARD"
+        ),
     ],
 )
 def test_runs_that_the_judge_once_got_wrong(backend: Backend, job: str) -> None:

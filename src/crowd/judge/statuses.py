@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ def check_statuses(events: Sequence[Event]) -> Iterator[Finding]:
     """Findings about each status that was told."""
     players: dict[str, _Player] = {}
     looks: list[_Look] = []
+    stepped = -math.inf
     later = deque(_Look(event.at, event.state) for event in events if event.state is not None)
     # The id of a party is no player's: what stands there is its ticket.
     parties = {event.party for event in events}
@@ -45,13 +47,17 @@ def check_statuses(events: Sequence[Event]) -> Iterator[Finding]:
         if event.what is What.SOUGHT:
             player = players.setdefault(event.player, _Player())
             player.asked.setdefault(event.who, []).append(event.at)
+        elif event.what is What.STEPPED:
+            stepped = event.at
         elif event.state is not None:
             looks.append(later.popleft())
             _note(players, sought, looks[-1])
         elif event.what is What.TOLD and event.word == "Status" and event.player not in parties:
             player = players.setdefault(event.player, _Player())
             since = _since(looks, _begun(event, player))
-            if why := _untrue(event, player, since, [*since, *(later and [later[0]])]):
+            and_next = [*since, *(later and [later[0]])]
+            remembered = max(stepped, event.at - _REMEMBERED_SECONDS)
+            if why := _untrue(event, player, since, and_next, remembered):
                 text = f"{event.player} was told to be {event.code} {event.match}: {why}"
                 yield Finding(fault=Fault.UNTRUE, about=event.player, text=text)
 
@@ -92,10 +98,14 @@ def _stands(state: State, player: str) -> bool:
 
 
 def _untrue(
-    event: Event, player: _Player, looks: Sequence[_Look], and_next: Sequence[_Look]
+    event: Event,
+    player: _Player,
+    looks: Sequence[_Look],
+    and_next: Sequence[_Look],
+    remembered: float,
 ) -> str:
     """Why it was true at no moment; empty where it may have been. `and_next`: the looks until it
-    was told, and the next one.
+    was told, and the next one. `remembered`: since when all that began has to be known.
     """
     name, states = event.player, [look.state for look in looks]
     if event.code == "waiting":
@@ -108,7 +118,7 @@ def _untrue(
         return "the player waits, or is in a pending match"
     if event.code == "started":
         return _no_start(event.match, player, looks)
-    return _forgotten(player, and_next, event.at)
+    return _forgotten(player, and_next, remembered)
 
 
 def _no_start(match: str, player: _Player, looks: Sequence[_Look]) -> str:
@@ -121,10 +131,10 @@ def _no_start(match: str, player: _Player, looks: Sequence[_Look]) -> str:
     return f"match {newer[-1]} is newer" if newer else ""
 
 
-def _forgotten(player: _Player, looks: Sequence[_Look], at: float) -> str:
+def _forgotten(player: _Player, looks: Sequence[_Look], remembered: float) -> str:
     """The started match that was not told of."""
     for match, began in player.matches.items():
         still = all(match in look.state.started for look in looks)
-        if still and player.stood < began and at - began < _REMEMBERED_SECONDS:
+        if still and max(player.stood, remembered) < began:
             return f"match {match} had started"
     return ""
