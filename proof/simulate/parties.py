@@ -17,11 +17,10 @@ from crowd.tickets import Member, Ticket
 from matchkeeper.client import GameServer
 from matchkeeper.domain.realm import in_realm
 from matchkeeper.errors import StoreError
-from proof.simulate.actors import Player, World
+from proof.simulate.actors import World
+from proof.simulate.players import AGAIN_WITHIN_SECONDS, Player
 
 _MODE = "Duos"
-_AGAIN_WITHIN_SECONDS = 20.0
-"""As of players: senders stop repeating long before what they sent is forgotten."""
 _AGAIN_AFTER_SECONDS = (0.0, 0.01, 0.7, 3.0)
 Step = tuple[float, Callable[[], Awaitable[Any]]]
 """At which second what is done."""
@@ -66,7 +65,7 @@ class Party:
         begun = self.world.loop.time()
         for nth, wait in enumerate((0.0, self._again_after)):
             await asyncio.sleep(wait)
-            if self.world.loop.time() - begun > _AGAIN_WITHIN_SECONDS:
+            if self.world.loop.time() - begun > AGAIN_WITHIN_SECONDS:
                 return  # the pod stood still: by now it would be a new request
             with suppress(StoreError):
                 if not self.ticket.by_stream:

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any
 
 from crowd.behaviours import PodBehaviour
-from proof.simulate.actors import Player, Pod, Server, World
+from proof.simulate.actors import Pod, Server, World
 from proof.simulate.faults import Twist
 from proof.simulate.parties import parties
+from proof.simulate.players import Player
 from proof.simulate.settings import newer
 
 Scenario = Callable[[World], Coroutine[Any, Any, None]]
