@@ -48,6 +48,10 @@ class StatusRequests:
 
     async def answer(self, sought: Sequence[Sought]) -> None:
         """Answers questions of one stream. Raises StoreError."""
+        for part in self._statuses.in_parts(sought):
+            await self._answer(part)
+
+    async def _answer(self, sought: Sequence[Sought]) -> None:
         try:
             found = await self._statuses.tell(sought, elsewhere=self._elsewhere())
         except NotDurableError as error:
@@ -68,10 +72,12 @@ class StatusRequests:
         sought = [Sought(player_id=each.player_id, pod_id=each.pod_id) for _, each in told]
         if not sought:
             return []
+        found: list[Found] = []
         try:
-            found = await self._statuses.tell_again(
-                sought, queue=mode.queue, elsewhere=self._elsewhere()
-            )
+            for part in self._statuses.in_parts(sought):
+                found += await self._statuses.tell_again(
+                    part, queue=mode.queue, elsewhere=self._elsewhere()
+                )
         except StoreError as error:  # who asks again is told again
             self._facts.answers_lost(count=len(sought), error=error.message)
             return []
@@ -89,7 +95,7 @@ class StatusRequests:
         """Answers the questions one by one; the one that fails by itself is refused."""
         if len(sought) > 1:
             for each in sought:
-                await self.answer([each])
+                await self._answer([each])
             return
         await self._refuse(sought, ErrorCode.INTERNAL_ERROR, error)
 

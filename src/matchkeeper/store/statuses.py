@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,6 +14,9 @@ from matchkeeper.store.scripts import Unsent, each, script
 from matchkeeper.store.stream import Entry, as_named
 from matchkeeper.wire.answers import MOST_NAMED
 from matchkeeper.wire.status import State
+
+_MOST_KEYS = 50_000
+"""Of one call. Where players may wait in several queues, each player has a key in each of them."""
 
 
 class Sought(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +110,13 @@ class Statuses:
         self._several = several_queues
         self._channel = tuple(channel)
         self._realm = realm
+
+    def in_parts(self, sought: Sequence[Sought]) -> Iterator[Sequence[Sought]]:
+        """The questions of one call each, so that no call keeps Redis busy for long."""
+        scopes = len(self._names) if self._several else 1
+        most = max(1, _MOST_KEYS // scopes)
+        for first in range(0, len(sought), most):
+            yield sought[first : first + most]
 
     async def tell(self, sought: Sequence[Sought], *, elsewhere: Iterable[str] = ()) -> list[Found]:
         """Tells pods where players are. In the same step the questions leave their stream, which
