@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 
@@ -36,7 +37,7 @@ def cheapest(count: int, costs: Iterable[tuple[int, int, float]]) -> list[Pair]:
     return sorted((min(pair), max(pair)) for pair in found)
 
 
-class _Timed:
+class _Timed(ABC):
     """Looks from time to time, whoever comes."""
 
     def arrived(self, ticket: Ticket) -> Ticket:
@@ -55,9 +56,9 @@ class _Timed:
             for one, two in self.pairs(waiting, now)
         ]
 
+    @abstractmethod
     def pairs(self, waiting: Sequence[Ticket], now: float) -> Sequence[Pair]:
         """Places of who plays with whom."""
-        raise NotImplementedError
 
 
 class Waves(_Timed):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from matchkeeper.config.rule_reading import NEEDED, Faults, Place, meant, number, relaxation
+from matchkeeper.config.rule_reading import NEEDED, Faults, Place, meant, relaxation
 from matchkeeper.config.rule_tables import RuleSettings
-from matchkeeper.domain.attribute import Attribute, AttributeType
+from matchkeeper.domain.attribute import Attribute, AttributeType, number
 from matchkeeper.domain.expression import Function, parse
 from matchkeeper.domain.layout import Team
 from matchkeeper.domain.relaxation import Relaxation, constant

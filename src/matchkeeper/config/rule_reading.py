@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from matchkeeper.domain.attribute import (
     AttributeType,
     Value,
     known_latencies,
+    number,
     ranking,
 )
 from matchkeeper.domain.layout import Range, Team
@@ -52,17 +52,6 @@ def meant(name: str, known: Iterable[str]) -> str:
 
 
 # --- numbers that relax ---
-
-
-def number(raw: object) -> float | None:
-    """A finite number; None where it is none."""
-    if isinstance(raw, bool) or not isinstance(raw, int | float):
-        return None
-    try:
-        value = float(raw)
-    except OverflowError:  # an integer of hundreds of digits
-        return None
-    return value if math.isfinite(value) else None
 
 
 def relaxation(raw: object, at: Place, faults: Faults, *, is_upper: bool) -> Relaxation | None:

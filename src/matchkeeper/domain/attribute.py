@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,6 +35,17 @@ class Attribute:
     type: AttributeType
     default: Value | None = None
     """The value of a player whose metadata has none. None: such a player is refused."""
+
+
+def number(raw: object) -> float | None:
+    """A finite number; None where it is none."""
+    if isinstance(raw, bool) or not isinstance(raw, int | float):
+        return None
+    try:
+        value = float(raw)
+    except OverflowError:  # an integer of hundreds of digits
+        return None
+    return value if math.isfinite(value) else None
 
 
 def known_latencies(pings: Mapping[str, float]) -> Latencies:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from matchkeeper.domain.relaxation import Relaxation
+from matchkeeper.domain.relaxation import Relaxation, step_at
 from matchkeeper.domain.rule import FirstRole, PartyValue, Rule
 
 LATENCIES = "latencies"
@@ -34,12 +34,7 @@ class Team:
 
     def size_at(self, waited_seconds: float) -> Range:
         """How many players a ticket accepts that has waited so long."""
-        found = self.sizes[0][1]
-        for since, following in self.sizes:
-            if since > waited_seconds:
-                break
-            found = following
-        return found
+        return step_at(self.sizes, waited_seconds)
 
     def size_for(self, waits: Iterable[float]) -> Range:
         """How many players all tickets accept."""

@@ -9,9 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
+
+_T = TypeVar("_T")
 
 Bound = float | None
 """None: no bound, `"off"` in the settings."""
+
+
+def step_at(steps: tuple[tuple[float, _T], ...], waited_seconds: float) -> _T:
+    """The value of the last step that has begun after so long. The first one is at 0."""
+    value = steps[0][1]
+    for since, following in steps:
+        if since > waited_seconds:
+            break
+        value = following
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +36,7 @@ class Steps:
 
     def at(self, waited_seconds: float) -> Bound:
         """The number after so long."""
-        value = self.steps[0][1]
-        for since, following in self.steps:
-            if since > waited_seconds:
-                break
-            value = following
-        return value
+        return step_at(self.steps, waited_seconds)
 
     @property
     def last(self) -> Bound:

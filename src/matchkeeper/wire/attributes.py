@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from sys import intern
 
@@ -13,6 +12,7 @@ from matchkeeper.domain.attribute import (
     AttributeType,
     Value,
     known_latencies,
+    number,
     ranking,
 )
 from matchkeeper.domain.mode import GameMode
@@ -78,16 +78,6 @@ def _described(kind: AttributeType, value: object) -> str:
     return wrong if text == right else text
 
 
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
-
-
 def _string(value: object) -> str | None:
     return intern(value) if isinstance(value, str) else None
 
@@ -112,13 +102,13 @@ def _ranking(value: object) -> tuple[str, ...] | None:
 def _latencies(value: object) -> Value | None:
     if not isinstance(value, dict):
         return None
-    pings = {intern(region): _number(ms) for region, ms in value.items()}
+    pings = {intern(region): number(ms) for region, ms in value.items()}
     known = {region: ms for region, ms in pings.items() if ms is not None}
     return known_latencies(known) if len(known) == len(pings) else None
 
 
 _READ: Mapping[AttributeType, Callable[[object], Value | None]] = {
-    AttributeType.NUMBER: _number,
+    AttributeType.NUMBER: number,
     AttributeType.STRING: _string,
     AttributeType.SET: _set,
     AttributeType.RANKING: _ranking,

@@ -29,7 +29,7 @@ from matchkeeper.domain.rule import (
 )
 from matchkeeper.matching.rules.lineup import Lineup, Player, one_number
 
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 """Means of the same numbers may differ by so much (relative), by the order of adding."""
 
 
@@ -90,7 +90,7 @@ def _by_party(players: Sequence[Player], attribute: str, value: PartyValue) -> l
 
 
 def _is_more(figure: float, bound: Bound) -> bool:
-    return bound is not None and figure > bound + _ROUNDING * (1 + abs(bound))
+    return bound is not None and figure > bound + ROUNDING * (1 + abs(bound))
 
 
 def _balance(demand: Balance, lineup: Lineup, rules: MatchRules, waits: tuple[float, ...]) -> str:
@@ -152,7 +152,7 @@ def _compare(demand: Compare, lineup: Lineup, rules: MatchRules, waits: tuple[fl
     del waits
     it = demand.comparison
     left, right = (sum(_term(each, lineup, rules) for each in side) for side in (it.left, it.right))
-    slack = _ROUNDING * (1 + abs(right))
+    slack = ROUNDING * (1 + abs(right))
     holds = {
         Operator.AT_LEAST: left >= right - slack,
         Operator.AT_MOST: left <= right + slack,

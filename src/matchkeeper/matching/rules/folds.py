@@ -29,10 +29,9 @@ from matchkeeper.domain.rule import (
     Scope,
 )
 from matchkeeper.domain.ticket import Ticket
-from matchkeeper.matching.rules.demands import has_value
+from matchkeeper.matching.rules.demands import ROUNDING, has_value
 from matchkeeper.matching.rules.lineup import Player, one_number
 
-ROUNDING = 1e-9
 State = Any
 """Of a fold, its own; True where there is nothing to remember."""
 Part = Any
