@@ -58,7 +58,15 @@ def test_what_is_not_so_is_told() -> None:
 def test_a_file_that_has_no_cases(tmp_path: Path, text: str) -> None:
     path = tmp_path / "cases.toml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigError, match="has no cases"):
+    with pytest.raises(ConfigError, match="is no file of cases"):
         read_cases(path)
     with pytest.raises(ConfigError, match="cannot be read"):
         read_cases(tmp_path / "none.toml")
+
+
+def test_the_case_of_the_docs_is_so(tmp_path: Path) -> None:
+    page = (EXAMPLES.parents[1] / "docs/rules.md").read_text("utf-8")
+    shown = tmp_path / "shown.cases.toml"
+    shown.write_text("[[cases]]" + page.partition("[[cases]]")[2].partition("```")[0], "utf-8")
+    (case,) = read_cases(shown)
+    assert outcome(case, example("ranked-5v5")).wrong == ()

@@ -63,7 +63,7 @@ def test_what_is_probably_not_meant(tmp_path: Path) -> None:
         "max_ms = [[0, 60], [20, 100], [60, 160]]\n", ""
     )
     path = tmp_path / "doubtful.toml"
-    changed = changed.replace(
+    changed = changed.replace('default = ["damage"]', 'default = ["dps"]').replace(
         "[matchmaking.game_modes.region]", 'x = { type = "set" }\n[matchmaking.game_modes.region]'
     )
     path.write_text(changed, encoding="utf-8")
@@ -73,6 +73,7 @@ def test_what_is_probably_not_meant(tmp_path: Path) -> None:
         "any_role_after_seconds changes after 90 s, when nobody waits any more: max_wait_seconds is 60.",
         "All preferences together are worth 70 s, and max_wait_seconds is 60: who lacks all of them expires.",
         "x is an attribute that no rule reads.",
+        "The default of roles names dps, which is no seat of a team; there are damage, healer, tank.",
         "region.max_ms is off: players from anywhere play together.",
     ]  # fmt: skip
 

@@ -90,7 +90,9 @@ def read_cases(path: Path) -> tuple[Case, ...]:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, msgspec.ValidationError) as error:
-        raise ConfigError(f"{path} has no cases: {error}", hint="docs/rules.md has one.") from None
+        known = ", ".join(each.name for each in msgspec.structs.fields(Case))
+        hint = f"A case has {known}: docs/rules.md says what they mean."
+        raise ConfigError(f"{path} is no file of cases: {error}", hint=hint) from None
 
 
 def outcome(case: Case, mode: GameMode) -> Outcome:

@@ -75,8 +75,22 @@ def doubts(mode: GameMode) -> Iterator[str]:
     for attribute in mode.attributes:
         if attribute.name not in read:
             yield f"{attribute.name} is an attribute that no rule reads."
+    yield from _roles_of_no_seat(mode, rules)
     if rules.region is not None and rules.region.max_ms.at(0) is None:
         yield "region.max_ms is off: players from anywhere play together."
+
+
+def _roles_of_no_seat(mode: GameMode, rules: MatchRules) -> Iterator[str]:
+    seats = {role for team in rules.teams for role, _ in team.roles}
+    named = next((each.default for each in mode.attributes if each.name == ROLES), None)
+    if not seats or not isinstance(named, tuple):
+        return
+    known = ", ".join(sorted(seats))
+    yield from (
+        f"The default of roles names {role}, which is no seat of a team; there are {known}."
+        for role in named
+        if role not in seats
+    )
 
 
 def _is_never(rule: Rule) -> bool:
