@@ -145,6 +145,14 @@ def test_what_is_shown_of_an_example_can_be_loaded(path: Path, tmp_path: Path) -
         (HEAD + RULES + 'X = { same = "mapp" }', "one of map, maps, rating; did you mean map?"),
         (HEAD + RULES + 'X = { near = "map", within = 1 }', "near (mode 1, \"A\") names the attribute"),
         (HEAD + RULES + 'X = { near = "rating" }', 'rules.X (mode 1, "A") has no within; allowed is'),
+        (
+            HEAD + RULES + 'X = "map"',
+            'rules.X (mode 1, "A") is "map"; allowed is a table [matchmaking.game_modes.rules.X]',
+        ),
+        (
+            HEAD + RULES + '"(x)" = { same = 5 }',
+            'rules.<a name of 3 characters>.same (mode 1, "A") is 5; allowed is the name of an attr',
+        ),
         # relaxations
         (
             HEAD + RULES + 'X = { near = "rating", within = [[0, 100], [60, 50]] }',
@@ -201,6 +209,21 @@ def test_what_is_shown_of_an_example_can_be_loaded(path: Path, tmp_path: Path) -
         ),
         (HEAD.replace("size = 5", "size = 5, roles = { tank = 1 }"), "has 1 seats, and the team has 5"),
         (HEAD.replace("size = 5", "size = 5, count = 2"), "count (mode 1, \"A\") stands beside names"),
+        (
+            ROLES.replace("tank = 1", 'tank = "1"'),
+            'roles.tank (mode 1, "A") is "1"; allowed is whole numbers from 1 to 1000, together as',
+        ),
+        (
+            HEAD.replace('{ names = ["red", "blue"], size = 5 }', '[{ name = "x", size = 5 }, 5]'),
+            'teams[1] (mode 1, "A") is 5; allowed is a table [[matchmaking.game_modes.teams]]',
+        ),
+        (
+            HEAD.replace("size = 5", 'size = 5, "(table)" = 5'),
+            'teams.<a name of 7 characters> (mode 1, "A") is not a known key',
+        ),
+        (HEAD.replace("size = 5", "size = 1000") + "[matchmaking]\nmax_tickets_per_round = 1999",
+            'game_modes[0].teams (mode 1, "A") has 2000 players; allowed is at most matchmaking.max'),
+        (HEAD.replace('"A"', '"A"\nmax_queue_length = 9'), "is 9; allowed is 0, or at least as long as the largest match, whi"),
         (HEAD.replace("size = 5", "seize = 5"), "teams.seize (mode 1, \"A\") is not a known key; did y"),
         (HEAD.replace('game_mode = "A"', 'game_mode = "A"\nrequired_players = 10'), "beside a table of"),
         (HEAD.replace('game_mode = "A"', 'game_mode = "A"\nuse_mmr_matching = true'), "in a mode with"),

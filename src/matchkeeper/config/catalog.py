@@ -67,8 +67,8 @@ def _walk(model: type[BaseModel], location: tuple[str, ...]) -> Iterator[Setting
 
 
 def field_at(location: Location) -> FieldInfo | None:
-    """The field at a place in the configuration; None where there is none. A table of tables is the
-    field of each of them, whatever their names are.
+    """The field at a place in the configuration; None where there is none. A table of names is
+    the field of what stands under each of them.
     """
     model: type[BaseModel] | None = Settings
     field, named = None, False
@@ -80,7 +80,8 @@ def field_at(location: Location) -> FieldInfo | None:
             return None
         field = model.model_fields[part]
         model = model_in(field.annotation)
-        named = model is not None and get_origin(field.annotation) is dict
+        forms = (field.annotation, *get_args(field.annotation))
+        named = any(get_origin(each) is dict for each in forms)
     return field
 
 

@@ -6,6 +6,7 @@ import copy
 import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from matchkeeper.config.checks import ReasonError
 from matchkeeper.config.inputs import Inputs, InvalidSettingsError, Problem, gather
 from matchkeeper.config.masking import kind_of, nameable, shown
 from matchkeeper.config.models import Contradiction, ContradictionsError, Location, Settings
+from matchkeeper.config.rule_tables import FORMS
 
 
 def load(
@@ -48,9 +50,19 @@ def _validated(data: dict[str, Any]) -> Settings | list[ErrorDetails]:
         # secrets.
         found = error.errors(include_url=False)
     for each in found:
-        # The form of a value that may have several is no part of its key.
-        each["loc"] = tuple([part for part in each["loc"] if not str(part).startswith("(")])
+        each["loc"] = _without_form(each["loc"])
     return found
+
+
+def _without_form(location: Location) -> Location:
+    """The key: the form of teams, which may have several, is no part of it."""
+    return tuple(
+        [
+            part
+            for before, part in pairwise(("", *location))
+            if before != "teams" or part not in FORMS
+        ]
+    )
 
 
 def _problems(errors: list[ErrorDetails], inputs: Inputs) -> Iterator[Problem]:
@@ -177,8 +189,9 @@ def _allowed(location: Location) -> str:
     field = field_at(location)
     if field is None:
         return "what docs/configuration.md says"
-    if isinstance(location[-1], int) and model_in(field.annotation) is not None:
-        return "a table [[matchmaking.game_modes]]"
+    if model_in(field.annotation) is not None and field_at(location[:-1]) is field:
+        table = ".".join([nameable(part) for part in location if isinstance(part, str)])
+        return f"a table [[{table}]]" if isinstance(location[-1], int) else f"a table [{table}]"
     return allowed_text(field)
 
 

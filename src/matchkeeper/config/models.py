@@ -344,17 +344,21 @@ def _demands(mode: GameModeSettings, at: Location) -> Iterator[Contradiction]:
 
 def _room(mode: GameModeSettings, most_tickets: int, at: Location) -> Iterator[Contradiction]:
     most = mode.most_players
+    by_teams = not isinstance(mode.teams, int | None)
     if 0 < mode.max_queue_length < most:
+        least = f"required_players, which is {most}"
+        if by_teams:
+            least = f"as long as the largest match, which has {most} players"
         yield Contradiction(
             at=(*at, "max_queue_length"),
             found=f"is {mode.max_queue_length}",
-            allowed=f"allowed is 0, or at least required_players, which is {most}",
-            others=((*at, "required_players"),),
+            allowed=f"allowed is 0, or at least {least}",
+            others=((*at, "teams" if by_teams else "required_players"),),
         )
     if most > most_tickets:
         yield Contradiction(
-            at=(*at, "required_players"),
-            found=f"is {most}",
+            at=(*at, "teams" if by_teams else "required_players"),
+            found=f"has {most} players" if by_teams else f"is {most}",
             allowed="allowed is at most matchmaking.max_tickets_per_round, which is "
             f"{most_tickets}",
             others=(("matchmaking", "max_tickets_per_round"),),

@@ -139,8 +139,10 @@ def attributes(tables: dict[str, AttributeSettings], faults: Faults) -> dict[str
     for name, table in tables.items():
         at: Place = ("attributes", name)
         if not NAME.fullmatch(name) or name in _RESERVED:
-            what = "a name that Matchkeeper uses itself" if name in _RESERVED else "no usable name"
-            faults.add(at, f"is {what}", "a name of letters, digits and _, not a digit first")
+            if name in _RESERVED:
+                faults.add(at, "is a name that Matchkeeper uses itself", "any other name")
+            else:
+                faults.add(at, "is no usable name", "letters, digits and _, not a digit first")
             continue
         kind = AttributeType(table.type)
         default = None

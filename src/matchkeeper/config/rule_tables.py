@@ -56,7 +56,7 @@ class TeamSettings(Sparse):
         default=None,
         strict=False,
         description="Names of several teams of the same kind, instead of `name`.",
-        json_schema_extra=allowed("a list of names", default="not set"),
+        json_schema_extra=_written("a list of names", "array of strings"),
     )
     count: int = Field(
         default=1, ge=1, le=_MOST, description="Number of teams that share the `name`."
@@ -74,7 +74,9 @@ class TeamSettings(Sparse):
         default=None,
         description="Seats of each team: role = how many. Players rank roles in their attribute "
         "`roles`.",
-        json_schema_extra=_written("as many seats as the team has players", "table"),
+        json_schema_extra=_written(
+            "whole numbers from 1 to 1000, together as many as the team has players", "table"
+        ),
     )
 
 
@@ -247,20 +249,24 @@ class RuleSettings(Sparse):
     )
 
 
+FORMS = ("(number)", "(table)", "(tables)")
+"""Of what is written as `teams`. They stand in the places of errors, and in no key."""
+
+
 def _form(value: object) -> str:
     """Of what is written as `teams`: its form."""
     if isinstance(value, dict | TeamSettings):
-        return "(table)"
-    return "(tables)" if isinstance(value, list | tuple) else "(number)"
+        return FORMS[1]
+    return FORMS[2] if isinstance(value, list | tuple) else FORMS[0]
 
 
 Teams = Annotated[
-    Annotated[Annotated[int, Field(ge=1, le=_MOST)] | None, Tag("(number)")]
-    | Annotated[TeamSettings, Tag("(table)")]
+    Annotated[Annotated[int, Field(ge=1, le=_MOST)] | None, Tag(FORMS[0])]
+    | Annotated[TeamSettings, Tag(FORMS[1])]
     | Annotated[
         Annotated[tuple[TeamSettings, ...], Field(strict=False, min_length=1, max_length=100)],
-        Tag("(tables)"),
+        Tag(FORMS[2]),
     ],
     Discriminator(_form),
 ]
-"""A number of equal teams, a table, or several. What is in parentheses is not part of a key."""
+"""A number of equal teams, a table, or several."""
