@@ -19,7 +19,7 @@ from matchkeeper.config import (
     masked,
     to_toml,
 )
-from matchkeeper.config.catalog import is_secret
+from matchkeeper.config.fields import is_secret
 from proof.fuzz import texts
 from proof.fuzz.report import Tally, WrongError
 

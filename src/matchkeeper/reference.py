@@ -14,14 +14,8 @@ from typing import Any
 import msgspec
 
 from matchkeeper import __version__, typescript
-from matchkeeper.config.catalog import (
-    Setting,
-    allowed_text,
-    catalog,
-    default_text,
-    is_secret,
-    type_text,
-)
+from matchkeeper.config.catalog import Setting, catalog
+from matchkeeper.config.fields import allowed_text, default_text, is_secret, type_text
 from matchkeeper.observe import facts
 from matchkeeper.observe.metrics import Metrics
 from matchkeeper.store.happenings import Happening

@@ -17,7 +17,8 @@ from matchkeeper.config import (
     catalog,
     load,
 )
-from matchkeeper.config.catalog import field_at, model_in
+from matchkeeper.config.catalog import field_at
+from matchkeeper.config.fields import model_in
 from matchkeeper.errors import ConfigError
 
 NO_ENVIRONMENT: Mapping[str, str] = {}

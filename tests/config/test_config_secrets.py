@@ -25,7 +25,7 @@ from matchkeeper.config import (
     to_toml,
 )
 from matchkeeper.config.checks import redis_url_problem
-from matchkeeper.config.masking import MASK
+from matchkeeper.config.showing import MASK
 from matchkeeper.reference import BEGIN, END, configuration
 
 ROOT = Path(__file__).parents[2]

@@ -141,7 +141,7 @@ def test_what_is_shown_of_an_example_can_be_loaded(path: Path, tmp_path: Path) -
         (HEAD + RULES + 'X = { same = "map", distinct = "map" }', "X (mode 1, \"A\") has same and dis"),
         (HEAD + RULES + 'X = { sane = "map" }', 'rules.X.sane (mode 1, "A") is not a known key; did '),
         (HEAD + RULES + 'X = { same = "map", within = 5 }', "X.within (mode 1, \"A\") does not belong"),
-        (HEAD + RULES + 'X = { same = "mapp" }', "attribute 'mapp', which the mode does not have; all"),
+        (HEAD + RULES + 'X = { same = "mapp" }', "attribute \"mapp\", which the mode does not have; all"),
         (HEAD + RULES + 'X = { same = "mapp" }', "one of map, maps, rating; did you mean map?"),
         (HEAD + RULES + 'X = { near = "map", within = 1 }', "near (mode 1, \"A\") names the attribute"),
         (HEAD + RULES + 'X = { near = "rating" }', 'rules.X (mode 1, "A") has no within; allowed is'),
@@ -233,19 +233,31 @@ def test_what_is_shown_of_an_example_can_be_loaded(path: Path, tmp_path: Path) -
         # preferences, comparisons, groups
         (HEAD + RULES + 'X = { prefer = "first_role", worth_seconds = 5 }', "in a mode without roles"),
         (ROLES + RULES + 'X = { prefer = "first_role" }', "has no worth_seconds; allowed is as many"),
-        (HEAD + RULES + 'X = { prefer = "luck", worth_seconds = 5 }', "is 'luck'; allowed is one of fi"),
+        (HEAD + RULES + 'X = { prefer = "luck", worth_seconds = 5 }', "is \"luck\"; allowed is one of fi"),
         (
             HEAD + RULES + 'X = { prefer = { same = "mop" }, worth_seconds = 5 }',
-            "rules.X.prefer.same (mode 1, \"A\") names the attribute 'mop'",
+            "rules.X.prefer.same (mode 1, \"A\") names the attribute \"mop\"",
         ),
         (HEAD + RULES + 'X = { compare = "avg(red.rating)" }', "has not one of >=, <=, ==, > and <"),
         (HEAD + RULES + 'X = { compare = "avg(green.rating) > 1" }', "names the team green; teams are"),
-        (HEAD + RULES + 'X = { compare = "avg(red.level) > 1" }', "names the attribute 'level'"),
+        (HEAD + RULES + 'X = { compare = "avg(red.level) > 1" }', "names the attribute \"level\""),
         (HEAD + RULES + 'X = { compare = "mid(red.rating) > 1" }', "has mid(…); functions are avg, min"),
         (HEAD + RULES + 'X = { compare = "1 < 2" }', "compares nothing of the players"),
         (
             HEAD + RULES + 'X = { any_of = [[{ same = "map" }], [{ naer = "rating" }]] }',
             "rules.X.any_of[1][0].naer (mode 1, \"A\") is not a known key",
+        ),
+        (
+            HEAD + RULES + 'X = { prefer = { naer = "rating" }, worth_seconds = 5 }',
+            "within_minutes, worth_seconds; did you mean near?",
+        ),
+        (
+            HEAD + RULES + 'X = { any_of = [[{ same = "map", per = "squad" }]] }',
+            'any_of[0][0].per (mode 1, "A") is "squad"; allowed is one of "match", "team"',
+        ),
+        (
+            HEAD + RULES + 'X = { near = "rating", within = "redis://u:p@h" }',
+            'has "redis://********@h" at 0 s; allowed is numbers from 0 on, or "off"',
         ),
         (
             HEAD + RULES + 'X = { any_of = [[{ prefer = "new_opponents", worth_seconds = 5 }]] }',

@@ -14,8 +14,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from matchkeeper.config.catalog import catalog
-from matchkeeper.config.masking import kind_of, nameable
 from matchkeeper.config.models import ENV_PREFIX, Location, Settings
+from matchkeeper.config.showing import kind_of, nameable
 from matchkeeper.errors import ConfigError
 
 

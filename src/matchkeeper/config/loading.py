@@ -13,12 +13,13 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from matchkeeper.config.catalog import allowed_text, catalog, field_at, is_list, is_secret, model_in
+from matchkeeper.config.catalog import catalog, field_at
 from matchkeeper.config.checks import ReasonError
+from matchkeeper.config.fields import allowed_text, is_list, is_secret, model_in
 from matchkeeper.config.inputs import Inputs, InvalidSettingsError, Problem, gather
-from matchkeeper.config.masking import kind_of, nameable, shown
 from matchkeeper.config.models import Contradiction, ContradictionsError, Location, Settings
 from matchkeeper.config.rule_tables import FORMS
+from matchkeeper.config.showing import kind_of, nameable, shown
 
 
 def load(

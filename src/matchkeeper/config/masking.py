@@ -1,10 +1,7 @@
-"""How settings are shown without their secrets."""
+"""All settings without their secrets."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,11 +11,7 @@ from pydantic import BaseModel, SecretStr
 from matchkeeper.config.checks import redis_url_problem
 from matchkeeper.config.models import Settings
 from matchkeeper.config.rule_tables import Sparse
-
-MASK = "********"
-_MAX_SHOWN = 60
-_USER_INFO = re.compile(r"(?<=://).*@", re.DOTALL)
-_NAMEABLE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+from matchkeeper.config.showing import MASK, without_user_info
 
 
 def masked_redis_url(url: str) -> str:
@@ -31,56 +24,6 @@ def masked_redis_url(url: str) -> str:
     hidden = "@" in parts.netloc or any(name in ("username", "password") for name, _ in options)
     database = next((f"?db={value}" for name, value in options if name == "db"), "")
     return f"{parts.scheme}://{MASK + '@' if hidden else ''}{host}{parts.path}{database}"
-
-
-def without_user_info(text: str) -> str:
-    """`text` with `********` for what stands between `://` and `@` of a URL."""
-    return _USER_INFO.sub(f"{MASK}@", text)
-
-
-def nameable(name: object) -> str:
-    """A key that may be shown. Text that does not look like a key may be a value in the wrong
-    place.
-    """
-    text = str(name)
-    if _NAMEABLE.fullmatch(text):
-        return text
-    return f"<a name of {len(text)} characters>"
-
-
-def shown(value: object) -> str:
-    """A value that is no secret, for an error: short, on one line, without passwords of URLs."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        try:
-            return _shortened(str(value))
-        except ValueError:
-            return "a number of too many digits"
-    if isinstance(value, str):
-        text = json.dumps(without_user_info(value), ensure_ascii=not value.isprintable())
-        return _shortened(text.replace("\x7f", "\\u007f"))
-    return kind_of(value)
-
-
-def kind_of(value: object) -> str:
-    """The kind of a value, without the value."""
-    if isinstance(value, SecretStr):
-        value = value.get_secret_value()
-    kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
-        (bool, "true or false"),
-        ((int, float), "a number"),
-        (Mapping, "a table"),
-        ((list, tuple), "a list"),
-    )
-    if value is None or value == "":
-        return "null" if value is None else "an empty text"
-    found = (name for kind, name in kinds if isinstance(value, kind))
-    return next(found, "a text" if isinstance(value, str) else f"a {type(value).__name__}")
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 def masked(settings: Settings) -> dict[str, object]:

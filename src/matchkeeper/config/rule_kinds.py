@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matchkeeper.config.rule_reading import NEEDED, Faults, Place, meant, relaxation
 from matchkeeper.config.rule_tables import RuleSettings
+from matchkeeper.config.showing import shown
 from matchkeeper.domain.attribute import Attribute, AttributeType, number
 from matchkeeper.domain.expression import Function, parse
 from matchkeeper.domain.layout import Team
@@ -66,7 +67,7 @@ class Kinds:
     def _attribute(self, name: str, at: Place, kinds: Sequence[AttributeType]) -> Attribute | None:
         found = self._known.get(name)
         if found is None:
-            unknown = f"names the attribute {name!r}, which the mode does not have"
+            unknown = f"names the attribute {shown(name)}, which the mode does not have"
             self._faults.add(at, unknown, meant(name, self._known))
         elif found.type not in kinds:
             is_wrong = f"names the attribute {name}, which is {NEEDED[found.type]}"
@@ -91,7 +92,7 @@ class Kinds:
             return PartyValue(table.value)
         except ValueError:
             self._faults.add(
-                (*at, "value"), f"is {table.value!r}", f"one of {', '.join(PartyValue)}"
+                (*at, "value"), f"is {shown(table.value)}", f"one of {', '.join(PartyValue)}"
             )
             return self._value
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from matchkeeper.config.rule_tables import AttributeSettings, TeamSettings
+from matchkeeper.config.showing import shown
 from matchkeeper.domain.attribute import (
     Attribute,
     AttributeType,
@@ -67,7 +68,7 @@ def relaxation(raw: object, at: Place, faults: Faults, *, is_upper: bool) -> Rel
     for since, value in found:
         bound = None if value == "off" else number(value)
         if value != "off" and (bound is None or bound < 0):
-            faults.add(at, f"has {value!r} at {since:g} s", 'numbers from 0 on, or "off"')
+            faults.add(at, f"has {shown(value)} at {since:g} s", 'numbers from 0 on, or "off"')
             return None
         bounds.append((since, bound))
     made = Steps(tuple(bounds))

@@ -9,12 +9,14 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
+from matchkeeper.config.fields import allowed_text
 from matchkeeper.config.rule_kinds import Kinds
 from matchkeeper.config.rule_reading import (
     Faults,
     Place,
     attributes,
     implied,
+    meant,
     relaxation,
     teams,
 )
@@ -25,6 +27,7 @@ from matchkeeper.config.rule_tables import (
     RuleSettings,
     TeamSettings,
 )
+from matchkeeper.config.showing import shown
 from matchkeeper.domain.attribute import ABSURD_MS, Attribute, AttributeType
 from matchkeeper.domain.layout import (
     LATENCIES,
@@ -241,7 +244,7 @@ class _Reader:
             demand = NewOpponents(within_seconds=60 * (minutes or _KNOWN_MINUTES))
         else:
             self._faults.add(
-                (*at, "prefer"), f"is {prefer!r}", f"one of {', '.join(_WORDS)}, or a rule"
+                (*at, "prefer"), f"is {shown(prefer)}", f"one of {', '.join(_WORDS)}, or a rule"
             )
             return None
         return Rule(
@@ -259,11 +262,13 @@ class _Reader:
         try:
             return RuleSettings(**raw)
         except ValidationError as error:
-            for each in error.errors(include_url=False, include_input=False):
-                keys = ", ".join(RuleSettings.model_fields)
-                unknown = each["type"] == "extra_forbidden"
-                found = "is not a known key" if unknown else f"is wrong: {each['msg']}"
-                allowed = f"one of {keys}" if unknown else "what docs/configuration.md says"
+            for each in error.errors(include_url=False):
+                key = str(each["loc"][0])
+                field = RuleSettings.model_fields.get(key)
+                if field is None:
+                    found, allowed = "is not a known key", meant(key, RuleSettings.model_fields)
+                else:
+                    found, allowed = f"is {shown(each['input'])}", allowed_text(field)
                 self._faults.add((*at, *each["loc"]), found, allowed)
         except TypeError:
             self._faults.add(at, "has a key that is no text", f"one of {_KINDS}")
