@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from matchkeeper.domain.mode import GameMode
 from matchkeeper.errors import ConfigError
 from matchkeeper.operate.rule_cases import Case, TicketOfCase, outcome, read_cases
 from tests.support.ruled import EXAMPLES, example
@@ -51,9 +52,48 @@ def test_what_is_not_so_is_told() -> None:
     assert wrong == ("p is refused: missing_attribute; expected is never_matched",)
 
 
+def test_an_expectation_that_would_hold_whatever_happens_is_told() -> None:
+    mode = example("duel")
+    metadata = {"map": "a", "mode": "b", "character": "c"}
+    wrong = outcome(
+        Case(
+            name="",
+            metadata=metadata,
+            tickets=(TicketOfCase(id="p", count=2), TicketOfCase(id="p_2")),
+            matched=("q",),
+            unmatched=("p", "r"),
+            roles={"q": "tank"},
+            teams={"team_1": ("p_1",)},
+        ),
+        mode,
+    ).wrong
+    assert wrong == (
+        "p_2 is there 2 times",
+        "q is no player of the case",
+        "r is no player of the case",
+        "p_1 is in no match, and must have a role or a team",
+        "q is in no match, and must have a role or a team",
+    )
+
+
+def test_a_match_without_rules_has_no_places() -> None:
+    mode = GameMode(name="A", required_players=2, teams=2, rating=None)
+    tickets = (TicketOfCase(id="p", count=2),)
+    wrong = outcome(Case(name="", tickets=tickets, teams={"red": ("p_1",)}), mode).wrong
+    assert wrong == ("a match of a mode without rules has no roles, named teams or region",)
+
+
 @pytest.mark.parametrize(
     "text",
-    ["cases = 5", "[[cases]]\nname = 'x'", "not toml", "[[cases]]\nname = 'x'\ntickets = [{}]"],
+    [
+        "[[cases]]\nname = 'x'\ntickets = [{ id = 'a', count = 0 }]",
+        "[[cases]]\nname = 'x'\ntickets = [{ id = 'a', waited = -1 }]",
+        "[[cases]]\nname = 'x'\ntickets = [{ id = 'a', waited = nan }]",
+        "cases = 5",
+        "[[cases]]\nname = 'x'",
+        "not toml",
+        "[[cases]]\nname = 'x'\ntickets = [{}]",
+    ],
 )
 def test_a_file_that_has_no_cases(tmp_path: Path, text: str) -> None:
     path = tmp_path / "cases.toml"

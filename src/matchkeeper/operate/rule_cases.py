@@ -8,10 +8,12 @@ players = [{ id, metadata, count }] }`; with `count = 3`, `a` stands for a_1, a_
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -29,23 +31,25 @@ from matchkeeper.wire.metadata_text import BadMetadataError
 
 _NOW = 1_000_000.0
 
+_Count = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=_NOW)]
+
 
 class Player(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A player of a party."""
 
     id: str
     metadata: dict[str, Any] = {}
-    count: int = 1
+    count: _Count = 1
 
 
 class TicketOfCase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A ticket that waits."""
 
     id: str
-    waited: float = 0.0
-    """Seconds."""
+    waited: _Seconds = 0.0
     metadata: dict[str, Any] = {}
-    count: int = 1
+    count: _Count = 1
     players: tuple[Player, ...] = ()
     """Of a party."""
 
@@ -99,7 +103,7 @@ def outcome(case: Case, mode: GameMode) -> Outcome:
     """Runs one round over the tickets of a case."""
     tickets, refused = _tickets(case, mode)
     pairing = strategy_for(mode)(tickets, _NOW)
-    wrong = [*_refusals(case, refused), *_matches(case, pairing.proposals)]
+    wrong = [*_names(case), *_refusals(case, refused), *_matches(case, pairing.proposals)]
     if mode.rules is not None:
         wrong += [
             f"a match breaks the rule {each.rule}: {each.why}"
@@ -153,6 +157,17 @@ def _named(name: str, count: int) -> list[str]:
     return [name] if count == 1 else [f"{name}_{nth + 1}" for nth in range(count)]
 
 
+def _names(case: Case) -> Iterator[str]:
+    """Names that stand for nobody, or for two: what is expected of them would say nothing."""
+    everybody = _everybody(case)
+    for player, times in Counter(everybody).items():
+        if times > 1:
+            yield f"{player} is there {times} times"
+    for name in (*case.matched, *case.unmatched):
+        if not any(_is(each, name) for each in everybody):
+            yield f"{name} is no player of the case"
+
+
 def _refusals(case: Case, refused: Mapping[str, str]) -> Iterator[str]:
     for ticket in sorted({*refused, *case.refused}):
         wanted, found = case.refused.get(ticket), refused.get(ticket)
@@ -172,9 +187,17 @@ def _matches(case: Case, proposals: Sequence[Proposal]) -> Iterator[str]:
     for name in case.unmatched:
         if taken := [each for each in everybody if _is(each, name) and each in matched]:
             yield f"{', '.join(taken)} is matched, and must wait"
+    yield from _places(case, proposals, matched)
+
+
+def _places(case: Case, proposals: Sequence[Proposal], matched: set[str]) -> Iterator[str]:
+    for name in sorted({*case.roles, *chain.from_iterable(case.teams.values())} - matched):
+        yield f"{name} is in no match, and must have a role or a team"
     for proposal in proposals:
         seating = proposal.seating
         if seating is None:
+            if case.roles or case.teams or case.region is not None:
+                yield "a match of a mode without rules has no roles, named teams or region"
             continue
         if case.region is not None and seating.region != case.region:
             yield f"the region is {seating.region}, expected is {case.region}"
