@@ -382,3 +382,12 @@ async def test_a_match_that_is_gone_is_unknown(stores: Stores, asker: PubSub, re
     assert (await one(stores, asker))["state"] == "started"
     await redis.delete(key)
     assert await one(stores, asker) == {"state": "unknown"}
+
+
+@pytest.mark.parametrize("seating", ["{", "[]", '{"teams":[[["p1"]],[7]],"names":[]}', '"x"'])
+async def test_a_match_whose_seats_are_damaged_is_unknown(
+    stores: Stores, asker: PubSub, redis: Redis, seating: str
+) -> None:
+    match_id = await started(stores, "p1", "p2")
+    await redis.hset(f"match:{{squad}}:{match_id}", "seating", seating)
+    assert await one(stores, asker) == {"state": "unknown"}

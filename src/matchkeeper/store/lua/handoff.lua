@@ -19,6 +19,7 @@
 -- include: parties
 -- include: news
 -- include: found
+-- include: unpacked
 -- include: started
 local call = cmsgpack.unpack(packed)
 -- include: tell

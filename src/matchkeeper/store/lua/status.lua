@@ -11,6 +11,7 @@
 -- include: bulk
 -- include: parties
 -- include: found
+-- include: unpacked
 -- include: match_found
 local call = cmsgpack.unpack(packed)
 local ids, before, after = call.players, unpack(call.channel)

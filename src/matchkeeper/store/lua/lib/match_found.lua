@@ -1,13 +1,9 @@
--- What a player of a started match is told, made of the match itself. Needs: parties, found
-local function unpacked(text)
-  local found = {pcall(cmsgpack.unpack, text or '')}
-  if found[1] and type(found[2]) == 'table' then return unpack(found, 2) end
-end
+-- What a player of a started match is told, made of the match itself. Needs: parties, found, unpacked
 
 -- The players of each team, and the parties as {id, players}; nil where that cannot be read.
 local function teams_of(text)
   local ids, together, sizes = unpacked(text)
-  if type(sizes) ~= 'table' or #sizes == 0 then return nil end
+  if not ids or #sizes == 0 then return nil end
   local players_of, parties_of, teams, nth = {}, {}, {}, 0
   for i, each in ipairs(together) do
     local _, party = parts_of(each[1])
@@ -35,9 +31,7 @@ end
 
 -- Where the rules of the mode decided it: the players of each team, their roles, and what all are told beside that.
 local function seated(text)
-  local good, seating = pcall(cjson.decode, text)
-  if not good then return nil end
-  local teams, role_of = {}, {}
+  local seating, teams, role_of = cjson.decode(text), {}, {}
   for t, team in ipairs(seating.teams) do
     teams[t] = {}
     for n, seat in ipairs(team) do
@@ -49,17 +43,13 @@ local function seated(text)
   return teams, role_of, names .. (seating.region and ',"region":' .. cjson.encode(seating.region) or '')
 end
 
-local matches = {}
-
--- What all players are told, read once for each match.
-local function started_match(key)
-  if matches[key] ~= nil then return matches[key] end
-  matches[key] = false
+-- What all players are told; nil where there is no such match. An error: it cannot be read.
+local function read_match(key)
   local held = redis.pcall('HMGET', key, 'state', 'ids', 'claimed_by', 'assignment', 'secrets', 'notices', 'seating')
   local teams, parties_of = teams_of(held[1] == 'started' and held[2])
+  if not teams then return nil end
   local role_of, decided = {}, ''
-  if teams and held[7] then teams, role_of, decided = seated(held[7]) end
-  if not teams then return false end
+  if held[7] then teams, role_of, decided = seated(held[7]) end
   local m = {teams = teams, team_of = {}, party_of = {}, role_of = role_of, count = 0}
   for t, team in ipairs(teams) do
     for _, player in ipairs(team) do m.team_of[player], m.count = t, m.count + 1 end
@@ -73,8 +63,18 @@ local function started_match(key)
     .. (held[4] and ',"assignment":' .. held[4] or '')
   local found = unpacked(held[6])
   m.secrets, m.notices = unpacked(held[5]) or {}, found and is_found(found) and found[2] or {}
-  matches[key] = m
   return m
+end
+
+local matches = {}
+
+-- The same, read once for each match; false where it cannot be told.
+local function started_match(key)
+  if matches[key] == nil then
+    local good, m = pcall(read_match, key)
+    matches[key] = good and m or false
+  end
+  return matches[key]
 end
 
 -- The secret of a player, for that player's own pod alone: the one that was told of the match.

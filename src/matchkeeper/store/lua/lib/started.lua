@@ -1,14 +1,8 @@
 -- The last step of matches: their players are free for others, and are told which pod starts it, and what that pod wants
 -- them to know: the assignment, and each player's own secret. `begin` takes one match, as {key, id, claimed_by}.
 -- `end_begun` writes together what is of the queue and of the realm, and `tell_begun` tells the players, and the history.
--- Keys are those of the script. Needs: number_in, bulk, parties, found, news,
--- history, history_of_many
+-- Keys are those of the script. Needs: number_in, bulk, parties, found, news, unpacked, history, history_of_many
 local begun = {}
-
-local function unpacked(text)
-  local is_readable, value, more = pcall(cmsgpack.unpack, text or '')
-  if is_readable and type(value) == 'table' then return value, type(more) == 'table' and more or {} end
-end
 
 -- What is in a match: players, and what they are told. Nil where that cannot be read: then nothing has changed.
 local function readable(m)
