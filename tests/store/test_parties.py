@@ -6,7 +6,6 @@ import json
 from datetime import timedelta
 
 import pytest
-from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from matchkeeper.domain.mode import GameMode
@@ -17,7 +16,7 @@ from matchkeeper.store.matches import NewMatch
 from matchkeeper.store.pending import UnreadableMatch
 from matchkeeper.wire.handed import HandoffReply
 from tests.conftest import RealServer
-from tests.support.parties import index_of, pending_duos, to_match
+from tests.support.parties import index_of, pending_duos, to_match, two_parties
 from tests.support.stores import (
     CHANNEL,
     DUOS,
@@ -32,12 +31,6 @@ from tests.support.stores import (
     party_request,
     token,
 )
-
-
-async def _leave(stores: Stores, party_id: str, mode: GameMode = DUOS) -> Reply:
-    request = replace(dequeue_request(party_id, mode), by_party=True)
-    (outcome,) = await stores.tickets.dequeue(mode.queue, [heard(request)])
-    return outcome.reply
 
 
 async def test_a_party_is_one_ticket_and_its_players_are_in_the_index(
@@ -121,8 +114,7 @@ async def test_of_one_batch_the_first_of_two_parties_has_the_player(
 
 @pytest.mark.parametrize("by", ["a", "P"], ids=["by a player", "by the party"])
 async def test_who_leaves_takes_the_ticket_out(stores: Stores, redis: Redis, by: str) -> None:
-    await stores.enqueue_party("P", "a", "b")
-    await stores.enqueue_party("Q", "c", "d")
+    await two_parties(stores)
     same = heard(dequeue_request(by, DUOS))
     for reply in (Reply.DEQUEUED, Reply.DEQUEUED):  # the reply to the first call was lost
         (outcome,) = await stores.tickets.dequeue(DUOS.queue, [same])
@@ -147,8 +139,7 @@ async def test_a_party_of_another_mode_is_not_in_this_queue(stores: Stores, redi
 
 
 async def test_what_expires_or_is_set_aside_frees_all_players(stores: Stores, redis: Redis) -> None:
-    await stores.enqueue_party("P", "a", "b")
-    await stores.enqueue_party("Q", "c", "d")
+    await two_parties(stores)
     expired, bad = (await to_match(stores))[0]
     gone = await stores.tickets.expire(
         DUOS.queue, [expired], token=token(), max_wait=timedelta(seconds=0)
@@ -203,8 +194,7 @@ async def test_a_party_goes_back_with_its_place_and_stays_in_the_index(
 async def test_who_is_in_a_match_is_read_from_its_tickets_when_it_is_given_back(
     stores: Stores, redis: Redis
 ) -> None:
-    await stores.enqueue_party("P", "a", "b")
-    await stores.enqueue_party("Q", "c", "d")
+    await two_parties(stores)
     match = await pending_duos(stores)
     await redis.hset(f"match:{{duos}}:{match.match_id}", "ids", "damaged")
     assert (await stores.dequeue("b", DUOS)).reply is Reply.MATCH_PENDING
@@ -218,8 +208,7 @@ async def test_who_is_in_a_match_is_read_from_its_tickets_when_it_is_given_back(
 async def test_who_leaves_while_a_match_is_pending_takes_the_whole_party_along(
     stores: Stores, redis: Redis, by: str
 ) -> None:
-    await stores.enqueue_party("P", "a", "b")
-    await stores.enqueue_party("Q", "c", "d")
+    await two_parties(stores)
     match = await pending_duos(stores)
     left = await stores.dequeue(by, DUOS)
     assert (left.reply, left.detail) == (Reply.MATCH_PENDING, match.match_id)
@@ -236,8 +225,7 @@ async def test_who_leaves_while_a_match_is_pending_takes_the_whole_party_along(
 async def test_a_started_match_frees_its_players_and_forgets_who_wanted_to_leave(
     stores: Stores, redis: Redis
 ) -> None:
-    await stores.enqueue_party("P", "a", "b")
-    await stores.enqueue_party("Q", "c", "d")
+    await two_parties(stores)
     match = await pending_duos(stores)
     assert (await stores.dequeue("c", DUOS)).reply is Reply.MATCH_PENDING
     started = await stores.hand("start", match.match_id, mode=DUOS)
@@ -251,8 +239,7 @@ async def test_a_started_match_frees_its_players_and_forgets_who_wanted_to_leave
 async def test_a_start_takes_nobody_out_of_the_index_who_is_in_another_party_by_now(
     stores: Stores, redis: Redis
 ) -> None:
-    await stores.enqueue_party("P", "a", "b")
-    await stores.enqueue_party("Q", "c", "d")
+    await two_parties(stores)
     match = await pending_duos(stores)
     await redis.delete("parties")
     assert (await stores.enqueue_party("R", "b", "e")).reply is Reply.QUEUED
@@ -312,8 +299,7 @@ async def test_an_offer_has_what_each_player_of_a_party_has(stores: Stores, redi
 async def test_a_party_that_is_not_wholly_in_the_index_is_in_no_match(
     stores: Stores, redis: Redis
 ) -> None:
-    await stores.enqueue_party("P", "a", "b")
-    await stores.enqueue_party("Q", "c", "d")
+    await two_parties(stores)
     match = await stores.new_match(DUOS)
     await redis.hdel("parties", "b")
     assert await stores.commit(DUOS, match) == ["stale"]
@@ -326,8 +312,7 @@ async def test_a_party_that_is_not_wholly_in_the_index_is_in_no_match(
 async def test_a_match_that_cannot_be_read_forgets_which_player_of_a_party_wanted_to_leave(
     stores: Stores, redis: Redis
 ) -> None:
-    await stores.enqueue_party("P", "a", "b")
-    await stores.enqueue_party("Q", "c", "d")
+    await two_parties(stores)
     match = await pending_duos(stores)
     assert (await stores.dequeue("b", DUOS)).reply is Reply.MATCH_PENDING
     await redis.hdel(f"match:{{duos}}:{match.match_id}", "tickets")

@@ -22,6 +22,12 @@ async def to_match(stores: Stores, mode: GameMode = DUOS) -> tuple[list[Ticket],
     return list(found.tickets), [each.reason for each in found.poisoned]
 
 
+async def two_parties(stores: Stores) -> None:
+    """Party P of `a` and `b`, then party Q of `c` and `d`: a match of two against two."""
+    await stores.enqueue_party("P", "a", "b")
+    await stores.enqueue_party("Q", "c", "d")
+
+
 async def pending_duos(stores: Stores) -> NewMatch:
     """A match of the first who wait for two against two, committed."""
     match = await stores.new_match(DUOS)

@@ -188,6 +188,21 @@ def duel(
     )
 
 
+def _connection(
+    options: ConnectionOptions,
+    seen: Seen,
+    *,
+    failures: int,
+    clock: Callable[[], float],
+    stop: asyncio.Event,
+) -> Connection:
+    rng = random.Random(1)
+    breaker = CircuitBreaker(
+        failures=failures, clock=time.monotonic, rng=rng, on_change=seen.changes.append
+    )
+    return Connection(options, breaker=breaker, observer=seen, clock=clock, rng=rng, stop=stop)
+
+
 @asynccontextmanager
 async def open_stores(
     url: str,
@@ -208,24 +223,15 @@ async def open_stores(
     """
     seen = Seen()
     stop = asyncio.Event()
-    rng = random.Random(1)
-    connection = Connection(
-        ConnectionOptions(
-            url=url,
-            client_name=me,
-            timeout=timedelta(seconds=timeout),
-            retry=RetryPolicy(max_attempts=attempts, base_delay=timedelta(milliseconds=10)),
-            durability=Durability.parse(durability, timeout_seconds=1.0),
-        ),
-        breaker=CircuitBreaker(
-            failures=failures, clock=time.monotonic, rng=rng, on_change=seen.changes.append
-        ),
-        observer=seen,
-        clock=clock,
-        rng=rng,
-        stop=stop,
+    names = {mode.queue: mode.name for mode in MODES}
+    options = ConnectionOptions(
+        url=url,
+        client_name=me,
+        timeout=timedelta(seconds=timeout),
+        retry=RetryPolicy(max_attempts=attempts, base_delay=timedelta(milliseconds=10)),
+        durability=Durability.parse(durability, timeout_seconds=1.0),
     )
-    async with connection:
+    async with _connection(options, seen, failures=failures, clock=clock, stop=stop) as connection:
         yield Stores(
             connection=connection,
             tickets=TicketStore(
@@ -239,10 +245,7 @@ async def open_stores(
             handoffs=Handoffs(connection),
             statuses=Statuses(
                 connection,
-                names={
-                    queue: next((each.name for each in MODES if each.queue == queue), queue.mode)
-                    for queue in queues
-                },
+                names={queue: names.get(queue, queue.mode) for queue in queues},
                 several_queues=several_queues,
                 channel=("pod:", ":match_result"),
             ),
