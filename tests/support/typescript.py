@@ -13,6 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.conftest import wait_until
+
 CLIENT = Path(__file__).parents[2] / "clients/typescript"
 _INSTALL = "run: npm ci --ignore-scripts --prefix clients/typescript"
 
@@ -37,6 +41,9 @@ def missing() -> str:
 def _packages(lock: Path) -> dict[str, str]:
     found = json.loads(lock.read_text("utf-8"))["packages"]
     return {name: each["version"] for name, each in found.items() if name}
+
+
+NEEDS_NODE = pytest.mark.skipif(bool(missing()), reason=missing() or "-")
 
 
 def compiled(folder: Path) -> Path:
@@ -114,3 +121,12 @@ async def playing(client: Path, url: str, pod_id: str = "pod-a") -> AsyncIterato
             process.kill()
         await process.wait()
         await listening
+
+
+async def is_told(pod: Pod, player_id: str, *news: str, seconds: float = 30) -> None:
+    """Waits until a player was told just that, in this order."""
+    await wait_until(
+        lambda: pod.was_told(player_id) == list(news),
+        seconds=seconds,
+        what=f"{player_id} told {news}; was told {pod.told}; {pod.started}",
+    )
