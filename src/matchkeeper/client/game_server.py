@@ -17,9 +17,7 @@ import msgspec
 
 from ..domain.realm import NO_REALM, in_realm, realm_problem
 from ..errors import MatchkeeperError, StoreError, StoreUnavailableError
-from ..resilience.breaker import CircuitBreaker
-from ..resilience.retry import RetryPolicy
-from ..store.operations import Network, Operations, Options, Unobserved
+from ..store.operations import Network
 from ..store.sending import Sender
 from ..wire.answers import Answer, BattleRequest
 from ..wire.handed import Handoff, HandoffReply
@@ -27,6 +25,7 @@ from ..wire.limits import id_problem
 from ..wire.status import State
 from .asking import Asking, RefusedError
 from .catching_up import CatchingUp
+from .connection import connection
 from .inbox import Inbox
 from .tracing import ClientSpans
 from .watching import Watching
@@ -114,25 +113,8 @@ class GameServer:
             raise MatchkeeperError(f"GameServer: {problem}", hint=hint)
         self.pod_id = pod_id
         rng = rng or random.Random()  # noqa: S311  # jitter, not secrets
-        self._connection = Operations(
-            Options(
-                url=redis_url,
-                timeout=timeout,
-                retry=RetryPolicy(),
-                memory=timedelta(seconds=120),
-                client_name=f"pod-{pod_id}".replace(" ", "_"),
-                network=network,
-            ),
-            breaker=CircuitBreaker(
-                failures=5,
-                cooldown=timedelta(seconds=2),
-                cooldown_max=timedelta(seconds=10),
-                clock=clock,
-                rng=rng,
-            ),
-            observer=Unobserved(),
-            clock=clock,
-            rng=rng,
+        self._connection = connection(
+            redis_url, pod_id=pod_id, timeout=timeout, network=network, clock=clock, rng=rng
         )
         self._token = token
         self._handoff_channel = in_realm(handoff_request_channel, realm)
