@@ -7,8 +7,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-import msgspec
-
 from matchkeeper.config import MatchmakingSettings
 from matchkeeper.domain.agreement import ModeState
 from matchkeeper.domain.match import MatchState
@@ -376,8 +374,3 @@ def _checked_entry(entry_id: str) -> str:
             f"{entry_id!r} is no id of a dead letter", hint="It looks like 1700000000000-0."
         )
     return entry_id
-
-
-def json_text(value: object) -> str:
-    """A value as JSON text, for machines."""
-    return msgspec.json.encode(value).decode()
