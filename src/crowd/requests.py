@@ -10,6 +10,7 @@ import msgspec
 
 from crowd.behaviours import Behaviour
 from crowd.people import Group, Person
+from crowd.tickets import Member, Ticket
 
 _encode = msgspec.json.Encoder().encode
 
@@ -82,12 +83,18 @@ class Writer:
         with the metadata is so with that of the last of them.
         """
         lead, behaviour = group[0], group[0].behaviour
-        players = [self._player(each) for each in group]
+        ticket = Ticket(
+            mode=lead.mode,
+            members=tuple([self._member(each.number, each.home) for each in group]),
+            party=self.names.party(lead.together) if len(group) > 1 else "",
+        )
+        metadata = {self.names.player(each.number): self._metadata(each) for each in group}
+        last = ticket.members[-1].player
         if behaviour is Behaviour.BAD_METADATA:
-            players[-1]["metadata"] = [7] if lead.variant else "no object"
+            metadata[last] = [7] if lead.variant else "no object"
         elif behaviour is Behaviour.OVERSIZED:
-            players[-1]["metadata"]["fill"] = "x" * (self.max_message_bytes + 1)
-        fields: dict[str, Any] = {**self._who(group, players), "game_mode": lead.mode}
+            metadata[last] = {"fill": "x" * (self.max_message_bytes + 1)}
+        fields = ticket.enqueue(metadata)
         if behaviour is Behaviour.UNKNOWN_MODE:
             fields["game_mode"] = f"{self.names.run}-no-such-mode"
         elif behaviour is Behaviour.MISSING_FIELDS and lead.variant:
@@ -103,39 +110,26 @@ class Writer:
         """A player asks to leave, and takes the own party along. The same turn sent again is the
         same request: the first answer holds.
         """
-        who = {"player_id": self.names.player(number)}
-        request_id = f"{number}-leave-{turn}"
-        return self._leave(who, mode, home, request_id, range(number, number + 1))
+        ticket = Ticket(mode=mode, members=(self._member(number, home),))
+        return _leave(ticket, f"{number}-leave-{turn}", range(number, number + 1))
 
     def dequeue_party(self, together: range, mode: str, home: int) -> Request:
         """A party asks to leave as one."""
-        who = {"party_id": self.names.party(together)}
-        return self._leave(who, mode, home, f"{together.start}-all-leave", together)
+        first = self._member(together.start, home)
+        ticket = Ticket(mode=mode, members=(first,), party=self.names.party(together))
+        return _leave(ticket, f"{together.start}-all-leave", together)
 
-    def _leave(
-        self, who: dict[str, str], mode: str, home: int, request_id: str, about: range
-    ) -> Request:
-        pod = self.names.pod(home)
-        fields = {**who, "game_mode": mode, "pod_id": pod, "request_id": request_id}
-        return Request(kind="dequeue", body=_encode(fields), about=about)
+    def _member(self, number: int, home: int) -> Member:
+        return Member(self.names.player(number), self.names.pod(home))
 
-    def _who(self, group: Group, players: list[dict[str, Any]]) -> dict[str, Any]:
-        """Who asks: a player, or a party through the pod of its first player."""
-        if len(players) == 1:
-            return players[0]
-        return {
-            "party_id": self.names.party(group[0].together),
-            "pod_id": players[0]["pod_id"],
-            "players": players,
-        }
-
-    def _player(self, person: Person) -> dict[str, Any]:
+    def _metadata(self, person: Person) -> object:
         metadata: dict[str, Any] = {"mmr": person.rating}
         missing = self.metadata_bytes - len(_encode(metadata)) - len(',"fill":""')
         if missing > 0:
             metadata["fill"] = "x" * missing
-        return {
-            "player_id": self.names.player(person.number),
-            "metadata": metadata,
-            "pod_id": self.names.pod(person.home),
-        }
+        return metadata
+
+
+def _leave(ticket: Ticket, request_id: str, about: range) -> Request:
+    body = _encode({**ticket.dequeue(), "request_id": request_id})
+    return Request(kind="dequeue", body=body, about=about)
