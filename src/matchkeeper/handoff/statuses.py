@@ -59,10 +59,7 @@ class StatusRequests:
         except StoreRefusedError as error:
             await self._apart(sought, error)
         else:
-            self._count(found)
-            await self._notices.pass_on(
-                [(each.channel, each.payload) for each in found if each.payload]
-            )
+            await self._pass_on(found)
 
     async def tell_again(self, mode: GameMode, requests: Sequence[Request]) -> list[Notice]:
         """The players of requests that came again, after what was answered has passed, are told
@@ -81,10 +78,7 @@ class StatusRequests:
         except StoreError as error:  # who asks again is told again
             self._facts.answers_lost(count=len(sought), error=error.message)
             return []
-        self._count(found)
-        await self._notices.pass_on(
-            [(each.channel, each.payload) for each in found if each.payload]
-        )
+        await self._pass_on(found)
         return [
             _where(member, each, party_id)
             for (party_id, member), each in zip(told, found, strict=True)
@@ -108,9 +102,13 @@ class StatusRequests:
         self._facts.requests_failed(count=len(mine), error=error.message)
         await self._notices.send([_refused(each, code, error.message) for each in mine])
 
-    def _count(self, found: Sequence[Found]) -> None:
+    async def _pass_on(self, found: Sequence[Found]) -> None:
+        """Counts what is told, and sends what the script has left to be sent."""
         for state, count in Counter(each.state for each in found).items():
             self._facts.status_told(state=state.value, count=count)
+        await self._notices.pass_on(
+            [(each.channel, each.payload) for each in found if each.payload]
+        )
 
 
 def _refused(sought: Sought, code: ErrorCode, why: str) -> Notice:

@@ -21,11 +21,6 @@ redis.call('XLEN', dead)
 local done, together, players, told = {}, {}, cmsgpack.unpack(of_parties), {}
 kept, news_ms = bounded('dead letters', kept, 1, 1e7), memory_of(news_ms)
 
--- As the pods are told.
-local function error_of(why)
-  return '{"Error":{"code":"invalid_metadata","message":' .. cjson.encode('Set aside: ' .. why) .. '}}'
-end
-
 for i = 1, letters_count do
   local player, why = ARGV[ticket_id + i], ARGV[reason + i]
   local since = redis.call('ZSCORE', queue, player)
@@ -38,10 +33,10 @@ for i = 1, letters_count do
     if players[i] then
       together[#together + 1] = {mode .. ' ' .. player, players[i]}
       note_party(history, now, 'set_aside', player, players[i], 'detail', why)
-      add_news(told, mode, error_of(why), players[i], player)
+      add_news(told, mode, set_aside_text('invalid_metadata', why), players[i], player)
     else
       note(history, now, 'set_aside', 'players', player, 'detail', why)
-      add_news(told, mode, error_of(why), {player})
+      add_news(told, mode, set_aside_text('invalid_metadata', why), {player})
     end
     done[#done + 1] = player
   end

@@ -58,8 +58,7 @@ for _, id in ipairs(done) do
         'reason', why, 'enqueued_at', string.format('%.6f', made), 'time', string.format('%.6f', now))
       note(history, now, 'set_aside', 'players', player, 'match', id, 'detail', why)
       players[#players + 1] = player
-      local message = cjson.encode('Set aside: ' .. why)
-      add_news(told, mode, '{"Error":{"code":"internal_error","message":' .. message .. '}}', {player})
+      add_news(told, mode, set_aside_text('internal_error', why), {player})
     end
   end
   redis.call('ZREM', pending, id)

@@ -39,6 +39,11 @@ local function news_text(mode, what)
   return place_of_now .. ' ' .. mode .. ' ' .. what
 end
 
+-- The error that says why somebody was set aside, as the pods are told.
+local function set_aside_text(code, why)
+  return '{"Error":{"code":"' .. code .. '","message":' .. cjson.encode('Set aside: ' .. why) .. '}}'
+end
+
 -- The same news for players who left the queue: `result` is JSON text. `by` took the others out.
 local function add_news(told, mode, result, players, party, by)
   local beside = party and ',"party_id":' .. cjson.encode(party) or ''
