@@ -1,8 +1,7 @@
 """What a mode with all kinds of rules costs, and how long its players wait.
 
 `python -m bench.ruled`. The mode is `examples/rules/ranked-5v5.toml`. Tickets arrive at random in
-simulated time; a round
-runs at each tick. Time is processor time of the strategy.
+simulated time; a round runs at each tick. Time is processor time of the strategy.
 """
 
 from __future__ import annotations

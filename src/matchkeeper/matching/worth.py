@@ -23,9 +23,7 @@ from matchkeeper.domain.match import Proposal
 from matchkeeper.domain.mode import RatingRules
 from matchkeeper.domain.ticket import Ticket
 from matchkeeper.matching.pairing import Pairing
-from matchkeeper.matching.rating import Floats, by_waiting
-
-Places = npt.NDArray[np.intp]
+from matchkeeper.matching.rating import Floats, Places, by_waiting
 
 
 def worth_waiting(
